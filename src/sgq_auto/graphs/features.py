@@ -1,0 +1,146 @@
+"""Node features as they are stored, and as a model's first product uses them."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from sgq_auto.graphs.csr import CsrPattern
+
+
+class FeatureMatrix(Protocol):
+    """A fixed feature matrix ``[N, F]``, ready for products."""
+
+    def linear(self, weight: Tensor) -> Tensor:
+        """``X @ weight.T`` for a weight of shape ``[out, F]``; differentiable in the weight."""
+
+    def masked(self, mask: Tensor) -> "FeatureMatrix":
+        """The matrix with its stored values multiplied by a dropout ``mask`` of their shape."""
+
+
+class Features(Protocol):
+    """Stored node features.
+
+    Attributes:
+        values: The stored values, nodes in order; the only thing that is quantized.
+        bucket_values: Rows of ``values`` per degree bucket.
+        num_features: Columns.
+    """
+
+    values: Tensor
+    bucket_values: tuple[int, ...]
+
+    @property
+    def num_features(self) -> int:
+        """Columns of the matrix."""
+
+    def matrix(self, values: Tensor) -> FeatureMatrix:
+        """The matrix that holds ``values`` in place of the stored ones, rows normalised."""
+
+    def dense(self) -> Tensor:
+        """The full-precision matrix as PyG sees it, ``[N, F]`` fp32."""
+
+
+@dataclass(frozen=True, eq=False)
+class SparseMatrix:
+    """A sparse feature matrix.
+
+    Zeros stay zeros, so a mask over the stored values drops as a mask over all entries would.
+    """
+
+    pattern: CsrPattern
+    values: Tensor
+
+    def linear(self, weight: Tensor) -> Tensor:
+        """``X @ weight.T`` over the stored values; bound by their number times ``out``."""
+        return self.pattern.spmm(self.values, weight.t().contiguous())
+
+    def masked(self, mask: Tensor) -> "SparseMatrix":
+        """Each stored value times its mask."""
+        return SparseMatrix(self.pattern, self.values * mask)
+
+
+@dataclass(frozen=True, eq=False)
+class DenseMatrix:
+    """A dense feature matrix."""
+
+    values: Tensor
+
+    def linear(self, weight: Tensor) -> Tensor:
+        """``X @ weight.T``."""
+        return torch.nn.functional.linear(self.values, weight)
+
+    def masked(self, mask: Tensor) -> "DenseMatrix":
+        """Each entry times its mask."""
+        return DenseMatrix(self.values * mask)
+
+
+@dataclass(frozen=True, eq=False)
+class SparseFeatures:
+    """Features of which only the nonzero entries are stored.
+
+    Row normalisation (each row divided by its sum, as in GCN and GAT) is applied to the values
+    after they are quantized: its factors follow from the codes and cost nothing to store.
+
+    Attributes:
+        pattern: Where the entries are, ``[N, F]``.
+        values: ``[entries]`` fp32, before normalisation.
+        bucket_values: Entries per degree bucket.
+        normalize_rows: Whether rows are divided by their sums.
+    """
+
+    pattern: CsrPattern
+    values: Tensor
+    bucket_values: tuple[int, ...]
+    normalize_rows: bool
+
+    @property
+    def num_features(self) -> int:
+        """Columns of the matrix."""
+        return self.pattern.shape[1]
+
+    def matrix(self, values: Tensor) -> SparseMatrix:
+        """The sparse matrix of ``values`` ``[entries]``."""
+        if self.normalize_rows:
+            sums = self.pattern.row_sum(values.unsqueeze(1)).squeeze(1).clamp(min=1.0)
+            values = values / sums.index_select(0, self.pattern.row)
+        return SparseMatrix(self.pattern, values)
+
+    def dense(self) -> Tensor:
+        """The normalised matrix, ``[N, F]`` fp32."""
+        values = self.matrix(self.values).values
+        shape = self.pattern.shape
+        return torch.sparse_csr_tensor(
+            self.pattern.rowptr, self.pattern.col, values, shape
+        ).to_dense()
+
+
+@dataclass(frozen=True, eq=False)
+class DenseFeatures:
+    """Features of which every entry is stored.
+
+    Attributes:
+        values: ``[N, F]`` fp32, before normalisation.
+        bucket_values: Nodes per degree bucket.
+        normalize_rows: Whether rows are divided by their sums.
+    """
+
+    values: Tensor
+    bucket_values: tuple[int, ...]
+    normalize_rows: bool
+
+    @property
+    def num_features(self) -> int:
+        """Columns of the matrix."""
+        return self.values.size(1)
+
+    def matrix(self, values: Tensor) -> DenseMatrix:
+        """The dense matrix of ``values`` ``[N, F]``."""
+        if self.normalize_rows:
+            values = values / values.sum(1, keepdim=True).clamp(min=1.0)
+        return DenseMatrix(values)
+
+    def dense(self) -> Tensor:
+        """The normalised matrix, ``[N, F]`` fp32."""
+        return self.matrix(self.values).values

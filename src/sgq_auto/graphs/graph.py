@@ -1,0 +1,129 @@
+"""One prepared graph: what training sees, and apart from it the labels that only confirm reads."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from sgq_auto.graphs.csr import CsrPattern
+from sgq_auto.graphs.features import Features, SparseFeatures
+from sgq_auto.packed import FeatureSpec, GraphSpec
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledNodes:
+    """Some nodes and their classes.
+
+    Attributes:
+        nodes: ``int64 [n]`` rows of the prepared graph.
+        labels: ``int64 [n]`` classes.
+    """
+
+    nodes: Tensor
+    labels: Tensor
+
+    def accuracy(self, logits: Tensor) -> float:
+        """Share of these nodes whose largest logit (``[N, classes]``) is their class."""
+        predicted = logits.index_select(0, self.nodes).argmax(dim=1)
+        return float((predicted == self.labels).double().mean())
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A graph ready for training and searching; it holds no label of a test node.
+
+    Nodes are sorted by degree bucket, so that a bucket is a slice of every node tensor and of
+    every edge tensor.
+
+    Attributes:
+        name: Dataset name.
+        features: Node features ``[N, F]``.
+        adj_t: Edges with one self-loop a node; row = target, column = source.
+        bucket_nodes: Nodes per degree bucket.
+        split_points: Degrees that separate the buckets.
+        train: Training nodes and labels.
+        val: Validation nodes and labels.
+        num_classes: Number of classes.
+        node_order: ``int64 [N]``, the original node of each row.
+    """
+
+    name: str
+    features: Features
+    adj_t: CsrPattern
+    bucket_nodes: tuple[int, ...]
+    split_points: tuple[int, ...]
+    train: LabelledNodes
+    val: LabelledNodes
+    num_classes: int
+    node_order: Tensor
+
+    @property
+    def num_nodes(self) -> int:
+        """Number of nodes."""
+        return self.adj_t.shape[0]
+
+    @cached_property
+    def bucket_edges(self) -> tuple[int, ...]:
+        """Edges per bucket of their target, self-loops included."""
+        return _slices(self.bucket_nodes, self.adj_t.rowptr)
+
+    def edge_index(self) -> Tensor:
+        """``int64 [2, E]`` (source, target) without self-loops, as PyG's own layers take it."""
+        row, col = self.adj_t.row.long(), self.adj_t.col.long()
+        edges = row != col
+        return torch.stack([col[edges], row[edges]])
+
+    @cached_property
+    def spec(self) -> GraphSpec:
+        """The counts that footprints depend on."""
+        return GraphSpec(
+            bucket_nodes=self.bucket_nodes,
+            bucket_in_edges=self.bucket_edges,
+            bucket_out_edges=_slices(self.bucket_nodes, self.adj_t.t_rowptr),
+            max_in_degree=int(self.adj_t.rowptr.diff().max()) - 1,
+            features=_feature_spec(self.features),
+        )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of everything a search depends on: edges, features, buckets, labels and split."""
+        digest = hashlib.sha256()
+        tensors = [self.adj_t.rowptr, self.adj_t.col, self.features.values]
+        if isinstance(self.features, SparseFeatures):
+            tensors += [self.features.pattern.rowptr, self.features.pattern.col]
+        for nodes in (self.train, self.val):
+            tensors += [nodes.nodes, nodes.labels]
+        for tensor in tensors:
+            digest.update(str((tuple(tensor.shape), tensor.dtype)).encode())
+            digest.update(tensor.contiguous().numpy().tobytes())
+        digest.update(str((self.bucket_nodes, self.num_classes)).encode())
+        digest.update(str(self.features.normalize_rows).encode())
+        return digest.hexdigest()
+
+
+def _slices(bucket_nodes: Sequence[int], rowptr: Tensor) -> tuple[int, ...]:
+    ends = torch.tensor([0, *bucket_nodes]).cumsum(0)
+    return tuple(int(n) for n in rowptr.long()[ends].diff())
+
+
+def _feature_spec(features: Features) -> FeatureSpec:
+    sparse = isinstance(features, SparseFeatures)
+    slices = features.values.split(features.bucket_values)
+    return FeatureSpec(
+        num_features=features.num_features,
+        dense=not sparse,
+        bucket_values=tuple(part.numel() for part in slices),
+        bucket_constant=tuple(
+            part.numel() == 0 or bool(part.min() == part.max()) for part in slices
+        ),
+        max_row_values=(
+            int(features.pattern.rowptr.diff().max())
+            if isinstance(features, SparseFeatures)
+            else features.num_features
+        ),
+    )
+
+

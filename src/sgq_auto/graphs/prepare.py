@@ -1,0 +1,131 @@
+"""From a raw graph to the prepared one: buckets, node order, CSR, sparse features, split."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+import torch
+
+from sgq_auto.errors import InputError
+from sgq_auto.graphs.csr import CsrPattern
+from sgq_auto.graphs.degree_buckets import (
+    DEFAULT_SPLIT_POINTS,
+    check_split_points,
+    degree_buckets,
+    quantile_split_points,
+)
+from sgq_auto.graphs.features import DenseFeatures, Features, SparseFeatures
+from sgq_auto.graphs.graph import Graph, LabelledNodes
+from sgq_auto.graphs.raw import IntArray, RawGraph, Split, check_split
+
+# Above this share of nonzero entries, dense products are no slower and dense codes no larger.
+_SPARSE_BELOW = 0.5
+
+
+@dataclass(frozen=True)
+class BucketSettings:
+    """How degree buckets are cut: at given degrees, or at quantiles of the degrees."""
+
+    split_points: tuple[int, ...] = DEFAULT_SPLIT_POINTS
+    quantiles: tuple[float, ...] | None = None
+
+    def points(self, in_degrees: np.ndarray[Any, Any]) -> tuple[int, ...]:
+        """The split points for these in-degrees."""
+        if self.quantiles is not None:
+            return quantile_split_points(in_degrees, self.quantiles)
+        return check_split_points(self.split_points)
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedData:
+    """A graph to search on, and the test labels that only the confirm stage may read."""
+
+    graph: Graph
+    held_out: LabelledNodes
+
+
+def prepare_graph(
+    raw: RawGraph, split: Split, buckets: BucketSettings, *, normalize_rows: bool
+) -> PreparedData:
+    """Check a raw graph and lay it out for training.
+
+    Args:
+        raw: The graph.
+        split: Its training, validation and test nodes.
+        buckets: How to cut degree buckets.
+        normalize_rows: Divide each node's features by their sum.
+
+    Returns:
+        The prepared graph, its nodes sorted by degree bucket, and the held-out labels.
+
+    Raises:
+        InputError: If the graph or the split is malformed.
+    """
+    raw.check()
+    check_split(raw, split)
+    adjacency = _adjacency(raw)
+    # The self-loop that every node has is no neighbour.
+    in_degrees = np.diff(adjacency.indptr) - 1
+    split_points = buckets.points(in_degrees)
+    bucket = degree_buckets(in_degrees, split_points)
+    order = np.argsort(bucket, kind="stable")
+    counts = np.bincount(bucket, minlength=len(split_points) + 1)
+    bucket_nodes = tuple(int(n) for n in counts)
+    adjacency = adjacency[order][:, order].tocsr()
+    adjacency.sort_indices()
+    graph = Graph(
+        name=raw.name,
+        features=_features(raw, order, bucket_nodes, normalize_rows=normalize_rows),
+        adj_t=CsrPattern.from_arrays(adjacency.indptr, adjacency.indices, adjacency.shape),
+        bucket_nodes=bucket_nodes,
+        split_points=split_points,
+        train=_labelled(raw, order, split.train),
+        val=_labelled(raw, order, split.val),
+        num_classes=raw.num_classes,
+        node_order=torch.from_numpy(order.astype(np.int64)),
+    )
+    return PreparedData(graph, _labelled(raw, order, split.test))
+
+
+def _adjacency(raw: RawGraph) -> scipy.sparse.csr_matrix:
+    """Targets by sources with one self-loop a node; repeated edges count once."""
+    n = raw.num_nodes
+    loops = np.arange(n)
+    source = np.concatenate([raw.edge_index[0], loops])
+    target = np.concatenate([raw.edge_index[1], loops])
+    ones = np.ones(source.size, dtype=np.bool_)
+    # Building CSR sums duplicates; of booleans, that merges them.
+    return scipy.sparse.coo_matrix((ones, (target, source)), shape=(n, n)).tocsr()
+
+
+def _features(
+    raw: RawGraph, order: IntArray, bucket_nodes: Sequence[int], *, normalize_rows: bool
+) -> Features:
+    x = raw.x[order]
+    nonzero = x.nnz if scipy.sparse.issparse(x) else np.count_nonzero(x)
+    if nonzero > _SPARSE_BELOW * x.shape[0] * x.shape[1]:
+        dense = x.toarray() if scipy.sparse.issparse(x) else x
+        values = torch.from_numpy(np.ascontiguousarray(dense, dtype=np.float32))
+        return DenseFeatures(values, tuple(bucket_nodes), normalize_rows)
+    csr = scipy.sparse.csr_matrix(x, dtype=np.float32)
+    csr.eliminate_zeros()
+    csr.sort_indices()
+    if csr.nnz == 0:
+        raise InputError(f"{raw.name}: every feature is zero; a model has nothing to learn from")
+    ends = np.concatenate(([0], np.cumsum(bucket_nodes)))
+    return SparseFeatures(
+        pattern=CsrPattern.from_arrays(csr.indptr, csr.indices, csr.shape),
+        values=torch.from_numpy(csr.data),
+        bucket_values=tuple(int(n) for n in np.diff(csr.indptr[ends])),
+        normalize_rows=normalize_rows,
+    )
+
+
+def _labelled(raw: RawGraph, order: IntArray, nodes: IntArray) -> LabelledNodes:
+    row_of_node = np.empty_like(order)
+    row_of_node[order] = np.arange(order.size)
+    rows = np.sort(row_of_node[nodes])
+    labels = raw.y[order[rows]]
+    return LabelledNodes(torch.from_numpy(rows), torch.from_numpy(labels.astype(np.int64)))

@@ -1,0 +1,104 @@
+"""A graph as its source gives it, checked before anything is built on it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+
+from sgq_auto.errors import InputError
+
+IntArray = np.ndarray[Any, np.dtype[np.int64]]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Disjoint training, validation and test nodes, each ``int64``."""
+
+    train: IntArray
+    val: IntArray
+    test: IntArray
+
+    @classmethod
+    def from_masks(
+        cls, train: np.ndarray[Any, Any], val: np.ndarray[Any, Any], test: np.ndarray[Any, Any]
+    ) -> "Split":
+        """The split that three boolean masks ``[N]`` describe."""
+        return cls(*(np.flatnonzero(mask).astype(np.int64) for mask in (train, val, test)))
+
+
+@dataclass(frozen=True, eq=False)
+class RawGraph:
+    """A graph with features and classes, in its own node order.
+
+    Attributes:
+        name: Dataset name, used in messages.
+        x: ``[N, F]`` features, a dense array or a SciPy CSR matrix.
+        edge_index: ``int64 [2, E]`` (source, target); duplicates and self-loops are merged later.
+        y: ``int64 [N]`` classes from 0 on.
+        split: The source's own split, if it has one.
+    """
+
+    name: str
+    x: np.ndarray[Any, Any] | scipy.sparse.csr_matrix
+    edge_index: IntArray
+    y: IntArray
+    split: Split | None = None
+
+    @property
+    def num_nodes(self) -> int:
+        """Number of nodes."""
+        return int(self.x.shape[0])
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return int(self.y.max()) + 1
+
+    def check(self) -> None:
+        """Check shapes, ranges and values.
+
+        Raises:
+            InputError: One line that names the array and what is wrong with it.
+        """
+        n = self.num_nodes
+        if self.x.ndim != 2 or n == 0 or self.x.shape[1] == 0:
+            raise InputError(f"{self.name}: x has shape {self.x.shape}; it must be [nodes, features]")
+        values = self.x.data if scipy.sparse.issparse(self.x) else self.x
+        if not np.isfinite(values).all():
+            raise InputError(f"{self.name}: x holds NaN or infinite values; every one must be finite")
+        if self.edge_index.ndim != 2 or self.edge_index.shape[0] != 2:
+            raise InputError(
+                f"{self.name}: edge_index has shape {self.edge_index.shape}; it must be [2, edges]"
+            )
+        if self.edge_index.size and not (
+            0 <= self.edge_index.min() and self.edge_index.max() < n
+        ):
+            raise InputError(
+                f"{self.name}: edge_index holds nodes {self.edge_index.min()} to "
+                f"{self.edge_index.max()}; the {n} nodes are 0 to {n - 1}"
+            )
+        if self.y.shape != (n,):
+            raise InputError(f"{self.name}: y has shape {self.y.shape}; it must be [{n}]")
+        if self.y.min() < 0:
+            raise InputError(f"{self.name}: y holds {self.y.min()}; classes count from 0")
+
+
+def check_split(raw: RawGraph, split: Split) -> None:
+    """Check that a split is disjoint, not empty, and trains every class.
+
+    Raises:
+        InputError: One line that names what is wrong.
+    """
+    for name in ("train", "val", "test"):
+        if getattr(split, name).size == 0:
+            raise InputError(f"{raw.name}: the {name} split is empty; it must hold a node")
+    nodes = np.concatenate([split.train, split.val, split.test])
+    if np.unique(nodes).size != nodes.size:
+        raise InputError(f"{raw.name}: a node is in two of the splits; they must be disjoint")
+    missing = np.setdiff1d(np.arange(raw.num_classes), raw.y[split.train])
+    if missing.size:
+        raise InputError(
+            f"{raw.name}: class {missing[0]} has no training node; the training split must hold "
+            f"every one of the {raw.num_classes} classes"
+        )

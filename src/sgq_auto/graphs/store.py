@@ -1,0 +1,106 @@
+"""Prepared graphs on disk: how a study hands its graph to its workers (safetensors, no pickle)."""
+
+import json
+import os
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from sgq_auto.graphs.csr import CsrPattern
+from sgq_auto.graphs.features import DenseFeatures, Features, SparseFeatures
+from sgq_auto.graphs.graph import Graph, LabelledNodes
+
+_PATTERN_FIELDS = ("rowptr", "col", "t_rowptr", "t_col", "t_order")
+
+
+def save_graph(graph: Graph, path: Path) -> None:
+    """Write a prepared graph; the file holds no test label."""
+    tensors = {
+        "features.values": graph.features.values,
+        "node_order": graph.node_order,
+        **_label_tensors("train", graph.train),
+        **_label_tensors("val", graph.val),
+        **_pattern_tensors("adj_t", graph.adj_t),
+    }
+    if isinstance(graph.features, SparseFeatures):
+        tensors |= _pattern_tensors("features", graph.features.pattern)
+    header = {
+        "name": graph.name,
+        "bucket_nodes": graph.bucket_nodes,
+        "split_points": graph.split_points,
+        "num_classes": graph.num_classes,
+        "bucket_values": graph.features.bucket_values,
+        "num_features": graph.features.num_features,
+        "normalize_rows": graph.features.normalize_rows,
+        "sparse": isinstance(graph.features, SparseFeatures),
+    }
+    save_tensors(tensors, path, {"graph": json.dumps(header)})
+
+
+def load_graph(path: Path) -> Graph:
+    """Read a graph that :func:`save_graph` wrote; its tensors are mapped, not copied."""
+    with safe_open(path, framework="pt") as file:
+        header = json.loads(file.metadata()["graph"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    num_nodes = sum(header["bucket_nodes"])
+    return Graph(
+        name=header["name"],
+        features=_features(header, tensors, num_nodes),
+        adj_t=_pattern(tensors, "adj_t", (num_nodes, num_nodes)),
+        bucket_nodes=tuple(header["bucket_nodes"]),
+        split_points=tuple(header["split_points"]),
+        train=_labels(tensors, "train"),
+        val=_labels(tensors, "val"),
+        num_classes=header["num_classes"],
+        node_order=tensors["node_order"],
+    )
+
+
+def save_labels(labels: LabelledNodes, path: Path) -> None:
+    """Write labelled nodes: the held-out ones go to a file of their own."""
+    save_tensors(_label_tensors("labels", labels), path)
+
+
+def load_labels(path: Path) -> LabelledNodes:
+    """Read what :func:`save_labels` wrote."""
+    with safe_open(path, framework="pt") as file:
+        return _labels({name: file.get_tensor(name) for name in file.keys()}, "labels")  # noqa: SIM118
+
+
+def save_tensors(
+    tensors: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None
+) -> None:
+    """Write tensors to a safetensors file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    save_file({k: v.contiguous() for k, v in tensors.items()}, scratch, metadata)
+    scratch.replace(path)
+
+
+def _label_tensors(prefix: str, labels: LabelledNodes) -> dict[str, Tensor]:
+    return {f"{prefix}.nodes": labels.nodes, f"{prefix}.labels": labels.labels}
+
+
+def _labels(tensors: dict[str, Tensor], prefix: str) -> LabelledNodes:
+    return LabelledNodes(tensors[f"{prefix}.nodes"], tensors[f"{prefix}.labels"])
+
+
+def _pattern_tensors(prefix: str, pattern: CsrPattern) -> dict[str, Tensor]:
+    return {f"{prefix}.{field}": getattr(pattern, field) for field in _PATTERN_FIELDS}
+
+
+def _pattern(tensors: dict[str, Tensor], prefix: str, shape: tuple[int, int]) -> CsrPattern:
+    return CsrPattern(*(tensors[f"{prefix}.{field}"] for field in _PATTERN_FIELDS), shape=shape)
+
+
+def _features(header: dict[str, object], tensors: dict[str, Tensor], num_nodes: int) -> Features:
+    values: torch.Tensor = tensors["features.values"]
+    counts = tuple(header["bucket_values"])  # type: ignore[arg-type]
+    normalize = bool(header["normalize_rows"])
+    if not header["sparse"]:
+        return DenseFeatures(values, counts, normalize)
+    shape = (num_nodes, int(header["num_features"]))  # type: ignore[call-overload]
+    return SparseFeatures(_pattern(tensors, "features", shape), values, counts, normalize)

@@ -1,0 +1,197 @@
+"""The four memory figures of a quantized model on a graph: the one authority on sizes.
+
+- ``resident_bytes``: every buffer that one inference over the whole graph holds, each once.
+- ``stored_bytes``: the same without activations; the artifact's payload on disk.
+- ``peak_bytes``: the most that is held at one moment, each buffer freed after its last use.
+- ``sgquant_bytes``: elements times bits, as the SGQuant authors count (arXiv 2007.05100).
+
+The caller's output (the logits) and per-chunk scratch of bounded size are counted on no side.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+from sgq_auto.allocation import FULL_PRECISION, BitAllocation, Component, Site
+from sgq_auto.packed.specs import GraphSpec, LayerSpec, ModelSpec
+from sgq_auto.packed.storage import PackedStorage, PygStorage, SparseFp32Storage, TensorStorage
+
+
+class Part(StrEnum):
+    """What a buffer is for."""
+
+    FEATURES = "features"
+    GRAPH = "graph"
+    WEIGHTS = "weights"
+    SCALES = "scales"
+    EMBEDDING = "embedding"
+    ATTENTION = "attention"
+
+
+_STORED = frozenset({Part.FEATURES, Part.GRAPH, Part.WEIGHTS, Part.SCALES})
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """One tensor of an inference: its bytes and the first and last step that need it.
+
+    Layer ``k`` transforms its input in step ``2k`` and passes messages in step ``2k + 1``.
+    Stored buffers are there from step 0.
+    """
+
+    name: str
+    part: Part
+    num_bytes: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Bytes of one allocation (or of a reference) on one graph."""
+
+    resident_bytes: int
+    stored_bytes: int
+    peak_bytes: int
+    sgquant_bytes: int
+
+    def as_dict(self) -> dict[str, int]:
+        """The four figures by name."""
+        return asdict(self)
+
+
+class Objective(StrEnum):
+    """The figure that a search minimises."""
+
+    RESIDENT_BYTES = "resident_bytes"
+    STORED_BYTES = "stored_bytes"
+    PEAK_BYTES = "peak_bytes"
+    SGQUANT_BYTES = "sgquant_bytes"
+
+
+@dataclass(frozen=True)
+class FootprintModel:
+    """Computes footprints of one model on one graph."""
+
+    model: ModelSpec
+    graph: GraphSpec
+
+    def sites(self) -> tuple[Site, ...]:
+        """Every site of the model on this graph."""
+        return self.model.sites(self.graph.num_buckets)
+
+    def packed(self, allocation: BitAllocation) -> Footprint:
+        """The footprint of a packed model."""
+        return self._measure(PackedStorage(self.graph, allocation), allocation)
+
+    def full_precision(self) -> Footprint:
+        """The footprint of the same model in PyG, fp32."""
+        return self._measure(PygStorage(self.graph), self._all_full())
+
+    def sparse_fp32(self) -> Footprint:
+        """The footprint of the same model in fp32 with sparse features and int32 CSR."""
+        return self._measure(SparseFp32Storage(self.graph), self._all_full())
+
+    def packed_parts(self, allocation: BitAllocation) -> dict[str, int]:
+        """Resident bytes of a packed model by part."""
+        parts = dict.fromkeys(Part, 0)
+        for buffer in self.buffers(PackedStorage(self.graph, allocation)):
+            parts[buffer.part] += buffer.num_bytes
+        return {part.value: num_bytes for part, num_bytes in parts.items()}
+
+    def buffers(self, storage: TensorStorage) -> list[Buffer]:
+        """Every buffer of one inference, layer by layer."""
+        last_step = 2 * len(self.model.layers) - 1
+        propagating = [k for k, layer in enumerate(self.model.layers) if layer.propagates]
+        graph_last = 2 * propagating[-1] + 1 if propagating else 0
+        buffers = [
+            Buffer("graph", Part.GRAPH, storage.graph(), 0, graph_last),
+            Buffer("node_order", Part.GRAPH, storage.node_order(), 0, last_step),
+        ]
+        for k, layer in enumerate(self.model.layers):
+            first = not propagating or k == propagating[0]
+            buffers += self._layer_buffers(storage, k, layer, first_attention=first)
+        return [buffer for buffer in buffers if buffer.num_bytes]
+
+    def average_bits(self, allocation: BitAllocation) -> float:
+        """Mean bits over all elements of features, embeddings, attention and weights."""
+        elements = bits = 0
+        for site, count in self._elements():
+            elements += count
+            bits += count * allocation[site]
+        return bits / elements
+
+    def sgquant_elements(self) -> dict[str, int]:
+        """Elements per layer in the accounting of the SGQuant authors."""
+        totals = {layer.name: 0 for layer in self.model.layers}
+        for site, count in self._sgquant_elements():
+            totals[site.layer] += count
+        return totals
+
+    def _measure(self, storage: TensorStorage, allocation: BitAllocation) -> Footprint:
+        buffers = self.buffers(storage)
+        steps = range(2 * len(self.model.layers))
+        return Footprint(
+            resident_bytes=sum(b.num_bytes for b in buffers),
+            stored_bytes=sum(b.num_bytes for b in buffers if b.part in _STORED),
+            peak_bytes=max(
+                sum(b.num_bytes for b in buffers if b.first <= step <= b.last) for step in steps
+            ),
+            sgquant_bytes=-(
+                -sum(count * allocation[site] for site, count in self._sgquant_elements()) // 8
+            ),
+        )
+
+    def _layer_buffers(
+        self, storage: TensorStorage, k: int, layer: LayerSpec, *, first_attention: bool
+    ) -> Iterator[Buffer]:
+        transform, propagate = 2 * k, 2 * k + 1
+        last = propagate if layer.propagates else transform
+        # The input is needed until it is transformed, or gathered where there is no transform.
+        input_last = transform if layer.weight_shape else propagate
+        if k == 0:
+            yield Buffer("features", Part.FEATURES, storage.features(layer), 0, input_last)
+        else:
+            made = transform - 1 if self.model.layers[k - 1].propagates else transform - 2
+            size = storage.embedding(layer, layer.in_features)
+            yield Buffer(f"{layer.name}.input", Part.EMBEDDING, size, made, input_last)
+        yield Buffer(f"{layer.name}.weight", Part.WEIGHTS, storage.weight(layer), 0, transform)
+        yield Buffer(f"{layer.name}.vectors", Part.WEIGHTS, 4 * layer.vector_elements, 0, last)
+        yield Buffer(f"{layer.name}.scales", Part.SCALES, storage.scales(layer), 0, last)
+        if layer.transformed_features:
+            size = storage.embedding(layer, layer.transformed_features)
+            yield Buffer(f"{layer.name}.transformed", Part.EMBEDDING, size, transform, last)
+        if layer.propagates:
+            size = storage.attention(layer, first=first_attention)
+            yield Buffer(f"{layer.name}.attention", Part.ATTENTION, size, propagate, propagate)
+
+    def _elements(self) -> Iterator[tuple[Site, int]]:
+        for layer in self.model.layers:
+            width = layer.in_features + layer.transformed_features
+            for bucket in range(self.graph.num_buckets):
+                nodes, edges = self.graph.bucket_nodes[bucket], self.graph.bucket_in_edges[bucket]
+                yield Site(layer.name, Component.EMBEDDING, bucket), nodes * width
+                if layer.propagates:
+                    yield Site(layer.name, Component.ATTENTION, bucket), edges * layer.heads
+            if layer.weight_shape:
+                rows, columns = layer.weight_shape
+                yield Site(layer.name, Component.WEIGHT), rows * columns
+
+    def _sgquant_elements(self) -> Iterator[tuple[Site, int]]:
+        graph = self.graph
+        for layer in self.model.layers:
+            out = layer.weight_shape[0] if layer.weight_shape else layer.normalized_features
+            for bucket in range(graph.num_buckets):
+                copies = layer.gathered_features * (
+                    layer.source_copies * graph.bucket_out_edges[bucket]
+                    + layer.target_copies * graph.bucket_in_edges[bucket]
+                )
+                embedding = graph.bucket_nodes[bucket] * (layer.in_features + out) + copies
+                yield Site(layer.name, Component.EMBEDDING, bucket), embedding
+                if layer.propagates:
+                    coefficients = graph.bucket_in_edges[bucket] * layer.heads
+                    attention = coefficients * layer.attention_copies
+                    yield Site(layer.name, Component.ATTENTION, bucket), attention
+
+    def _all_full(self) -> BitAllocation:
+        return BitAllocation.uniform(self.sites(), FULL_PRECISION)

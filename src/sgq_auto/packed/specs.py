@@ -1,0 +1,135 @@
+"""What sizes depend on: the shape of a model and of a graph, without their values."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sgq_auto.allocation import Component, Site
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """One quantized layer, as its footprint sees it.
+
+    Attributes:
+        name: The layer's name inside the model, like ``conv1``.
+        in_features: Width of the input embedding.
+        weight_shape: ``(out, in)`` of the quantized weight matrix, or ``None`` without one.
+        transformed_features: Width of the embedding ``X W`` that is held before the gather, 0 if
+            the layer gathers its input or does not gather at all.
+        heads: Attention coefficients per edge, 0 if the layer does not propagate.
+        attention_from_degrees: Whether the coefficients follow from the degrees alone (GCN), so
+            that a packed model derives them, quantized or not, and stores none.
+        vector_elements: Parameters that stay fp32: biases, attention vectors, temperatures.
+        normalized_features: Width of a normalised embedding that the SGQuant authors count
+            besides (AGNN).
+        gathered_features: Width of one gathered per-edge copy.
+        source_copies: Gathered copies of the source node's embedding, in the SGQuant accounting.
+        target_copies: The same for the target node's.
+        attention_copies: Per-edge coefficient tensors in the SGQuant accounting (raw, activated,
+            normalised).
+    """
+
+    name: str
+    in_features: int
+    weight_shape: tuple[int, int] | None = None
+    transformed_features: int = 0
+    heads: int = 0
+    attention_from_degrees: bool = False
+    vector_elements: int = 0
+    normalized_features: int = 0
+    gathered_features: int = 0
+    source_copies: int = 0
+    target_copies: int = 0
+    attention_copies: int = 0
+
+    @property
+    def propagates(self) -> bool:
+        """Whether the layer passes messages along the edges."""
+        return self.heads > 0
+
+    def components(self) -> tuple[Component, ...]:
+        """The components of this layer that can be quantized."""
+        return (
+            Component.EMBEDDING,
+            *([Component.ATTENTION] if self.propagates else []),
+            *([Component.WEIGHT] if self.weight_shape else []),
+        )
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """The layers of a model in the order in which they run."""
+
+    layers: tuple[LayerSpec, ...]
+
+    def sites(self, num_buckets: int) -> tuple[Site, ...]:
+        """Every site of the model; weights belong to no degree bucket."""
+        return tuple(self._sites(num_buckets))
+
+    def _sites(self, num_buckets: int) -> Iterator[Site]:
+        for layer in self.layers:
+            for component in layer.components():
+                if component is Component.WEIGHT:
+                    yield Site(layer.name, component)
+                else:
+                    for bucket in range(num_buckets):
+                        yield Site(layer.name, component, bucket)
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """The node features as they are stored.
+
+    Attributes:
+        num_features: Columns of the feature matrix.
+        dense: Whether every entry is stored; otherwise only the nonzero ones are.
+        bucket_values: Stored values per degree bucket.
+        bucket_constant: Per bucket, whether all its stored values are equal (binary features):
+            such a bucket needs no codes at all.
+        max_row_values: Most stored values of one node.
+    """
+
+    num_features: int
+    dense: bool
+    bucket_values: tuple[int, ...]
+    bucket_constant: tuple[bool, ...]
+    max_row_values: int
+
+
+@dataclass(frozen=True)
+class GraphSpec:
+    """A prepared graph's counts, per degree bucket where nodes or edges are quantized by bucket.
+
+    Attributes:
+        bucket_nodes: Nodes per bucket.
+        bucket_in_edges: Edges per bucket of their target, one self-loop a node included.
+        bucket_out_edges: The same edges per bucket of their source.
+        max_in_degree: Largest in-degree, without the self-loop.
+        features: The node features.
+    """
+
+    bucket_nodes: tuple[int, ...]
+    bucket_in_edges: tuple[int, ...]
+    bucket_out_edges: tuple[int, ...]
+    max_in_degree: int
+    features: FeatureSpec
+
+    @property
+    def num_buckets(self) -> int:
+        """Number of degree buckets, empty ones included."""
+        return len(self.bucket_nodes)
+
+    @property
+    def num_nodes(self) -> int:
+        """Number of nodes."""
+        return sum(self.bucket_nodes)
+
+    @property
+    def num_edges_with_loops(self) -> int:
+        """Number of edges, one self-loop a node included."""
+        return sum(self.bucket_in_edges)
+
+    @property
+    def num_edges(self) -> int:
+        """Number of edges between different nodes."""
+        return self.num_edges_with_loops - self.num_nodes

@@ -1,0 +1,191 @@
+"""How many bytes one tensor takes under each way of holding it.
+
+Three answers to the same questions: packed at the bits of an allocation (what this project
+ships), as PyG holds it (the full-precision reference), and as careful fp32 code would (sparse
+features, int32 CSR: the harder reference).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sgq_auto.allocation import FULL_PRECISION, BitAllocation, Component, Site
+from sgq_auto.packed.codes import index_bits, packed_bytes
+from sgq_auto.packed.specs import GraphSpec, LayerSpec
+
+_FP32 = 4
+_INT32 = 4
+_INT64 = 8
+_SCALE_AND_OFFSET = 2 * _FP32
+
+
+class TensorStorage(Protocol):
+    """Bytes of each kind of tensor, scales left to :meth:`scales`."""
+
+    def features(self, layer: LayerSpec) -> int:
+        """The node features, input of ``layer``."""
+
+    def graph(self) -> int:
+        """The adjacency."""
+
+    def node_order(self) -> int:
+        """The map from a node to its row and degree bucket."""
+
+    def embedding(self, layer: LayerSpec, width: int) -> int:
+        """An embedding matrix of ``width`` columns that belongs to ``layer``."""
+
+    def attention(self, layer: LayerSpec, *, first: bool) -> int:
+        """The attention coefficients of ``layer``; ``first`` for the model's first such layer."""
+
+    def weight(self, layer: LayerSpec) -> int:
+        """The weight matrix of ``layer``."""
+
+    def scales(self, layer: LayerSpec) -> int:
+        """Every scale and offset of ``layer``."""
+
+
+@dataclass(frozen=True)
+class PackedStorage:
+    """Bit-packed tensors, each degree bucket a slice of its own, padded to whole bytes."""
+
+    spec: GraphSpec
+    allocation: BitAllocation
+
+    def features(self, layer: LayerSpec) -> int:
+        """Dense codes; or sparse ones, under the smaller of two indices: packed CSR or a bitmap."""
+        features, nodes = self.spec.features, self.spec.num_nodes
+        values = sum(
+            0 if constant and self._is_quantized(site) else self._codes(count, site)
+            for site, count, constant in zip(
+                self._sites(layer, Component.EMBEDDING),
+                features.bucket_values,
+                features.bucket_constant,
+                strict=True,
+            )
+        )
+        if features.dense:
+            return values
+        row_lengths = packed_bytes(nodes, index_bits(features.max_row_values))
+        columns = packed_bytes(sum(features.bucket_values), index_bits(features.num_features - 1))
+        bitmap = packed_bytes(nodes * features.num_features, 1)
+        return values + min(row_lengths + columns, bitmap)
+
+    def graph(self) -> int:
+        """CSR of the edges without self-loops: packed row lengths and source indices."""
+        row_lengths = packed_bytes(self.spec.num_nodes, index_bits(self.spec.max_in_degree))
+        sources = packed_bytes(self.spec.num_edges, index_bits(self.spec.num_nodes - 1))
+        return row_lengths + sources
+
+    def node_order(self) -> int:
+        """Rows are stored in bucket order: a packed permutation, unless there is one bucket."""
+        occupied = sum(count > 0 for count in self.spec.bucket_nodes)
+        if occupied < 2:
+            return 0
+        return packed_bytes(self.spec.num_nodes, index_bits(self.spec.num_nodes - 1))
+
+    def embedding(self, layer: LayerSpec, width: int) -> int:
+        """Codes at the bits of the layer's embedding, bucket by bucket."""
+        counts = [count * width for count in self.spec.bucket_nodes]
+        return self._bucket_codes(layer, Component.EMBEDDING, counts)
+
+    def attention(self, layer: LayerSpec, *, first: bool) -> int:  # noqa: ARG002
+        """Codes per edge and head; nothing where degrees determine the coefficients."""
+        if layer.attention_from_degrees:
+            return 0
+        counts = [count * layer.heads for count in self.spec.bucket_in_edges]
+        return self._bucket_codes(layer, Component.ATTENTION, counts)
+
+    def weight(self, layer: LayerSpec) -> int:
+        """Codes of the weight matrix."""
+        if layer.weight_shape is None:
+            return 0
+        rows, columns = layer.weight_shape
+        return self._codes(rows * columns, Site(layer.name, Component.WEIGHT))
+
+    def scales(self, layer: LayerSpec) -> int:
+        """8 bytes a scale group: a tensor's bucket, or an output channel of a weight matrix."""
+        embeddings = 2 if layer.transformed_features else 1
+        groups = embeddings * self._groups(layer, Component.EMBEDDING, self.spec.bucket_nodes)
+        if layer.propagates:
+            groups += self._groups(layer, Component.ATTENTION, self.spec.bucket_in_edges)
+        if layer.weight_shape and self._is_quantized(Site(layer.name, Component.WEIGHT)):
+            groups += layer.weight_shape[0]
+        return groups * _SCALE_AND_OFFSET
+
+    def _sites(self, layer: LayerSpec, component: Component) -> list[Site]:
+        return [Site(layer.name, component, b) for b in range(self.spec.num_buckets)]
+
+    def _is_quantized(self, site: Site) -> bool:
+        return self.allocation[site] != FULL_PRECISION
+
+    def _codes(self, count: int, site: Site) -> int:
+        return packed_bytes(count, self.allocation[site])
+
+    def _bucket_codes(self, layer: LayerSpec, component: Component, counts: Sequence[int]) -> int:
+        sites = self._sites(layer, component)
+        return sum(self._codes(n, site) for n, site in zip(counts, sites, strict=True))
+
+    def _groups(self, layer: LayerSpec, component: Component, counts: Sequence[int]) -> int:
+        sites = self._sites(layer, component)
+        return sum(
+            n > 0 and self._is_quantized(site) for n, site in zip(counts, sites, strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class PygStorage:
+    """What PyG holds: dense fp32 features, fp32 everything, an int64 ``edge_index``."""
+
+    spec: GraphSpec
+
+    def features(self, layer: LayerSpec) -> int:
+        """``N * F`` fp32."""
+        return self.spec.num_nodes * layer.in_features * _FP32
+
+    def graph(self) -> int:
+        """``edge_index``: two int64 an edge."""
+        return 2 * self.spec.num_edges * _INT64
+
+    def node_order(self) -> int:
+        """Rows are nodes: nothing to hold."""
+        return 0
+
+    def embedding(self, layer: LayerSpec, width: int) -> int:  # noqa: ARG002
+        """``N * width`` fp32."""
+        return self.spec.num_nodes * width * _FP32
+
+    def attention(self, layer: LayerSpec, *, first: bool) -> int:  # noqa: ARG002
+        """One fp32 an edge and head, self-loops included."""
+        return self.spec.num_edges_with_loops * layer.heads * _FP32
+
+    def weight(self, layer: LayerSpec) -> int:
+        """fp32 weights."""
+        rows, columns = layer.weight_shape or (0, 0)
+        return rows * columns * _FP32
+
+    def scales(self, layer: LayerSpec) -> int:  # noqa: ARG002
+        """Full precision has no scales."""
+        return 0
+
+
+@dataclass(frozen=True)
+class SparseFp32Storage(PygStorage):
+    """fp32 held with care: sparse features, int32 CSR, GCN's normalisation computed once."""
+
+    def features(self, layer: LayerSpec) -> int:
+        """CSR with int32 indices where features are sparse."""
+        features = self.spec.features
+        if features.dense:
+            return super().features(layer)
+        stored = sum(features.bucket_values)
+        return stored * (_FP32 + _INT32) + (self.spec.num_nodes + 1) * _INT32
+
+    def graph(self) -> int:
+        """CSR with int32 indices."""
+        return (self.spec.num_edges + self.spec.num_nodes + 1) * _INT32
+
+    def attention(self, layer: LayerSpec, *, first: bool) -> int:
+        """Coefficients that degrees determine are shared by all layers."""
+        if layer.attention_from_degrees and not first:
+            return 0
+        return super().attention(layer, first=first)

@@ -1,0 +1,51 @@
+"""The quantized twin of PyG's ``AGNNConv``."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.nn import AGNNConv
+
+from sgq_auto.errors import InputError
+from sgq_auto.graphs import CsrPattern
+from sgq_auto.packed import LayerSpec
+from sgq_auto.quantize.layer import QuantizedLayer
+from sgq_auto.quantize.quantizer_factory import QuantizerFactory
+
+
+class QuantizedAGNNConv(QuantizedLayer):
+    """``y_i = sum_j Q(p_ij) Q(x)_j`` with ``p_ij = softmax_j(beta cos(Q(x)_i, Q(x)_j))``."""
+
+    def __init__(
+        self, source: AGNNConv, name: str, quantizers: QuantizerFactory, *, reads_features: bool
+    ) -> None:
+        super().__init__(name, quantizers, reads_features=reads_features)
+        if not source.add_self_loops or reads_features:
+            raise InputError(
+                f"{name}: AGNNConv is quantized with add_self_loops=True, behind a linear layer"
+            )
+        self.learns_beta = source.requires_grad
+        self.beta = source.beta
+        self.attention_quantizer = quantizers.attention(name)
+
+    def forward(self, x: Any, adj_t: CsrPattern) -> Tensor:
+        """``[N, features]`` to ``[N, features]``."""
+        nodes = self.quantize_input(x)
+        directions = torch.nn.functional.normalize(nodes, p=2.0, dim=-1)
+        scores = self.beta * adj_t.sddmm(directions, directions)
+        attention = self.attention_quantizer(adj_t.row_softmax(scores))
+        return adj_t.spmm(attention, nodes)
+
+    def spec(self) -> LayerSpec:
+        """Sizes of this layer."""
+        return LayerSpec(
+            name=self.name,
+            in_features=self.in_features,
+            heads=1,
+            vector_elements=1 if self.learns_beta else 0,
+            normalized_features=self.in_features,
+            gathered_features=self.in_features,
+            source_copies=2,
+            target_copies=1,
+            attention_copies=2,
+        )

@@ -1,0 +1,72 @@
+"""The quantized twin of PyG's ``GATConv``."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.nn import GATConv
+
+from sgq_auto.errors import InputError
+from sgq_auto.graphs import CsrPattern
+from sgq_auto.packed import LayerSpec
+from sgq_auto.quantize.layer import QuantizedLayer, count, linear
+from sgq_auto.quantize.quantizer_factory import QuantizerFactory
+
+
+class QuantizedGATConv(QuantizedLayer):
+    """Attention ``softmax_j LeakyReLU(a_s h_j + a_d h_i)`` over quantized ``h = Q(Q(x) Q(W)^T)``.
+
+    The coefficients are quantized after the softmax and before attention dropout.
+    """
+
+    def __init__(
+        self, source: GATConv, name: str, quantizers: QuantizerFactory, *, reads_features: bool
+    ) -> None:
+        super().__init__(name, quantizers, reads_features=reads_features)
+        if source.lin is None or source.lin_edge is not None or source.res is not None:
+            raise InputError(
+                f"{name}: GATConv is quantized without edge features, residual or bipartite input "
+                "(edge_dim=None, residual=False, one in_channels)"
+            )
+        if not source.add_self_loops:
+            raise InputError(f"{name}: GATConv is quantized with add_self_loops=True only")
+        self.heads = source.heads
+        self.channels = source.out_channels
+        self.concat = source.concat
+        self.negative_slope = source.negative_slope
+        self.dropout = source.dropout
+        self.lin = source.lin
+        self.att_src = source.att_src
+        self.att_dst = source.att_dst
+        self.bias = source.bias
+        self.weight_quantizer = quantizers.weight(name, source.heads * source.out_channels)
+        self.transformed_quantizer = quantizers.embedding(name)
+        self.attention_quantizer = quantizers.attention(name)
+
+    def forward(self, x: Any, adj_t: CsrPattern) -> Tensor:
+        """``[N, in]`` to ``[N, heads * out]``, or ``[N, out]`` where heads are averaged."""
+        transformed = linear(self.quantize_input(x), self.weight_quantizer(self.lin.weight))
+        nodes = self.transformed_quantizer(transformed).view(-1, self.heads, self.channels)
+        scores = adj_t.edge_sum((nodes * self.att_dst).sum(-1), (nodes * self.att_src).sum(-1))
+        scores = torch.nn.functional.leaky_relu(scores, self.negative_slope)
+        attention = self.attention_quantizer(adj_t.row_softmax(scores))
+        attention = torch.dropout(attention, self.dropout, train=self.training)
+        out = adj_t.spmm(attention, nodes)
+        out = out.flatten(1) if self.concat else out.mean(dim=1)
+        return out if self.bias is None else out + self.bias
+
+    def spec(self) -> LayerSpec:
+        """Sizes of this layer."""
+        rows, columns = self.lin.weight.shape
+        return LayerSpec(
+            name=self.name,
+            in_features=self.in_features,
+            weight_shape=(rows, columns),
+            transformed_features=rows,
+            heads=self.heads,
+            vector_elements=count(self.bias, self.att_src, self.att_dst),
+            gathered_features=rows,
+            source_copies=1,
+            target_copies=1,
+            attention_copies=3,
+        )

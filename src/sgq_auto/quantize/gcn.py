@@ -1,0 +1,67 @@
+"""The quantized twin of PyG's ``GCNConv``."""
+
+from typing import Any
+
+from torch import Tensor
+from torch_geometric.nn import GCNConv
+
+from sgq_auto.errors import InputError
+from sgq_auto.graphs import CsrPattern
+from sgq_auto.packed import LayerSpec
+from sgq_auto.quantize.layer import QuantizedLayer, count, linear
+from sgq_auto.quantize.quantizer_factory import QuantizerFactory
+
+
+class QuantizedGCNConv(QuantizedLayer):
+    """``y = Q(A) Q(Q(x) Q(W)^T) + b`` with ``A = D^-1/2 (A + I) D^-1/2``.
+
+    Node embeddings are quantized before the gather: the same values as quantizing per-edge
+    copies, for ``N`` rows of work in place of ``E``.
+    """
+
+    def __init__(
+        self, source: GCNConv, name: str, quantizers: QuantizerFactory, *, reads_features: bool
+    ) -> None:
+        super().__init__(name, quantizers, reads_features=reads_features)
+        if source.improved or not source.add_self_loops or not source.normalize:
+            raise InputError(
+                f"{name}: GCNConv is quantized with its default normalisation only "
+                "(improved=False, add_self_loops=True, normalize=True)"
+            )
+        self.lin = source.lin
+        self.bias = source.bias
+        self.weight_quantizer = quantizers.weight(name, source.out_channels)
+        self.transformed_quantizer = quantizers.embedding(name)
+        self.attention_quantizer = quantizers.fixed_attention(name)
+        self._attention: Tensor | None = None
+
+    def forward(self, x: Any, adj_t: CsrPattern) -> Tensor:
+        """``[N, in]`` to ``[N, out]``."""
+        transformed = linear(self.quantize_input(x), self.weight_quantizer(self.lin.weight))
+        transformed = self.transformed_quantizer(transformed)
+        if self._attention is None:
+            self._attention = self.attention_quantizer(normalized_adjacency(adj_t))
+        out = adj_t.spmm(self._attention, transformed)
+        return out if self.bias is None else out + self.bias
+
+    def spec(self) -> LayerSpec:
+        """Sizes of this layer."""
+        rows, columns = self.lin.weight.shape
+        return LayerSpec(
+            name=self.name,
+            in_features=self.in_features,
+            weight_shape=(rows, columns),
+            transformed_features=rows,
+            heads=1,
+            attention_from_degrees=True,
+            vector_elements=count(self.bias),
+            gathered_features=rows,
+            source_copies=1,
+            attention_copies=1,
+        )
+
+
+def normalized_adjacency(adj_t: CsrPattern) -> Tensor:
+    """GCN's coefficients ``1 / sqrt(d_i d_j)`` at the entries of ``adj_t`` (self-loops counted)."""
+    scale = adj_t.rowptr.diff().float().rsqrt()
+    return scale.index_select(0, adj_t.row) * scale.index_select(0, adj_t.col)

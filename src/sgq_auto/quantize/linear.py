@@ -1,0 +1,36 @@
+"""The quantized twin of a linear layer."""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from sgq_auto.packed import LayerSpec
+from sgq_auto.quantize.layer import QuantizedLayer, count, linear
+from sgq_auto.quantize.quantizer_factory import QuantizerFactory
+
+
+class QuantizedLinear(QuantizedLayer):
+    """``y = Q(x) Q(W)^T + b``; the output becomes the next layer's quantized input."""
+
+    def __init__(
+        self, source: nn.Linear, name: str, quantizers: QuantizerFactory, *, reads_features: bool
+    ) -> None:
+        super().__init__(name, quantizers, reads_features=reads_features)
+        self.weight = source.weight
+        self.bias = source.bias
+        self.weight_quantizer = quantizers.weight(name, source.weight.size(0))
+
+    def forward(self, x: Any) -> Tensor:
+        """``[N, in]`` to ``[N, out]``."""
+        out = linear(self.quantize_input(x), self.weight_quantizer(self.weight))
+        return out if self.bias is None else out + self.bias
+
+    def spec(self) -> LayerSpec:
+        """Sizes of this layer."""
+        rows, columns = self.weight.shape
+        return LayerSpec(
+            name=self.name,
+            in_features=self.in_features,
+            weight_shape=(rows, columns),
+            vector_elements=count(self.bias),
+        )

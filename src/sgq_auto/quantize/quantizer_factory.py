@@ -1,0 +1,71 @@
+"""Makes the fake-quantizers of a model's sites from a bit allocation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+from sgq_auto.allocation import FULL_PRECISION, BitAllocation, Component, Site
+from sgq_auto.graphs import Graph
+from sgq_auto.quantize.fake_quantizers import ConstantQuantizer, LearnedQuantizer, MinMaxQuantizer
+from sgq_auto.quantize.ranges import RangeMode
+
+
+@dataclass(frozen=True)
+class QuantizerFactory:
+    """Fake-quantizers for the sites of one model on one graph.
+
+    Attributes:
+        graph: The graph, whose degree buckets are the scale groups.
+        allocation: Bits per site; ``None`` leaves everything at full precision.
+        mode: How ranges are found.
+    """
+
+    graph: Graph
+    allocation: BitAllocation | None
+    mode: RangeMode
+
+    def features(self, layer: str) -> nn.Module:
+        """For the stored values of the node features, input of ``layer``."""
+        sizes = self.graph.features.bucket_values
+        return self._constant(self._bucket_bits(layer, Component.EMBEDDING), sizes)
+
+    def embedding(self, layer: str) -> nn.Module:
+        """For a ``[N, features]`` embedding of ``layer``."""
+        bits = self._bucket_bits(layer, Component.EMBEDDING)
+        return self._trained(bits, self.graph.bucket_nodes)
+
+    def attention(self, layer: str) -> nn.Module:
+        """For the attention coefficients of ``layer``, ``[entries]`` or ``[entries, heads]``."""
+        bits = self._bucket_bits(layer, Component.ATTENTION)
+        return self._trained(bits, self.graph.bucket_edges)
+
+    def fixed_attention(self, layer: str) -> nn.Module:
+        """For coefficients of ``layer`` that never change, ``[entries]``."""
+        bits = self._bucket_bits(layer, Component.ATTENTION)
+        return self._constant(bits, self.graph.bucket_edges)
+
+    def weight(self, layer: str, out_channels: int) -> nn.Module:
+        """For a weight matrix ``[out, in]``: a scale group for each output channel."""
+        if self.allocation is None:
+            return nn.Identity()
+        bits = self.allocation[Site(layer, Component.WEIGHT)]
+        return self._trained([bits] * out_channels, [1] * out_channels)
+
+    def _bucket_bits(self, layer: str, component: Component) -> list[int]:
+        buckets = range(len(self.graph.bucket_nodes))
+        if self.allocation is None:
+            return [FULL_PRECISION for _ in buckets]
+        return [self.allocation[Site(layer, component, b)] for b in buckets]
+
+    def _trained(self, bits: Sequence[int], sizes: Sequence[int]) -> nn.Module:
+        if all(b == FULL_PRECISION for b in bits):
+            return nn.Identity()
+        if self.mode is RangeMode.MINMAX:
+            return MinMaxQuantizer(bits, sizes)
+        return LearnedQuantizer(bits, sizes)
+
+    def _constant(self, bits: Sequence[int], sizes: Sequence[int]) -> nn.Module:
+        if all(b == FULL_PRECISION for b in bits):
+            return nn.Identity()
+        return ConstantQuantizer(bits, sizes, self.mode)

@@ -1,0 +1,213 @@
+"""The confirm stage: the front on fresh seeds and unseen nodes. Only here test labels are read."""
+
+import json
+import multiprocessing
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sgq_auto.graphs.store import load_graph, load_labels
+from sgq_auto.searching.front import spread
+from sgq_auto.searching.records import TrialRecord
+from sgq_auto.searching.settings import ConfirmSettings, SearchSettings
+from sgq_auto.searching.workbench import Workbench
+from sgq_auto.searching.workers import StudyFolder, quiet_process
+from sgq_auto.training import predict
+
+# Percentage points beyond the tolerance within which a front member may still be confirmed as
+# good: about two standard errors of an accuracy on 500 nodes, less what is paired away.
+_NEAR = 1.0
+
+
+@dataclass(frozen=True)
+class ConfirmRow:
+    """One model trained in the confirm stage.
+
+    Attributes:
+        seed: Its fresh seed.
+        trial: The trial whose allocation it has, or ``None`` at full precision.
+        val_accuracy: Validation accuracy, 0..1.
+        test_accuracy: Test accuracy, 0..1.
+    """
+
+    seed: int
+    trial: int | None
+    val_accuracy: float
+    test_accuracy: float
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """Accuracy of one allocation (or of full precision) over the fresh seeds, paired.
+
+    Attributes:
+        seeds: Number of seeds.
+        val_accuracy: Mean validation accuracy.
+        val_drop: Mean paired drop from full precision on validation nodes, percentage points.
+        test_accuracy: Mean test accuracy.
+        test_accuracy_std: Standard deviation of the test accuracy over seeds.
+        test_accuracy_drop: Mean paired drop on test nodes, percentage points.
+        test_accuracy_drop_std: Standard deviation of that drop over seeds.
+    """
+
+    seeds: int
+    val_accuracy: float
+    val_drop: float
+    test_accuracy: float
+    test_accuracy_std: float
+    test_accuracy_drop: float
+    test_accuracy_drop_std: float
+
+
+def fresh_seeds(settings: SearchSettings) -> list[int]:
+    """Seeds that no trial of any study with a small seed used."""
+    return [100_000 + 1_000 * settings.seed + k for k in range(settings.confirm.seeds)]
+
+
+def choose_points(
+    front: Sequence[TrialRecord], full_accuracy: float, tolerance: float, settings: ConfirmSettings
+) -> list[TrialRecord]:
+    """Points of the front to confirm: most near the tolerance, some spread over the rest.
+
+    Args:
+        front: The front.
+        full_accuracy: Full precision's validation accuracy in the search, 0..1.
+        tolerance: Allowed drop, percentage points.
+        settings: How many points.
+    """
+    limit = settings.max_points
+    lowest = full_accuracy - (tolerance + _NEAR) / 100
+    near = [p for p in front if p.val_accuracy >= lowest]
+    rest = [p for p in front if p.val_accuracy < lowest]
+    others = min(len(rest), max(limit // 4, limit - len(near)))
+    chosen = [*spread(near, limit - others), *spread(rest, others)] if limit > 1 else near[:1]
+    return sorted(chosen or spread(front, limit), key=lambda p: p.num_bytes)
+
+
+def confirm(
+    settings: SearchSettings,
+    folder: StudyFolder,
+    points: Sequence[TrialRecord],
+    on_seed: Callable[[int, int], None],
+) -> dict[int | None, Confirmed]:
+    """Train every point and full precision on fresh seeds; rows already on disk are kept.
+
+    Args:
+        settings: The search.
+        folder: The study's folder, with its graph and held-out labels.
+        points: The points to confirm.
+        on_seed: Called with (finished seeds, all seeds).
+
+    Returns:
+        Results by trial number, ``None`` for full precision.
+    """
+    seeds = fresh_seeds(settings)
+    rows = _read_rows(folder.confirmed)
+    wanted: list[int | None] = [None, *(p.number for p in points)]
+    params = {p.number: p.params for p in points}
+    missing = {
+        seed: [n for n in wanted if (seed, n) not in rows]
+        for seed in seeds
+        if any((seed, n) not in rows for n in wanted)
+    }
+    on_seed(len(seeds) - len(missing), len(seeds))
+    if missing:
+        _run_missing(settings, folder, params, missing, rows, on_seed)
+    return {n: _summarise(n, seeds, rows) for n in wanted}
+
+
+def _run_missing(
+    settings: SearchSettings,
+    folder: StudyFolder,
+    params: Mapping[int, dict[str, int]],
+    missing: Mapping[int, list[int | None]],
+    rows: dict[tuple[int, int | None], ConfirmRow],
+    on_seed: Callable[[int, int], None],
+) -> None:
+    executor = ProcessPoolExecutor(
+        min(settings.workers, len(missing)),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=quiet_process,
+    )
+    total = settings.confirm.seeds
+    try:
+        futures: list[Future[list[ConfirmRow]]] = [
+            executor.submit(_confirm_seed, settings, folder, seed, numbers, dict(params))
+            for seed, numbers in missing.items()
+        ]
+        for done, future in enumerate(as_completed(futures), start=1):
+            new = future.result()
+            _append_rows(folder.confirmed, new)
+            rows.update({(row.seed, row.trial): row for row in new})
+            on_seed(total - len(missing) + done, total)
+    except BaseException:
+        executor.shutdown(wait=False, cancel_futures=True)
+        for child in multiprocessing.active_children():
+            child.terminate()
+        raise
+    executor.shutdown()
+
+
+def _confirm_seed(
+    settings: SearchSettings,
+    folder: StudyFolder,
+    seed: int,
+    numbers: Sequence[int | None],
+    params: Mapping[int, dict[str, int]],
+) -> list[ConfirmRow]:
+    """Train full precision and the numbered allocations with one seed, and test them."""
+    graph = load_graph(folder.graph)
+    bench = Workbench.build(settings, graph, seed)
+    held_out = load_labels(folder.held_out)
+    rows = []
+    for number in numbers:
+        if number is None:
+            model, val_accuracy = bench.full_precision(), bench.pretrained.val_accuracy
+        else:
+            model, result = bench.finetune(bench.space.allocation(params[number]), seed)
+            val_accuracy = result.val_accuracy
+        test_accuracy = held_out.accuracy(predict(model, graph))
+        rows.append(ConfirmRow(seed, number, val_accuracy, test_accuracy))
+    return rows
+
+
+def _summarise(
+    number: int | None, seeds: Sequence[int], rows: Mapping[tuple[int, int | None], ConfirmRow]
+) -> Confirmed:
+    own = [rows[seed, number] for seed in seeds]
+    full = [rows[seed, None] for seed in seeds]
+    val_drops = [100 * (f.val_accuracy - q.val_accuracy) for f, q in zip(full, own, strict=True)]
+    test_drops = [100 * (f.test_accuracy - q.test_accuracy) for f, q in zip(full, own, strict=True)]
+    tests = [row.test_accuracy for row in own]
+    return Confirmed(
+        seeds=len(own),
+        val_accuracy=statistics.fmean(row.val_accuracy for row in own),
+        val_drop=statistics.fmean(val_drops),
+        test_accuracy=statistics.fmean(tests),
+        test_accuracy_std=_std(tests),
+        test_accuracy_drop=statistics.fmean(test_drops),
+        test_accuracy_drop_std=_std(test_drops),
+    )
+
+
+def _std(values: Sequence[float]) -> float:
+    return statistics.stdev(values) if len(values) > 1 else 0.0
+
+
+def _read_rows(path: Path) -> dict[tuple[int, int | None], ConfirmRow]:
+    rows: dict[tuple[int, int | None], ConfirmRow] = {}
+    if path.exists():
+        for line in path.read_text().splitlines():
+            try:
+                row = ConfirmRow(**json.loads(line))
+            except (ValueError, TypeError):
+                continue  # A line that a kill cut short: its model is trained again.
+            rows[row.seed, row.trial] = row
+    return rows
+
+
+def _append_rows(path: Path, rows: Sequence[ConfirmRow]) -> None:
+    with path.open("a") as file:
+        file.writelines(json.dumps(asdict(row)) + "\n" for row in rows)

@@ -1,0 +1,84 @@
+"""Pareto fronts of (accuracy, bytes), and their hypervolume in a fixed frame."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Point(Protocol):
+    """A measured allocation."""
+
+    @property
+    def val_accuracy(self) -> float:
+        """Validation accuracy, 0..1."""
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes under the objective."""
+
+
+def pareto_front[P: Point](points: Iterable[P]) -> list[P]:
+    """The points that no other one beats, by increasing bytes; the first of equal ones stays."""
+    front: list[P] = []
+    for point in sorted(points, key=lambda p: (p.num_bytes, -p.val_accuracy)):
+        if not front or point.val_accuracy > front[-1].val_accuracy:
+            front.append(point)
+    return front
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The fixed frame of a hypervolume, so that samplers and runs compare.
+
+    Attributes:
+        smallest_bytes: The smallest allocation of the ladder: 0 on a log scale.
+        full_bytes: Full precision in PyG: 1 on that scale.
+        majority_accuracy: Share of the largest class among the validation nodes: 0.
+        full_accuracy: Full precision's validation accuracy: 1.
+    """
+
+    smallest_bytes: int
+    full_bytes: int
+    majority_accuracy: float
+    full_accuracy: float
+
+    def hypervolume(self, points: Sequence[Point]) -> float:
+        """Share of the frame that the points dominate, 0..1."""
+        area, reached = 0.0, 0.0
+        scaled = sorted((self._size(p.num_bytes), self._accuracy(p.val_accuracy)) for p in points)
+        for size, accuracy in scaled:
+            area += (1.0 - size) * max(0.0, accuracy - reached)
+            reached = max(reached, accuracy)
+        return area
+
+    def _size(self, num_bytes: int) -> float:
+        span = math.log(self.full_bytes / self.smallest_bytes)
+        return _clip(math.log(num_bytes / self.smallest_bytes) / span)
+
+    def _accuracy(self, accuracy: float) -> float:
+        span = self.full_accuracy - self.majority_accuracy
+        if span <= 0:
+            return float(accuracy >= self.full_accuracy)
+        return _clip((accuracy - self.majority_accuracy) / span)
+
+
+def spread[P: Point](front: Sequence[P], count: int) -> list[P]:
+    """At most ``count`` points of a front, evenly spread over the logarithm of bytes, ends kept."""
+    if len(front) <= count:
+        return list(front)
+    if count == 1:
+        return [front[-1]]
+    low, high = (math.log(front[i].num_bytes) for i in (0, -1))
+    targets = [low + (high - low) * k / (count - 1) for k in range(count)]
+    left = list(front)
+    chosen = []
+    for target in targets:
+        nearest = min(left, key=lambda p: abs(math.log(p.num_bytes) - target))
+        left.remove(nearest)
+        chosen.append(nearest)
+    return sorted(chosen, key=lambda p: p.num_bytes)
+
+
+def _clip(x: float) -> float:
+    return min(1.0, max(0.0, x))

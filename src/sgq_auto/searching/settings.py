@@ -1,0 +1,165 @@
+"""What defines a search, checked once, before anything is loaded."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import hydra.utils
+from torch import nn
+
+from sgq_auto.allocation import DEFAULT_LADDER, check_ladder
+from sgq_auto.errors import InputError
+from sgq_auto.graphs import Graph
+from sgq_auto.packed import Objective
+from sgq_auto.quantize import RangeMode
+from sgq_auto.searching.space import Granularity
+from sgq_auto.searching.storage import StorageSettings
+from sgq_auto.training import FitSettings
+
+# Raised whenever a change makes older trials incomparable with new ones.
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """A model as configuration: its class and arguments.
+
+    Attributes:
+        name: The name in results.
+        config: ``_target_`` and keyword arguments; the graph's sizes are added.
+    """
+
+    name: str
+    config: Mapping[str, Any]
+
+    def build(self, graph: Graph) -> nn.Module:
+        """The untrained model for a graph.
+
+        Raises:
+            InputError: If the class cannot be made with these arguments.
+        """
+        try:
+            model = hydra.utils.instantiate(
+                dict(self.config),
+                in_features=graph.features.num_features,
+                num_classes=graph.num_classes,
+            )
+        except Exception as error:
+            cause = error.__cause__ or error
+            raise InputError(f"model={self.name}: {cause}") from error
+        if not isinstance(model, nn.Module):
+            raise InputError(f"model={self.name}: {self.config.get('_target_')} is no torch module")
+        return model
+
+    @property
+    def key(self) -> str:
+        """Text that determines the model."""
+        return json.dumps(dict(self.config), sort_keys=True, default=str)
+
+
+@dataclass(frozen=True)
+class ConfirmSettings:
+    """How the front is proved on unseen nodes.
+
+    Attributes:
+        seeds: Fresh seeds; each trains a full-precision model and fine-tunes every point.
+        max_points: Points of the front that are confirmed.
+    """
+
+    seeds: int = 5
+    max_points: int = 8
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        for name in ("seeds", "max_points"):
+            if getattr(self, name) < 1:
+                raise InputError(f"confirm.{name}={getattr(self, name)}: it must be at least 1")
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """Everything that a search needs besides its graph.
+
+    Attributes:
+        dataset: The dataset's name.
+        model: The model.
+        granularity: Which sites share bits.
+        sampler_name: The sampler's name.
+        sampler: Its ``_target_`` and arguments.
+        pretrain: Training at full precision.
+        finetune: Fine-tuning of each trial.
+        output_root: Folder of studies and cached weights.
+        storage: Where the study lives.
+        seed: Seed of everything random.
+        n_trials: Trials of the study in all.
+        workers: Processes.
+        tolerance: Accuracy that the recommended point may lose, percentage points.
+        objective: The bytes to minimise.
+        ladder: Allowed bit-widths.
+        ranges: How ranges of codes are found.
+        confirm: The confirm stage.
+    """
+
+    dataset: str
+    model: ModelSettings
+    granularity: Granularity
+    sampler_name: str
+    sampler: Mapping[str, Any]
+    pretrain: FitSettings
+    finetune: FitSettings
+    output_root: Path
+    storage: StorageSettings = field(default_factory=StorageSettings)
+    seed: int = 0
+    n_trials: int = 100
+    workers: int = 1
+    tolerance: float = 0.4
+    objective: Objective = Objective.RESIDENT_BYTES
+    ladder: tuple[int, ...] = DEFAULT_LADDER
+    ranges: RangeMode = RangeMode.LEARNED
+    confirm: ConfirmSettings = field(default_factory=ConfirmSettings)
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            InputError: One line that names the value and what is allowed.
+        """
+        for name in ("n_trials", "workers"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name}={getattr(self, name)}: it must be at least 1")
+        if not self.tolerance >= 0:
+            raise InputError(f"tolerance={self.tolerance}: it must be 0 or more percentage points")
+        if self.seed < 0:
+            raise InputError(f"seed={self.seed}: it must be 0 or more")
+        check_ladder(self.ladder)
+
+    def fingerprint(self, graph: Graph) -> str:
+        """Hash of what defines the study; budgets (trials, workers, tolerance) do not."""
+        key = {
+            "version": _VERSION,
+            "graph": graph.fingerprint,
+            "model": self.model.key,
+            "granularity": self.granularity,
+            "sampler": dict(self.sampler),
+            "pretrain": asdict(self.pretrain),
+            "finetune": asdict(self.finetune),
+            "seed": self.seed,
+            "objective": self.objective,
+            "ladder": self.ladder,
+            "ranges": self.ranges,
+        }
+        text = json.dumps(key, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def study_name(self, graph: Graph) -> str:
+        """A readable name that no differently defined study has."""
+        parts = [self.dataset, self.model.name, str(self.granularity), self.sampler_name]
+        return "-".join([*parts, f"seed{self.seed}", self.fingerprint(graph)[:8]])
+
+    @property
+    def cache(self) -> Path:
+        """Folder of cached full-precision weights."""
+        return self.output_root / "pretrained"

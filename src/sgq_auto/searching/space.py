@@ -1,0 +1,102 @@
+"""The search space: which sites share bits, and which bits a search may choose."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from optuna.distributions import IntDistribution
+
+from sgq_auto.allocation import BitAllocation, Site
+from sgq_auto.packed import FootprintModel, Objective
+
+
+class Granularity(StrEnum):
+    """Which sites share bits (SGQuant, arXiv 2007.05100, sections IV-B to IV-D)."""
+
+    UNIFORM = "uniform"
+    LWQ = "lwq"
+    CWQ = "cwq"
+    TAQ = "taq"
+    LWQ_CWQ = "lwq_cwq"
+    LWQ_CWQ_TAQ = "lwq_cwq_taq"
+
+    def group(self, site: Site) -> str:
+        """The name of the bits that ``site`` shares with others of its group."""
+        match self:
+            case Granularity.UNIFORM:
+                return "all"
+            case Granularity.LWQ:
+                return site.layer
+            case Granularity.CWQ:
+                return str(site.component)
+            case Granularity.TAQ:
+                return str(site.component) if site.bucket is None else f"bucket{site.bucket}"
+            case Granularity.LWQ_CWQ:
+                return f"{site.layer}.{site.component}"
+            case Granularity.LWQ_CWQ_TAQ:
+                return str(site)
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """Ordinal bit parameters over a ladder, one for each group of sites.
+
+    Attributes:
+        groups: Sites of each group of the granularity.
+        searched: Names of the groups whose bits are searched. The others change no byte of the
+            objective (GCN's adjacency follows from the degrees; an empty bucket has no codes) and
+            take the highest width.
+        ladder: The allowed bit-widths, increasing.
+    """
+
+    groups: Mapping[str, tuple[Site, ...]]
+    searched: tuple[str, ...]
+    ladder: tuple[int, ...]
+
+    @classmethod
+    def build(
+        cls,
+        footprints: FootprintModel,
+        granularity: Granularity,
+        ladder: Sequence[int],
+        objective: Objective,
+    ) -> "SearchSpace":
+        """The space of one model on one graph."""
+        groups: dict[str, list[Site]] = {}
+        for site in footprints.sites():
+            groups.setdefault(granularity.group(site), []).append(site)
+        space = cls({k: tuple(v) for k, v in groups.items()}, tuple(groups), tuple(ladder))
+        smallest = {name: 0 for name in groups}
+
+        def cost(indices: Mapping[str, int]) -> int:
+            return getattr(footprints.packed(space.allocation(indices)), objective.value)
+
+        base = cost(smallest)
+        top = len(space.ladder) - 1
+        # With a one-step ladder nothing changes a byte; keep every group then.
+        searched = [n for n in groups if top == 0 or cost({**smallest, n: top}) != base]
+        return cls(space.groups, tuple(searched), space.ladder)
+
+    def allocation(self, indices: Mapping[str, int]) -> BitAllocation:
+        """The allocation of ladder positions by group; groups left out take the highest width."""
+        top = len(self.ladder) - 1
+        return BitAllocation(
+            {
+                site: self.ladder[indices.get(name, top)]
+                for name, sites in self.groups.items()
+                for site in sites
+            }
+        )
+
+    def distributions(self) -> dict[str, IntDistribution]:
+        """Optuna's view: positions on the ladder, which order bit-widths evenly."""
+        return {name: IntDistribution(0, len(self.ladder) - 1) for name in self.searched}
+
+    def uniform(self) -> list[dict[str, int]]:
+        """Parameters of the allocations that give every searched group the same bits."""
+        top = len(self.ladder) - 1
+        return [{name: index for name in self.searched} for index in range(top, -1, -1)]
+
+    def smallest(self) -> BitAllocation:
+        """The allocation with the fewest bits everywhere."""
+        return self.allocation({name: 0 for name in self.searched})

@@ -1,0 +1,119 @@
+"""The Optuna study: how it is made, continued and read."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import hydra.utils
+import numpy as np
+import optuna
+from filelock import FileLock, Timeout
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial, TrialState
+
+from sgq_auto.errors import InputError
+from sgq_auto.searching.records import RECORD, SUPERSEDED, TrialRecord
+from sgq_auto.searching.settings import SearchSettings
+from sgq_auto.searching.space import SearchSpace
+
+_COUNTED = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED, TrialState.RUNNING)
+_FINISHED = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)
+
+
+def open_study(settings: SearchSettings, folder: Path, name: str, space: SearchSpace) -> optuna.Study:
+    """Create the study, uniform allocations enqueued first, or load the one that is there."""
+    try:
+        study = optuna.create_study(
+            storage=settings.storage.open(folder),
+            study_name=name,
+            directions=["maximize", "minimize"],
+            load_if_exists=True,
+        )
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"storage={settings.storage.kind}: {error}; run: pip install 'sgq-auto[postgresql]'"
+        ) from error
+    except optuna.exceptions.StorageInternalError as error:
+        raise InputError(f"storage={settings.storage.kind}: {error}") from error
+    study.set_metric_names(["val_accuracy", settings.objective.value])
+    if not study.get_trials(deepcopy=False):
+        for params in space.uniform():
+            study.enqueue_trial(params)
+    return study
+
+
+@contextmanager
+def only_runner(folder: Path) -> Iterator[None]:
+    """Hold a study's folder for one command.
+
+    Raises:
+        InputError: If another command runs the same study.
+    """
+    lock = FileLock(folder / "running.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(
+            f"another command is running this study ({folder}); wait for it, or give this one "
+            "another seed"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def counted_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """Trials that count towards ``n_trials``: finished or running, not superseded."""
+    return [t for t in study.get_trials(False, _COUNTED) if SUPERSEDED not in t.user_attrs]
+
+
+def finished_trials(study: optuna.Study) -> list[TrialRecord]:
+    """Every finished trial, in order; superseded ones are left out."""
+    trials = study.get_trials(deepcopy=False, states=_FINISHED)
+    return [TrialRecord.from_trial(t) for t in trials if SUPERSEDED not in t.user_attrs]
+
+
+def requeue_stale(study: optuna.Study) -> int:
+    """Run again what a killed command left running; returns how many trials that is.
+
+    Call it only under :func:`only_runner`, when no worker is alive.
+    """
+    stale = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    for trial in stale:
+        complete = set(trial.params) == set(_searched(study))
+        study._storage.set_trial_user_attr(trial._trial_id, SUPERSEDED, True)
+        study.tell(trial.number, state=TrialState.FAIL)
+        if complete:
+            study.enqueue_trial(trial.params)
+    return len(stale)
+
+
+def fail_orphans(study: optuna.Study, reason: str) -> None:
+    """Record the trials of workers that died as failed."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study._storage.set_trial_user_attr(trial._trial_id, RECORD, {"failure": reason})
+        study.tell(trial.number, state=TrialState.FAIL)
+
+
+def make_sampler(settings: SearchSettings, place: int) -> BaseSampler:
+    """The sampler for the trial at ``place``.
+
+    Its draw depends on the seed, the place and the finished trials alone, so that a study that
+    was killed goes on exactly as it would have.
+
+    Raises:
+        InputError: If the sampler's class or arguments are wrong.
+    """
+    seed = int(np.random.SeedSequence([settings.seed, place]).generate_state(1)[0])
+    try:
+        sampler: BaseSampler = hydra.utils.instantiate(dict(settings.sampler), seed=seed)
+    except Exception as error:
+        raise InputError(f"sampler={settings.sampler_name}: {error.__cause__ or error}") from error
+    return sampler
+
+
+def _searched(study: optuna.Study) -> list[str]:
+    # A trial that was killed while it was being sampled has only some of its parameters.
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return list(complete[0].params) if complete else []

@@ -1,0 +1,75 @@
+"""What a process needs to measure allocations."""
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from sgq_auto.allocation import BitAllocation
+from sgq_auto.graphs import Graph
+from sgq_auto.packed import FootprintModel
+from sgq_auto.quantize import prepare, trace_spec
+from sgq_auto.searching.records import Measurement
+from sgq_auto.searching.settings import SearchSettings
+from sgq_auto.searching.space import SearchSpace
+from sgq_auto.training import FitResult, Pretrained, fit, pretrain
+
+
+@dataclass(frozen=True, eq=False)
+class Workbench:
+    """A graph, full-precision weights, sizes and the search space; no test label.
+
+    Attributes:
+        settings: The search.
+        graph: The prepared graph.
+        pretrained: The plain model at full precision.
+        footprints: Sizes of the model on the graph.
+        space: The search space.
+    """
+
+    settings: SearchSettings
+    graph: Graph
+    pretrained: Pretrained
+    footprints: FootprintModel
+    space: SearchSpace
+
+    @classmethod
+    def build(cls, settings: SearchSettings, graph: Graph, seed: int | None = None) -> "Workbench":
+        """Pre-train with ``seed`` (the study's own if ``None``), or read cached weights."""
+        pretrained = pretrain(
+            lambda: settings.model.build(graph),
+            graph,
+            settings.pretrain,
+            settings.seed if seed is None else seed,
+            model_config=settings.model.key,
+            cache=settings.cache,
+        )
+        spec = trace_spec(prepare(pretrained.model, graph), graph)
+        footprints = FootprintModel(spec, graph.spec)
+        space = SearchSpace.build(
+            footprints, settings.granularity, settings.ladder, settings.objective
+        )
+        return cls(settings, graph, pretrained, footprints, space)
+
+    def full_precision(self) -> nn.Module:
+        """The pre-trained model on the same path as the quantized ones."""
+        return prepare(self.pretrained.model, self.graph)
+
+    def finetune(self, allocation: BitAllocation, seed: int) -> tuple[nn.Module, FitResult]:
+        """Fine-tune from the full-precision weights; the quantized model and how it went."""
+        model = prepare(self.pretrained.model, self.graph, allocation, self.settings.ranges)
+        return model, fit(model, self.graph, self.settings.finetune, seed)
+
+    def measure(self, allocation: BitAllocation) -> Measurement:
+        """Fine-tune and measure an allocation.
+
+        The seed is the study's for every allocation (common random numbers), so that what
+        differs between two trials is their bits.
+        """
+        _, result = self.finetune(allocation, self.settings.seed)
+        return Measurement(
+            val_accuracy=result.val_accuracy,
+            footprint=self.footprints.packed(allocation).as_dict(),
+            average_bits=self.footprints.average_bits(allocation),
+            curve=result.curve,
+            finetune_seconds=result.seconds,
+        )

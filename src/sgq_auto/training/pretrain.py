@@ -1,0 +1,84 @@
+"""Full-precision weights, trained once and cached by a fingerprint of all that they depend on."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from sgq_auto.graphs import Graph
+from sgq_auto.graphs.store import save_tensors
+from sgq_auto.quantize import plain_state, prepare
+from sgq_auto.training.fit import FitSettings, fit
+
+# Raised whenever training changes in a way that makes older weights incomparable.
+_VERSION = 1
+
+ModelBuilder = Callable[[], nn.Module]
+
+
+@dataclass(frozen=True, eq=False)
+class Pretrained:
+    """A plain model with trained weights.
+
+    Attributes:
+        model: The plain PyG model.
+        val_accuracy: Its validation accuracy, 0..1.
+    """
+
+    model: nn.Module
+    val_accuracy: float
+
+
+def pretrain(
+    build: ModelBuilder,
+    graph: Graph,
+    settings: FitSettings,
+    seed: int,
+    *,
+    model_config: str,
+    cache: Path,
+) -> Pretrained:
+    """Train a model at full precision, or read it from the cache.
+
+    Args:
+        build: Makes the untrained model.
+        graph: The graph.
+        settings: How to train.
+        seed: Seed of initial weights and dropout.
+        model_config: Text that determines what ``build`` makes; part of the cache key.
+        cache: Folder of cached weights.
+    """
+    torch.manual_seed(seed)
+    model = build()
+    path = cache / f"{_fingerprint(model_config, graph, settings, seed)}.safetensors"
+    cached = _read(path, model)
+    if cached is not None:
+        return Pretrained(model, cached)
+    prepared = prepare(model, graph)
+    result = fit(prepared, graph, settings, seed)
+    state = plain_state(prepared, model)
+    model.load_state_dict(state)
+    save_tensors(state, path, {"val_accuracy": repr(result.val_accuracy)})
+    return Pretrained(model, result.val_accuracy)
+
+
+def _fingerprint(model_config: str, graph: Graph, settings: FitSettings, seed: int) -> str:
+    key = [_VERSION, model_config, graph.fingerprint, asdict(settings), seed]
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _read(path: Path, model: nn.Module) -> float | None:
+    """Load cached weights into ``model``; ``None`` where there are none or they are damaged."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            state: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            val_accuracy = float(file.metadata()["val_accuracy"])
+        model.load_state_dict(state)
+    except (OSError, SafetensorError, KeyError, RuntimeError, ValueError):
+        return None
+    return val_accuracy
