@@ -3,6 +3,7 @@
 Standard library only, so that the packed runtime can share it.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -78,7 +79,7 @@ class BitAllocation(Mapping[Site, int]):
     @classmethod
     def uniform(cls, sites: Iterable[Site], bits: int) -> "BitAllocation":
         """Every one of ``sites`` at the same bit-width."""
-        return cls({site: bits for site in sites})
+        return cls(dict.fromkeys(sites, bits))
 
 
 def is_bit_width(bits: int) -> bool:
@@ -98,6 +99,6 @@ def check_ladder(ladder: Iterable[int]) -> tuple[int, ...]:
             f"ladder={list(widths)}: bit-widths lie in 1 to {MAX_CODE_BITS}, "
             f"or are {FULL_PRECISION} (full precision), like [1,2,3,4,6,8]"
         )
-    if any(a >= b for a, b in zip(widths, widths[1:], strict=False)):
+    if any(a >= b for a, b in itertools.pairwise(widths)):
         raise InputError(f"ladder={list(widths)}: bit-widths must increase, like [1,2,3,4,6,8]")
     return widths

@@ -140,7 +140,8 @@ class CsrPattern:
         products = torch.sparse.sampled_addmm(
             mask, left.contiguous(), right.contiguous().t(), beta=0.0
         )
-        return products.values()
+        values: Tensor = products.values()
+        return values
 
 
 def _multiply(
@@ -175,7 +176,7 @@ class _Spmm(torch.autograd.Function):
         return pattern.multiply(values, dense)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         values, dense = ctx.saved_tensors
         pattern: CsrPattern = ctx.pattern
         grad_values = pattern.sample(grad, dense) if ctx.needs_input_grad[0] else None
@@ -191,7 +192,7 @@ class _Sddmm(torch.autograd.Function):
         return pattern.sample(left, right)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         left, right = ctx.saved_tensors
         pattern: CsrPattern = ctx.pattern
         grad_left = pattern.multiply(grad, right) if ctx.needs_input_grad[0] else None
@@ -207,7 +208,7 @@ class _EdgeSum(torch.autograd.Function):
         return rows.add_(right.index_select(0, pattern.col))
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         pattern: CsrPattern = ctx.pattern
         return pattern.row_sum(grad), pattern.column_sum(grad), None
 
@@ -226,7 +227,7 @@ class _RowSoftmax(torch.autograd.Function):
         return softmax
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         (softmax,) = ctx.saved_tensors
         weighted = (softmax * grad).view(softmax.size(0), -1)
         sums = ctx.pattern.row_sum(weighted).index_select(0, ctx.pattern.row)

@@ -1,5 +1,6 @@
 """Degree buckets: nodes whose in-degree lies between two split points."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ def check_split_points(split_points: Sequence[int]) -> tuple[int, ...]:
     """
     points = tuple(split_points)
     if any(not isinstance(p, int) or p < 0 for p in points) or any(
-        a >= b for a, b in zip(points, points[1:], strict=False)
+        a >= b for a, b in itertools.pairwise(points)
     ):
         raise InputError(
             f"buckets.split_points={list(points)}: split points are degrees that increase, "
@@ -36,9 +37,7 @@ def quantile_split_points(
         InputError: If the quantiles do not increase inside (0, 1).
     """
     levels = tuple(float(q) for q in quantiles)
-    if any(not 0 < q < 1 for q in levels) or any(
-        a >= b for a, b in zip(levels, levels[1:], strict=False)
-    ):
+    if any(not 0 < q < 1 for q in levels) or any(a >= b for a, b in itertools.pairwise(levels)):
         raise InputError(
             f"buckets.quantiles={list(levels)}: quantiles increase inside 0 to 1, "
             "like [0.5,0.75,0.9]"

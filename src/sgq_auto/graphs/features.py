@@ -20,16 +20,19 @@ class FeatureMatrix(Protocol):
 
 
 class Features(Protocol):
-    """Stored node features.
+    """Stored node features."""
 
-    Attributes:
-        values: The stored values, nodes in order; the only thing that is quantized.
-        bucket_values: Rows of ``values`` per degree bucket.
-        num_features: Columns.
-    """
+    @property
+    def values(self) -> Tensor:
+        """The stored values, nodes in order: what is quantized."""
 
-    values: Tensor
-    bucket_values: tuple[int, ...]
+    @property
+    def bucket_values(self) -> tuple[int, ...]:
+        """Rows of ``values`` per degree bucket."""
+
+    @property
+    def normalize_rows(self) -> bool:
+        """Whether rows are divided by their sums."""
 
     @property
     def num_features(self) -> int:

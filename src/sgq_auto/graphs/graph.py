@@ -30,6 +30,11 @@ class LabelledNodes:
         predicted = logits.index_select(0, self.nodes).argmax(dim=1)
         return float((predicted == self.labels).double().mean())
 
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the nodes and their labels."""
+        return _hash([self.nodes, self.labels])
+
 
 @dataclass(frozen=True, eq=False)
 class Graph:
@@ -90,18 +95,11 @@ class Graph:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of everything a search depends on: edges, features, buckets, labels and split."""
-        digest = hashlib.sha256()
         tensors = [self.adj_t.rowptr, self.adj_t.col, self.features.values]
         if isinstance(self.features, SparseFeatures):
             tensors += [self.features.pattern.rowptr, self.features.pattern.col]
-        for nodes in (self.train, self.val):
-            tensors += [nodes.nodes, nodes.labels]
-        for tensor in tensors:
-            digest.update(str((tuple(tensor.shape), tensor.dtype)).encode())
-            digest.update(tensor.contiguous().numpy().tobytes())
-        digest.update(str((self.bucket_nodes, self.num_classes)).encode())
-        digest.update(str(self.features.normalize_rows).encode())
-        return digest.hexdigest()
+        counts = (self.bucket_nodes, self.num_classes, self.features.normalize_rows)
+        return _hash(tensors, str((counts, self.train.fingerprint, self.val.fingerprint)))
 
 
 def _slices(bucket_nodes: Sequence[int], rowptr: Tensor) -> tuple[int, ...]:
@@ -127,3 +125,9 @@ def _feature_spec(features: Features) -> FeatureSpec:
     )
 
 
+def _hash(tensors: Sequence[Tensor], text: str = "") -> str:
+    digest = hashlib.sha256(text.encode())
+    for tensor in tensors:
+        digest.update(str((tuple(tensor.shape), tensor.dtype)).encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()

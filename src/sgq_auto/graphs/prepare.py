@@ -103,10 +103,11 @@ def _adjacency(raw: RawGraph) -> scipy.sparse.csr_matrix:
 def _features(
     raw: RawGraph, order: IntArray, bucket_nodes: Sequence[int], *, normalize_rows: bool
 ) -> Features:
-    x = raw.x[order]
-    nonzero = x.nnz if scipy.sparse.issparse(x) else np.count_nonzero(x)
+    x: Any = raw.x[order]
+    sparse = scipy.sparse.issparse(x)
+    nonzero = x.nnz if sparse else np.count_nonzero(x)
     if nonzero > _SPARSE_BELOW * x.shape[0] * x.shape[1]:
-        dense = x.toarray() if scipy.sparse.issparse(x) else x
+        dense = x.toarray() if sparse else x
         values = torch.from_numpy(np.ascontiguousarray(dense, dtype=np.float32))
         return DenseFeatures(values, tuple(bucket_nodes), normalize_rows)
     csr = scipy.sparse.csr_matrix(x, dtype=np.float32)

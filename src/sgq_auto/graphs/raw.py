@@ -63,17 +63,19 @@ class RawGraph:
         """
         n = self.num_nodes
         if self.x.ndim != 2 or n == 0 or self.x.shape[1] == 0:
-            raise InputError(f"{self.name}: x has shape {self.x.shape}; it must be [nodes, features]")
+            raise InputError(
+                f"{self.name}: x has shape {self.x.shape}; it must be [nodes, features]"
+            )
         values = self.x.data if scipy.sparse.issparse(self.x) else self.x
         if not np.isfinite(values).all():
-            raise InputError(f"{self.name}: x holds NaN or infinite values; every one must be finite")
+            raise InputError(
+                f"{self.name}: x holds NaN or infinite values; every one must be finite"
+            )
         if self.edge_index.ndim != 2 or self.edge_index.shape[0] != 2:
             raise InputError(
                 f"{self.name}: edge_index has shape {self.edge_index.shape}; it must be [2, edges]"
             )
-        if self.edge_index.size and not (
-            0 <= self.edge_index.min() and self.edge_index.max() < n
-        ):
+        if self.edge_index.size and not (self.edge_index.min() >= 0 and self.edge_index.max() < n):
             raise InputError(
                 f"{self.name}: edge_index holds nodes {self.edge_index.min()} to "
                 f"{self.edge_index.max()}; the {n} nodes are 0 to {n - 1}"

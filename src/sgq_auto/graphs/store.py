@@ -3,8 +3,8 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
-import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -93,14 +93,14 @@ def _pattern_tensors(prefix: str, pattern: CsrPattern) -> dict[str, Tensor]:
 
 
 def _pattern(tensors: dict[str, Tensor], prefix: str, shape: tuple[int, int]) -> CsrPattern:
-    return CsrPattern(*(tensors[f"{prefix}.{field}"] for field in _PATTERN_FIELDS), shape=shape)
+    return CsrPattern(**{f: tensors[f"{prefix}.{f}"] for f in _PATTERN_FIELDS}, shape=shape)
 
 
-def _features(header: dict[str, object], tensors: dict[str, Tensor], num_nodes: int) -> Features:
-    values: torch.Tensor = tensors["features.values"]
-    counts = tuple(header["bucket_values"])  # type: ignore[arg-type]
+def _features(header: dict[str, Any], tensors: dict[str, Tensor], num_nodes: int) -> Features:
+    values = tensors["features.values"]
+    counts = tuple(header["bucket_values"])
     normalize = bool(header["normalize_rows"])
     if not header["sparse"]:
         return DenseFeatures(values, counts, normalize)
-    shape = (num_nodes, int(header["num_features"]))  # type: ignore[call-overload]
+    shape = (num_nodes, int(header["num_features"]))
     return SparseFeatures(_pattern(tensors, "features", shape), values, counts, normalize)

@@ -46,6 +46,15 @@ class Buffer:
     last: int
 
 
+class Objective(StrEnum):
+    """The figure that a search minimises."""
+
+    RESIDENT_BYTES = "resident_bytes"
+    STORED_BYTES = "stored_bytes"
+    PEAK_BYTES = "peak_bytes"
+    SGQUANT_BYTES = "sgquant_bytes"
+
+
 @dataclass(frozen=True)
 class Footprint:
     """Bytes of one allocation (or of a reference) on one graph."""
@@ -59,14 +68,9 @@ class Footprint:
         """The four figures by name."""
         return asdict(self)
 
-
-class Objective(StrEnum):
-    """The figure that a search minimises."""
-
-    RESIDENT_BYTES = "resident_bytes"
-    STORED_BYTES = "stored_bytes"
-    PEAK_BYTES = "peak_bytes"
-    SGQUANT_BYTES = "sgquant_bytes"
+    def figure(self, objective: Objective) -> int:
+        """The figure that ``objective`` names."""
+        return self.as_dict()[objective.value]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 A tensor's first dimension is cut into scale groups: the degree buckets of an embedding or of
 attention, the output channels of a weight. Each group has bits, a step and an offset of its own:
-``code = round((x - offset) / step)`` clamped to ``0 .. 2**bits - 1``, ``x' = code * step + offset``.
+``code = round((x - offset) / step)`` clamped to ``0 .. 2**bits - 1``, and
+``x' = code * step + offset``.
 """
 
 from collections.abc import Sequence
@@ -28,10 +29,9 @@ class FakeQuantizer(nn.Module):
     offset: Tensor
     levels: Tensor
     sizes: Tensor
+    full: Tensor | None
 
-    def __init__(
-        self, bits: Sequence[int], sizes: Sequence[int], find_range: RangeFinder
-    ) -> None:
+    def __init__(self, bits: Sequence[int], sizes: Sequence[int], find_range: RangeFinder) -> None:
         super().__init__()
         self.group_sizes = list(sizes)
         self.find_range = find_range
@@ -156,7 +156,7 @@ class _FakeQuantize(torch.autograd.Function):
         return (codes * steps).add_(offsets)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None, None]:
         scaled, codes, levels = ctx.saved_tensors
         inside = (scaled >= 0).logical_and_(scaled <= levels)
         grad_x = grad * inside

@@ -32,7 +32,7 @@ class QuantizedLayer(nn.Module):
 
     def quantize_input(self, x: Any) -> Any:
         """The quantized input (features as a matrix), dropout applied after quantization."""
-        source = x.source if isinstance(x, Dropped) else x
+        source: Any = x.source if isinstance(x, Dropped) else x
         if isinstance(source, SparseFeatures | DenseFeatures):
             quantized: Any = self._quantize_features(source)
             return quantized.masked(x.mask) if isinstance(x, Dropped) else quantized

@@ -90,7 +90,7 @@ def _first_layer(model: nn.Module) -> str:
             f"{type(model).__name__} has no layer to quantize; "
             f"known layers: {', '.join(sorted({kind.__name__ for kind in _TWINS}))}"
         )
-    return names[0]
+    return str(names[0])
 
 
 def _swap(module: nn.Module, prefix: str, quantizers: QuantizerFactory, first: str) -> None:

@@ -209,5 +209,7 @@ def _read_rows(path: Path) -> dict[tuple[int, int | None], ConfirmRow]:
 
 
 def _append_rows(path: Path, rows: Sequence[ConfirmRow]) -> None:
-    with path.open("a") as file:
-        file.writelines(json.dumps(asdict(row)) + "\n" for row in rows)
+    with path.open("a+b") as file:
+        if file.tell() and not path.read_bytes().endswith(b"\n"):
+            file.write(b"\n")  # End the line that a kill cut short.
+        file.writelines(json.dumps(asdict(row)).encode() + b"\n" for row in rows)

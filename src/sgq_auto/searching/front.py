@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 
 class Point(Protocol):
@@ -18,9 +18,12 @@ class Point(Protocol):
         """Bytes under the objective."""
 
 
-def pareto_front[P: Point](points: Iterable[P]) -> list[P]:
+_P = TypeVar("_P", bound=Point)
+
+
+def pareto_front(points: Iterable[_P]) -> list[_P]:
     """The points that no other one beats, by increasing bytes; the first of equal ones stays."""
-    front: list[P] = []
+    front: list[_P] = []
     for point in sorted(points, key=lambda p: (p.num_bytes, -p.val_accuracy)):
         if not front or point.val_accuracy > front[-1].val_accuracy:
             front.append(point)
@@ -63,7 +66,7 @@ class Frame:
         return _clip((accuracy - self.majority_accuracy) / span)
 
 
-def spread[P: Point](front: Sequence[P], count: int) -> list[P]:
+def spread(front: Sequence[_P], count: int) -> list[_P]:
     """At most ``count`` points of a front, evenly spread over the logarithm of bytes, ends kept."""
     if len(front) <= count:
         return list(front)

@@ -91,5 +91,7 @@ class TrialRecord:
             worker_seconds=attr.get("worker_seconds", 0.0),
             failure=None if complete else attr.get("failure", "the worker died"),
             start_ms=int(trial.datetime_start.timestamp() * 1000) if trial.datetime_start else 0,
-            end_ms=int(trial.datetime_complete.timestamp() * 1000) if trial.datetime_complete else 0,
+            end_ms=int(trial.datetime_complete.timestamp() * 1000)
+            if trial.datetime_complete
+            else 0,
         )

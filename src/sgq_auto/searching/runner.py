@@ -21,9 +21,7 @@ class TrialRunner:
 
     def ask(self) -> optuna.Trial:
         """A new trial with its parameters sampled."""
-        self.study.sampler = make_sampler(
-            self.bench.settings, len(counted_trials(self.study))
-        )
+        self.study.sampler = make_sampler(self.bench.settings, len(counted_trials(self.study)))
         return self.study.ask(dict(self.bench.space.distributions()))
 
     def run(self, trial: optuna.Trial) -> None:

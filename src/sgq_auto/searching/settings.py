@@ -12,7 +12,7 @@ from torch import nn
 
 from sgq_auto.allocation import DEFAULT_LADDER, check_ladder
 from sgq_auto.errors import InputError
-from sgq_auto.graphs import Graph
+from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.packed import Objective
 from sgq_auto.quantize import RangeMode
 from sgq_auto.searching.space import Granularity
@@ -136,11 +136,12 @@ class SearchSettings:
             raise InputError(f"seed={self.seed}: it must be 0 or more")
         check_ladder(self.ladder)
 
-    def fingerprint(self, graph: Graph) -> str:
+    def fingerprint(self, data: PreparedData) -> str:
         """Hash of what defines the study; budgets (trials, workers, tolerance) do not."""
         key = {
             "version": _VERSION,
-            "graph": graph.fingerprint,
+            "graph": data.graph.fingerprint,
+            "held_out": data.held_out.fingerprint,
             "model": self.model.key,
             "granularity": self.granularity,
             "sampler": dict(self.sampler),
@@ -154,10 +155,10 @@ class SearchSettings:
         text = json.dumps(key, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def study_name(self, graph: Graph) -> str:
+    def study_name(self, data: PreparedData) -> str:
         """A readable name that no differently defined study has."""
         parts = [self.dataset, self.model.name, str(self.granularity), self.sampler_name]
-        return "-".join([*parts, f"seed{self.seed}", self.fingerprint(graph)[:8]])
+        return "-".join([*parts, f"seed{self.seed}", self.fingerprint(data)[:8]])
 
     @property
     def cache(self) -> Path:

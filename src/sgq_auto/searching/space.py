@@ -66,10 +66,10 @@ class SearchSpace:
         for site in footprints.sites():
             groups.setdefault(granularity.group(site), []).append(site)
         space = cls({k: tuple(v) for k, v in groups.items()}, tuple(groups), tuple(ladder))
-        smallest = {name: 0 for name in groups}
+        smallest = dict.fromkeys(groups, 0)
 
         def cost(indices: Mapping[str, int]) -> int:
-            return getattr(footprints.packed(space.allocation(indices)), objective.value)
+            return footprints.packed(space.allocation(indices)).figure(objective)
 
         base = cost(smallest)
         top = len(space.ladder) - 1
@@ -95,8 +95,8 @@ class SearchSpace:
     def uniform(self) -> list[dict[str, int]]:
         """Parameters of the allocations that give every searched group the same bits."""
         top = len(self.ladder) - 1
-        return [{name: index for name in self.searched} for index in range(top, -1, -1)]
+        return [dict.fromkeys(self.searched, index) for index in range(top, -1, -1)]
 
     def smallest(self) -> BitAllocation:
         """The allocation with the fewest bits everywhere."""
-        return self.allocation({name: 0 for name in self.searched})
+        return self.allocation(dict.fromkeys(self.searched, 0))

@@ -48,5 +48,5 @@ class StorageSettings:
             case StorageKind.SQLITE:
                 return RDBStorage(f"sqlite:///{folder / 'study.db'}")
             case StorageKind.POSTGRESQL:
-                assert self.url is not None  # noqa: S101 - checked on construction
+                assert self.url is not None
                 return RDBStorage(self.url)

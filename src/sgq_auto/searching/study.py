@@ -1,5 +1,6 @@
 """The Optuna study: how it is made, continued and read."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,9 @@ _COUNTED = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED, TrialState.
 _FINISHED = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)
 
 
-def open_study(settings: SearchSettings, folder: Path, name: str, space: SearchSpace) -> optuna.Study:
+def open_study(
+    settings: SearchSettings, folder: Path, name: str, space: SearchSpace
+) -> optuna.Study:
     """Create the study, uniform allocations enqueued first, or load the one that is there."""
     try:
         study = optuna.create_study(
@@ -35,7 +38,9 @@ def open_study(settings: SearchSettings, folder: Path, name: str, space: SearchS
         ) from error
     except optuna.exceptions.StorageInternalError as error:
         raise InputError(f"storage={settings.storage.kind}: {error}") from error
-    study.set_metric_names(["val_accuracy", settings.objective.value])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.set_metric_names(["val_accuracy", settings.objective.value])
     if not study.get_trials(deepcopy=False):
         for params in space.uniform():
             study.enqueue_trial(params)

@@ -124,7 +124,9 @@ def _join(workers: list[SpawnProcess], seconds: float) -> None:
         seconds -= step
 
 
-def _work(settings: SearchSettings, folder: StudyFolder, claims: Any, asking: Any, stop: Any) -> None:
+def _work(
+    settings: SearchSettings, folder: StudyFolder, claims: Any, asking: Any, stop: Any
+) -> None:
     quiet_process()
     graph = load_graph(folder.graph)
     study = optuna.load_study(storage=settings.storage.open(folder.path), study_name=folder.name)

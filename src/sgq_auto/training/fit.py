@@ -95,7 +95,7 @@ def fit(model: nn.Module, graph: Graph, settings: FitSettings, seed: int) -> Fit
     model.load_state_dict(best_state)
     freeze_ranges(model)
     model.eval()
-    assert best_score is not None  # noqa: S101 - the last epoch is always evaluated
+    assert best_score is not None
     return FitResult(best_score[0], best_epoch, tuple(curve), time.perf_counter() - start)
 
 
@@ -123,7 +123,7 @@ def _train_epoch(
     loss = nn.functional.cross_entropy(logits[graph.train.nodes], graph.train.labels)
     if not bool(loss.isfinite()):
         raise DivergedError(f"training diverged: the loss is {float(loss)} in epoch {epoch}")
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     optimizer.step()
 
 

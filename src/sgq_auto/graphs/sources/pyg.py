@@ -55,9 +55,9 @@ class PygSource:
             if self._has_files():
                 (folder / "raw").symlink_to(self.raw_folder.resolve(), target_is_directory=True)
             data = self._read(Path(scratch), folder)
-        masks = [getattr(data, f"{part}_mask", None) for part in ("train", "val", "test")]
         split = None
-        if all(mask is not None for mask in masks):
+        if "train_mask" in data:
+            masks = (data.train_mask, data.val_mask, data.test_mask)
             split = Split.from_masks(*(mask.numpy() for mask in masks))
         return RawGraph(
             name=self.name,
@@ -73,7 +73,7 @@ class PygSource:
     def _read(self, scratch: Path, folder: Path) -> Any:
         present = self._has_files()
         try:
-            with open(os.devnull, "w") as quiet, contextlib.redirect_stderr(quiet):
+            with Path(os.devnull).open("w") as quiet, contextlib.redirect_stderr(quiet):
                 data = self._dataset(scratch / self.family)[0]
         except Exception as error:
             if present:

@@ -1,0 +1,177 @@
+"""From Hydra's configuration to checked settings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+import hydra.utils
+from omegaconf import DictConfig, OmegaConf
+
+from sgq_auto.errors import InputError
+from sgq_auto.graphs import BucketSettings, PreparedData, prepare_graph
+from sgq_auto.packed import Objective
+from sgq_auto.quantize import RangeMode
+from sgq_auto.searching import (
+    ConfirmSettings,
+    Granularity,
+    ModelSettings,
+    SearchSettings,
+    StorageKind,
+    StorageSettings,
+)
+from sgq_auto.training import FitSettings
+
+_E = TypeVar("_E", bound=StrEnum)
+
+
+def conf_dir() -> Path:
+    """The folder of configuration files: inside an installed package, or beside ``src``."""
+    here = Path(__file__).resolve().parent
+    installed = here / "conf"
+    return installed if installed.is_dir() else here.parents[1] / "conf"
+
+
+@dataclass
+class _Fit:
+    epochs: int
+    learning_rate: float
+    weight_decay: float
+    evaluate_every: int = 1
+    range_learning_rate: float = 0.01
+
+
+@dataclass
+class _Buckets:
+    split_points: list[int] = field(default_factory=list)
+    quantiles: list[float] | None = None
+
+
+@dataclass
+class _Confirm:
+    seeds: int
+    max_points: int
+
+
+@dataclass
+class _Storage:
+    kind: str
+    url: str | None = None
+
+
+@dataclass
+class _Tracking:
+    uri: str
+    artifacts: str
+    experiment: str
+
+
+@dataclass
+class _Schema:
+    """Types of the root configuration; OmegaConf refuses values that do not fit."""
+
+    dataset: dict[str, Any]
+    model: dict[str, Any]
+    granularity: dict[str, Any]
+    sampler: dict[str, Any]
+    storage: _Storage
+    pretrain: _Fit
+    finetune: _Fit
+    buckets: _Buckets
+    confirm: _Confirm
+    tracking: _Tracking
+    seed: int
+    n_trials: int
+    workers: int
+    tolerance: float
+    objective: str
+    ladder: list[int]
+    ranges: str
+    data_root: str
+    output_root: str
+
+
+def checked(cfg: DictConfig) -> Any:
+    """The configuration with its types checked and its interpolations resolved."""
+    merged = OmegaConf.merge(OmegaConf.structured(_Schema), cfg)
+    OmegaConf.resolve(merged)
+    return merged
+
+
+def search_settings(cfg: Any, choices: Mapping[str, str]) -> SearchSettings:
+    """Search settings from a checked configuration.
+
+    Args:
+        cfg: What :func:`checked` returned.
+        choices: The chosen file of every configuration group.
+
+    Raises:
+        InputError: One line that names a bad value and what is allowed.
+    """
+    return SearchSettings(
+        dataset=choices["dataset"],
+        model=ModelSettings(choices["model"], _plain(cfg.model)),
+        granularity=_choice(Granularity, cfg.granularity.get("name"), "granularity.name"),
+        sampler_name=choices["sampler"],
+        sampler=_plain(cfg.sampler),
+        pretrain=_fit_settings(cfg.pretrain, "pretrain"),
+        finetune=_fit_settings(cfg.finetune, "finetune"),
+        output_root=Path(cfg.output_root),
+        storage=StorageSettings(
+            _choice(StorageKind, cfg.storage.kind, "storage.kind"), cfg.storage.url
+        ),
+        seed=cfg.seed,
+        n_trials=cfg.n_trials,
+        workers=cfg.workers,
+        tolerance=cfg.tolerance,
+        objective=_choice(Objective, cfg.objective, "objective"),
+        ladder=tuple(cfg.ladder),
+        ranges=_choice(RangeMode, cfg.ranges, "ranges"),
+        confirm=ConfirmSettings(**_plain(cfg.confirm)),
+    )
+
+
+def load_data(cfg: Any) -> PreparedData:
+    """Load, split and prepare the dataset of a checked configuration.
+
+    Raises:
+        InputError: If it cannot be had or is malformed.
+    """
+    buckets = _plain(cfg.buckets)
+    quantiles = buckets["quantiles"]
+    settings = BucketSettings(
+        tuple(buckets["split_points"]), None if quantiles is None else tuple(quantiles)
+    )
+    raw = _instantiate(cfg.dataset["source"], "dataset.source").load()
+    split = _instantiate(cfg.dataset["split"], "dataset.split").split(raw)
+    return prepare_graph(raw, split, settings, normalize_rows=cfg.dataset["normalize_rows"])
+
+
+def _instantiate(node: Any, name: str) -> Any:
+    try:
+        return hydra.utils.instantiate(node)
+    except Exception as error:
+        cause = error.__cause__ or error
+        if isinstance(cause, InputError):
+            raise cause from error
+        raise InputError(f"{name}: {cause}") from error
+
+
+def _fit_settings(node: Any, name: str) -> FitSettings:
+    try:
+        return FitSettings(**_plain(node))
+    except InputError as error:
+        raise InputError(f"{name}.{error}") from error
+
+
+def _plain(node: Any) -> dict[str, Any]:
+    return OmegaConf.to_container(node, resolve=True)  # type: ignore[return-value]
+
+
+def _choice(kind: type[_E], value: Any, name: str) -> _E:
+    try:
+        return kind(value)
+    except ValueError as error:
+        choices = ", ".join(member.value for member in kind)
+        raise InputError(f"{name}={value}: choose one of {choices}") from error

@@ -1,0 +1,59 @@
+"""``python -m sgq_auto.search``: the main job."""
+
+import os
+import sys
+from pathlib import Path
+
+import hydra
+import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from sgq_auto.config import checked, conf_dir, load_data, search_settings
+from sgq_auto.errors import InputError
+from sgq_auto.searching import Watcher, run_search
+from sgq_auto.tracking import MlflowTracker, Terminal, TrackingSettings, quiet_libraries
+
+_INTERRUPTED = 130
+
+
+@hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
+def _task(config: DictConfig) -> None:
+    torch.set_num_threads(1)
+    quiet_libraries()
+    cfg = checked(config)
+    hydra_config = HydraConfig.get()
+    settings = search_settings(cfg, hydra_config.runtime.choices)
+    output_dir = Path(hydra_config.runtime.output_dir)
+    summary_path = output_dir / "summary.json"
+    tracking = TrackingSettings(
+        cfg.tracking.uri, Path(cfg.tracking.artifacts), cfg.tracking.experiment
+    )
+    watchers: list[Watcher] = [
+        Terminal(summary_path, "python -m sgq_auto.ui"),
+        MlflowTracker(tracking, output_dir),
+    ]
+    outcome = run_search(settings, load_data(cfg), watchers, summary_path)
+    if outcome.interrupted:
+        sys.exit(_INTERRUPTED)
+
+
+def main() -> None:
+    """Run the command; bad input ends it with one line and status 2."""
+    # Hydra would print its own traceback and exit; the exception itself is wanted here.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        _task()
+    except (InputError, HydraException, OmegaConfBaseException, OSError) as error:
+        cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else None
+        message = " ".join(f"{error} {cause or ''}".split())
+        print(f"sgq-auto: {message}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""Searching: the bit-widths of a model on a graph, as one multi-objective study."""
+
+from sgq_auto.searching.pipeline import Outcome, run_search
+from sgq_auto.searching.progress import StudyProgress, Watcher
+from sgq_auto.searching.records import TrialRecord
+from sgq_auto.searching.settings import ConfirmSettings, ModelSettings, SearchSettings
+from sgq_auto.searching.space import Granularity, SearchSpace
+from sgq_auto.searching.storage import StorageKind, StorageSettings
+
+__all__ = [
+    "ConfirmSettings",
+    "Granularity",
+    "ModelSettings",
+    "Outcome",
+    "SearchSettings",
+    "SearchSpace",
+    "StorageKind",
+    "StorageSettings",
+    "StudyProgress",
+    "TrialRecord",
+    "Watcher",
+    "run_search",
+]

@@ -1,0 +1,187 @@
+"""The main job: pre-train, search, confirm, summarise."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+
+from sgq_auto.errors import InputError
+from sgq_auto.graphs import PreparedData
+from sgq_auto.graphs.store import save_graph, save_labels
+from sgq_auto.searching.confirm import choose_points, confirm
+from sgq_auto.searching.progress import StudyProgress, Watcher
+from sgq_auto.searching.records import TrialRecord
+from sgq_auto.searching.settings import SearchSettings
+from sgq_auto.searching.study import finished_trials, only_runner, open_study, requeue_stale
+from sgq_auto.searching.summary import (
+    Results,
+    Summary,
+    choose_recommended,
+    describe_front,
+    describe_full_precision,
+    describe_recommended,
+    write_summary,
+)
+from sgq_auto.searching.workbench import Workbench
+from sgq_auto.searching.workers import StudyFolder, run_workers
+
+_SEARCH_SECONDS = "search_seconds"
+_WALL_SECONDS = "wall_seconds"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a search ended.
+
+    Attributes:
+        summary: What it found.
+        interrupted: Whether Ctrl-C ended it.
+    """
+
+    summary: Summary
+    interrupted: bool
+
+
+def run_search(
+    settings: SearchSettings,
+    data: PreparedData,
+    watchers: Sequence[Watcher],
+    summary_path: Path,
+) -> Outcome:
+    """Run a search, or continue the one that is there, and write ``summary.json``.
+
+    Ctrl-C ends the search early with a summary of what there is.
+
+    Args:
+        settings: What to search.
+        data: The prepared graph and its held-out labels.
+        watchers: Told about everything that happens.
+        summary_path: Where the summary goes.
+
+    Raises:
+        InputError: If the output folder cannot be written, or the study is being run already.
+    """
+    start = time.perf_counter()
+    folder = _make_folder(settings, data)
+    with only_runner(folder.path):
+        bench = Workbench.build(settings, data.graph)
+        study = open_study(settings, folder.path, folder.name, bench.space)
+        requeue_stale(study)
+        progress = StudyProgress(folder.name, bench)
+        progress.add(finished_trials(study))
+        results: Results = {}
+        points: list[TrialRecord] = []
+        interrupted = False
+        for watcher in watchers:
+            watcher.started(progress)
+        try:
+            _run_trials(settings, folder, study, progress, watchers)
+            points = choose_points(
+                progress.front, bench.pretrained.val_accuracy, settings.tolerance, settings.confirm
+            )
+            results = confirm(settings, folder, points, _announce(watchers))
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            _add_seconds(study, _WALL_SECONDS, time.perf_counter() - start)
+        progress.add(finished_trials(study))
+        summary = _summarise(study, progress, points, results, interrupted=interrupted)
+        write_summary(summary, summary_path)
+        for watcher in watchers:
+            watcher.finished(progress, summary)
+    return Outcome(summary, interrupted)
+
+
+def _make_folder(settings: SearchSettings, data: PreparedData) -> StudyFolder:
+    name = settings.study_name(data)
+    folder = StudyFolder(settings.output_root.resolve() / "studies" / name, name)
+    try:
+        folder.path.mkdir(parents=True, exist_ok=True)
+        if not (folder.graph.exists() and folder.held_out.exists()):
+            save_graph(data.graph, folder.graph)
+            save_labels(data.held_out, folder.held_out)
+    except OSError as error:
+        raise InputError(
+            f"output_root={settings.output_root}: {folder.path} cannot be written "
+            f"({error.strerror or error}); give a folder that can"
+        ) from error
+    return folder
+
+
+def _run_trials(
+    settings: SearchSettings,
+    folder: StudyFolder,
+    study: optuna.Study,
+    progress: StudyProgress,
+    watchers: Sequence[Watcher],
+) -> None:
+    def on_progress() -> None:
+        new = progress.add(finished_trials(study))
+        for watcher in watchers:
+            watcher.trials_finished(progress, new)
+
+    start = time.perf_counter()
+    before = len(progress.records)
+    try:
+        run_workers(settings, folder, study, on_progress)
+    finally:
+        if len(progress.records) > before:
+            _add_seconds(study, _SEARCH_SECONDS, time.perf_counter() - start)
+
+
+def _announce(watchers: Sequence[Watcher]) -> Callable[[int, int], None]:
+    def on_seed(done: int, total: int) -> None:
+        for watcher in watchers:
+            watcher.confirming(done, total)
+
+    return on_seed
+
+
+def _add_seconds(study: optuna.Study, name: str, seconds: float) -> None:
+    # Kept with the study, so that a search that was continued reports all its time.
+    study.set_user_attr(name, study.user_attrs.get(name, 0.0) + seconds)
+
+
+def _summarise(
+    study: optuna.Study,
+    progress: StudyProgress,
+    points: Sequence[TrialRecord],
+    results: Results,
+    *,
+    interrupted: bool,
+) -> Summary:
+    bench, settings, records = progress.bench, progress.bench.settings, progress.records
+    chosen, reason = choose_recommended(points, results, settings.tolerance)
+    if interrupted:
+        reason = "the search was interrupted before its front was confirmed"
+    search_seconds = study.user_attrs.get(_SEARCH_SECONDS, 0.0)
+    finetune = sum(r.measurement.finetune_seconds for r in records if r.measurement)
+    worker = sum(r.worker_seconds for r in records)
+    return {
+        "study": progress.study_name,
+        "dataset": settings.dataset,
+        "model": settings.model.name,
+        "granularity": settings.granularity.value,
+        "sampler": settings.sampler_name,
+        "seed": settings.seed,
+        "n_trials": settings.n_trials,
+        "workers": settings.workers,
+        "finetune_epochs": settings.finetune.epochs,
+        "objective": settings.objective.value,
+        "tolerance": settings.tolerance,
+        "wall_seconds": study.user_attrs[_WALL_SECONDS],
+        "trials_per_second": len(records) / search_seconds if search_seconds else None,
+        "overhead_fraction": 1 - finetune / worker if worker else None,
+        "hypervolume": progress.hypervolume,
+        "trials": {
+            "complete": sum(r.complete for r in records),
+            "stopped_early": 0,
+            "failed": sum(not r.complete for r in records),
+        },
+        "full_precision": describe_full_precision(bench, results),
+        "recommended": chosen and describe_recommended(bench, chosen, results[chosen.number]),
+        "recommended_reason": reason,
+        "front": describe_front(bench, progress.front, results),
+    }

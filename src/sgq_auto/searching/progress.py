@@ -1,0 +1,99 @@
+"""A running study as its watchers see it: finished trials, front and hypervolume."""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import torch
+
+from sgq_auto.allocation import BitAllocation
+from sgq_auto.graphs import Graph
+from sgq_auto.searching.front import Frame, pareto_front
+from sgq_auto.searching.records import TrialRecord
+from sgq_auto.searching.summary import Summary
+from sgq_auto.searching.workbench import Workbench
+
+
+class StudyProgress:
+    """The finished trials of a study, in the order in which they were seen.
+
+    Attributes:
+        study_name: The study's name.
+        bench: What its trials are measured with.
+        frame: The frame of its hypervolume.
+        records: Finished trials.
+        hypervolumes: Hypervolume after each of them.
+    """
+
+    def __init__(self, study_name: str, bench: Workbench) -> None:
+        self.study_name = study_name
+        self.bench = bench
+        self.frame = _frame(bench)
+        self.records: list[TrialRecord] = []
+        self.hypervolumes: list[float] = []
+        self._front: list[TrialRecord] = []
+
+    def add(self, records: Iterable[TrialRecord]) -> list[TrialRecord]:
+        """Take in finished trials; returns those that are new."""
+        seen = {record.number for record in self.records}
+        new = [record for record in records if record.number not in seen]
+        for record in new:
+            self.records.append(record)
+            if record.complete:
+                self._front = pareto_front([*self._front, record])
+            self.hypervolumes.append(self.frame.hypervolume(self._front))
+        return new
+
+    @property
+    def front(self) -> Sequence[TrialRecord]:
+        """The Pareto-optimal trials, smallest first."""
+        return self._front
+
+    @property
+    def hypervolume(self) -> float:
+        """Hypervolume of the front, 0..1."""
+        return self.hypervolumes[-1] if self.hypervolumes else 0.0
+
+    @property
+    def full_bytes(self) -> int:
+        """Bytes of full precision in PyG under the objective."""
+        return self.frame.full_bytes
+
+    def best_within(self, tolerance: float) -> TrialRecord | None:
+        """The smallest trial whose validation drop is within ``tolerance`` points."""
+        lowest = self.bench.pretrained.val_accuracy - tolerance / 100
+        return next((r for r in self._front if r.val_accuracy >= lowest - 1e-12), None)
+
+    def allocation(self, record: TrialRecord) -> BitAllocation:
+        """The bits of every site in a trial."""
+        return self.bench.space.allocation(record.params)
+
+
+class Watcher(Protocol):
+    """Something that follows a search: a tracking store, a terminal."""
+
+    def started(self, progress: StudyProgress) -> None:
+        """The study is open; ``progress`` holds the trials it already had."""
+
+    def trials_finished(self, progress: StudyProgress, new: Sequence[TrialRecord]) -> None:
+        """Trials finished; called a few times a second, ``new`` may be empty."""
+
+    def confirming(self, done: int, total: int) -> None:
+        """``done`` of ``total`` fresh seeds are confirmed."""
+
+    def finished(self, progress: StudyProgress, summary: Summary) -> None:
+        """The search ended, or was interrupted."""
+
+
+def _frame(bench: Workbench) -> Frame:
+    objective = bench.settings.objective
+    return Frame(
+        smallest_bytes=bench.footprints.packed(bench.space.smallest()).figure(objective),
+        full_bytes=bench.footprints.full_precision().figure(objective),
+        majority_accuracy=_majority_share(bench.graph),
+        full_accuracy=bench.pretrained.val_accuracy,
+    )
+
+
+def _majority_share(graph: Graph) -> float:
+    counts = torch.bincount(graph.val.labels)
+    return float(counts.max() / counts.sum())

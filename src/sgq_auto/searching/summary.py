@@ -1,0 +1,129 @@
+"""``summary.json``: what a search found, for people and for other tools."""
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sgq_auto.packed import Footprint, FootprintModel
+from sgq_auto.searching.confirm import Confirmed
+from sgq_auto.searching.records import TrialRecord
+from sgq_auto.searching.workbench import Workbench
+
+Summary = dict[str, Any]
+Results = Mapping[int | None, Confirmed]
+
+
+def trial_sizes(footprints: FootprintModel, footprint: Mapping[str, int]) -> dict[str, float]:
+    """Bytes of a trial, and full precision divided by them.
+
+    ``*_ratio`` is against what PyG holds, ``*_ratio_sparse_fp32`` against fp32 held with sparse
+    features and int32 CSR.
+    """
+    sizes: dict[str, float] = {}
+    full, sparse = footprints.full_precision().as_dict(), footprints.sparse_fp32().as_dict()
+    for name, num_bytes in footprint.items():
+        kind = name.removesuffix("_bytes")
+        sizes[name] = num_bytes
+        sizes[f"{kind}_ratio"] = full[name] / num_bytes
+        if kind != "sgquant":
+            sizes[f"{kind}_ratio_sparse_fp32"] = sparse[name] / num_bytes
+    return sizes
+
+
+def choose_recommended(
+    points: Sequence[TrialRecord], results: Results, tolerance: float
+) -> tuple[TrialRecord | None, str | None]:
+    """The smallest confirmed point whose mean validation drop is within ``tolerance`` points.
+
+    Returns:
+        The point, or ``None`` with the reason.
+    """
+    confirmed = [p for p in points if p.number in results]
+    if not confirmed:
+        return None, "no point was confirmed"
+    # Sums of decimal fractions are off in the last bit: an exact tie is within.
+    within = [p for p in confirmed if results[p.number].val_drop <= tolerance + 1e-9]
+    if within:
+        return min(within, key=lambda p: p.num_bytes), None
+    nearest = min(confirmed, key=lambda p: results[p.number].val_drop)
+    return None, (
+        f"no confirmed point is within {tolerance:g} points of full precision; the nearest is "
+        f"trial {nearest.number}, {results[nearest.number].val_drop:.2f} points below"
+    )
+
+
+def describe_full_precision(bench: Workbench, results: Results) -> dict[str, Any]:
+    """The ``full_precision`` entry."""
+    confirmed = results.get(None)
+    footprint: Footprint = bench.footprints.full_precision()
+    sparse = bench.footprints.sparse_fp32().as_dict()
+    return {
+        "val_accuracy": confirmed.val_accuracy if confirmed else bench.pretrained.val_accuracy,
+        "test_accuracy": confirmed.test_accuracy if confirmed else None,
+        "test_accuracy_std": confirmed.test_accuracy_std if confirmed else None,
+        "search_val_accuracy": bench.pretrained.val_accuracy,
+        **footprint.as_dict(),
+        **{f"sparse_fp32_{k}": v for k, v in sparse.items() if k != "sgquant_bytes"},
+    }
+
+
+def describe_recommended(
+    bench: Workbench, record: TrialRecord, confirmed: Confirmed
+) -> dict[str, Any]:
+    """The ``recommended`` entry."""
+    allocation = bench.space.allocation(record.params)
+    return {
+        "trial": record.number,
+        "bits": allocation.by_name(),
+        "average_bits": bench.footprints.average_bits(allocation),
+        **{k: v for k, v in asdict(confirmed).items() if k != "seeds"},
+        "seeds": confirmed.seeds,
+        "search_val_accuracy": record.val_accuracy,
+        **trial_sizes(bench.footprints, bench.footprints.packed(allocation).as_dict()),
+        "parts": bench.footprints.packed_parts(allocation),
+        # Written once packed models can be: the search itself only measures their bytes.
+        "artifact_path": None,
+    }
+
+
+def describe_front(
+    bench: Workbench, front: Sequence[TrialRecord], results: Results
+) -> list[dict[str, Any]]:
+    """The ``front`` entries, smallest first."""
+    entries = []
+    for record in front:
+        allocation = bench.space.allocation(record.params)
+        confirmed = results.get(record.number)
+        entries.append(
+            {
+                "trial": record.number,
+                "val_accuracy": record.val_accuracy,
+                **trial_sizes(bench.footprints, bench.footprints.packed(allocation).as_dict()),
+                "average_bits": bench.footprints.average_bits(allocation),
+                "bits": allocation.by_name(),
+                "confirmed": asdict(confirmed) if confirmed else None,
+            }
+        )
+    return entries
+
+
+def write_summary(summary: Summary, path: Path) -> None:
+    """Write a summary, whole or not at all; numbers that are not finite become ``null``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    scratch.write_text(json.dumps(_finite(summary), indent=2, allow_nan=False) + "\n")
+    scratch.replace(path)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value

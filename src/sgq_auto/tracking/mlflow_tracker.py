@@ -1,0 +1,279 @@
+"""MLflow: one parent run a study, one nested run a trial.
+
+Writing goes around the fluent API (one run, one batch, one end a trial), and a store that fails
+costs a warning, never the search: what is missing is delivered by the next call or the next run.
+"""
+
+import logging
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, Run, RunStatus, RunTag
+
+from sgq_auto.searching.progress import StudyProgress
+from sgq_auto.searching.records import TrialRecord
+from sgq_auto.searching.summary import Summary, trial_sizes, write_summary
+from sgq_auto.tracking.plots import save_front_html, save_front_png
+
+_logger = logging.getLogger(__name__)
+
+_STUDY_TAG = "sgq_auto.study"
+_TRIAL_TAG = "sgq_auto.trial"
+_PARENT_TAG = "mlflow.parentRunId"
+# Metrics that a batch may hold at most.
+_BATCH = 1000
+
+
+@dataclass(frozen=True)
+class TrackingSettings:
+    """Where runs are tracked.
+
+    Attributes:
+        uri: MLflow tracking URI.
+        artifacts: Folder of artifacts of new experiments.
+        experiment: Experiment name.
+    """
+
+    uri: str
+    artifacts: Path
+    experiment: str
+
+
+class MlflowTracker:
+    """Follows a search and keeps MLflow in step with the study."""
+
+    def __init__(self, settings: TrackingSettings, output_dir: Path) -> None:
+        self.settings = settings
+        self.output_dir = output_dir
+        self._client: MlflowClient | None = None
+        self._parent: Run | None = None
+        self._tracked: dict[int, str] = {}
+        self._failed = False
+
+    def started(self, progress: StudyProgress) -> None:
+        """Find or make the parent run, and deliver trials that an earlier run could not."""
+        self._attempt(self._open, progress)
+
+    def trials_finished(self, progress: StudyProgress, new: Sequence[TrialRecord]) -> None:
+        """Log the trials that are not tracked yet."""
+        if new and not self._failed:
+            self._attempt(self._sync, progress)
+
+    def confirming(self, done: int, total: int) -> None:
+        """The confirm stage is logged with the summary."""
+
+    def finished(self, progress: StudyProgress, summary: Summary) -> None:
+        """Bring every run up to date; log the summary and the front to the parent."""
+        # One more try for a store that was away for a while.
+        self._failed = False
+        if self._parent is None:
+            self._attempt(self._open, progress)
+        self._attempt(self._close, progress, summary)
+
+    @property
+    def delivered(self) -> bool:
+        """Whether everything so far reached the store."""
+        return not self._failed
+
+    def _attempt(self, action: Any, *args: Any) -> None:
+        if self._failed:
+            return
+        try:
+            action(*args)
+        except Exception as error:  # Whatever a store throws, the search goes on.
+            self._failed = True
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            _logger.warning(
+                "MLflow at %s failed (%s); the search goes on, and the same command will deliver "
+                "what is missing",
+                self.settings.uri,
+                reason,
+            )
+
+    def _open(self, progress: StudyProgress) -> None:
+        client, experiment_id = _open_store(self.settings)
+        self._client = client
+        parents = client.search_runs(
+            [experiment_id], f"tags.`{_STUDY_TAG}` = '{progress.study_name}'", max_results=1
+        )
+        if parents:
+            self._parent = parents[0]
+            client.update_run(self._parent.info.run_id, status="RUNNING")
+        else:
+            tags = {_STUDY_TAG: progress.study_name, **_study_tags(progress)}
+            self._parent = client.create_run(experiment_id, tags=tags, run_name=progress.study_name)
+            params = [Param(k, str(v)) for k, v in _study_params(progress).items()]
+            client.log_batch(self._parent.info.run_id, params=params)
+        self._tracked = self._tracked_trials()
+        self._sync(progress)
+
+    def _tracked_trials(self) -> dict[int, str]:
+        client, parent = self._open_runs()
+        runs: dict[int, str] = {}
+        token = None
+        while True:
+            page = client.search_runs(
+                [parent.info.experiment_id],
+                f"tags.`{_PARENT_TAG}` = '{parent.info.run_id}'",
+                page_token=token,
+            )
+            for run in page:
+                number = int(run.data.tags[_TRIAL_TAG])
+                if run.info.status == RunStatus.to_string(RunStatus.RUNNING) or number in runs:
+                    client.delete_run(run.info.run_id)  # A kill left it half-written.
+                else:
+                    runs[number] = run.info.run_id
+            token = page.token
+            if not token:
+                return runs
+
+    def _sync(self, progress: StudyProgress) -> None:
+        client, parent = self._open_runs()
+        steps = []
+        on_front = {record.number for record in progress.front}
+        for step, record in enumerate(progress.records):
+            if record.number in self._tracked:
+                continue
+            is_pareto = record.number in on_front
+            self._tracked[record.number] = self._log_trial(progress, record, is_pareto=is_pareto)
+            value = progress.hypervolumes[step]
+            steps.append(Metric("hypervolume", value, record.end_ms, step + 1))
+        for start in range(0, len(steps), _BATCH):
+            client.log_batch(parent.info.run_id, metrics=steps[start : start + _BATCH])
+
+    def _log_trial(self, progress: StudyProgress, record: TrialRecord, *, is_pareto: bool) -> str:
+        client, parent = self._open_runs()
+        run = client.create_run(
+            parent.info.experiment_id,
+            start_time=record.start_ms,
+            run_name=f"trial {record.number}",
+            tags={_PARENT_TAG: parent.info.run_id, _TRIAL_TAG: str(record.number)},
+        )
+        bits = progress.allocation(record).by_name()
+        tags = [] if record.failure is None else [RunTag("failure", record.failure[:5000])]
+        client.log_batch(
+            run.info.run_id,
+            metrics=_trial_metrics(progress, record, is_pareto=is_pareto)[:_BATCH],
+            params=[Param(f"bits.{site}", str(width)) for site, width in bits.items()],
+            tags=tags,
+        )
+        status = "FINISHED" if record.complete else "FAILED"
+        client.set_terminated(run.info.run_id, status, record.end_ms)
+        return str(run.info.run_id)
+
+    def _close(self, progress: StudyProgress, summary: Summary) -> None:
+        client, parent = self._open_runs()
+        self._sync(progress)
+        self._mark_front(progress)
+        run_id = parent.info.run_id
+        now = max((record.end_ms for record in progress.records), default=0)
+        metrics = [Metric(k, v, now, 0) for k, v in _summary_metrics(summary).items()]
+        client.log_batch(run_id, metrics=metrics)
+        for path in _write_artifacts(progress, summary, self.output_dir):
+            client.log_artifact(run_id, str(path))
+        interrupted = len(progress.records) < progress.bench.settings.n_trials
+        client.set_terminated(run_id, "KILLED" if interrupted else "FINISHED")
+
+    def _mark_front(self, progress: StudyProgress) -> None:
+        """Trials that were on the front when they finished may have been overtaken since."""
+        client, _ = self._open_runs()
+        on_front = {record.number for record in progress.front}
+        reached: list[TrialRecord] = []
+        for record in progress.records:
+            was_on_front = record.complete and not any(
+                r.num_bytes <= record.num_bytes and r.val_accuracy >= record.val_accuracy
+                for r in reached
+            )
+            reached += [record] if record.complete else []
+            if was_on_front and record.number not in on_front:
+                run_id = self._tracked[record.number]
+                client.log_batch(run_id, metrics=[Metric("is_pareto", 0.0, record.end_ms + 1, 0)])
+
+    def _open_runs(self) -> tuple[MlflowClient, Run]:
+        if self._client is None or self._parent is None:
+            raise RuntimeError("the tracking store was never reached")
+        return self._client, self._parent
+
+
+def _open_store(settings: TrackingSettings) -> tuple[MlflowClient, str]:
+    """A client and the experiment, both made under a lock: a fresh store is set up by one alone."""
+    for name in ("alembic", "mlflow"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="mlflow")
+    settings.artifacts.mkdir(parents=True, exist_ok=True)
+    if settings.uri.startswith("sqlite:///"):
+        Path(settings.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(settings.artifacts.parent / "mlflow.lock"):
+        client = MlflowClient(settings.uri)
+        experiment = client.get_experiment_by_name(settings.experiment)
+        if experiment is not None:
+            return client, experiment.experiment_id
+        location = settings.artifacts.resolve().as_uri()
+        return client, client.create_experiment(settings.experiment, location)
+
+
+def _study_tags(progress: StudyProgress) -> dict[str, str]:
+    settings = progress.bench.settings
+    return {
+        "dataset": settings.dataset,
+        "model": settings.model.name,
+        "granularity": settings.granularity.value,
+        "sampler": settings.sampler_name,
+    }
+
+
+def _study_params(progress: StudyProgress) -> dict[str, Any]:
+    settings = progress.bench.settings
+    return {
+        **_study_tags(progress),
+        "seed": settings.seed,
+        "objective": settings.objective.value,
+        "ladder": list(settings.ladder),
+        "ranges": settings.ranges.value,
+        "split_points": list(progress.bench.graph.split_points),
+        "finetune_epochs": settings.finetune.epochs,
+        "pretrain_epochs": settings.pretrain.epochs,
+    }
+
+
+def _trial_metrics(
+    progress: StudyProgress, record: TrialRecord, *, is_pareto: bool
+) -> list[Metric]:
+    if record.measurement is None:
+        return []
+    measured = record.measurement
+    values = {
+        "val_accuracy": measured.val_accuracy,
+        **trial_sizes(progress.bench.footprints, measured.footprint),
+        "average_bits": measured.average_bits,
+        "is_pareto": float(is_pareto),
+        "finetune_seconds": measured.finetune_seconds,
+    }
+    metrics = [Metric(name, value, record.end_ms, 0) for name, value in values.items()]
+    curve = [Metric("epoch_val_accuracy", acc, record.end_ms, e) for e, acc in measured.curve]
+    return metrics + curve
+
+
+def _summary_metrics(summary: Summary) -> dict[str, float]:
+    """The numbers of a summary, nested names joined by underscores."""
+    metrics: dict[str, float] = {}
+    for name in ("hypervolume", "wall_seconds", "trials_per_second", "overhead_fraction"):
+        metrics[f"final_{name}" if name == "hypervolume" else name] = summary[name]
+    for prefix in ("full_precision", "recommended"):
+        for name, value in (summary[prefix] or {}).items():
+            metrics[f"{prefix}_{name}"] = value
+    metrics |= {f"trials_{state}": count for state, count in summary["trials"].items()}
+    return {k: float(v) for k, v in metrics.items() if isinstance(v, int | float)}
+
+
+def _write_artifacts(progress: StudyProgress, summary: Summary, folder: Path) -> list[Path]:
+    paths = [folder / name for name in ("front.png", "front.html", "summary.json")]
+    save_front_png(progress, summary, paths[0])
+    save_front_html(progress, summary, paths[1])
+    write_summary(summary, paths[2])
+    return paths

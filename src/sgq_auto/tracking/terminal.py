@@ -1,0 +1,162 @@
+"""What the person at the terminal sees."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from sgq_auto.searching.progress import StudyProgress
+from sgq_auto.searching.records import TrialRecord
+from sgq_auto.searching.summary import Summary
+
+# Columns of a table that goes to a file: no line of it wraps.
+_PLAIN_WIDTH = 120
+
+
+class Terminal:
+    """A progress bar while a search runs, and a table at its end; no bar without a terminal."""
+
+    def __init__(self, summary_path: Path, ui_command: str) -> None:
+        self.summary_path = summary_path
+        self.ui_command = ui_command
+        self.console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+        if not self.console.is_terminal:
+            self.console.width = _PLAIN_WIDTH
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def started(self, progress: StudyProgress) -> None:
+        """Say what is searched and show the bar."""
+        settings = progress.bench.settings
+        self.console.print(
+            f"{progress.study_name}: {len(progress.bench.space.searched)} bit-widths, full "
+            f"precision {_percent(progress.bench.pretrained.val_accuracy)} validation accuracy "
+            f"in {_kib(progress.full_bytes)}"
+        )
+        if not self.console.is_terminal:
+            return
+        self._bar = Progress(
+            TextColumn("trials"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[state]}"),
+            console=self.console,
+            transient=True,
+        )
+        self._task = self._bar.add_task(
+            "trials", total=settings.n_trials, completed=len(progress.records), state=""
+        )
+        self._bar.start()
+
+    def trials_finished(self, progress: StudyProgress, new: Sequence[TrialRecord]) -> None:
+        """Move the bar; failures are said in a line of their own."""
+        for record in new:
+            if record.failure:
+                self.console.print(f"trial {record.number} failed: {record.failure}")
+        if self._bar is None or self._task is None or not new:
+            return
+        tolerance = progress.bench.settings.tolerance
+        best = progress.best_within(tolerance)
+        ratio = f"{progress.full_bytes / best.num_bytes:.1f}x" if best else "none yet"
+        state = f"hypervolume {progress.hypervolume:.3f}, best within {tolerance:g} points {ratio}"
+        self._bar.update(self._task, completed=len(progress.records), state=state)
+
+    def confirming(self, done: int, total: int) -> None:
+        """Move on to the confirm stage."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(
+                self._task, completed=done, total=total, state="confirming on fresh seeds"
+            )
+
+    def finished(self, progress: StudyProgress, summary: Summary) -> None:
+        """Print what was found and where it lies."""
+        if self._bar is not None:
+            self._bar.stop()
+        self.console.print(_table(summary))
+        best = summary["recommended"]
+        if best:
+            self.console.print(
+                f"Recommended: trial {best['trial']}, {_kib(best['resident_bytes'])} resident "
+                f"({best['resident_ratio']:.1f}x smaller than PyG fp32, "
+                f"{best['resident_ratio_sparse_fp32']:.1f}x than sparse fp32), "
+                f"{best['test_accuracy_drop']:+.2f} points test accuracy drop over "
+                f"{best['seeds']} seeds"
+            )
+        else:
+            self.console.print(f"No recommendation: {summary['recommended_reason']}")
+        failed = summary["trials"]["failed"]
+        if failed:
+            self.console.print(f"{failed} of {len(progress.records)} trials failed")
+        self.console.print(f"Summary: {self.summary_path}")
+        self.console.print(f"Compare in the MLflow UI: {self.ui_command}")
+
+
+def quiet_libraries() -> None:
+    """Keep library chatter off the terminal."""
+    for name in ("alembic", "mlflow", "optuna", "matplotlib"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _table(summary: Summary) -> Table:
+    """Full precision and the confirmed front, most accurate last."""
+    table = Table(box=None, pad_edge=False)
+    for heading, justify in (
+        ("", "left"),
+        ("bits", "right"),
+        ("resident", "right"),
+        ("ratio", "right"),
+        ("stored", "right"),
+        ("val %", "right"),
+        ("test %", "right"),
+        ("test drop", "right"),
+    ):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    full = summary["full_precision"]
+    test = full["test_accuracy"]
+    table.add_row(
+        "full precision",
+        "32",
+        _kib(full["resident_bytes"]),
+        "1.0x",
+        _kib(full["stored_bytes"]),
+        f"{100 * full['val_accuracy']:.1f}",
+        "" if test is None else f"{100 * test:.1f} ± {100 * full['test_accuracy_std']:.1f}",
+        "",
+    )
+    best = (summary["recommended"] or {}).get("trial")
+    for point in summary["front"]:
+        confirmed = point["confirmed"]
+        if not confirmed:
+            continue
+        mark = "  <- recommended" if point["trial"] == best else ""
+        table.add_row(
+            f"trial {point['trial']}",
+            f"{point['average_bits']:.1f}",
+            _kib(point["resident_bytes"]),
+            f"{point['resident_ratio']:.1f}x",
+            _kib(point["stored_bytes"]),
+            f"{100 * confirmed['val_accuracy']:.1f}",
+            f"{100 * confirmed['test_accuracy']:.1f} ± {100 * confirmed['test_accuracy_std']:.1f}",
+            f"{confirmed['test_accuracy_drop']:+.2f}{mark}",
+        )
+    return table
+
+
+def _kib(num_bytes: float) -> str:
+    return f"{num_bytes / 1024:,.1f} KiB"
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f} %"
