@@ -21,7 +21,7 @@ from sgq_auto.searching import (
     StorageKind,
     StorageSettings,
 )
-from sgq_auto.training import FitSettings
+from sgq_auto.training import FitSettings, Keep, Schedule
 
 _E = TypeVar("_E", bound=StrEnum)
 
@@ -40,6 +40,9 @@ class _Fit:
     weight_decay: float
     evaluate_every: int = 1
     range_learning_rate: float = 0.01
+    schedule: str = "constant"
+    keep: str = "best"
+    distillation: float = 0.0
 
 
 @dataclass
@@ -159,8 +162,11 @@ def _instantiate(node: Any, name: str) -> Any:
 
 
 def _fit_settings(node: Any, name: str) -> FitSettings:
+    values = _plain(node)
+    schedule = _choice(Schedule, values.pop("schedule"), f"{name}.schedule")
+    keep = _choice(Keep, values.pop("keep"), f"{name}.keep")
     try:
-        return FitSettings(**_plain(node))
+        return FitSettings(**values, schedule=schedule, keep=keep)
     except InputError as error:
         raise InputError(f"{name}.{error}") from error
 

@@ -1,8 +1,9 @@
 """What a process needs to measure allocations."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
-from torch import nn
+from torch import Tensor, nn
 
 from sgq_auto.allocation import BitAllocation
 from sgq_auto.graphs import Graph
@@ -11,7 +12,7 @@ from sgq_auto.quantize import prepare, trace_spec
 from sgq_auto.searching.records import Measurement
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.space import SearchSpace
-from sgq_auto.training import FitResult, Pretrained, fit, pretrain
+from sgq_auto.training import FitResult, Pretrained, fit, predict, pretrain
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +51,11 @@ class Workbench:
         )
         return cls(settings, graph, pretrained, footprints, space)
 
+    @cached_property
+    def teacher(self) -> Tensor:
+        """Class probabilities ``[N, classes]`` of the full-precision model."""
+        return predict(self.full_precision(), self.graph).softmax(dim=1)
+
     def full_precision(self) -> nn.Module:
         """The pre-trained model on the same path as the quantized ones."""
         return prepare(self.pretrained.model, self.graph)
@@ -57,7 +63,7 @@ class Workbench:
     def finetune(self, allocation: BitAllocation, seed: int) -> tuple[nn.Module, FitResult]:
         """Fine-tune from the full-precision weights; the quantized model and how it went."""
         model = prepare(self.pretrained.model, self.graph, allocation, self.settings.ranges)
-        return model, fit(model, self.graph, self.settings.finetune, seed)
+        return model, fit(model, self.graph, self.settings.finetune, seed, self.teacher)
 
     def measure(self, allocation: BitAllocation) -> Measurement:
         """Fine-tune and measure an allocation.

@@ -1,14 +1,35 @@
 """The one training loop: it pre-trains at full precision and fine-tunes quantized models."""
 
+import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph
 from sgq_auto.quantize import LearnedQuantizer, freeze_ranges
+
+
+class Schedule(StrEnum):
+    """How step sizes change over the epochs."""
+
+    CONSTANT = "constant"
+    COSINE = "cosine"
+
+    def factor(self, progress: float) -> float:
+        """The factor on every step size after a share ``progress`` of the epochs."""
+        return 1.0 if self is Schedule.CONSTANT else 0.5 * (1 + math.cos(math.pi * progress))
+
+
+class Keep(StrEnum):
+    """Which evaluated epoch a training run ends with."""
+
+    BEST = "best"
+    LAST = "last"
 
 
 @dataclass(frozen=True)
@@ -21,6 +42,11 @@ class FitSettings:
         weight_decay: L2 factor for weights.
         range_learning_rate: Adam's step size for learned ranges.
         evaluate_every: Epochs between two looks at the validation nodes.
+        schedule: How step sizes change; a cosine ends in small steps, so that codes settle.
+        keep: The epoch to end with: the best on validation nodes, or the last. Whoever keeps the
+            best of many looks at few nodes reports a lucky draw; a cosine's last epoch is settled.
+        distillation: Share of the loss that is cross-entropy with a teacher's predictions on all
+            nodes; the rest is cross-entropy with the training labels.
     """
 
     epochs: int
@@ -28,6 +54,9 @@ class FitSettings:
     weight_decay: float
     range_learning_rate: float = 0.01
     evaluate_every: int = 1
+    schedule: Schedule = Schedule.CONSTANT
+    keep: Keep = Keep.BEST
+    distillation: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -39,6 +68,8 @@ class FitSettings:
                 raise InputError(f"{name}={getattr(self, name)}: it must be above 0")
         if not self.weight_decay >= 0:
             raise InputError(f"weight_decay={self.weight_decay}: it must be 0 or more")
+        if not 0 <= self.distillation <= 1:
+            raise InputError(f"distillation={self.distillation}: it must lie in 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -47,13 +78,13 @@ class FitResult:
 
     Attributes:
         val_accuracy: Validation accuracy of the kept epoch, 0..1.
-        best_epoch: The kept epoch, from 1.
+        kept_epoch: The kept epoch, from 1.
         curve: ``(epoch, validation accuracy)`` of every evaluation.
         seconds: Wall time.
     """
 
     val_accuracy: float
-    best_epoch: int
+    kept_epoch: int
     curve: tuple[tuple[int, float], ...]
     seconds: float
 
@@ -62,8 +93,14 @@ class DivergedError(RuntimeError):
     """Training left the finite numbers."""
 
 
-def fit(model: nn.Module, graph: Graph, settings: FitSettings, seed: int) -> FitResult:
-    """Train a prepared model in place and leave it at its best epoch, ranges frozen.
+def fit(
+    model: nn.Module,
+    graph: Graph,
+    settings: FitSettings,
+    seed: int,
+    teacher: Tensor | None = None,
+) -> FitResult:
+    """Train a prepared model in place and leave it at the kept epoch, ranges frozen.
 
     The best epoch has the highest validation accuracy, the lowest validation loss among equals.
     The model is in evaluation mode afterwards, and its validation accuracy is the one returned.
@@ -73,6 +110,8 @@ def fit(model: nn.Module, graph: Graph, settings: FitSettings, seed: int) -> Fit
         graph: The graph it was prepared for.
         settings: How to train.
         seed: Seed of dropout.
+        teacher: Class probabilities ``[N, classes]`` of a full-precision model, for distillation
+            (Hinton et al. 2015). They reach every node, labelled or not, and no label is in them.
 
     Raises:
         DivergedError: If the loss is not finite.
@@ -80,23 +119,34 @@ def fit(model: nn.Module, graph: Graph, settings: FitSettings, seed: int) -> Fit
     start = time.perf_counter()
     torch.manual_seed(seed)
     optimizer = _optimizer(model, settings)
-    best_score: tuple[float, float] | None = None
-    best_epoch, best_state = 0, {}
+    scheduler = LambdaLR(optimizer, lambda done: settings.schedule.factor(done / settings.epochs))
+    loss_of = _Loss(graph, 0.0 if teacher is None else settings.distillation, teacher)
+    kept = _Kept()
     curve = []
     for epoch in range(1, settings.epochs + 1):
-        _train_epoch(model, graph, optimizer, epoch)
+        _train_epoch(model, graph, optimizer, loss_of, epoch)
+        scheduler.step()
         if epoch % settings.evaluate_every and epoch != settings.epochs:
             continue
         accuracy, loss = evaluate(model, graph)
         curve.append((epoch, accuracy))
-        if best_score is None or (accuracy, -loss) > best_score:
-            best_score, best_epoch = (accuracy, -loss), epoch
-            best_state = {name: t.clone() for name, t in model.state_dict().items()}
-    model.load_state_dict(best_state)
+        if settings.keep is Keep.LAST or (accuracy, -loss) > (kept.accuracy, -kept.loss):
+            state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+            kept = _Kept(epoch, accuracy, loss, state)
+    model.load_state_dict(kept.state)
     freeze_ranges(model)
     model.eval()
-    assert best_score is not None
-    return FitResult(best_score[0], best_epoch, tuple(curve), time.perf_counter() - start)
+    return FitResult(kept.accuracy, kept.epoch, tuple(curve), time.perf_counter() - start)
+
+
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """The epoch that training would end with so far."""
+
+    epoch: int = 0
+    accuracy: float = -1.0
+    loss: float = math.inf
+    state: dict[str, Tensor] = field(default_factory=dict)
 
 
 def evaluate(model: nn.Module, graph: Graph) -> tuple[float, float]:
@@ -114,13 +164,32 @@ def predict(model: nn.Module, graph: Graph) -> Tensor:
     return logits
 
 
+@dataclass(frozen=True, eq=False)
+class _Loss:
+    """Cross-entropy with training labels and with a teacher, mixed."""
+
+    graph: Graph
+    distillation: float
+    teacher: Tensor | None
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        loss = logits.new_zeros(())
+        if self.distillation < 1:
+            train = self.graph.train
+            labelled = nn.functional.cross_entropy(logits[train.nodes], train.labels)
+            loss = loss + (1 - self.distillation) * labelled
+        if self.distillation > 0 and self.teacher is not None:
+            taught = nn.functional.cross_entropy(logits, self.teacher)
+            loss = loss + self.distillation * taught
+        return loss
+
+
 def _train_epoch(
-    model: nn.Module, graph: Graph, optimizer: torch.optim.Optimizer, epoch: int
+    model: nn.Module, graph: Graph, optimizer: torch.optim.Optimizer, loss_of: _Loss, epoch: int
 ) -> None:
     model.train()
     optimizer.zero_grad()
-    logits = model(graph.features, graph.adj_t)
-    loss = nn.functional.cross_entropy(logits[graph.train.nodes], graph.train.labels)
+    loss = loss_of(model(graph.features, graph.adj_t))
     if not bool(loss.isfinite()):
         raise DivergedError(f"training diverged: the loss is {float(loss)} in epoch {epoch}")
     loss.backward()
