@@ -84,7 +84,7 @@ class BitAllocation(Mapping[Site, int]):
 
 def is_bit_width(bits: int) -> bool:
     """Whether codes of ``bits`` bits exist here: 1 to 16, or 32 for full precision."""
-    return 1 <= bits <= MAX_CODE_BITS or bits == FULL_PRECISION
+    return type(bits) is int and (1 <= bits <= MAX_CODE_BITS or bits == FULL_PRECISION)
 
 
 def check_ladder(ladder: Iterable[int]) -> tuple[int, ...]:
@@ -94,7 +94,7 @@ def check_ladder(ladder: Iterable[int]) -> tuple[int, ...]:
         InputError: If it is empty, not strictly increasing, or holds another width.
     """
     widths = tuple(ladder)
-    if not widths or any(not isinstance(b, int) or not is_bit_width(b) for b in widths):
+    if not widths or not all(is_bit_width(b) for b in widths):
         raise InputError(
             f"ladder={list(widths)}: bit-widths lie in 1 to {MAX_CODE_BITS}, "
             f"or are {FULL_PRECISION} (full precision), like [1,2,3,4,6,8]"

@@ -147,6 +147,7 @@ def load_data(cfg: Any) -> PreparedData:
         tuple(buckets["split_points"]), None if quantiles is None else tuple(quantiles)
     )
     raw = _instantiate(cfg.dataset["source"], "dataset.source").load()
+    raw.check()
     split = _instantiate(cfg.dataset["split"], "dataset.split").split(raw)
     return prepare_graph(raw, split, settings, normalize_rows=cfg.dataset["normalize_rows"])
 
@@ -158,7 +159,7 @@ def _instantiate(node: Any, name: str) -> Any:
         cause = error.__cause__ or error
         if isinstance(cause, InputError):
             raise cause from error
-        raise InputError(f"{name}: {cause}") from error
+        raise InputError(f"{name}: {' '.join(str(cause).split())}") from error
 
 
 def _fit_settings(node: Any, name: str) -> FitSettings:

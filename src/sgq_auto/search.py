@@ -38,6 +38,9 @@ def _task(config: DictConfig) -> None:
     outcome = run_search(settings, load_data(cfg), watchers, summary_path)
     if outcome.interrupted:
         sys.exit(_INTERRUPTED)
+    if outcome.failure:
+        print(f"sgq-auto: {outcome.failure}", file=sys.stderr)
+        sys.exit(1)
 
 
 def main() -> None:

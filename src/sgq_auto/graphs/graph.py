@@ -98,8 +98,9 @@ class Graph:
         tensors = [self.adj_t.rowptr, self.adj_t.col, self.features.values]
         if isinstance(self.features, SparseFeatures):
             tensors += [self.features.pattern.rowptr, self.features.pattern.col]
-        counts = (self.bucket_nodes, self.num_classes, self.features.normalize_rows)
-        return _hash(tensors, str((counts, self.train.fingerprint, self.val.fingerprint)))
+        features = (self.features.num_features, self.features.normalize_rows)
+        labels = (self.num_classes, self.train.fingerprint, self.val.fingerprint)
+        return _hash(tensors, str((self.bucket_nodes, features, labels)))
 
 
 def _slices(bucket_nodes: Sequence[int], rowptr: Tensor) -> tuple[int, ...]:

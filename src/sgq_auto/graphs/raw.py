@@ -61,11 +61,11 @@ class RawGraph:
         Raises:
             InputError: One line that names the array and what is wrong with it.
         """
-        n = self.num_nodes
-        if self.x.ndim != 2 or n == 0 or self.x.shape[1] == 0:
+        if self.x.ndim != 2 or 0 in self.x.shape:
             raise InputError(
                 f"{self.name}: x has shape {self.x.shape}; it must be [nodes, features]"
             )
+        n = self.num_nodes
         values = self.x.data if scipy.sparse.issparse(self.x) else self.x
         if not np.isfinite(values).all():
             raise InputError(
@@ -84,6 +84,11 @@ class RawGraph:
             raise InputError(f"{self.name}: y has shape {self.y.shape}; it must be [{n}]")
         if self.y.min() < 0:
             raise InputError(f"{self.name}: y holds {self.y.min()}; classes count from 0")
+        if self.y.max() >= n:
+            raise InputError(
+                f"{self.name}: y holds {self.y.max()}, more classes than the {n} nodes; "
+                "number the classes from 0 without gaps"
+            )
 
 
 def check_split(raw: RawGraph, split: Split) -> None:

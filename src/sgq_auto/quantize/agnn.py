@@ -16,6 +16,8 @@ from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 class QuantizedAGNNConv(QuantizedLayer):
     """``y_i = sum_j Q(p_ij) Q(x)_j`` with ``p_ij = softmax_j(beta cos(Q(x)_i, Q(x)_j))``."""
 
+    beta: Tensor
+
     def __init__(
         self, source: AGNNConv, name: str, quantizers: QuantizerFactory, *, reads_features: bool
     ) -> None:
@@ -25,7 +27,9 @@ class QuantizedAGNNConv(QuantizedLayer):
                 f"{name}: AGNNConv is quantized with add_self_loops=True, behind a linear layer"
             )
         self.learns_beta = source.requires_grad
-        self.beta = source.beta
+        # Kept as what it is in PyG, a parameter or a buffer, so that weights go both ways.
+        self._parameters |= source._parameters
+        self._buffers |= source._buffers
         self.attention_quantizer = quantizers.attention(name)
 
     def forward(self, x: Any, adj_t: CsrPattern) -> Tensor:

@@ -19,8 +19,8 @@ from sgq_auto.graphs import Features
 class Dropped:
     """An input and the dropout that is still to be applied to it.
 
-    Any torch function (or method) called on it sees the dropped tensor, so layers that know
-    nothing of it work too.
+    Torch functions and methods called on it, products and indexing see the dropped tensor, so
+    layers that know nothing of it work too.
     """
 
     def __init__(self, source: Tensor | Features, p: float) -> None:
@@ -49,9 +49,22 @@ class Dropped:
     ) -> Any:
         """Apply a torch function to the dropped tensor."""
         del types
-        plain = [a.tensor if isinstance(a, Dropped) else a for a in args]
-        named = {k: v.tensor if isinstance(v, Dropped) else v for k, v in (kwargs or {}).items()}
-        return function(*plain, **named)
+        return function(*_plain(args), **{k: _plain(v) for k, v in (kwargs or {}).items()})
+
+    def __mul__(self, other: Any) -> Any:
+        return self.tensor * other
+
+    def __matmul__(self, other: Any) -> Any:
+        return self.tensor @ other
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.tensor[index]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return type(value)(_plain(item) for item in value)
+    return value.tensor if isinstance(value, Dropped) else value
 
 
 class DeferredDropout(nn.Module):

@@ -34,6 +34,7 @@ class FakeQuantizer(nn.Module):
     def __init__(self, bits: Sequence[int], sizes: Sequence[int], find_range: RangeFinder) -> None:
         super().__init__()
         self.group_sizes = list(sizes)
+        self.group_is_row = all(size == 1 for size in self.group_sizes)
         self.find_range = find_range
         self.register_buffer("step", torch.ones(len(bits)))
         self.register_buffer("offset", torch.zeros(len(bits)))
@@ -45,8 +46,8 @@ class FakeQuantizer(nn.Module):
     def observe(self, x: Tensor) -> None:
         """Set the ranges from ``x``, group by group."""
         with torch.no_grad():
-            if all(size == 1 for size in self.group_sizes):
-                low, high = self.find_range(x.flatten(1), self.levels)
+            if self.group_is_row:
+                low, high = self.find_range(x.reshape(x.size(0), -1), self.levels)
             else:
                 ends = [
                     self._group_range(part, self.levels[g : g + 1])
@@ -65,14 +66,14 @@ class FakeQuantizer(nn.Module):
         """Spread ``[groups]`` numbers over the rows of ``x``, ready to broadcast."""
         if per_group.numel() == 1:
             return per_group.view([1] * x.dim())
-        if per_group.numel() != x.size(0):
+        if not self.group_is_row:
             per_group = per_group.repeat_interleave(self.sizes, output_size=x.size(0))
         return per_group.view(-1, *[1] * (x.dim() - 1))
 
     def sum_groups(self, x: Tensor) -> Tensor:
         """Sum ``x`` over everything but its scale groups: ``[groups]``."""
         by_row = x.flatten(1).sum(dim=1) if x.dim() > 1 else x
-        if len(self.group_sizes) == x.size(0):
+        if self.group_is_row:
             return by_row
         return torch.stack([part.sum() for part in by_row.split(self.group_sizes)])
 

@@ -70,8 +70,9 @@ def least_error_range(x: Tensor, levels: Tensor) -> Ranges:
 
 
 def step_size(low: Tensor, high: Tensor, levels: Tensor) -> Tensor:
-    """Distance of neighbouring codes; 1 where the range is a point, so that it stays exact."""
-    return torch.where(high > low, (high - low) / levels, torch.ones_like(low))
+    """Distance of neighbouring codes; 1 where the range is (next to) a point, which stays exact."""
+    step = (high - low) / levels
+    return torch.where(step > 0, step, torch.ones_like(step))
 
 
 def range_finder(mode: RangeMode) -> RangeFinder:

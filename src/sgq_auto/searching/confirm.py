@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sgq_auto.graphs.store import load_graph, load_labels
-from sgq_auto.searching.front import spread
+from sgq_auto.searching.front import pareto_front, spread
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.settings import ConfirmSettings, SearchSettings
 from sgq_auto.searching.workbench import Workbench
 from sgq_auto.searching.workers import StudyFolder, quiet_process
-from sgq_auto.training import predict
+from sgq_auto.training import DivergedError, predict
 
 # Percentage points beyond the tolerance within which a front member may still be confirmed as
 # good: about two standard errors of an accuracy on 500 nodes, less what is paired away.
@@ -67,23 +67,35 @@ def fresh_seeds(settings: SearchSettings) -> list[int]:
 
 
 def choose_points(
-    front: Sequence[TrialRecord], full_accuracy: float, tolerance: float, settings: ConfirmSettings
+    records: Sequence[TrialRecord],
+    full_accuracy: float,
+    tolerance: float,
+    settings: ConfirmSettings,
 ) -> list[TrialRecord]:
-    """Points of the front to confirm: most near the tolerance, some spread over the rest.
+    """Points to confirm: most of the front near the tolerance, some spread over the rest of it.
+
+    Where the front has few members near the tolerance, the next fronts behind it stand in: noise
+    of a few validation nodes may be all that put them there.
 
     Args:
-        front: The front.
+        records: Finished trials.
         full_accuracy: Full precision's validation accuracy in the search, 0..1.
         tolerance: Allowed drop, percentage points.
         settings: How many points.
     """
-    limit = settings.max_points
     lowest = full_accuracy - (tolerance + _NEAR) / 100
-    near = [p for p in front if p.val_accuracy >= lowest]
+    left = [r for r in records if r.measurement and r.measurement.duplicate_of is None]
+    front = pareto_front(left)
     rest = [p for p in front if p.val_accuracy < lowest]
-    others = min(len(rest), max(limit // 4, limit - len(near)))
-    chosen = [*spread(near, limit - others), *spread(rest, others)] if limit > 1 else near[:1]
-    return sorted(chosen or spread(front, limit), key=lambda p: p.num_bytes)
+    chosen = spread(rest, settings.max_points // 4)
+    room = settings.max_points - len(chosen)
+    while room and (layer := pareto_front(left)):
+        near = spread([p for p in layer if p.val_accuracy >= lowest], room)
+        chosen += near
+        room -= len(near)
+        left = [r for r in left if r not in layer]
+    chosen += spread([p for p in rest if p not in chosen], room)
+    return sorted(chosen, key=lambda p: p.num_bytes)
 
 
 def confirm(
@@ -101,7 +113,11 @@ def confirm(
         on_seed: Called with (finished seeds, all seeds).
 
     Returns:
-        Results by trial number, ``None`` for full precision.
+        Results by trial number, ``None`` for full precision; a point that diverged has none.
+
+    Raises:
+        DivergedError: If full precision diverges.
+        BrokenExecutor: If a process dies.
     """
     seeds = fresh_seeds(settings)
     rows = _read_rows(folder.confirmed)
@@ -115,7 +131,8 @@ def confirm(
     on_seed(len(seeds) - len(missing), len(seeds))
     if missing:
         _run_missing(settings, folder, params, missing, rows, on_seed)
-    return {n: _summarise(n, seeds, rows) for n in wanted}
+    complete = [n for n in wanted if all((seed, n) in rows for seed in seeds)]
+    return {n: _summarise(n, seeds, rows) for n in complete}
 
 
 def _run_missing(
@@ -166,7 +183,10 @@ def _confirm_seed(
         if number is None:
             model, val_accuracy = bench.full_precision(), bench.pretrained.val_accuracy
         else:
-            model, result = bench.finetune(bench.space.allocation(params[number]), seed)
+            try:
+                model, result = bench.finetune(bench.space.allocation(params[number]), seed)
+            except DivergedError:
+                continue
             val_accuracy = result.val_accuracy
         test_accuracy = held_out.accuracy(predict(model, graph))
         rows.append(ConfirmRow(seed, number, val_accuracy, test_accuracy))

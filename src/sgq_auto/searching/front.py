@@ -70,8 +70,8 @@ def spread(front: Sequence[_P], count: int) -> list[_P]:
     """At most ``count`` points of a front, evenly spread over the logarithm of bytes, ends kept."""
     if len(front) <= count:
         return list(front)
-    if count == 1:
-        return [front[-1]]
+    if count < 2:
+        return list(front[-count:]) if count else []
     low, high = (math.log(front[i].num_bytes) for i in (0, -1))
     targets = [low + (high - low) * k / (count - 1) for k in range(count)]
     left = list(front)

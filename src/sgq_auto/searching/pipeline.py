@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,13 +20,14 @@ from sgq_auto.searching.summary import (
     Results,
     Summary,
     choose_recommended,
-    describe_front,
     describe_full_precision,
+    describe_points,
     describe_recommended,
     write_summary,
 )
 from sgq_auto.searching.workbench import Workbench
-from sgq_auto.searching.workers import StudyFolder, run_workers
+from sgq_auto.searching.workers import StudyFolder, WorkerError, run_workers
+from sgq_auto.training import DivergedError
 
 _SEARCH_SECONDS = "search_seconds"
 _WALL_SECONDS = "wall_seconds"
@@ -38,10 +40,12 @@ class Outcome:
     Attributes:
         summary: What it found.
         interrupted: Whether Ctrl-C ended it.
+        failure: What else ended it early, or ``None``.
     """
 
     summary: Summary
     interrupted: bool
+    failure: str | None
 
 
 def run_search(
@@ -73,25 +77,30 @@ def run_search(
         progress.add(finished_trials(study))
         results: Results = {}
         points: list[TrialRecord] = []
-        interrupted = False
+        interrupted, failure = False, None
         for watcher in watchers:
             watcher.started(progress)
         try:
             _run_trials(settings, folder, study, progress, watchers)
             points = choose_points(
-                progress.front, bench.pretrained.val_accuracy, settings.tolerance, settings.confirm
+                progress.records,
+                bench.pretrained.val_accuracy,
+                settings.tolerance,
+                settings.confirm,
             )
             results = confirm(settings, folder, points, _announce(watchers))
         except KeyboardInterrupt:
-            interrupted = True
+            interrupted, failure = True, "the search was interrupted before its front was confirmed"
+        except (WorkerError, BrokenExecutor, DivergedError) as error:
+            failure = f"{type(error).__name__}: {error}"
         finally:
             _add_seconds(study, _WALL_SECONDS, time.perf_counter() - start)
         progress.add(finished_trials(study))
-        summary = _summarise(study, progress, points, results, interrupted=interrupted)
+        summary = _summarise(study, progress, points, results, failure)
         write_summary(summary, summary_path)
         for watcher in watchers:
             watcher.finished(progress, summary)
-    return Outcome(summary, interrupted)
+    return Outcome(summary, interrupted, failure)
 
 
 def _make_folder(settings: SearchSettings, data: PreparedData) -> StudyFolder:
@@ -149,13 +158,10 @@ def _summarise(
     progress: StudyProgress,
     points: Sequence[TrialRecord],
     results: Results,
-    *,
-    interrupted: bool,
+    failure: str | None,
 ) -> Summary:
     bench, settings, records = progress.bench, progress.bench.settings, progress.records
     chosen, reason = choose_recommended(points, results, settings.tolerance)
-    if interrupted:
-        reason = "the search was interrupted before its front was confirmed"
     search_seconds = study.user_attrs.get(_SEARCH_SECONDS, 0.0)
     finetune = sum(r.measurement.finetune_seconds for r in records if r.measurement)
     worker = sum(r.worker_seconds for r in records)
@@ -182,6 +188,7 @@ def _summarise(
         },
         "full_precision": describe_full_precision(bench, results),
         "recommended": chosen and describe_recommended(bench, chosen, results[chosen.number]),
-        "recommended_reason": reason,
-        "front": describe_front(bench, progress.front, results),
+        "recommended_reason": failure or reason,
+        "front": describe_points(bench, progress.front, results),
+        "confirmed": describe_points(bench, [p for p in points if p.number in results], results),
     }

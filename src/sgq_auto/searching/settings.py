@@ -48,7 +48,7 @@ class ModelSettings:
                 num_classes=graph.num_classes,
             )
         except Exception as error:
-            cause = error.__cause__ or error
+            cause = " ".join(str(error.__cause__ or error).split())
             raise InputError(f"model={self.name}: {cause}") from error
         if not isinstance(model, nn.Module):
             raise InputError(f"model={self.name}: {self.config.get('_target_')} is no torch module")

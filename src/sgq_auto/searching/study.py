@@ -114,7 +114,8 @@ def make_sampler(settings: SearchSettings, place: int) -> BaseSampler:
     try:
         sampler: BaseSampler = hydra.utils.instantiate(dict(settings.sampler), seed=seed)
     except Exception as error:
-        raise InputError(f"sampler={settings.sampler_name}: {error.__cause__ or error}") from error
+        cause = " ".join(str(error.__cause__ or error).split())
+        raise InputError(f"sampler={settings.sampler_name}: {cause}") from error
     return sampler
 
 

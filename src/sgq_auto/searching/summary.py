@@ -90,12 +90,12 @@ def describe_recommended(
     }
 
 
-def describe_front(
-    bench: Workbench, front: Sequence[TrialRecord], results: Results
+def describe_points(
+    bench: Workbench, points: Sequence[TrialRecord], results: Results
 ) -> list[dict[str, Any]]:
-    """The ``front`` entries, smallest first."""
+    """The entries of ``front`` and ``confirmed``, smallest first."""
     entries = []
-    for record in front:
+    for record in points:
         allocation = bench.space.allocation(record.params)
         confirmed = results.get(record.number)
         entries.append(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.figure
+import matplotlib.ticker
 import plotly.graph_objects as go
 
 from sgq_auto.searching.progress import StudyProgress
@@ -46,6 +47,8 @@ def save_front_png(progress: StudyProgress, summary: Summary, path: Path) -> Non
         )
     _draw_levels(axes, summary)
     axes.set_xscale("log")
+    for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        axis(matplotlib.ticker.StrMethodFormatter("{x:,.0f}"))
     axes.set_xlabel(f"{_objective_name(summary)} (KiB, log scale)")
     axes.set_ylabel("accuracy (%)")
     axes.set_title(_title(summary), fontsize=10)
@@ -114,7 +117,7 @@ def _series(progress: StudyProgress, records: list[TrialRecord]) -> _Series:
 
 
 def _confirmed(summary: Summary) -> tuple[_Series, list[float]]:
-    points = [p for p in summary["front"] if p["confirmed"]]
+    points = summary["confirmed"]
     series = _Series(
         [p[summary["objective"]] / 1024 for p in points],
         [100 * p["confirmed"]["test_accuracy"] for p in points],

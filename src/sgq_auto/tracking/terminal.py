@@ -136,10 +136,8 @@ def _table(summary: Summary) -> Table:
         "",
     )
     best = (summary["recommended"] or {}).get("trial")
-    for point in summary["front"]:
+    for point in summary["confirmed"]:
         confirmed = point["confirmed"]
-        if not confirmed:
-            continue
         mark = "  <- recommended" if point["trial"] == best else ""
         table.add_row(
             f"trial {point['trial']}",

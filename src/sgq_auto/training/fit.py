@@ -130,6 +130,10 @@ def fit(
             continue
         accuracy, loss = evaluate(model, graph)
         curve.append((epoch, accuracy))
+        if not math.isfinite(loss):
+            raise DivergedError(
+                f"training diverged: the validation loss is {loss} in epoch {epoch}"
+            )
         if settings.keep is Keep.LAST or (accuracy, -loss) > (kept.accuracy, -kept.loss):
             state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
             kept = _Kept(epoch, accuracy, loss, state)

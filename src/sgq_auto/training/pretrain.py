@@ -78,7 +78,11 @@ def _read(path: Path, model: nn.Module) -> float | None:
         with safe_open(path, framework="pt") as file:
             state: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             val_accuracy = float(file.metadata()["val_accuracy"])
-        model.load_state_dict(state)
-    except (OSError, SafetensorError, KeyError, RuntimeError, ValueError):
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return None
+    # Checked first: a state that does not fit would be loaded in part.
+    own = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    if own != {name: tensor.shape for name, tensor in state.items()}:
+        return None
+    model.load_state_dict(state)
     return val_accuracy

@@ -1,6 +1,7 @@
 """A graph in a NumPy archive of the user's own."""
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs.raw import RawGraph, Split
 
 _CSR_PARTS = ("x_data", "x_indices", "x_indptr", "x_shape")
+# What NumPy raises for files that are no archive, cut short, damaged or pickled.
+_UNREADABLE = (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
 _MASKS = ("train_mask", "val_mask", "test_mask")
 
 
@@ -37,7 +40,7 @@ class NpzSource:
         try:
             with np.load(self.path, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
-        except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        except _UNREADABLE as error:
             raise InputError(
                 f"{self.path}: not a NumPy archive of plain arrays ({error}); "
                 "write it with numpy.savez"

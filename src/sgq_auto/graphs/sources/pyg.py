@@ -37,6 +37,9 @@ class PygSource:
     """
 
     def __init__(self, family: str, name: str, root: str) -> None:
+        if family not in list(PygFamily):
+            choices = ", ".join(PygFamily)
+            raise InputError(f"dataset.source.family={family}: choose one of {choices}")
         self.family = PygFamily(family)
         self.name = name
         self.root = Path(root)

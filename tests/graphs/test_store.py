@@ -1,0 +1,80 @@
+"""Prepared graphs and labels on disk."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+
+from sgq_auto.graphs import BucketSettings, PreparedData, RawGraph, prepare_graph
+from sgq_auto.graphs.splits import PublicSplit
+from sgq_auto.graphs.store import load_graph, load_labels, save_graph, save_labels
+
+
+def _same(path: Path, prepared: PreparedData) -> None:
+    graph = prepared.graph
+    save_graph(graph, path)
+    loaded = load_graph(path)
+    assert loaded.fingerprint == graph.fingerprint
+    assert loaded.spec == graph.spec
+    assert (loaded.name, loaded.split_points) == (graph.name, graph.split_points)
+    torch.testing.assert_close(loaded.node_order, graph.node_order)
+    torch.testing.assert_close(loaded.features.dense(), graph.features.dense())
+    torch.testing.assert_close(loaded.edge_index(), graph.edge_index())
+    values = torch.rand(loaded.adj_t.num_entries)
+    x = torch.rand(loaded.num_nodes, 2)
+    torch.testing.assert_close(
+        loaded.adj_t.multiply_transposed(values, x), graph.adj_t.multiply_transposed(values, x)
+    )
+
+
+def test_cora_comes_back_as_it_was(cora: PreparedData, tmp_path: Path) -> None:
+    _same(tmp_path / "deep" / "cora.safetensors", cora)
+    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["cora.safetensors"]
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+def test_odd_graphs_come_back_as_they_were(
+    odd_raw: RawGraph, normalize: bool, tmp_path: Path
+) -> None:
+    split = PublicSplit().split(odd_raw)
+    buckets = BucketSettings(split_points=(0, 1, 50))
+    _same(
+        tmp_path / "graph.safetensors",
+        prepare_graph(odd_raw, split, buckets, normalize_rows=normalize),
+    )
+
+
+def test_dense_features_come_back(mixed_raw: RawGraph, tmp_path: Path) -> None:
+    x = np.random.default_rng(0).standard_normal((12, 5)).astype(np.float32)
+    raw = RawGraph("dense", x, mixed_raw.edge_index, mixed_raw.y, mixed_raw.split)
+    split = PublicSplit().split(raw)
+    _same(
+        tmp_path / "graph.safetensors",
+        prepare_graph(raw, split, BucketSettings(), normalize_rows=False),
+    )
+
+
+def test_the_file_holds_no_test_label(
+    cora: PreparedData, cora_raw: RawGraph, tmp_path: Path
+) -> None:
+    path = tmp_path / "graph.safetensors"
+    save_graph(cora.graph, path)
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    labels = {name for name in tensors if "label" in name}
+    assert labels == {"train.labels", "val.labels"}
+    assert tensors["train.labels"].numel() + tensors["val.labels"].numel() == 640
+    y = torch.from_numpy(cora_raw.y)
+    secret = (y, y[cora.graph.node_order], cora.held_out.labels)
+    for tensor in tensors.values():
+        assert not any(
+            tensor.shape == other.shape and torch.equal(tensor.long(), other) for other in secret
+        )
+
+
+def test_labels_have_a_file_of_their_own(cora: PreparedData, tmp_path: Path) -> None:
+    path = tmp_path / "held_out.safetensors"
+    save_labels(cora.held_out, path)
+    assert load_labels(path).fingerprint == cora.held_out.fingerprint

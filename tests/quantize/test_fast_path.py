@@ -1,0 +1,132 @@
+"""The fast sparse path against PyG's own ``edge_index`` path, logits and gradients."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import scipy.sparse
+import torch
+from torch import Tensor, nn
+from torch_geometric.nn import GCNConv
+from torch_geometric.transforms import NormalizeFeatures
+
+from sgq_auto.graphs import BucketSettings, Graph, PreparedData, RawGraph, prepare_graph
+from sgq_auto.graphs.sources import SyntheticSource
+from sgq_auto.graphs.splits import OwnOrPerClassSplit, PerClassSplit
+from sgq_auto.models import AGNN, GAT, GCN
+from sgq_auto.quantize import prepare
+
+_KINDS = (GCN, GAT, AGNN)
+
+
+def _inputs(raw: RawGraph, *, normalize: bool) -> tuple[Tensor, Tensor]:
+    """What a user of PyG would pass: dense features and an edge list without repeats."""
+    x = raw.x.toarray() if scipy.sparse.issparse(raw.x) else raw.x
+    tensor = torch.from_numpy(np.asarray(x, dtype=np.float32))
+    if normalize:
+        tensor = tensor / tensor.sum(1, keepdim=True).clamp(min=1)
+    return tensor, torch.from_numpy(np.unique(raw.edge_index, axis=1))
+
+
+def _randomized(model: nn.Module) -> nn.Module:
+    """Biases start at zero: random ones make a lost or doubled bias show."""
+    for name, parameter in model.named_parameters():
+        if "bias" in name or "beta" in name:
+            nn.init.uniform_(parameter, -0.5, 0.5)
+    return model.eval()
+
+
+def _check(kind: Callable[[int, int], nn.Module], raw: RawGraph, *, normalize: bool) -> None:
+    torch.manual_seed(0)
+    split = OwnOrPerClassSplit(5, num_val=50).split(raw)
+    graph = prepare_graph(raw, split, BucketSettings(), normalize_rows=normalize).graph
+    model = _randomized(kind(graph.features.num_features, graph.num_classes))
+    prepared = prepare(model, graph)
+    order = graph.node_order
+
+    expected = model(*_inputs(raw, normalize=normalize))[order]
+    logits = prepared(graph.features, graph.adj_t)
+    torch.testing.assert_close(logits, expected, atol=1e-5, rtol=1e-5)
+
+    labels = torch.from_numpy(raw.y)[order]
+    nn.functional.cross_entropy(logits, labels).backward()
+    nn.functional.cross_entropy(expected, labels).backward()
+    gradients = {n: p.grad for n, p in prepared.named_parameters() if p.requires_grad}
+    expected_gradients = {n: p.grad for n, p in model.named_parameters() if p.requires_grad}
+    assert gradients.keys() == expected_gradients.keys()
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(gradient, expected_gradients[name], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+@pytest.mark.parametrize("normalize", [False, True])
+def test_odd_graphs(kind: type[nn.Module], normalize: bool, odd_raw: RawGraph) -> None:
+    _check(kind, odd_raw, normalize=normalize)
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_synthetic_graph_with_dense_features(kind: type[nn.Module]) -> None:
+    raw = SyntheticSource(150, 500, 20, 4, words_per_node=None).load()
+    _check(kind, raw, normalize=False)
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_embedded_cora(kind: type[nn.Module], cora_raw: RawGraph) -> None:
+    _check(kind, cora_raw, normalize=True)
+
+
+@pytest.mark.parametrize("name", ["Cora", "CiteSeer", "Computers"])
+@pytest.mark.parametrize("kind", _KINDS)
+def test_real_graphs(kind: type[nn.Module], name: str, real_raw: Callable[[str], RawGraph]) -> None:
+    _check(kind, real_raw(name), normalize=True)
+
+
+@pytest.mark.parametrize("heads", [1, 3])
+def test_gat_with_averaged_heads(heads: int, mixed_raw: RawGraph) -> None:
+    _check(lambda f, c: GAT(f, c, heads=2, output_heads=heads), mixed_raw, normalize=False)
+
+
+def test_gcn_without_bias_and_in_nested_modules(mixed_raw: RawGraph) -> None:
+    class Nested(nn.Module):
+        def __init__(self, in_features: int, num_classes: int) -> None:
+            super().__init__()
+            self.convs = nn.ModuleList([GCNConv(in_features, 5, bias=False)])
+            self.head = nn.Sequential(nn.Tanh(), nn.Linear(5, num_classes))
+
+        def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+            out: Tensor = self.head(self.convs[0](x, edge_index))
+            return out
+
+    _check(Nested, mixed_raw, normalize=True)
+
+
+def test_row_normalisation_is_that_of_pyg(synthetic: PreparedData, synthetic_raw: RawGraph) -> None:
+    from torch_geometric.data import Data
+
+    x = torch.from_numpy(synthetic_raw.x.toarray()).float()
+    expected = NormalizeFeatures()(Data(x=x)).x[synthetic.graph.node_order]
+    torch.testing.assert_close(synthetic.graph.features.dense(), expected)
+
+
+def _train_statistics(forward: Callable[[], Tensor]) -> tuple[Tensor, Tensor]:
+    torch.manual_seed(5)
+    draws = torch.stack([forward() for _ in range(1500)])
+    return draws.mean(0), draws.std(0)
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_training_mode_drops_as_pyg_does(kind: type[nn.Module]) -> None:
+    raw = SyntheticSource(25, 60, 30, 3, words_per_node=8).load()
+    split = PerClassSplit(3, num_val=5).split(raw)
+    graph: Graph = prepare_graph(raw, split, BucketSettings(), normalize_rows=True).graph
+    torch.manual_seed(1)
+    model = kind(30, 3)
+    prepared = prepare(model, graph).train()
+    model.train()
+    x, edge_index = graph.features.dense(), graph.edge_index()
+    with torch.no_grad():
+        mean, spread = _train_statistics(lambda: prepared(graph.features, graph.adj_t))
+        expected_mean, expected_spread = _train_statistics(lambda: model(x, edge_index))
+    noise = expected_spread.mean() / 1500**0.5
+    assert float((mean - expected_mean).abs().max()) < 8 * float(noise)
+    assert float((spread / expected_spread - 1).abs().mean()) < 0.05

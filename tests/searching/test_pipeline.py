@@ -1,0 +1,106 @@
+"""A whole search inside one process tree: workers, labels, totals."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sgq_auto.errors import InputError
+from sgq_auto.graphs import PreparedData
+from sgq_auto.graphs.store import load_graph
+from sgq_auto.searching import SearchSettings, StudyProgress, TrialRecord, run_search
+from sgq_auto.searching.workbench import Workbench
+
+SettingsBuilder = Callable[..., SearchSettings]
+
+
+class Recorder:
+    """A watcher that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+        self.trials: list[int] = []
+
+    def started(self, _: StudyProgress) -> None:
+        self.events.append("started")
+
+    def trials_finished(self, _: StudyProgress, new: Sequence[TrialRecord]) -> None:
+        self.trials += [record.number for record in new]
+
+    def confirming(self, done: int, total: int) -> None:
+        self.events.append(f"confirming {done}/{total}")
+
+    def finished(self, *_: object) -> None:
+        self.events.append("finished")
+
+
+def test_two_workers_run_each_trial_once(
+    settings: SettingsBuilder, synthetic: PreparedData, tmp_path: Path
+) -> None:
+    recorder = Recorder()
+    outcome = run_search(settings(workers=2), synthetic, [recorder], tmp_path / "summary.json")
+    assert outcome.summary["trials"] == {"complete": 8, "stopped_early": 0, "failed": 0}
+    assert sorted(recorder.trials) == list(range(8))
+    events = ["started", "confirming 0/2", "confirming 1/2", "confirming 2/2", "finished"]
+    assert recorder.events == events
+    assert json.loads((tmp_path / "summary.json").read_text())["study"] == outcome.summary["study"]
+
+    again = Recorder()
+    repeated = run_search(settings(workers=2), synthetic, [again], tmp_path / "summary.json")
+    assert again.trials == []
+    assert repeated.summary["front"] == outcome.summary["front"]
+    assert repeated.summary["recommended"] == outcome.summary["recommended"]
+
+
+def tensors_in(thing: Any, seen: set[int]) -> Iterator[torch.Tensor]:
+    """Every tensor that can be reached from an object through attributes and containers."""
+    if id(thing) in seen:
+        return
+    seen.add(id(thing))
+    if isinstance(thing, torch.Tensor):
+        yield thing
+    elif isinstance(thing, dict):
+        for value in thing.values():
+            yield from tensors_in(value, seen)
+    elif isinstance(thing, list | tuple | set):
+        for value in thing:
+            yield from tensors_in(value, seen)
+    elif hasattr(thing, "__dict__") and not isinstance(thing, type):
+        yield from tensors_in(vars(thing), seen)
+
+
+def test_no_test_label_is_reachable_from_what_a_trial_sees(
+    settings: SettingsBuilder, synthetic: PreparedData, tmp_path: Path
+) -> None:
+    """Invariant 5: two datasets that differ in test labels alone look the same to a trial."""
+    held_out = synthetic.held_out
+    moved = (held_out.labels + 1) % synthetic.graph.num_classes
+    other = PreparedData(synthetic.graph, type(held_out)(held_out.nodes, moved))
+    seen = []
+    for data, name in ((synthetic, "a"), (other, "b")):
+        search = settings(output_root=tmp_path / name, n_trials=2)
+        run_search(search, data, [], tmp_path / name / "summary.json")
+        (folder,) = (tmp_path / name / "studies").iterdir()
+        bench = Workbench.build(search, load_graph(folder / "graph.safetensors"))
+        labels = [t for t in tensors_in(bench, set()) if not t.is_floating_point()]
+        seen.append(labels)
+        train_and_val = torch.cat([bench.graph.train.nodes, bench.graph.val.nodes])
+        assert not set(train_and_val.tolist()) & set(held_out.nodes.tolist())
+    assert len(seen[0]) == len(seen[1]) > 4
+    assert all(torch.equal(a, b) for a, b in zip(*seen, strict=True))
+    assert not any(
+        t.shape == held_out.labels.shape and torch.equal(t, held_out.labels) for t in seen[0]
+    )
+
+
+def test_an_output_folder_that_cannot_be_written_is_one_line(
+    settings: SettingsBuilder, synthetic: PreparedData, tmp_path: Path
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with pytest.raises(InputError, match="cannot be written") as caught:
+        run_search(settings(output_root=blocked), synthetic, [], tmp_path / "summary.json")
+    assert "\n" not in str(caught.value)

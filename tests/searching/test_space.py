@@ -1,0 +1,71 @@
+"""Which sites share bits, and which bits are searched."""
+
+import pytest
+
+from sgq_auto.allocation import Component
+from sgq_auto.graphs import PreparedData
+from sgq_auto.models import GAT, GCN
+from sgq_auto.packed import FootprintModel, Objective
+from sgq_auto.quantize import prepare, trace_spec
+from sgq_auto.searching import Granularity, SearchSpace
+
+LADDER = (1, 2, 4)
+
+
+def footprints(model_class: type, data: PreparedData) -> FootprintModel:
+    graph = data.graph
+    model = model_class(graph.features.num_features, graph.num_classes)
+    return FootprintModel(trace_spec(prepare(model, graph), graph), graph.spec)
+
+
+@pytest.mark.parametrize(
+    ("granularity", "groups"),
+    [
+        (Granularity.UNIFORM, {"all"}),
+        (Granularity.LWQ, {"conv1", "conv2"}),
+        (Granularity.CWQ, {"embedding", "attention", "weight"}),
+        (Granularity.TAQ, {"bucket0", "bucket1", "bucket2", "bucket3", "weight"}),
+        (
+            Granularity.LWQ_CWQ,
+            {f"conv{k}.{c}" for k in (1, 2) for c in ("embedding", "attention", "weight")},
+        ),
+    ],
+)
+def test_groups_of_a_granularity(
+    granularity: Granularity, groups: set[str], cora: PreparedData
+) -> None:
+    sizes = footprints(GAT, cora)
+    space = SearchSpace.build(sizes, granularity, LADDER, Objective.RESIDENT_BYTES)
+    assert set(space.groups) == set(space.searched) == groups
+    assert {s for sites in space.groups.values() for s in sites} == set(sizes.sites())
+
+
+def test_the_finest_granularity_gives_every_site_its_own_bits(cora: PreparedData) -> None:
+    sizes = footprints(GAT, cora)
+    space = SearchSpace.build(sizes, Granularity.LWQ_CWQ_TAQ, LADDER, Objective.RESIDENT_BYTES)
+    assert all(len(sites) == 1 for sites in space.groups.values())
+    assert len(space.searched) == len(sizes.sites()) == 18
+
+
+def test_bits_that_cost_nothing_are_not_searched_but_the_widest(cora: PreparedData) -> None:
+    sizes = footprints(GCN, cora)
+    space = SearchSpace.build(sizes, Granularity.CWQ, LADDER, Objective.RESIDENT_BYTES)
+    assert set(space.searched) == {"embedding", "weight"}
+    allocation = space.allocation({"embedding": 0, "weight": 1})
+    bits = {site.component: width for site, width in allocation.items()}
+    assert bits == {Component.EMBEDDING: 1, Component.ATTENTION: 4, Component.WEIGHT: 2}
+
+
+def test_gcn_attention_is_searched_where_the_objective_counts_it(cora: PreparedData) -> None:
+    sizes = footprints(GCN, cora)
+    space = SearchSpace.build(sizes, Granularity.CWQ, LADDER, Objective.SGQUANT_BYTES)
+    assert "attention" in space.searched
+    assert "weight" not in space.searched
+
+
+def test_uniform_allocations_come_from_wide_to_narrow(cora: PreparedData) -> None:
+    sizes = footprints(GAT, cora)
+    space = SearchSpace.build(sizes, Granularity.LWQ_CWQ, LADDER, Objective.RESIDENT_BYTES)
+    widths = [set(space.allocation(params).values()) for params in space.uniform()]
+    assert widths == [{4}, {2}, {1}]
+    assert set(space.smallest().values()) == {1}

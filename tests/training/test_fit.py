@@ -1,0 +1,237 @@
+"""The training loop: kept epochs, frozen ranges, seeds and divergence."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from sgq_auto.allocation import BitAllocation
+from sgq_auto.errors import InputError
+from sgq_auto.graphs import Graph, PreparedData
+from sgq_auto.models import AGNN, GAT, GCN
+from sgq_auto.packed import FootprintModel
+from sgq_auto.quantize import (
+    FakeQuantizer,
+    LearnedQuantizer,
+    MinMaxQuantizer,
+    RangeMode,
+    plain_state,
+    prepare,
+    trace_spec,
+)
+from sgq_auto.training import DivergedError, FitSettings, Keep, evaluate, fit, predict
+
+_SETTINGS = FitSettings(epochs=12, learning_rate=0.02, weight_decay=5e-4)
+_KINDS = (GCN, GAT, AGNN)
+
+
+def _model(
+    kind: type[nn.Module], graph: Graph, bits: int = 3, mode: RangeMode = RangeMode.LEARNED
+) -> nn.Module:
+    torch.manual_seed(0)
+    plain = kind(graph.features.num_features, graph.num_classes)
+    sites = FootprintModel(trace_spec(prepare(plain, graph), graph), graph.spec).sites()
+    return prepare(plain, graph, BitAllocation.uniform(sites, bits), mode)
+
+
+@pytest.mark.parametrize("mode", RangeMode)
+@pytest.mark.parametrize("kind", _KINDS)
+def test_the_model_left_behind_has_the_accuracy_returned(
+    kind: type[nn.Module], mode: RangeMode, synthetic: PreparedData
+) -> None:
+    graph = synthetic.graph
+    model = _model(kind, graph, mode=mode)
+    result = fit(model, graph, _SETTINGS, seed=0)
+    assert not model.training
+    first = predict(model, graph)
+    accuracies = {evaluate(model, graph)[0] for _ in range(3)}
+    assert accuracies == {result.val_accuracy}
+    # A pass in training mode moves no range.
+    model.train()
+    model(graph.features, graph.adj_t)
+    assert torch.equal(predict(model, graph), first)
+    assert result.val_accuracy == max(accuracy for _, accuracy in result.curve)
+    assert dict(result.curve)[result.kept_epoch] == result.val_accuracy
+    assert result.seconds > 0
+
+
+def test_minmax_ranges_are_frozen_after_training(synthetic: PreparedData) -> None:
+    graph = synthetic.graph
+    model = _model(GAT, graph, mode=RangeMode.MINMAX)
+    quantizers = [m for m in model.modules() if isinstance(m, MinMaxQuantizer)]
+    assert quantizers
+    assert not any(q.frozen for q in quantizers)
+    fit(model, graph, _SETTINGS, seed=0)
+    assert all(q.frozen for q in quantizers)
+    steps = [q.step.clone() for q in quantizers]
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(3)
+    predict(model, graph)
+    assert all(torch.equal(q.step, step) for q, step in zip(quantizers, steps, strict=True))
+
+
+@pytest.mark.parametrize("mode", RangeMode)
+@pytest.mark.parametrize("kind", _KINDS)
+def test_one_seed_gives_one_result(
+    kind: type[nn.Module], mode: RangeMode, synthetic: PreparedData
+) -> None:
+    graph = synthetic.graph
+    models = [_model(kind, graph, mode=mode) for _ in range(3)]
+    results = [fit(m, graph, _SETTINGS, seed=s) for m, s in zip(models, (4, 4, 5), strict=True)]
+    assert results[0].curve == results[1].curve
+    states = [m.state_dict() for m in models]
+    assert all(torch.equal(t, states[1][name]) for name, t in states[0].items())
+    assert any(not torch.equal(t, states[2][name]) for name, t in states[0].items())
+
+
+@pytest.mark.parametrize("mode", RangeMode)
+def test_training_learns_and_fine_tuning_helps_low_bits(
+    mode: RangeMode, cora: PreparedData
+) -> None:
+    graph = cora.graph
+    torch.manual_seed(0)
+    plain = GCN(graph.features.num_features, graph.num_classes)
+    full = prepare(plain, graph)
+    untrained = evaluate(full, graph)[0]
+    trained = fit(full, graph, replace(_SETTINGS, epochs=60), seed=0).val_accuracy
+    assert trained > untrained + 0.4
+    plain.load_state_dict(plain_state(full, plain))
+    sites = FootprintModel(trace_spec(full, graph), graph.spec).sites()
+    low = prepare(plain, graph, BitAllocation.uniform(sites, 2), mode)
+    before = evaluate(low, graph)[0]
+    tuning = replace(_SETTINGS, epochs=40, learning_rate=0.01)
+    after = fit(low, graph, tuning, seed=0).val_accuracy
+    assert after > before + 0.02
+    assert after > trained - 0.15
+
+
+def test_learned_ranges_are_trained_and_not_decayed(synthetic: PreparedData) -> None:
+    graph = synthetic.graph
+    model = _model(GCN, graph)
+    fit(model, graph, _SETTINGS, seed=0)
+    learned = [m for m in model.modules() if isinstance(m, LearnedQuantizer)]
+    assert any(float(q.log_step.detach().abs().max()) > 0.01 for q in learned)
+    # A range no node uses has no gradient: decay alone would move it.
+    idle = LearnedQuantizer([3, 3], [300, 0])
+    model = _model(GCN, graph)
+    model.conv2.input_quantizer = nn.Sequential(idle)
+    model.eval()(graph.features, graph.adj_t)
+    nn.init.constant_(idle.shift, 0.25)
+    fit(model, graph, replace(_SETTINGS, weight_decay=10.0), seed=0)
+    assert float(idle.shift[1].detach()) == 0.25
+
+
+def test_features_and_fixed_attention_are_constant(synthetic: PreparedData) -> None:
+    graph = synthetic.graph
+    model = _model(GCN, graph, bits=2)
+    constant = [model.conv1.input_quantizer, model.conv1.attention_quantizer]
+    assert all(isinstance(q, FakeQuantizer) for q in constant)
+    before = [q.step.clone() for q in constant]
+    fit(model, graph, _SETTINGS, seed=0)
+    assert all(torch.equal(q.step, step) for q, step in zip(constant, before, strict=True))
+
+
+@pytest.mark.parametrize("every", [1, 5, 100])
+def test_validation_is_looked_at_as_often_as_asked(every: int, synthetic: PreparedData) -> None:
+    settings = replace(_SETTINGS, evaluate_every=every)
+    result = fit(_model(GCN, synthetic.graph), synthetic.graph, settings, seed=0)
+    epochs = [epoch for epoch, _ in result.curve]
+    assert epochs == [e for e in range(1, 13) if e % every == 0 or e == 12]
+
+
+def test_ties_go_to_the_lower_loss(synthetic: PreparedData) -> None:
+    graph = synthetic.graph
+    losses: list[tuple[float, float]] = []
+    model = _model(GCN, graph)
+    model.register_forward_hook(
+        lambda module, _inputs, logits: (
+            None
+            if module.training
+            else losses.append(
+                (
+                    graph.val.accuracy(logits),
+                    -float(
+                        nn.functional.cross_entropy(
+                            logits[graph.val.nodes], graph.val.labels
+                        ).detach()
+                    ),
+                )
+            )
+        )
+    )
+    result = fit(model, graph, replace(_SETTINGS, epochs=40), seed=0)
+    assert len(losses) == 40
+    assert result.kept_epoch == 1 + losses.index(max(losses))
+    assert evaluate(model, graph)[1] == pytest.approx(-max(losses)[1], abs=1e-7)
+
+
+@pytest.mark.parametrize("mode", RangeMode)
+@pytest.mark.parametrize("every", [1, 5])
+def test_the_last_epoch_is_kept_where_asked(
+    every: int, mode: RangeMode, synthetic: PreparedData
+) -> None:
+    graph = synthetic.graph
+    settings = replace(_SETTINGS, keep=Keep.LAST, learning_rate=0.1, evaluate_every=every)
+    model = _model(GCN, graph, mode=mode)
+    result = fit(model, graph, settings, seed=0)
+    assert result.kept_epoch == 12
+    assert result.val_accuracy == result.curve[-1][1] == evaluate(model, graph)[0]
+
+
+def test_keeping_the_last_epoch_does_not_look_at_validation_labels(
+    synthetic: PreparedData,
+) -> None:
+    graph = synthetic.graph
+    settings = replace(_SETTINGS, keep=Keep.LAST)
+    val = replace(graph.val, labels=(graph.val.labels + 1) % graph.num_classes)
+    states = []
+    for seen in (graph, replace(graph, val=val)):
+        model = _model(GCN, seen)
+        fit(model, seen, settings, seed=0)
+        states.append(model.state_dict())
+    assert all(torch.equal(t, states[1][name]) for name, t in states[0].items())
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_huge_learning_rates_diverge_aloud(kind: type[nn.Module], synthetic: PreparedData) -> None:
+    settings = replace(_SETTINGS, learning_rate=1e30)
+    with pytest.raises(DivergedError, match=r"^training diverged: [^\n]*epoch \d+$"):
+        fit(_model(kind, synthetic.graph, bits=32), synthetic.graph, settings, seed=0)
+
+
+def test_divergence_in_the_only_epoch_is_told_too(synthetic: PreparedData) -> None:
+    settings = replace(_SETTINGS, learning_rate=1e30, epochs=1)
+    with pytest.raises(DivergedError):
+        fit(_model(GCN, synthetic.graph, bits=32), synthetic.graph, settings, seed=0)
+
+
+def test_only_training_labels_drive_the_weights(synthetic: PreparedData) -> None:
+    graph = synthetic.graph
+    val = replace(graph.val, labels=(graph.val.labels + 1) % graph.num_classes)
+    once = replace(_SETTINGS, evaluate_every=100)
+    states = []
+    for seen in (graph, replace(graph, val=val)):
+        model = _model(GCN, seen)
+        fit(model, seen, once, seed=0)
+        states.append(model.state_dict())
+    assert all(torch.equal(t, states[1][name]) for name, t in states[0].items())
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"epochs": 0},
+        {"evaluate_every": 0},
+        {"learning_rate": 0.0},
+        {"learning_rate": float("nan")},
+        {"range_learning_rate": -1.0},
+        {"weight_decay": -0.1},
+    ],
+)
+def test_impossible_settings_are_refused_by_name(value: dict[str, Any]) -> None:
+    (name,) = value
+    with pytest.raises(InputError, match=rf"^{name}=[^\n]*$"):
+        replace(_SETTINGS, **value)
