@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import hydra
@@ -16,10 +18,24 @@ from sgq_auto.errors import InputError
 from sgq_auto.searching import Watcher, run_search
 from sgq_auto.tracking import MlflowTracker, Terminal, TrackingSettings, quiet_libraries
 
+_BAD_INPUT = 2
 _INTERRUPTED = 130
 
 
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """End the command with one line and status 2 on bad input."""
+    try:
+        yield
+    except (InputError, HydraException, OmegaConfBaseException, OSError) as error:
+        cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else None
+        message = " ".join(f"{error} {cause or ''}".split())
+        print(f"sgq-auto: {message}", file=sys.stderr)
+        sys.exit(_BAD_INPUT)
+
+
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
+@_one_line_errors()
 def _task(config: DictConfig) -> None:
     torch.set_num_threads(1)
     quiet_libraries()
@@ -48,12 +64,9 @@ def main() -> None:
     # Hydra would print its own traceback and exit; the exception itself is wanted here.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        _task()
-    except (InputError, HydraException, OmegaConfBaseException, OSError) as error:
-        cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else None
-        message = " ".join(f"{error} {cause or ''}".split())
-        print(f"sgq-auto: {message}", file=sys.stderr)
-        sys.exit(2)
+        # Once around Hydra for what it refuses itself, once inside it for the job's own errors.
+        with _one_line_errors():
+            _task()
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
 

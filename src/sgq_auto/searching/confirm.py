@@ -13,7 +13,7 @@ from sgq_auto.searching.front import pareto_front, spread
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.settings import ConfirmSettings, SearchSettings
 from sgq_auto.searching.workbench import Workbench
-from sgq_auto.searching.workers import StudyFolder, quiet_process
+from sgq_auto.searching.workers import StudyFolder, process_context, quiet_process
 from sgq_auto.training import DivergedError, predict
 
 # Percentage points beyond the tolerance within which a front member may still be confirmed as
@@ -145,7 +145,7 @@ def _run_missing(
 ) -> None:
     executor = ProcessPoolExecutor(
         min(settings.workers, len(missing)),
-        mp_context=multiprocessing.get_context("spawn"),
+        mp_context=process_context(),
         initializer=quiet_process,
     )
     total = settings.confirm.seeds

@@ -26,7 +26,7 @@ from sgq_auto.searching.summary import (
     write_summary,
 )
 from sgq_auto.searching.workbench import Workbench
-from sgq_auto.searching.workers import StudyFolder, WorkerError, run_workers
+from sgq_auto.searching.workers import StudyFolder, WorkerError, process_context, run_workers
 from sgq_auto.training import DivergedError
 
 _SEARCH_SECONDS = "search_seconds"
@@ -68,6 +68,7 @@ def run_search(
         InputError: If the output folder cannot be written, or the study is being run already.
     """
     start = time.perf_counter()
+    process_context()
     folder = _make_folder(settings, data)
     with only_runner(folder.path):
         bench = Workbench.build(settings, data.graph)
@@ -78,9 +79,9 @@ def run_search(
         results: Results = {}
         points: list[TrialRecord] = []
         interrupted, failure = False, None
-        for watcher in watchers:
-            watcher.started(progress)
         try:
+            for watcher in watchers:
+                watcher.started(progress)
             _run_trials(settings, folder, study, progress, watchers)
             points = choose_points(
                 progress.records,

@@ -1,11 +1,12 @@
 """Worker processes: N of them run the trials of one study, one torch thread each."""
 
 import multiprocessing
+import multiprocessing.connection
+import multiprocessing.forkserver
 import signal
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,17 @@ def run_workers(
             raise WorkerError(f"workers ended (exit status {bad}) before they finished a trial")
 
 
+def process_context() -> Any:
+    """Makes worker processes: from a server that imported torch once, where there can be one."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    # Its imports take seconds: they run beside whatever the caller does next.
+    multiprocessing.forkserver.ensure_running()
+    return context
+
+
 def quiet_process() -> None:
     """Set a worker process up: Ctrl-C is the parent's to handle, and torch uses one thread."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -92,7 +104,7 @@ def quiet_process() -> None:
 def _run_round(
     settings: SearchSettings, folder: StudyFolder, remaining: int, on_progress: Callable[[], None]
 ) -> list[int | None]:
-    context = multiprocessing.get_context("spawn")
+    context = process_context()
     claims, asking, stop = context.Semaphore(remaining), context.Lock(), context.Event()
     workers = [
         context.Process(target=_work, args=(settings, folder, claims, asking, stop), daemon=True)
@@ -114,7 +126,7 @@ def _run_round(
     return [worker.exitcode for worker in workers]
 
 
-def _join(workers: list[SpawnProcess], seconds: float) -> None:
+def _join(workers: list[BaseProcess], seconds: float) -> None:
     """Wait until every worker has ended, at most ``seconds``."""
     sentinels = [worker.sentinel for worker in workers if worker.is_alive()]
     while sentinels and seconds > 0:
@@ -132,8 +144,13 @@ def _work(
     study = optuna.load_study(storage=settings.storage.open(folder.path), study_name=folder.name)
     runner = TrialRunner(Workbench.build(settings, graph), study)
     # A claim taken is a trial that will count, so that N workers never run one too many.
-    while not stop.is_set() and claims.acquire(block=False):
+    while not stop.is_set() and _parent_lives() and claims.acquire(block=False):
         with asking:
             trial = runner.ask()
         runner.run(trial)
-    sys.stdout.flush()
+
+
+def _parent_lives() -> bool:
+    """Whether the command still runs: a worker must not go on beside the one that continues it."""
+    parent = multiprocessing.parent_process()
+    return parent is not None and parent.is_alive()

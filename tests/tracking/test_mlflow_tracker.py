@@ -1,0 +1,193 @@
+"""MLflow: one parent a study, one child a trial, through kills and broken stores."""
+
+import logging
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from sgq_auto.graphs import PreparedData
+from sgq_auto.searching import Granularity, ModelSettings, SearchSettings, StudyProgress
+from sgq_auto.searching.records import Measurement, TrialRecord
+from sgq_auto.searching.summary import Summary, describe_full_precision, describe_points
+from sgq_auto.searching.workbench import Workbench
+from sgq_auto.tracking import MlflowTracker, TrackingSettings
+from sgq_auto.training import FitSettings
+
+
+@pytest.fixture
+def progress(synthetic: PreparedData, tmp_path: Path) -> StudyProgress:
+    fit = FitSettings(2, 0.05, 0.0)
+    settings = SearchSettings(
+        "synthetic",
+        ModelSettings("gcn", {"_target_": "sgq_auto.models.GCN", "hidden": 4}),
+        Granularity.LWQ_CWQ,
+        "tpe",
+        {"_target_": "optuna.samplers.TPESampler"},
+        fit,
+        fit,
+        tmp_path,
+        n_trials=4,
+    )
+    progress = StudyProgress("study-a", Workbench.build(settings, synthetic.graph))
+    progress.add(record(progress, k, k, 0.5 + 0.1 * k) for k in range(3))
+    return progress
+
+
+@pytest.fixture
+def tracking(tmp_path: Path) -> TrackingSettings:
+    folder = tmp_path / "mlruns"
+    return TrackingSettings(f"sqlite:///{folder / 'mlflow.db'}", folder / "artifacts", "sgq_auto")
+
+
+def record(progress: StudyProgress, number: int, index: int, accuracy: float) -> TrialRecord:
+    space = progress.bench.space
+    params = dict.fromkeys(space.searched, index)
+    footprint = progress.bench.footprints.packed(space.allocation(params)).as_dict()
+    measurement = Measurement(accuracy, footprint, 2.0, ((1, 0.1), (2, accuracy)), 0.1)
+    size = footprint["resident_bytes"]
+    return TrialRecord(number, params, size, measurement, 0.1, None, 1000, 2000 + number)
+
+
+def summary(progress: StudyProgress) -> Summary:
+    front = describe_points(progress.bench, progress.front, {})
+    return {
+        "model": "gcn",
+        "dataset": "synthetic",
+        "granularity": "lwq_cwq",
+        "objective": "resident_bytes",
+        "hypervolume": progress.hypervolume,
+        "wall_seconds": 1.0,
+        "trials_per_second": 1.0,
+        "overhead_fraction": 0.1,
+        "trials": {"complete": len(progress.records), "stopped_early": 0, "failed": 0},
+        "full_precision": describe_full_precision(progress.bench, {}),
+        "recommended": None,
+        "front": front,
+        "confirmed": [],
+    }
+
+
+def runs(tracking: TrackingSettings) -> tuple[list[Run], dict[int, Run]]:
+    """Parents, and children by trial number; a trial tracked twice fails the test."""
+    client = MlflowClient(tracking.uri)
+    experiment = client.get_experiment_by_name("sgq_auto")
+    assert experiment is not None
+    every = client.search_runs([experiment.experiment_id])
+    parents = [run for run in every if "sgq_auto.study" in run.data.tags]
+    children = [run for run in every if "sgq_auto.trial" in run.data.tags]
+    by_number = {int(run.data.tags["sgq_auto.trial"]): run for run in children}
+    assert len(by_number) == len(children)
+    return parents, by_number
+
+
+def follow(
+    tracker: MlflowTracker, progress: StudyProgress, *, finish: bool = True
+) -> MlflowTracker:
+    tracker.started(progress)
+    if finish:
+        tracker.finished(progress, summary(progress))
+    return tracker
+
+
+def test_a_study_has_one_parent_and_a_child_a_trial(
+    progress: StudyProgress, tracking: TrackingSettings, tmp_path: Path
+) -> None:
+    follow(MlflowTracker(tracking, tmp_path), progress)
+    (parent,), children = runs(tracking)
+    assert sorted(children) == [0, 1, 2]
+    child = children[1]
+    expected = {
+        "val_accuracy",
+        "resident_bytes",
+        "resident_ratio",
+        "stored_bytes",
+        "sgquant_ratio",
+        "average_bits",
+        "is_pareto",
+    }
+    assert expected <= set(child.data.metrics)
+    assert child.data.metrics["val_accuracy"] == pytest.approx(0.6)
+    sites = {str(site) for site in progress.bench.footprints.sites()}
+    assert {f"bits.{site}" for site in sites} == set(child.data.params)
+    assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    client = MlflowClient(tracking.uri)
+    curve = client.get_metric_history(child.info.run_id, "epoch_val_accuracy")
+    assert [(m.step, m.value) for m in curve] == [(1, 0.1), (2, pytest.approx(0.6))]
+    steps = client.get_metric_history(parent.info.run_id, "hypervolume")
+    assert [m.value for m in steps] == pytest.approx(progress.hypervolumes)
+    files = {file.path for file in client.list_artifacts(parent.info.run_id)}
+    assert files == {"front.png", "front.html", "summary.json"}
+    assert (tracking.artifacts).is_dir()
+
+
+def test_a_continued_study_keeps_its_parent_and_children(
+    progress: StudyProgress, tracking: TrackingSettings, tmp_path: Path
+) -> None:
+    follow(MlflowTracker(tracking, tmp_path), progress, finish=False)
+    progress.add([record(progress, 3, 3, 0.9)])
+    follow(MlflowTracker(tracking, tmp_path), progress)
+    follow(MlflowTracker(tracking, tmp_path), progress)
+    parents, children = runs(tracking)
+    assert len(parents) == 1
+    assert sorted(children) == [0, 1, 2, 3]
+
+
+def test_a_child_that_a_kill_left_half_written_is_written_again(
+    progress: StudyProgress, tracking: TrackingSettings, tmp_path: Path
+) -> None:
+    follow(MlflowTracker(tracking, tmp_path), progress, finish=False)
+    (parent,), _ = runs(tracking)
+    client = MlflowClient(tracking.uri)
+    tags = {"mlflow.parentRunId": parent.info.run_id, "sgq_auto.trial": "3"}
+    client.create_run(parent.info.experiment_id, tags=tags)
+    progress.add([record(progress, 3, 3, 0.9)])
+    follow(MlflowTracker(tracking, tmp_path), progress)
+    _, children = runs(tracking)
+    assert children[3].info.status == "FINISHED"
+    assert children[3].data.metrics["val_accuracy"] == pytest.approx(0.9)
+
+
+def test_is_pareto_is_final_once_the_search_ends(
+    progress: StudyProgress, tracking: TrackingSettings, tmp_path: Path
+) -> None:
+    tracker = follow(MlflowTracker(tracking, tmp_path), progress, finish=False)
+    new = [record(progress, 3, 0, 0.95)]  # Smaller and better than everything before it.
+    progress.add(new)
+    tracker.trials_finished(progress, new)
+    tracker.finished(progress, summary(progress))
+    _, children = runs(tracking)
+    assert {n: run.data.metrics["is_pareto"] for n, run in children.items()} == {
+        0: 0.0,
+        1: 0.0,
+        2: 0.0,
+        3: 1.0,
+    }
+
+
+def test_a_failed_trial_is_a_failed_run_with_its_reason(
+    progress: StudyProgress, tracking: TrackingSettings, tmp_path: Path
+) -> None:
+    params = progress.records[0].params
+    failed = TrialRecord(3, params, 0, None, 0.1, "DivergedError: nan", 1000, 2000)
+    progress.add([failed])
+    follow(MlflowTracker(tracking, tmp_path), progress)
+    _, children = runs(tracking)
+    assert children[3].info.status == "FAILED"
+    assert children[3].data.tags["failure"] == "DivergedError: nan"
+
+
+def test_a_broken_store_costs_one_warning_and_nothing_else(
+    progress: StudyProgress, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    broken = TrackingSettings(f"sqlite:///{blocked}/mlflow.db", blocked / "artifacts", "sgq_auto")
+    with caplog.at_level(logging.WARNING):
+        tracker = follow(MlflowTracker(broken, tmp_path), progress)
+        tracker.trials_finished(progress, progress.records)
+    assert not tracker.delivered
+    warnings = [r.getMessage() for r in caplog.records if r.name.startswith("sgq_auto")]
+    assert warnings
+    assert all("the search goes on" in w and "\n" not in w for w in warnings)

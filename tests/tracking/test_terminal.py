@@ -1,0 +1,69 @@
+"""What people read at the end of a search."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from sgq_auto.tracking import Terminal
+
+
+def point(trial: int, drop: float) -> dict[str, Any]:
+    confirmed = {
+        "val_accuracy": 0.8,
+        "test_accuracy": 0.81,
+        "test_accuracy_std": 0.01,
+        "test_accuracy_drop": drop,
+    }
+    sizes = {"resident_bytes": 102400, "resident_ratio": 100.0, "stored_bytes": 51200}
+    return {"trial": trial, "average_bits": 2.5, **sizes, "confirmed": confirmed}
+
+
+def summary(recommended: dict[str, Any] | None, reason: str | None) -> dict[str, Any]:
+    full = {
+        "val_accuracy": 0.81,
+        "test_accuracy": 0.82,
+        "test_accuracy_std": 0.004,
+        "resident_bytes": 10240000,
+        "stored_bytes": 10240000,
+    }
+    return {
+        "full_precision": full,
+        "confirmed": [point(3, 1.5), point(7, 0.25)],
+        "recommended": recommended,
+        "recommended_reason": reason,
+        "trials": {"complete": 9, "stopped_early": 0, "failed": 1},
+    }
+
+
+def printed(capsys: pytest.CaptureFixture[str], found: dict[str, Any]) -> str:
+    terminal = Terminal(Path("out/summary.json"), "python -m sgq_auto.ui")
+    progress = cast(Any, SimpleNamespace(records=[None] * 10))
+    terminal.finished(progress, found)
+    return capsys.readouterr().out
+
+
+def test_the_table_marks_the_recommended_point(capsys: pytest.CaptureFixture[str]) -> None:
+    best = {
+        "trial": 7,
+        "resident_bytes": 102400,
+        "resident_ratio": 100.0,
+        "resident_ratio_sparse_fp32": 7.0,
+        "test_accuracy_drop": 0.25,
+        "seeds": 5,
+    }
+    text = printed(capsys, summary(best, None))
+    (row,) = [line for line in text.splitlines() if "<- recommended" in line]
+    assert row.startswith("trial 7")
+    assert "+0.25" in row
+    assert "100.0 KiB resident (100.0x smaller than PyG fp32, 7.0x than sparse fp32)" in text
+    assert "1 of 10 trials failed" in text
+    assert "out/summary.json" in text
+    assert "python -m sgq_auto.ui" in text
+
+
+def test_without_a_recommendation_it_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(capsys, summary(None, "the nearest is trial 7"))
+    assert "No recommendation: the nearest is trial 7" in text
+    assert "<- recommended" not in text
