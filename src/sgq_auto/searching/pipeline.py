@@ -68,6 +68,7 @@ def run_search(
         InputError: If the output folder cannot be written, or the study is being run already.
     """
     start = time.perf_counter()
+    settings.model.build(data.graph)  # A model that cannot be built fails before a file is made.
     process_context()
     folder = _make_folder(settings, data)
     with only_runner(folder.path):

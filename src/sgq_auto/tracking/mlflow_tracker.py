@@ -168,6 +168,8 @@ class MlflowTracker:
 
     def _close(self, progress: StudyProgress, summary: Summary) -> None:
         client, parent = self._open_runs()
+        # Read again: Ctrl-C may have cut a trial's run short.
+        self._tracked = self._tracked_trials()
         self._sync(progress)
         self._mark_front(progress)
         run_id = parent.info.run_id

@@ -1,0 +1,64 @@
+"""What an installed package needs: its configuration, and a packed room without torch."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from sgq_auto.config import conf_dir
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def test_the_packed_room_loads_neither_torch_nor_pyg() -> None:
+    code = (
+        "import sys, sgq_auto.packed; "
+        "banned = {'torch', 'torch_geometric', 'mlflow', 'optuna', 'scipy'} & set(sys.modules); "
+        "sys.exit(', '.join(banned) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_configuration_is_found() -> None:
+    groups = {path.name for path in conf_dir().iterdir() if path.is_dir()}
+    assert groups == {"dataset", "model", "granularity", "sampler", "storage"}
+    datasets = {path.stem for path in (conf_dir() / "dataset").iterdir()}
+    assert datasets == {
+        "embedded_cora",
+        "cora",
+        "citeseer",
+        "pubmed",
+        "amazon_computers",
+        "amazon_photo",
+        "coauthor_cs",
+        "reddit",
+        "npz",
+        "synthetic",
+    }
+
+
+@pytest.mark.slow
+def test_a_wheel_installed_elsewhere_finds_its_configuration(tmp_path: Path) -> None:
+    pip = [sys.executable, "-m", "pip"]
+    wheel_command = [*pip, "wheel", "--quiet", "--no-deps", "-w", str(tmp_path), str(REPOSITORY)]
+    subprocess.run(wheel_command, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    site = tmp_path / "site"
+    with zipfile.ZipFile(wheel) as archive:
+        assert "sgq_auto/conf/config.yaml" in archive.namelist()
+        archive.extractall(site)
+    code = (
+        f"import sys; sys.path.insert(0, {str(site)!r}); from sgq_auto import search; search.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "n_trials=0"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "sgq-auto: n_trials=0: it must be at least 1\n"
