@@ -69,10 +69,20 @@ def test_a_killed_study_goes_on_as_it_would_have(bench: Workbench, tmp_path: Pat
     run(killed, 5)
     killed.ask()  # The process dies here: the trial is left running.
     again = start(bench, tmp_path / "b")
-    assert requeue_stale(again.study) == 1
+    assert requeue_stale(again.study, bench.space) == 1
     assert len(counted_trials(again.study)) == 5
     run(again, 3)
     assert fronts(again) == fronts(whole)
+
+
+def test_a_first_trial_that_was_killed_is_run_again(bench: Workbench, tmp_path: Path) -> None:
+    start(bench, tmp_path / "a").ask()
+    again = start(bench, tmp_path / "a")
+    requeue_stale(again.study, bench.space)
+    run(again, 3)
+    widest = bench.space.uniform()[0]
+    assert widest in [r.params for r in finished_trials(again.study)]
+    assert len(finished_trials(again.study)) == 3
 
 
 def test_a_duplicate_is_not_trained_again(

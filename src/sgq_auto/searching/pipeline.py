@@ -74,7 +74,7 @@ def run_search(
     with only_runner(folder.path):
         bench = Workbench.build(settings, data.graph)
         study = open_study(settings, folder.path, folder.name, bench.space)
-        requeue_stale(study)
+        requeue_stale(study, bench.space)
         progress = StudyProgress(folder.name, bench)
         progress.add(finished_trials(study))
         results: Results = {}

@@ -79,17 +79,17 @@ def finished_trials(study: optuna.Study) -> list[TrialRecord]:
     return [TrialRecord.from_trial(t) for t in trials if SUPERSEDED not in t.user_attrs]
 
 
-def requeue_stale(study: optuna.Study) -> int:
+def requeue_stale(study: optuna.Study, space: SearchSpace) -> int:
     """Run again what a killed command left running; returns how many trials that is.
 
     Call it only under :func:`only_runner`, when no worker is alive.
     """
     stale = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     for trial in stale:
-        complete = set(trial.params) == set(_searched(study))
         study._storage.set_trial_user_attr(trial._trial_id, SUPERSEDED, True)
         study.tell(trial.number, state=TrialState.FAIL)
-        if complete:
+        # One that was killed while it was being sampled is sampled anew.
+        if set(trial.params) == set(space.searched):
             study.enqueue_trial(trial.params)
     return len(stale)
 
@@ -117,9 +117,3 @@ def make_sampler(settings: SearchSettings, place: int) -> BaseSampler:
         cause = " ".join(str(error.__cause__ or error).split())
         raise InputError(f"sampler={settings.sampler_name}: {cause}") from error
     return sampler
-
-
-def _searched(study: optuna.Study) -> list[str]:
-    # A trial that was killed while it was being sampled has only some of its parameters.
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    return list(complete[0].params) if complete else []
