@@ -74,8 +74,8 @@ def choose_points(
 ) -> list[TrialRecord]:
     """Points to confirm: most of the front near the tolerance, some spread over the rest of it.
 
-    Where the front has few members near the tolerance, the next fronts behind it stand in: noise
-    of a few validation nodes may be all that put them there.
+    A lucky draw can end a front early, with every larger trial behind it. So a few of those, the
+    best of them first, are confirmed too: one may be the smallest that holds on fresh seeds.
 
     Args:
         records: Finished trials.
@@ -84,17 +84,20 @@ def choose_points(
         settings: How many points.
     """
     lowest = full_accuracy - (tolerance + _NEAR) / 100
-    left = [r for r in records if r.measurement and r.measurement.duplicate_of is None]
-    front = pareto_front(left)
+    trained = [r for r in records if r.measurement and r.measurement.duplicate_of is None]
+    front = pareto_front(trained)
+    near = [p for p in front if p.val_accuracy >= lowest]
     rest = [p for p in front if p.val_accuracy < lowest]
-    chosen = spread(rest, settings.max_points // 4)
-    room = settings.max_points - len(chosen)
-    while room and (layer := pareto_front(left)):
-        near = spread([p for p in layer if p.val_accuracy >= lowest], room)
-        chosen += near
-        room -= len(near)
-        left = [r for r in left if r not in layer]
-    chosen += spread([p for p in rest if p not in chosen], room)
+    largest = front[-1].num_bytes if front else 0
+    behind = [r for r in trained if r.num_bytes > largest and r.val_accuracy >= lowest]
+    few = settings.max_points // 4
+    chosen = spread(rest, few)
+    chosen += spread(near, settings.max_points - len(chosen) - min(few, len(behind)))
+    while len(chosen) < settings.max_points and behind:
+        layer = pareto_front(behind)
+        chosen += spread(layer, settings.max_points - len(chosen))
+        behind = [r for r in behind if r not in layer]
+    chosen += spread([p for p in rest if p not in chosen], settings.max_points - len(chosen))
     return sorted(chosen, key=lambda p: p.num_bytes)
 
 
