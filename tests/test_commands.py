@@ -136,8 +136,9 @@ def test_a_killed_search_continues_to_the_same_total(tmp_path: Path) -> None:
         start_new_session=True,
     )
     wait_for_trials(tmp_path, 3)
-    os.killpg(process.pid, signal.SIGKILL)
+    os.kill(process.pid, signal.SIGKILL)
     process.wait()
+    wait_until_gone(process.pid)
     assert run(tmp_path, *slow).returncode == 0
     (summary,) = summaries(tmp_path)
     assert summary["trials"] == {"complete": 12, "stopped_early": 0, "failed": 0}
@@ -163,6 +164,18 @@ def test_ctrl_c_leaves_a_valid_summary(tmp_path: Path) -> None:
     assert "interrupted" in summary["recommended_reason"]
     assert 3 <= summary["trials"]["complete"] < 500
     assert tracked(tmp_path) == (1, summary["trials"]["complete"])
+
+
+def wait_until_gone(group: int) -> None:
+    """Wait until a killed command has left no worker behind."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    pytest.fail("a worker outlived its command")
 
 
 def wait_for_trials(folder: Path, count: int) -> None:

@@ -3,7 +3,9 @@
 import multiprocessing
 import multiprocessing.connection
 import multiprocessing.forkserver
+import os
 import signal
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
@@ -96,9 +98,14 @@ def process_context() -> Any:
 
 
 def quiet_process() -> None:
-    """Set a worker process up: Ctrl-C is the parent's to handle, and torch uses one thread."""
+    """Set a worker process up: it uses one torch thread and lives as long as the command.
+
+    Ctrl-C is the command's to handle. A worker of a command that was killed must not go on beside
+    the one that continues it.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _run_round(
@@ -144,13 +151,14 @@ def _work(
     study = optuna.load_study(storage=settings.storage.open(folder.path), study_name=folder.name)
     runner = TrialRunner(Workbench.build(settings, graph), study)
     # A claim taken is a trial that will count, so that N workers never run one too many.
-    while not stop.is_set() and _parent_lives() and claims.acquire(block=False):
+    while not stop.is_set() and claims.acquire(block=False):
         with asking:
             trial = runner.ask()
         runner.run(trial)
 
 
-def _parent_lives() -> bool:
-    """Whether the command still runs: a worker must not go on beside the one that continues it."""
+def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
-    return parent is not None and parent.is_alive()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
