@@ -92,6 +92,13 @@ def test_trials_that_noise_put_behind_the_front_stand_in() -> None:
     assert chosen == [lucky, *behind]
 
 
+def test_where_full_precision_was_lucky_the_best_trials_count_as_near() -> None:
+    front = [record(0, 0.60, 100), record(1, 0.70, 200)]
+    behind = [record(2, 0.695, 300), record(3, 0.69, 400), record(4, 0.5, 500)]
+    chosen = choose_points([*front, *behind], 0.9, 0.4, ConfirmSettings(max_points=8))
+    assert chosen == [*front, behind[0], behind[1]]
+
+
 def test_an_empty_front_confirms_nothing() -> None:
     assert choose_points([], 0.8, 0.4, ConfirmSettings()) == []
 

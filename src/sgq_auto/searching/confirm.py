@@ -83,9 +83,11 @@ def choose_points(
         tolerance: Allowed drop, percentage points.
         settings: How many points.
     """
-    lowest = full_accuracy - (tolerance + _NEAR) / 100
     trained = [r for r in records if r.measurement and r.measurement.duplicate_of is None]
     front = pareto_front(trained)
+    # Full precision may have been lucky in the search; then the best trials are the near ones.
+    best = front[-1].val_accuracy if front else 0.0
+    lowest = min(full_accuracy - tolerance / 100, best) - _NEAR / 100
     near = [p for p in front if p.val_accuracy >= lowest]
     rest = [p for p in front if p.val_accuracy < lowest]
     largest = front[-1].num_bytes if front else 0

@@ -90,6 +90,14 @@ def _draw_levels(axes: Any, summary: Summary) -> None:
     axes.axhline(
         100 * full["val_accuracy"], color="black", lw=0.8, ls="--", label="full precision, val"
     )
+    if full["test_accuracy"] is not None:
+        axes.axhline(
+            100 * full["test_accuracy"],
+            color=_CONFIRMED,
+            lw=0.8,
+            ls="--",
+            label="full precision, test",
+        )
     best = summary["recommended"]
     if best:
         axes.axvline(
