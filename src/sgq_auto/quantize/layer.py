@@ -25,7 +25,6 @@ class QuantizedLayer(nn.Module):
         super().__init__()
         self.name = name
         self.in_features = 0
-        self.reads_features = reads_features
         make = quantizers.features if reads_features else quantizers.embedding
         self.input_quantizer = make(name)
         self._matrix: FeatureMatrix | None = None
