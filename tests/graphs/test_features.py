@@ -57,10 +57,11 @@ def test_matrix_holds_the_values_it_is_given(kind: type[Features]) -> None:
     torch.testing.assert_close(doubled, expected)
 
 
-def test_mask_multiplies_after_normalisation(kind: type[Features]) -> None:
+def test_other_values_take_the_stored_places(kind: type[Features]) -> None:
     features = _features(kind, normalize=True)
+    matrix = features.matrix(features.values)
     mask = torch.arange(float(features.values.numel())).view_as(features.values)
-    masked = features.matrix(features.values).masked(mask).linear(torch.eye(4))
+    masked = matrix.with_values(matrix.values * mask).linear(torch.eye(4))
     by_entry = mask if kind is DenseFeatures else torch.zeros(4, 4).masked_scatter(_X != 0, mask)
     torch.testing.assert_close(masked, _NORMALIZED * by_entry)
 

@@ -143,7 +143,7 @@ def test_no_test_label_can_be_reached_from_the_graph(
     in_order = y[graph.node_order]
     secret = {tuple(in_order[held_out.nodes].tolist()), tuple(y.tolist()), tuple(in_order.tolist())}
     tensors = list(_tensors(graph))
-    assert len(tensors) > 15
+    assert len(tensors) > 10
     for tensor in tensors:
         if tensor.numel() in (held_out.nodes.numel(), graph.num_nodes):
             assert tuple(tensor.flatten().tolist()) not in secret

@@ -227,8 +227,24 @@ def test_minmax_ranges_follow_the_tensor_until_frozen() -> None:
     torch.testing.assert_close(model(torch.tensor([0.0, 9.0])), torch.tensor([0.0, 5.0]))
 
 
-def test_constants_are_quantized_once() -> None:
+def test_constants_are_quantized_by_their_own_range() -> None:
     quantizer = ConstantQuantizer([2], [4], RangeMode.MINMAX)
-    first = quantizer(torch.tensor([0.0, 0.4, 2.6, 3.0]))
-    assert first.tolist() == [0.0, 0.0, 3.0, 3.0]
-    assert quantizer(torch.zeros(4)) is first
+    assert quantizer(torch.tensor([0.0, 0.4, 2.6, 3.0])).tolist() == [0.0, 0.0, 3.0, 3.0]
+    assert quantizer(torch.zeros(4)).tolist() == [0.0] * 4
+
+
+@given(cases(), _MODES, st.integers(1, 5))
+def test_a_tensor_in_parts_is_quantized_as_a_whole(case: Case, mode: RangeMode, rows: int) -> None:
+    whole, in_parts = (_quantizer(mode, case.bits, case.sizes) for _ in range(2))
+    expected = whole(case.x)
+    parts = [(start, case.x[start : start + rows]) for start in range(0, len(case.x), rows)]
+    in_parts.observe_parts(parts)
+    joined = torch.cat([in_parts(part, start) for start, part in parts])
+    torch.testing.assert_close(joined, expected)
+
+
+def test_ranges_of_large_tensors_hold_both_ends() -> None:
+    x = torch.zeros(200_000)
+    x[77_777], x[123_456] = -3.0, 5.0
+    out = MinMaxQuantizer([8], [x.numel()])(x)
+    torch.testing.assert_close(out[[77_777, 123_456]], torch.tensor([-3.0, 5.0]))

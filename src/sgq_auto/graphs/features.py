@@ -1,6 +1,6 @@
 """Node features as they are stored, and as a model's first product uses them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -12,11 +12,15 @@ from sgq_auto.graphs.csr import CsrPattern
 class FeatureMatrix(Protocol):
     """A fixed feature matrix ``[N, F]``, ready for products."""
 
+    @property
+    def values(self) -> Tensor:
+        """The stored values."""
+
     def linear(self, weight: Tensor) -> Tensor:
         """``X @ weight.T`` for a weight of shape ``[out, F]``; differentiable in the weight."""
 
-    def masked(self, mask: Tensor) -> "FeatureMatrix":
-        """The matrix with its stored values multiplied by a dropout ``mask`` of their shape."""
+    def with_values(self, values: Tensor) -> "FeatureMatrix":
+        """The matrix with other values in the stored places."""
 
 
 class Features(Protocol):
@@ -44,12 +48,15 @@ class Features(Protocol):
     def dense(self) -> Tensor:
         """The full-precision matrix as PyG sees it, ``[N, F]`` fp32."""
 
+    def to(self, device: torch.device) -> "Features":
+        """The features on a device."""
+
 
 @dataclass(frozen=True, eq=False)
 class SparseMatrix:
     """A sparse feature matrix.
 
-    Zeros stay zeros, so a mask over the stored values drops as a mask over all entries would.
+    Zeros stay zeros, so dropout of the stored values drops as dropout of all entries would.
     """
 
     pattern: CsrPattern
@@ -59,9 +66,9 @@ class SparseMatrix:
         """``X @ weight.T`` over the stored values; bound by their number times ``out``."""
         return self.pattern.spmm(self.values, weight.t().contiguous())
 
-    def masked(self, mask: Tensor) -> "SparseMatrix":
-        """Each stored value times its mask."""
-        return SparseMatrix(self.pattern, self.values * mask)
+    def with_values(self, values: Tensor) -> "SparseMatrix":
+        """Other values ``[entries]`` in the stored places."""
+        return SparseMatrix(self.pattern, values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +81,9 @@ class DenseMatrix:
         """``X @ weight.T``."""
         return torch.nn.functional.linear(self.values, weight)
 
-    def masked(self, mask: Tensor) -> "DenseMatrix":
-        """Each entry times its mask."""
-        return DenseMatrix(self.values * mask)
+    def with_values(self, values: Tensor) -> "DenseMatrix":
+        """Other values ``[N, F]``."""
+        return DenseMatrix(values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +113,7 @@ class SparseFeatures:
     def matrix(self, values: Tensor) -> SparseMatrix:
         """The sparse matrix of ``values`` ``[entries]``."""
         if self.normalize_rows:
-            sums = self.pattern.row_sum(values.unsqueeze(1)).squeeze(1).clamp(min=1.0)
+            sums = self.pattern.row_sum(values).clamp(min=1.0)
             values = values / sums.index_select(0, self.pattern.row)
         return SparseMatrix(self.pattern, values)
 
@@ -117,6 +124,10 @@ class SparseFeatures:
         return torch.sparse_csr_tensor(
             self.pattern.rowptr, self.pattern.col, values, shape
         ).to_dense()
+
+    def to(self, device: torch.device) -> "SparseFeatures":
+        """The features on a device."""
+        return replace(self, pattern=self.pattern.to(device), values=self.values.to(device))
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,3 +158,7 @@ class DenseFeatures:
     def dense(self) -> Tensor:
         """The normalised matrix, ``[N, F]`` fp32."""
         return self.matrix(self.values).values
+
+    def to(self, device: torch.device) -> "DenseFeatures":
+        """The features on a device."""
+        return replace(self, values=self.values.to(device))

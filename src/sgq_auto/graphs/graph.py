@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from sgq_auto.engines import Engine
 from sgq_auto.graphs.csr import CsrPattern
 from sgq_auto.graphs.features import Features, SparseFeatures
 from sgq_auto.packed import FeatureSpec, GraphSpec
@@ -29,6 +30,10 @@ class LabelledNodes:
         """Share of these nodes whose largest logit (``[N, classes]``) is their class."""
         predicted = logits.index_select(0, self.nodes).argmax(dim=1)
         return float((predicted == self.labels).double().mean())
+
+    def to(self, device: torch.device) -> "LabelledNodes":
+        """The same on a device."""
+        return LabelledNodes(self.nodes.to(device), self.labels.to(device))
 
     @property
     def fingerprint(self) -> str:
@@ -70,6 +75,26 @@ class Graph:
         """Number of nodes."""
         return self.adj_t.shape[0]
 
+    @property
+    def engine(self) -> Engine:
+        """Does the arithmetic on this graph's device."""
+        return self.adj_t.engine
+
+    @property
+    def device(self) -> torch.device:
+        """Where its tensors are."""
+        return self.adj_t.col.device
+
+    def to(self, device: torch.device) -> "Graph":
+        """The graph on a device, with the engine for it."""
+        return replace(
+            self,
+            features=self.features.to(device),
+            adj_t=self.adj_t.to(device),
+            train=self.train.to(device),
+            val=self.val.to(device),
+        )
+
     @cached_property
     def bucket_edges(self) -> tuple[int, ...]:
         """Edges per bucket of their target, self-loops included."""
@@ -87,7 +112,7 @@ class Graph:
         return GraphSpec(
             bucket_nodes=self.bucket_nodes,
             bucket_in_edges=self.bucket_edges,
-            bucket_out_edges=_slices(self.bucket_nodes, self.adj_t.t_rowptr),
+            bucket_out_edges=_slices(self.bucket_nodes, self.adj_t.transposed_rowptr),
             max_in_degree=int(self.adj_t.rowptr.diff().max()) - 1,
             features=_feature_spec(self.features),
         )
@@ -105,7 +130,7 @@ class Graph:
 
 def _slices(bucket_nodes: Sequence[int], rowptr: Tensor) -> tuple[int, ...]:
     ends = torch.tensor([0, *bucket_nodes]).cumsum(0)
-    return tuple(int(n) for n in rowptr.long()[ends].diff())
+    return tuple(int(n) for n in rowptr.cpu()[ends].diff())
 
 
 def _feature_spec(features: Features) -> FeatureSpec:
@@ -130,5 +155,5 @@ def _hash(tensors: Sequence[Tensor], text: str = "") -> str:
     digest = hashlib.sha256(text.encode())
     for tensor in tensors:
         digest.update(str((tuple(tensor.shape), tensor.dtype)).encode())
-        digest.update(tensor.contiguous().numpy().tobytes())
+        digest.update(tensor.contiguous().cpu().numpy().data)
     return digest.hexdigest()

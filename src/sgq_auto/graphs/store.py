@@ -9,11 +9,12 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from sgq_auto.engines import engine_for
 from sgq_auto.graphs.csr import CsrPattern
 from sgq_auto.graphs.features import DenseFeatures, Features, SparseFeatures
 from sgq_auto.graphs.graph import Graph, LabelledNodes
 
-_PATTERN_FIELDS = ("rowptr", "col", "t_rowptr", "t_col", "t_order")
+_PATTERN_FIELDS = ("rowptr", "col")
 
 
 def save_graph(graph: Graph, path: Path) -> None:
@@ -93,7 +94,8 @@ def _pattern_tensors(prefix: str, pattern: CsrPattern) -> dict[str, Tensor]:
 
 
 def _pattern(tensors: dict[str, Tensor], prefix: str, shape: tuple[int, int]) -> CsrPattern:
-    return CsrPattern(**{f: tensors[f"{prefix}.{f}"] for f in _PATTERN_FIELDS}, shape=shape)
+    rowptr, col = (tensors[f"{prefix}.{field}"] for field in _PATTERN_FIELDS)
+    return CsrPattern(rowptr, col, shape, engine_for("cpu"))
 
 
 def _features(header: dict[str, Any], tensors: dict[str, Tensor], num_nodes: int) -> Features:

@@ -9,11 +9,11 @@ from torch_geometric.nn import AGNNConv
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
-from sgq_auto.quantize.layer import QuantizedLayer
+from sgq_auto.quantize.attention import AttentionLayer
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 
 
-class QuantizedAGNNConv(QuantizedLayer):
+class QuantizedAGNNConv(AttentionLayer):
     """``y_i = sum_j Q(p_ij) Q(x)_j`` with ``p_ij = softmax_j(beta cos(Q(x)_i, Q(x)_j))``."""
 
     beta: Tensor
@@ -36,9 +36,13 @@ class QuantizedAGNNConv(QuantizedLayer):
         """``[N, features]`` to ``[N, features]``."""
         nodes = self.quantize_input(x)
         directions = torch.nn.functional.normalize(nodes, p=2.0, dim=-1)
-        scores = self.beta * adj_t.sddmm(directions, directions)
-        attention = self.attention_quantizer(adj_t.row_softmax(scores))
-        return adj_t.spmm(attention, nodes)
+        one_head = nodes.unsqueeze(1), directions.unsqueeze(1)
+        return self.propagate(adj_t, *one_head).squeeze(1)
+
+    def attention(self, adj_t: CsrPattern, rows: slice, *inputs: Tensor) -> Tensor:
+        """Softmax of the scaled cosines of ``inputs``, the directions of the nodes."""
+        (directions,) = inputs
+        return adj_t.row_softmax(self.beta * adj_t.sddmm(directions[rows], directions))
 
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""

@@ -2,8 +2,8 @@
 
 A model drops entries of a layer's input before the layer sees it. Quantizing what dropout left
 would calibrate ranges on values scaled up by ``1 / (1 - p)`` and spend a code on the zeros it
-made; at inference neither exists. So the input travels with its mask, and the layer quantizes
-first and drops second.
+made; at inference neither exists. So the input travels with its dropout still to come, and the
+layer quantizes first and drops second.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sgq_auto.engines import Engine
 from sgq_auto.graphs import Features
+
+
+def dropout(x: Tensor, p: float, engine: Engine) -> Tensor:
+    """Dropout of ``x`` with probability ``p``, seeded by torch's generator; differentiable."""
+    out: Tensor = _Dropout.apply(x, p, _draw_seed(), engine)
+    return out
 
 
 class Dropped:
@@ -23,22 +30,23 @@ class Dropped:
     layers that know nothing of it work too.
     """
 
-    def __init__(self, source: Tensor | Features, p: float) -> None:
+    def __init__(self, source: Tensor | Features, p: float, engine: Engine) -> None:
         self.source = source
         self.p = p
+        self.engine = engine
+        self.seed = _draw_seed()
 
-    @cached_property
-    def mask(self) -> Tensor:
-        """0 or ``1 / (1 - p)`` for every stored value of the source."""
-        values = self.source if isinstance(self.source, Tensor) else self.source.values
-        return torch.dropout(torch.ones_like(values), self.p, train=True)
+    def apply(self, values: Tensor) -> Tensor:
+        """Drop from ``values``, which stand in for the source's own; the same places each time."""
+        out: Tensor = _Dropout.apply(values, self.p, self.seed, self.engine)
+        return out
 
     @cached_property
     def tensor(self) -> Tensor:
         """The dropped tensor."""
         if not isinstance(self.source, Tensor):
             raise TypeError("node features can only be read by a quantized layer")
-        return self.source * self.mask
+        return self.apply(self.source)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.tensor, name)
@@ -68,14 +76,32 @@ def _plain(value: Any) -> Any:
 
 
 class DeferredDropout(nn.Module):
-    """``nn.Dropout`` whose mask the next quantized layer applies."""
+    """``nn.Dropout`` that the next quantized layer applies."""
 
-    def __init__(self, p: float) -> None:
+    def __init__(self, p: float, engine: Engine) -> None:
         super().__init__()
         self.p = p
+        self.engine = engine
 
     def forward(self, x: Any) -> Any:
         """The input with its dropout still to come, or the input itself at inference."""
         if not self.training or self.p == 0:
             return x
-        return Dropped(x.tensor if isinstance(x, Dropped) else x, self.p)
+        return Dropped(x.tensor if isinstance(x, Dropped) else x, self.p, self.engine)
+
+
+def _draw_seed() -> int:
+    return int(torch.randint(2**63 - 1, ()))
+
+
+class _Dropout(torch.autograd.Function):
+    """Forward and backward drop the same places, which the seed gives; no mask is kept."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, p: float, seed: int, engine: Engine) -> Tensor:
+        ctx.p, ctx.seed, ctx.engine = p, seed, engine
+        return engine.dropout(x, p, seed)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
+        return ctx.engine.dropout(grad, ctx.p, ctx.seed), None, None, None

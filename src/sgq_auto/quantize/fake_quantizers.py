@@ -6,14 +6,24 @@ attention, the output channels of a weight. Each group has bits, a step and an o
 ``x' = code * step + offset``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from sgq_auto.allocation import FULL_PRECISION
-from sgq_auto.quantize.ranges import RangeFinder, RangeMode, minmax_range, range_finder, step_size
+from sgq_auto.engines import Engine, engine_for
+from sgq_auto.quantize.ranges import (
+    RangeFinder,
+    RangeMode,
+    minmax_range,
+    range_finder,
+    representatives,
+    step_size,
+)
+
+_CPU = engine_for("cpu")
 
 
 class FakeQuantizer(nn.Module):
@@ -23,116 +33,149 @@ class FakeQuantizer(nn.Module):
         bits: Bits of each scale group; 32 leaves a group as it is.
         sizes: Rows of each scale group.
         find_range: Finds the range of codes from values.
+        engine: Does the rounding.
     """
 
     step: Tensor
     offset: Tensor
     levels: Tensor
-    sizes: Tensor
+    ends: Tensor
     full: Tensor | None
 
-    def __init__(self, bits: Sequence[int], sizes: Sequence[int], find_range: RangeFinder) -> None:
+    def __init__(
+        self, bits: Sequence[int], sizes: Sequence[int], find_range: RangeFinder, engine: Engine
+    ) -> None:
         super().__init__()
-        self.group_sizes = list(sizes)
-        self.group_is_row = all(size == 1 for size in self.group_sizes)
+        self.group_is_row = all(size == 1 for size in sizes)
         self.find_range = find_range
+        self.engine = engine
         self.register_buffer("step", torch.ones(len(bits)))
         self.register_buffer("offset", torch.zeros(len(bits)))
         self.register_buffer("levels", torch.tensor([float(2**b - 1) for b in bits]))
-        self.register_buffer("sizes", torch.tensor(self.group_sizes), persistent=False)
+        self.register_buffer("ends", torch.tensor(sizes).cumsum(0), persistent=False)
+        self.rows = sum(sizes)
         full = torch.tensor([b == FULL_PRECISION for b in bits])
         self.register_buffer("full", full if bool(full.any()) else None, persistent=False)
 
     def observe(self, x: Tensor) -> None:
         """Set the ranges from ``x``, group by group."""
-        with torch.no_grad():
-            if self.group_is_row:
-                low, high = self.find_range(x.reshape(x.size(0), -1), self.levels)
-            else:
-                ends = [
-                    self._group_range(part, self.levels[g : g + 1])
-                    for g, part in enumerate(x.split(self.group_sizes))
-                ]
-                low, high = (torch.cat(end) for end in zip(*ends, strict=True))
-            self.step.copy_(step_size(low, high, self.levels))
-            self.offset.copy_(low)
-
-    def round_to_codes(self, x: Tensor, step: Tensor, offset: Tensor) -> Tensor:
-        """Fake-quantize ``x`` with the given ``[groups]`` steps and offsets."""
-        out: Tensor = _FakeQuantize.apply(x, step, offset, self)
-        return out if self.full is None else torch.where(self.expand(self.full, x), x, out)
-
-    def expand(self, per_group: Tensor, x: Tensor) -> Tensor:
-        """Spread ``[groups]`` numbers over the rows of ``x``, ready to broadcast."""
-        if per_group.numel() == 1:
-            return per_group.view([1] * x.dim())
-        if not self.group_is_row:
-            per_group = per_group.repeat_interleave(self.sizes, output_size=x.size(0))
-        return per_group.view(-1, *[1] * (x.dim() - 1))
-
-    def sum_groups(self, x: Tensor) -> Tensor:
-        """Sum ``x`` over everything but its scale groups: ``[groups]``."""
-        by_row = x.flatten(1).sum(dim=1) if x.dim() > 1 else x
         if self.group_is_row:
-            return by_row
-        return torch.stack([part.sum() for part in by_row.split(self.group_sizes)])
+            with torch.no_grad():
+                self._set_range(*self.find_range(x.reshape(x.size(0), -1), self.levels))
+        else:
+            self.observe_parts([(0, x)])
 
-    def _group_range(self, part: Tensor, levels: Tensor) -> tuple[Tensor, Tensor]:
-        if part.numel() == 0:
-            return levels.new_zeros(1), levels.new_zeros(1)
-        return self.find_range(part.reshape(1, -1), levels)
+    def observe_parts(self, parts: Iterable[tuple[int, Tensor]]) -> None:
+        """Set the ranges from a tensor that comes in parts: first row and rows of each."""
+        seen: list[list[Tensor]] = [[] for _ in range(self.levels.numel())]
+        with torch.no_grad():
+            for start, part in parts:
+                sizes = self._ends_within(part, start).diff(prepend=self.ends.new_zeros(1))
+                for group, values in zip(seen, part.split(sizes.tolist()), strict=True):
+                    if values.numel():
+                        group.append(representatives(values))
+            ranges = [
+                self.find_range(torch.cat(group).view(1, -1), level)
+                if group
+                else (level.new_zeros(1), level.new_zeros(1))
+                for group, level in zip(seen, self.levels.split(1), strict=True)
+            ]
+            self._set_range(*(torch.cat(ends) for ends in zip(*ranges, strict=True)))
+
+    def forward(self, x: Tensor, start: int = 0) -> Tensor:
+        """Fake-quantize ``x``: the whole tensor, or its rows from ``start`` on."""
+        ends = self._ends_within(x, start)
+        out = self.round(x, ends)
+        if self.full is None:
+            return out
+        sizes = ends.diff(prepend=ends.new_zeros(1))
+        full = self.full.repeat_interleave(sizes, output_size=x.size(0))
+        return torch.where(full.view(-1, *[1] * (x.dim() - 1)), x, out)
+
+    def round(self, x: Tensor, ends: Tensor) -> Tensor:
+        """Fake-quantize rows whose group ``g`` ends at ``ends[g]``, at any bits."""
+        out: Tensor = _Round.apply(x, self.step, self.offset, ends, self)
+        return out
+
+    def _ends_within(self, x: Tensor, start: int) -> Tensor:
+        if start == 0 and x.size(0) == self.rows:
+            return self.ends
+        return (self.ends - start).clamp(0, x.size(0))
+
+    def _set_range(self, low: Tensor, high: Tensor) -> None:
+        self.step.copy_(step_size(low, high, self.levels))
+        self.offset.copy_(low)
 
 
-class MinMaxQuantizer(FakeQuantizer):
+class TrainedQuantizer(FakeQuantizer):
+    """A fake-quantizer of a tensor that changes while a model trains."""
+
+    @property
+    def wants_to_observe(self) -> bool:
+        """Whether the next forward pass sets the ranges from its input."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor, start: int | None = None) -> Tensor:
+        """Fake-quantize the whole ``x``, or by the ranges there are its rows from ``start`` on."""
+        if start is None and self.wants_to_observe:
+            self.observe(x)
+        return super().forward(x, start or 0)
+
+
+class MinMaxQuantizer(TrainedQuantizer):
     """Ranges follow the tensor's smallest and largest value until they are frozen (the paper's)."""
 
-    def __init__(self, bits: Sequence[int], sizes: Sequence[int]) -> None:
-        super().__init__(bits, sizes, minmax_range)
+    def __init__(self, bits: Sequence[int], sizes: Sequence[int], engine: Engine = _CPU) -> None:
+        super().__init__(bits, sizes, minmax_range, engine)
         self.frozen = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Fake-quantize ``x``."""
-        if not self.frozen:
-            self.observe(x)
-        return self.round_to_codes(x, self.step, self.offset)
+    @property
+    def wants_to_observe(self) -> bool:
+        """Until frozen."""
+        return not self.frozen
 
 
-class LearnedQuantizer(FakeQuantizer):
+class LearnedQuantizer(TrainedQuantizer):
     """Step and offset are learned with the weights (LSQ+, Bhalgat et al. 2020).
 
     Both start where the squared error is least, and are learned relative to the first step (the
     step through its logarithm), so that one learning rate fits tensors of any scale.
     """
 
-    def __init__(self, bits: Sequence[int], sizes: Sequence[int]) -> None:
-        super().__init__(bits, sizes, range_finder(RangeMode.LEARNED))
+    def __init__(self, bits: Sequence[int], sizes: Sequence[int], engine: Engine = _CPU) -> None:
+        super().__init__(bits, sizes, range_finder(RangeMode.LEARNED), engine)
         self.log_step = nn.Parameter(torch.zeros(len(bits)))
         self.shift = nn.Parameter(torch.zeros(len(bits)))
         self.calibrated = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Fake-quantize ``x``; the first call sets where learning starts."""
-        if not self.calibrated:
-            self.observe(x)
-            self.calibrated = True
-        step = self.step * self.log_step.exp()
-        return self.round_to_codes(x, step, self.offset + self.step * self.shift)
+    @property
+    def wants_to_observe(self) -> bool:
+        """Once, to set where learning starts."""
+        return not self.calibrated
+
+    def round(self, x: Tensor, ends: Tensor) -> Tensor:
+        """Fake-quantize, learning the range."""
+        out: Tensor = _LearnedRound.apply(x, self.log_step, self.shift, ends, self)
+        return out
+
+    def _set_range(self, low: Tensor, high: Tensor) -> None:
+        super()._set_range(low, high)
+        self.calibrated = True
 
 
 class ConstantQuantizer(FakeQuantizer):
-    """For a tensor that never changes (features, GCN's adjacency): quantized once, then kept."""
+    """For a tensor that never changes (features, GCN's adjacency): quantized by its own range."""
 
-    def __init__(self, bits: Sequence[int], sizes: Sequence[int], mode: RangeMode) -> None:
-        super().__init__(bits, sizes, range_finder(mode))
-        self._quantized: Tensor | None = None
+    def __init__(
+        self, bits: Sequence[int], sizes: Sequence[int], mode: RangeMode, engine: Engine = _CPU
+    ) -> None:
+        super().__init__(bits, sizes, range_finder(mode), engine)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The fake-quantized tensor, of the ``x`` of the first call."""
-        if self._quantized is None:
-            self.observe(x)
-            with torch.no_grad():
-                self._quantized = self.round_to_codes(x, self.step, self.offset)
-        return self._quantized
+    def forward(self, x: Tensor, start: int = 0) -> Tensor:
+        """The fake-quantized tensor; its ranges are set from it."""
+        self.observe(x)
+        with torch.no_grad():
+            return super().forward(x, start)
 
 
 def freeze_ranges(model: nn.Module) -> None:
@@ -142,28 +185,46 @@ def freeze_ranges(model: nn.Module) -> None:
             module.frozen = True
 
 
-class _FakeQuantize(torch.autograd.Function):
-    """Affine rounding with the straight-through estimator, and LSQ+'s gradients of the range."""
+class _Round(torch.autograd.Function):
+    """Affine rounding with the straight-through estimator."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, step: Tensor, offset: Tensor, groups: FakeQuantizer) -> Tensor:
-        steps, offsets = groups.expand(step, x), groups.expand(offset, x)
-        levels = groups.expand(groups.levels, x)
-        scaled = (x - offsets).div_(steps)
-        codes = scaled.round().clamp_(min=0).minimum(levels)
-        ctx.groups = groups
-        ctx.learns_range = step.requires_grad
-        ctx.save_for_backward(scaled, codes, levels)
-        return (codes * steps).add_(offsets)
+    def forward(
+        ctx: Any, x: Tensor, step: Tensor, offset: Tensor, ends: Tensor, quantizer: FakeQuantizer
+    ) -> Tensor:
+        ctx.save_for_backward(x)
+        # Constants while the step lasts: saving them as tensors would cost more than their use.
+        ctx.engine, ctx.groups = quantizer.engine, (ends, step, offset, quantizer.levels)
+        out: Tensor = ctx.engine.round_to_codes(x, *ctx.groups)
+        return out
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None, None]:
-        scaled, codes, levels = ctx.saved_tensors
-        inside = (scaled >= 0).logical_and_(scaled <= levels)
-        grad_x = grad * inside
-        if not ctx.learns_range:
-            return grad_x, None, None, None
-        # Inside the range a larger step moves the value by the rounding error, outside by the code.
-        grad_step = ctx.groups.sum_groups((codes - scaled * inside).mul_(grad))
-        grad_offset = ctx.groups.sum_groups(grad - grad_x)
-        return grad_x, grad_step, grad_offset, None
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
+        (x,) = ctx.saved_tensors
+        grad_x, _, _ = ctx.engine.round_to_codes_backward(x, *ctx.groups, grad)
+        return grad_x, None, None, None, None
+
+
+class _LearnedRound(torch.autograd.Function):
+    """Affine rounding with LSQ+'s gradients of a range that is learned relative to a first one."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, log_step: Tensor, shift: Tensor, ends: Tensor, quantizer: Any
+    ) -> Tensor:
+        ctx.save_for_backward(x)
+        step = log_step.exp().mul_(quantizer.step)
+        offset = torch.addcmul(quantizer.offset, quantizer.step, shift)
+        ctx.engine, ctx.groups = quantizer.engine, (ends, step, offset, quantizer.levels)
+        ctx.first_step = quantizer.step
+        out: Tensor = ctx.engine.round_to_codes(x, *ctx.groups)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+        (x,) = ctx.saved_tensors
+        backward = ctx.engine.round_to_codes_backward
+        grad_x, grad_step, grad_offset = backward(x, *ctx.groups, grad)
+        # The chain rule of step = first_step * exp(log_step), offset = ... + first_step * shift.
+        grad_log_step, grad_shift = grad_step.mul_(ctx.groups[1]), grad_offset.mul_(ctx.first_step)
+        return grad_x, grad_log_step, grad_shift, None, None

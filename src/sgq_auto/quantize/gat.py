@@ -9,15 +9,19 @@ from torch_geometric.nn import GATConv
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
-from sgq_auto.quantize.layer import QuantizedLayer, count, linear
+from sgq_auto.quantize.attention import AttentionLayer
+from sgq_auto.quantize.dropped import dropout
+from sgq_auto.quantize.layer import count, linear
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 
 
-class QuantizedGATConv(QuantizedLayer):
+class QuantizedGATConv(AttentionLayer):
     """Attention ``softmax_j LeakyReLU(a_s h_j + a_d h_i)`` over quantized ``h = Q(Q(x) Q(W)^T)``.
 
     The coefficients are quantized after the softmax and before attention dropout.
     """
+
+    head_blocks: Tensor
 
     def __init__(
         self, source: GATConv, name: str, quantizers: QuantizerFactory, *, reads_features: bool
@@ -42,18 +46,31 @@ class QuantizedGATConv(QuantizedLayer):
         self.weight_quantizer = quantizers.weight(name, source.heads * source.out_channels)
         self.transformed_quantizer = quantizers.embedding(name)
         self.attention_quantizer = quantizers.attention(name)
+        head_blocks = torch.eye(self.heads).unsqueeze(1)
+        self.register_buffer("head_blocks", head_blocks, persistent=False)
 
     def forward(self, x: Any, adj_t: CsrPattern) -> Tensor:
         """``[N, in]`` to ``[N, heads * out]``, or ``[N, out]`` where heads are averaged."""
         transformed = linear(self.quantize_input(x), self.weight_quantizer(self.lin.weight))
-        nodes = self.transformed_quantizer(transformed).view(-1, self.heads, self.channels)
-        scores = adj_t.edge_sum((nodes * self.att_dst).sum(-1), (nodes * self.att_src).sum(-1))
-        scores = torch.nn.functional.leaky_relu(scores, self.negative_slope)
-        attention = self.attention_quantizer(adj_t.row_softmax(scores))
-        attention = torch.dropout(attention, self.dropout, train=self.training)
-        out = adj_t.spmm(attention, nodes)
+        quantized = self.transformed_quantizer(transformed)
+        # Both inner products of every head in one product with a block-diagonal matrix.
+        vectors = torch.cat([self.att_dst, self.att_src]).unsqueeze(-1) * self.head_blocks
+        targets, sources = (quantized @ blocks.flatten(0, 1) for blocks in vectors)
+        nodes = quantized.view(-1, self.heads, self.channels)
+        out = self.propagate(adj_t, nodes, targets, sources)
         out = out.flatten(1) if self.concat else out.mean(dim=1)
         return out if self.bias is None else out + self.bias
+
+    def attention(self, adj_t: CsrPattern, rows: slice, *inputs: Tensor) -> Tensor:
+        """Softmax of the scores of ``inputs``, the shares of targets and of sources."""
+        targets, sources = inputs
+        return adj_t.row_softmax(adj_t.pair_scores(targets[rows], sources, self.negative_slope))
+
+    def drop_attention(self, attention: Tensor) -> Tensor:
+        """PyG's attention dropout."""
+        if not self.training or self.dropout == 0:
+            return attention
+        return dropout(attention, self.dropout, self.engine)
 
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""

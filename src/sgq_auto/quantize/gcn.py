@@ -5,8 +5,10 @@ from typing import Any
 from torch import Tensor
 from torch_geometric.nn import GCNConv
 
+from sgq_auto.engines import FixedMatrix
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import CsrPattern
+from sgq_auto.graphs.csr import multiply_fixed
 from sgq_auto.packed import LayerSpec
 from sgq_auto.quantize.layer import QuantizedLayer, count, linear
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory
@@ -33,15 +35,16 @@ class QuantizedGCNConv(QuantizedLayer):
         self.weight_quantizer = quantizers.weight(name, source.out_channels)
         self.transformed_quantizer = quantizers.embedding(name)
         self.attention_quantizer = quantizers.fixed_attention(name)
-        self._attention: Tensor | None = None
+        self._adjacency: FixedMatrix | None = None
 
     def forward(self, x: Any, adj_t: CsrPattern) -> Tensor:
         """``[N, in]`` to ``[N, out]``."""
         transformed = linear(self.quantize_input(x), self.weight_quantizer(self.lin.weight))
         transformed = self.transformed_quantizer(transformed)
-        if self._attention is None:
-            self._attention = self.attention_quantizer(normalized_adjacency(adj_t))
-        out = adj_t.spmm(self._attention, transformed)
+        if self._adjacency is None:
+            coefficients = self.attention_quantizer(normalized_adjacency(adj_t))
+            self._adjacency = adj_t.fixed_matrix(coefficients)
+        out = multiply_fixed(self._adjacency, transformed)
         return out if self.bias is None else out + self.bias
 
     def spec(self) -> LayerSpec:

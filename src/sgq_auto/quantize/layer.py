@@ -25,6 +25,7 @@ class QuantizedLayer(nn.Module):
         super().__init__()
         self.name = name
         self.in_features = 0
+        self.engine = quantizers.graph.engine
         make = quantizers.features if reads_features else quantizers.embedding
         self.input_quantizer = make(name)
         self._matrix: FeatureMatrix | None = None
@@ -33,11 +34,11 @@ class QuantizedLayer(nn.Module):
         """The quantized input (features as a matrix), dropout applied after quantization."""
         source: Any = x.source if isinstance(x, Dropped) else x
         if isinstance(source, SparseFeatures | DenseFeatures):
-            quantized: Any = self._quantize_features(source)
-            return quantized.masked(x.mask) if isinstance(x, Dropped) else quantized
+            matrix = self._quantize_features(source)
+            return matrix.with_values(x.apply(matrix.values)) if isinstance(x, Dropped) else matrix
         self.in_features = source.size(-1)
         quantized = self.input_quantizer(source)
-        return quantized * x.mask if isinstance(x, Dropped) else quantized
+        return x.apply(quantized) if isinstance(x, Dropped) else quantized
 
     @abstractmethod
     def spec(self) -> LayerSpec:

@@ -102,7 +102,7 @@ def _swap(module: nn.Module, prefix: str, quantizers: QuantizerFactory, first: s
             )
             setattr(module, name, twin)
         elif isinstance(child, nn.Dropout):
-            setattr(module, name, DeferredDropout(child.p))
+            setattr(module, name, DeferredDropout(child.p, quantizers.graph.engine))
         elif isinstance(child, MessagePassing):
             raise InputError(
                 f"{full_name}: {type(child).__name__} has no quantized twin; "

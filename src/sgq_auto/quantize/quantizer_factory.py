@@ -62,10 +62,10 @@ class QuantizerFactory:
         if all(b == FULL_PRECISION for b in bits):
             return nn.Identity()
         if self.mode is RangeMode.MINMAX:
-            return MinMaxQuantizer(bits, sizes)
-        return LearnedQuantizer(bits, sizes)
+            return MinMaxQuantizer(bits, sizes, self.graph.engine)
+        return LearnedQuantizer(bits, sizes, self.graph.engine)
 
     def _constant(self, bits: Sequence[int], sizes: Sequence[int]) -> nn.Module:
         if all(b == FULL_PRECISION for b in bits):
             return nn.Identity()
-        return ConstantQuantizer(bits, sizes, self.mode)
+        return ConstantQuantizer(bits, sizes, self.mode, self.graph.engine)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 # Shares of the full range that the error search tries, largest first.
 _SHRINKS = tuple(1.0 - 0.05 * k for k in range(18))
-_SEARCH_SAMPLE = 1 << 15
+_SAMPLE = 1 << 15
 
 
 class RangeMode(StrEnum):
@@ -38,8 +38,7 @@ def minmax_range(x: Tensor, levels: Tensor) -> Ranges:  # noqa: ARG001
 def least_error_range(x: Tensor, levels: Tensor) -> Ranges:
     """The range, among shrunken copies of the full one, whose codes have the least squared error.
 
-    The range shrinks towards zero where it holds zero, else towards its end nearest to zero. The
-    error is taken on an evenly spaced sample of large groups.
+    The range shrinks towards zero where it holds zero, else towards its end nearest to zero.
 
     Args:
         x: ``[groups, n]`` values.
@@ -51,7 +50,6 @@ def least_error_range(x: Tensor, levels: Tensor) -> Ranges:
     low, high = minmax_range(x, levels)
     if bool((low == high).all()):
         return low, high
-    sample = x[:, :: -(-x.size(1) // _SEARCH_SAMPLE)]
     pivot = torch.zeros_like(low).clamp(low, high)
     best = torch.full_like(low, float("inf"))
     best_low, best_high = low.clone(), high.clone()
@@ -59,14 +57,23 @@ def least_error_range(x: Tensor, levels: Tensor) -> Ranges:
         trial_low = pivot + shrink * (low - pivot)
         trial_high = pivot + shrink * (high - pivot)
         step = step_size(trial_low, trial_high, levels).unsqueeze(1)
-        codes = ((sample - trial_low.unsqueeze(1)) / step).round_()
+        codes = ((x - trial_low.unsqueeze(1)) / step).round_()
         codes = codes.clamp_(min=0).minimum(levels.unsqueeze(1))
-        error = (codes.mul_(step).add_(trial_low.unsqueeze(1)) - sample).square_().sum(dim=1)
+        error = (codes.mul_(step).add_(trial_low.unsqueeze(1)) - x).square_().sum(dim=1)
         better = error < best
         best = torch.where(better, error, best)
         best_low = torch.where(better, trial_low, best_low)
         best_high = torch.where(better, trial_high, best_high)
     return best_low, best_high
+
+
+def representatives(x: Tensor) -> Tensor:
+    """``[n]`` values to find a range from: all of ``x``, or its ends and an even sample."""
+    values = x.reshape(-1)
+    if values.numel() <= _SAMPLE:
+        return values
+    sample = values[:: -(-values.numel() // _SAMPLE)]
+    return torch.cat([torch.stack(values.aminmax()), sample])
 
 
 def step_size(low: Tensor, high: Tensor, levels: Tensor) -> Tensor:

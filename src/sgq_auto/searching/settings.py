@@ -20,7 +20,7 @@ from sgq_auto.searching.storage import StorageSettings
 from sgq_auto.training import FitSettings
 
 # Raised whenever a change makes older trials incomparable with new ones.
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,34 @@
+"""What both sides of a benchmark work on, configured as the search command is."""
+
+from dataclasses import dataclass
+
+from hydra import compose, initialize_config_dir
+
+from sgq_auto.config import checked, conf_dir, load_data, search_settings
+from sgq_auto.graphs import PreparedData
+from sgq_auto.searching import SearchSettings
+from sgq_auto.searching.workbench import Workbench
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A search to run: its settings and its graph."""
+
+    settings: SearchSettings
+    data: PreparedData
+
+    def workbench(self) -> Workbench:
+        """Full-precision weights (cached), sizes and the search space."""
+        return Workbench.build(self.settings, self.data.graph)
+
+
+def load_problem(*overrides: str) -> Problem:
+    """The problem of ``python -m sgq_auto.search OVERRIDES``."""
+    # Only a running Hydra job knows the launch folder that tracking would be placed in.
+    values = [*overrides, "tracking.uri=none", "tracking.artifacts=none"]
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        choices = compose(
+            "config", overrides=values, return_hydra_config=True
+        ).hydra.runtime.choices
+        cfg = checked(compose("config", overrides=values))
+    return Problem(search_settings(cfg, choices), load_data(cfg))

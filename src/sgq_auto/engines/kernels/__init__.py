@@ -1,0 +1,1 @@
+"""Compiled CPU kernels on numpy arrays: one thread, no allocation, no checks."""

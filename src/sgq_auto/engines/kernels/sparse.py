@@ -1,0 +1,195 @@
+"""Sparse products: gather, scatter and inner products over the stored entries of CSR matrices.
+
+Each kernel reads 4 bytes of column index and 4 bytes of value an entry and head from memory, and
+a row of the dense operand from the nearest cache that holds it. Where that is the first- or
+second-level cache, they are bound by arithmetic and index traffic; where the dense operand is
+larger, by the latency of its rows, which is hidden by prefetching or avoided by column blocks.
+
+Dense operands are ``[rows, heads, channels]`` and values ``[entries, heads]``, all contiguous.
+A kernel works on a tile of heads and channels whose accumulators fit the vector registers.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+
+import numba
+import numpy as np
+
+from sgq_auto.engines.kernels.compiled import Array, compiled
+from sgq_auto.engines.kernels.vectors import (
+    add,
+    add_scaled,
+    dots,
+    load,
+    prefetch,
+    store,
+    zeros,
+)
+
+_int64 = numba.int64
+
+_REGISTER_FLOATS = 64
+# Rows of larger operands are prefetched this many entries ahead.
+_NEAR_CACHE_BYTES = 1 << 20
+_AHEAD = 32
+
+
+def spmm(rowptr: Array, col: Array, values: Array, dense: Array, out: Array) -> None:
+    """Add ``A @ dense`` to ``out``.
+
+    Args:
+        rowptr: ``[blocks, rows + 1]``, where the entries of each row start in each column block.
+        col: ``[entries]``, columns.
+        values: ``[entries, heads]`` fp32.
+        dense: ``[columns, heads, channels]`` fp32.
+        out: ``[rows, heads, channels]`` fp32.
+    """
+    ahead = _AHEAD if rowptr.shape[0] == 1 and dense.nbytes > _NEAR_CACHE_BYTES else 0
+    for heads, channels, where in _tiles(dense):
+        kernel = _gather(heads, channels, ahead)
+        kernel(rowptr, col, values.ravel(), dense.ravel(), out.ravel(), *where)
+
+
+def spmm_transposed(rowptr: Array, col: Array, values: Array, dense: Array, out: Array) -> None:
+    """Add ``A.T @ dense`` to ``out``: ``dense`` is ``[rows, ...]``, ``out`` ``[columns, ...]``."""
+    for heads, channels, where in _tiles(dense):
+        kernel = _scatter(heads, channels)
+        kernel(rowptr, col, values.ravel(), dense.ravel(), out.ravel(), *where)
+
+
+def sddmm(rowptr: Array, col: Array, left: Array, right: Array, out: Array) -> None:
+    """Add inner products of rows of ``left`` and ``right`` at the stored entries to ``out``.
+
+    Args:
+        rowptr: ``[rows + 1]``.
+        col: ``[entries]``.
+        left: ``[rows, heads, channels]`` fp32.
+        right: ``[columns, heads, channels]`` fp32.
+        out: ``[entries, heads]`` fp32.
+    """
+    for heads, channels, where in _tiles(left):
+        kernel = _inner(heads, channels)
+        kernel(rowptr, col, left.ravel(), right.ravel(), out.ravel(), *where)
+
+
+def _tiles(dense: Array) -> Iterator[tuple[int, int, tuple[int, int, int, int]]]:
+    """Tiles of heads and channels: their sizes, then strides and positions of the tile."""
+    _, heads, channels = dense.shape
+    tile_channels = min(channels, _REGISTER_FLOATS)
+    tile_heads = min(heads, max(1, _REGISTER_FLOATS // channels))
+    for h in range(0, heads, tile_heads):
+        for c in range(0, channels, tile_channels):
+            tile = min(tile_heads, heads - h), min(tile_channels, channels - c)
+            yield *tile, (heads, heads * channels, h, h * channels + c)
+
+
+@cache
+def _gather(heads: int, channels: int, ahead: int) -> Callable[..., None]:
+    width = heads * channels
+
+    @compiled()
+    def gather(rowptr, col, values, dense, out, value_stride, stride, value_start, start):
+        last = col.size - 1
+        for b in range(rowptr.shape[0]):
+            for i in range(rowptr.shape[1] - 1):
+                e = _int64(rowptr[b, i])
+                end = _int64(rowptr[b, i + 1])
+                even = load(out, i * stride + start, width)
+                # Two sums, so that additions need not wait for each other.
+                odd = zeros(width)
+                while e + 1 < end:
+                    if ahead > 0:
+                        prefetch(dense, _int64(col[min(e + ahead, last)]) * stride + start)
+                        prefetch(dense, _int64(col[min(e + 1 + ahead, last)]) * stride + start)
+                    row = load(dense, _int64(col[e]) * stride + start, width)
+                    even = add_scaled(
+                        even, load(values, e * value_stride + value_start, heads), row
+                    )
+                    e += 1
+                    row = load(dense, _int64(col[e]) * stride + start, width)
+                    odd = add_scaled(odd, load(values, e * value_stride + value_start, heads), row)
+                    e += 1
+                if e < end:
+                    row = load(dense, _int64(col[e]) * stride + start, width)
+                    even = add_scaled(
+                        even, load(values, e * value_stride + value_start, heads), row
+                    )
+                store(out, i * stride + start, width, add(even, odd))
+
+    return gather
+
+
+@cache
+def _scatter(heads: int, channels: int) -> Callable[..., None]:
+    width = heads * channels
+
+    @compiled()
+    def scatter(rowptr, col, values, dense, out, value_stride, stride, value_start, start):
+        for b in range(rowptr.shape[0]):
+            for i in range(rowptr.shape[1] - 1):
+                row = load(dense, i * stride + start, width)
+                for e in range(_int64(rowptr[b, i]), _int64(rowptr[b, i + 1])):
+                    at = _int64(col[e]) * stride + start
+                    scales = load(values, e * value_stride + value_start, heads)
+                    store(out, at, width, add_scaled(load(out, at, width), scales, row))
+
+    return scatter
+
+
+@cache
+def _inner(heads: int, channels: int) -> Callable[..., None]:
+    width = heads * channels
+
+    @compiled()
+    def inner(rowptr, col, left, right, out, out_stride, stride, out_start, start):
+        for i in range(rowptr.size - 1):
+            row = load(left, i * stride + start, width)
+            for e in range(_int64(rowptr[i]), _int64(rowptr[i + 1])):
+                at = e * out_stride + out_start
+                products = dots(row, load(right, _int64(col[e]) * stride + start, width), heads)
+                store(out, at, heads, add(load(out, at, heads), products))
+
+    return inner
+
+
+@compiled()
+def _block_starts(rowptr, col, columns, starts):
+    blocks, rows = starts.shape[0], starts.shape[1] - 1
+    for i in range(rows):
+        for e in range(_int64(rowptr[i]), _int64(rowptr[i + 1])):
+            starts[col[e] // columns, i + 1] += 1
+    total = 0
+    for b in range(blocks):
+        for i in range(rows + 1):
+            total += starts[b, i]
+            starts[b, i] = total
+
+
+@compiled()
+def _block_entries(rowptr, col, values, columns, starts, block_col, block_values):
+    for i in range(rowptr.size - 1):
+        e = _int64(rowptr[i])
+        while e < rowptr[i + 1]:
+            b = col[e] // columns
+            at = _int64(starts[b, i])
+            while e < rowptr[i + 1] and col[e] // columns == b:
+                block_col[at] = col[e]
+                block_values[at] = values[e]
+                at += 1
+                e += 1
+
+
+def block_columns(
+    rowptr: Array, col: Array, values: Array, num_columns: int, columns: int
+) -> tuple[Array, Array, Array]:
+    """Lay a CSR matrix out in blocks of ``columns`` columns, one block after the other.
+
+    Columns must be sorted within rows. Returns ``rowptr [blocks, rows + 1]``, ``col`` and
+    ``values`` in the new order.
+    """
+    blocks = -(-num_columns // columns)
+    starts = np.zeros((blocks, rowptr.size), rowptr.dtype)
+    _block_starts(rowptr, col, columns, starts)
+    block_col, block_values = np.empty_like(col), np.empty_like(values)
+    _block_entries(rowptr, col, values, columns, starts, block_col, block_values)
+    return starts, block_col, block_values

@@ -1,0 +1,64 @@
+"""What layers with trained attention share: coefficients of the edges, quantized, in chunks."""
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from sgq_auto.graphs import CsrPattern
+from sgq_auto.graphs.csr import RowChunk
+from sgq_auto.quantize.fake_quantizers import TrainedQuantizer
+from sgq_auto.quantize.layer import QuantizedLayer
+
+# Coefficients of a chunk: every edge tensor of a training step stays below 128 MiB.
+_CHUNK_COEFFICIENTS = 1 << 25
+
+
+class AttentionLayer(QuantizedLayer):
+    """A layer whose attention is computed from its node embeddings and quantized.
+
+    A large graph is walked in chunks of rows. Training computes the coefficients of a chunk a
+    second time for its gradients instead of keeping them, so that memory for edge tensors is
+    bounded however many edges there are.
+    """
+
+    attention_quantizer: nn.Module
+    max_coefficients = _CHUNK_COEFFICIENTS
+
+    def propagate(self, adj_t: CsrPattern, nodes: Tensor, *inputs: Tensor) -> Tensor:
+        """Attention times ``nodes`` ``[N, heads, channels]``.
+
+        Args:
+            adj_t: The edges.
+            nodes: What is gathered.
+            inputs: What :meth:`attention` reads.
+        """
+        max_entries = self.max_coefficients // nodes.size(1)
+        if adj_t.num_entries <= max_entries:
+            attention = self.attention_quantizer(self.attention(adj_t, slice(None), *inputs))
+            return adj_t.spmm(self.drop_attention(attention), nodes)
+        chunks = list(adj_t.row_chunks(max_entries))
+        quantizer = self.attention_quantizer
+        if isinstance(quantizer, TrainedQuantizer) and quantizer.wants_to_observe:
+            with torch.no_grad():
+                quantizer.observe_parts(
+                    (c.first_entry, self.attention(c.pattern, c.rows, *inputs)) for c in chunks
+                )
+        return torch.cat(
+            [checkpoint(self._chunk, c, nodes, *inputs, use_reentrant=False) for c in chunks]
+        )
+
+    @abstractmethod
+    def attention(self, adj_t: CsrPattern, rows: slice, *inputs: Tensor) -> Tensor:
+        """Coefficients ``[entries, heads]`` of ``rows``, whose edges are ``adj_t``."""
+
+    def drop_attention(self, attention: Tensor) -> Tensor:
+        """The coefficients after dropout."""
+        return attention
+
+    def _chunk(self, chunk: RowChunk, nodes: Tensor, *inputs: Tensor) -> Tensor:
+        attention = self.attention(chunk.pattern, chunk.rows, *inputs)
+        if isinstance(self.attention_quantizer, TrainedQuantizer):
+            attention = self.attention_quantizer(attention, chunk.first_entry)
+        return chunk.pattern.spmm(self.drop_attention(attention), nodes)
