@@ -16,10 +16,12 @@ from omegaconf.errors import OmegaConfBaseException
 from sgq_auto.config import checked, conf_dir, load_data, search_settings
 from sgq_auto.errors import InputError
 from sgq_auto.searching import Watcher, run_search
+from sgq_auto.searching.workers import process_context
 from sgq_auto.tracking import MlflowTracker, Terminal, TrackingSettings, quiet_libraries
 
 _BAD_INPUT = 2
 _INTERRUPTED = 130
+_NICENESS = 10
 
 
 @contextmanager
@@ -34,11 +36,19 @@ def _one_line_errors() -> Iterator[None]:
         sys.exit(_BAD_INPUT)
 
 
+def _yield_to_workers() -> None:
+    """Let the worker processes have the cores they want: this one only tracks and prints."""
+    process_context()  # Workers descend from the server that starts here, at full priority.
+    if os.getpriority(os.PRIO_PROCESS, 0) < _NICENESS:
+        os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
+
+
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
 @_one_line_errors()
 def _task(config: DictConfig) -> None:
     torch.set_num_threads(1)
     quiet_libraries()
+    _yield_to_workers()
     cfg = checked(config)
     hydra_config = HydraConfig.get()
     settings = search_settings(cfg, hydra_config.runtime.choices)

@@ -11,10 +11,10 @@ from sgq_auto.errors import InputError
 from sgq_auto.searching.records import Measurement
 from sgq_auto.searching.runner import TrialRunner
 from sgq_auto.searching.study import (
+    SamplerMaker,
     counted_trials,
     fail_orphans,
     finished_trials,
-    make_sampler,
     only_runner,
     open_study,
     requeue_stale,
@@ -154,7 +154,7 @@ def test_an_unknown_sampler_argument_is_one_line(bench: Workbench) -> None:
         bench.settings, "sampler", {"_target_": "optuna.samplers.TPESampler", "wrong": 1}
     )
     with pytest.raises(InputError, match=r"sampler=tpe.*wrong") as caught:
-        make_sampler(bench.settings, 0)
+        SamplerMaker(bench.settings).at(0)
     assert "\n" not in str(caught.value)
 
 

@@ -6,9 +6,12 @@ from enum import StrEnum
 import torch
 from torch import Tensor
 
+from sgq_auto.engines import engine_for
+
 # Shares of the full range that the error search tries, largest first.
 _SHRINKS = tuple(1.0 - 0.05 * k for k in range(18))
 _SAMPLE = 1 << 15
+_TRIED_AT_ONCE = 1 << 18
 
 
 class RangeMode(StrEnum):
@@ -47,24 +50,30 @@ def least_error_range(x: Tensor, levels: Tensor) -> Ranges:
     Returns:
         Lower and upper ends, each ``[groups]``.
     """
+    chunk = max(1, _TRIED_AT_ONCE // max(x.size(1), 1))
+    parts = zip(x.split(chunk), levels.split(chunk), strict=True)
+    low, high = zip(*(_least_error(part, top) for part, top in parts), strict=True)
+    return torch.cat(low), torch.cat(high)
+
+
+def _least_error(x: Tensor, levels: Tensor) -> Ranges:
+    """All shrunken ranges of all groups at once: each pair of them is a scale group of its own."""
     low, high = minmax_range(x, levels)
-    if bool((low == high).all()):
-        return low, high
     pivot = torch.zeros_like(low).clamp(low, high)
-    best = torch.full_like(low, float("inf"))
-    best_low, best_high = low.clone(), high.clone()
-    for shrink in _SHRINKS:
-        trial_low = pivot + shrink * (low - pivot)
-        trial_high = pivot + shrink * (high - pivot)
-        step = step_size(trial_low, trial_high, levels).unsqueeze(1)
-        codes = ((x - trial_low.unsqueeze(1)) / step).round_()
-        codes = codes.clamp_(min=0).minimum(levels.unsqueeze(1))
-        error = (codes.mul_(step).add_(trial_low.unsqueeze(1)) - x).square_().sum(dim=1)
-        better = error < best
-        best = torch.where(better, error, best)
-        best_low = torch.where(better, trial_low, best_low)
-        best_high = torch.where(better, trial_high, best_high)
-    return best_low, best_high
+    shrinks = torch.tensor(_SHRINKS, device=x.device).unsqueeze(1)
+    lows, highs = pivot + shrinks * (low - pivot), pivot + shrinks * (high - pivot)
+    tops = levels.expand_as(lows)
+    copies = x.expand(len(_SHRINKS), *x.shape).flatten(0, 1).contiguous()
+    rounded = engine_for(x.device.type).round_to_codes(
+        copies,
+        torch.arange(1, copies.size(0) + 1, device=x.device),
+        step_size(lows, highs, tops).flatten(),
+        lows.flatten(),
+        tops.flatten(),
+    )
+    errors = rounded.sub_(copies).square_().sum(dim=1).view_as(lows)
+    best = errors.argmin(dim=0, keepdim=True)
+    return lows.gather(0, best).squeeze(0), highs.gather(0, best).squeeze(0)
 
 
 def representatives(x: Tensor) -> Tensor:

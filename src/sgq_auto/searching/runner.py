@@ -7,7 +7,7 @@ import optuna
 from optuna.trial import TrialState
 
 from sgq_auto.searching.records import RECORD, Measurement
-from sgq_auto.searching.study import counted_trials, make_sampler
+from sgq_auto.searching.study import SamplerMaker, counted_trials
 from sgq_auto.searching.workbench import Workbench
 
 
@@ -17,11 +17,12 @@ class TrialRunner:
     def __init__(self, bench: Workbench, study: optuna.Study) -> None:
         self.bench = bench
         self.study = study
+        self._samplers = SamplerMaker(bench.settings)
         self._last = time.perf_counter()
 
     def ask(self) -> optuna.Trial:
         """A new trial with its parameters sampled."""
-        self.study.sampler = make_sampler(self.bench.settings, len(counted_trials(self.study)))
+        self.study.sampler = self._samplers.at(len(counted_trials(self.study)))
         return self.study.ask(dict(self.bench.space.distributions()))
 
     def run(self, trial: optuna.Trial) -> None:

@@ -1,9 +1,10 @@
 """The Optuna study: how it is made, continued and read."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import hydra.utils
 import numpy as np
@@ -101,19 +102,33 @@ def fail_orphans(study: optuna.Study, reason: str) -> None:
         study.tell(trial.number, state=TrialState.FAIL)
 
 
-def make_sampler(settings: SearchSettings, place: int) -> BaseSampler:
-    """The sampler for the trial at ``place``.
+class SamplerMaker:
+    """Makes the sampler of each trial.
 
-    Its draw depends on the seed, the place and the finished trials alone, so that a study that
-    was killed goes on exactly as it would have.
-
-    Raises:
-        InputError: If the sampler's class or arguments are wrong.
+    Its draw depends on the seed, the trial's place and the finished trials alone, so that a study
+    that was killed goes on exactly as it would have.
     """
-    seed = int(np.random.SeedSequence([settings.seed, place]).generate_state(1)[0])
-    try:
-        sampler: BaseSampler = hydra.utils.instantiate(dict(settings.sampler), seed=seed)
-    except Exception as error:
-        cause = " ".join(str(error.__cause__ or error).split())
-        raise InputError(f"sampler={settings.sampler_name}: {cause}") from error
-    return sampler
+
+    def __init__(self, settings: SearchSettings) -> None:
+        self.settings = settings
+        self._make = self._checked(
+            lambda: hydra.utils.instantiate({**settings.sampler, "_partial_": True})
+        )
+
+    def at(self, place: int) -> BaseSampler:
+        """The sampler for the trial at ``place``.
+
+        Raises:
+            InputError: If the sampler's class or arguments are wrong.
+        """
+        sequence = np.random.SeedSequence([self.settings.seed, place])
+        seed = int(sequence.generate_state(1)[0])
+        sampler: BaseSampler = self._checked(lambda: self._make(seed=seed))
+        return sampler
+
+    def _checked(self, make: Callable[[], Any]) -> Any:
+        try:
+            return make()
+        except Exception as error:
+            cause = " ".join(str(error.__cause__ or error).split())
+            raise InputError(f"sampler={self.settings.sampler_name}: {cause}") from error
