@@ -87,6 +87,7 @@ class _Schema:
     seed: int
     n_trials: int
     workers: int
+    device: str
     tolerance: float
     objective: str
     ladder: list[int]
@@ -132,6 +133,7 @@ def search_settings(cfg: Any, choices: Mapping[str, str]) -> SearchSettings:
         ladder=tuple(cfg.ladder),
         ranges=_choice(RangeMode, cfg.ranges, "ranges"),
         confirm=ConfirmSettings(**_plain(cfg.confirm)),
+        device=cfg.device,
     )
 
 

@@ -39,7 +39,7 @@ def _one_line_errors() -> Iterator[None]:
 def _yield_to_workers() -> None:
     """Let the worker processes have the cores they want: this one only tracks and prints."""
     process_context()  # Workers descend from the server that starts here, at full priority.
-    if os.getpriority(os.PRIO_PROCESS, 0) < _NICENESS:
+    if hasattr(os, "nice") and os.getpriority(os.PRIO_PROCESS, 0) < _NICENESS:
         os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
 
 

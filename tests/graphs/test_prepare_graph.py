@@ -10,6 +10,7 @@ import scipy.sparse
 import torch
 from torch import Tensor
 
+from sgq_auto.engines import TorchEngine
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import (
     BucketSettings,
@@ -265,3 +266,12 @@ def test_accuracy_counts_only_its_nodes() -> None:
     labelled = LabelledNodes(torch.tensor([1, 3]), torch.tensor([0, 1]))
     logits = torch.tensor([[0.0, 9.0], [5.0, 1.0], [0.0, 9.0], [5.0, 1.0]])
     assert labelled.accuracy(logits) == 0.5
+
+
+def test_everything_moves_with_the_graph(cora: PreparedData) -> None:
+    moved = cora.graph.to(torch.device("meta"))
+    assert isinstance(moved.engine, TorchEngine)
+    assert cora.graph.to(torch.device("cpu")) is cora.graph
+    tensors = [t for t in _tensors(moved) if t is not moved.node_order]
+    assert len(tensors) >= 9
+    assert {t.device.type for t in tensors} == {"meta"}

@@ -87,6 +87,8 @@ class Graph:
 
     def to(self, device: torch.device) -> "Graph":
         """The graph on a device, with the engine for it."""
+        if device == self.device:
+            return self
         return replace(
             self,
             features=self.features.to(device),

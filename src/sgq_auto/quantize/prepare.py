@@ -56,7 +56,7 @@ def prepare(
     """
     prepared = copy.deepcopy(model)
     _swap(prepared, "", QuantizerFactory(graph, allocation, mode), _first_layer(model))
-    prepared.eval()
+    prepared.to(graph.device).eval()
     with torch.no_grad():
         prepared(graph.features, graph.adj_t)
     return prepared

@@ -180,9 +180,8 @@ def _confirm_seed(
     params: Mapping[int, dict[str, int]],
 ) -> list[ConfirmRow]:
     """Train full precision and the numbered allocations with one seed, and test them."""
-    graph = load_graph(folder.graph)
-    bench = Workbench.build(settings, graph, seed)
-    held_out = load_labels(folder.held_out)
+    bench = Workbench.build(settings, load_graph(folder.graph), seed)
+    held_out = load_labels(folder.held_out).to(bench.graph.device)
     rows = []
     for number in numbers:
         if number is None:
@@ -193,7 +192,7 @@ def _confirm_seed(
             except DivergedError:
                 continue
             val_accuracy = result.val_accuracy
-        test_accuracy = held_out.accuracy(predict(model, graph))
+        test_accuracy = held_out.accuracy(predict(model, bench.graph))
         rows.append(ConfirmRow(seed, number, val_accuracy, test_accuracy))
     return rows
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra.utils
+import torch
 from torch import nn
 
 from sgq_auto.allocation import DEFAULT_LADDER, check_ladder
@@ -101,6 +102,7 @@ class SearchSettings:
         ladder: Allowed bit-widths.
         ranges: How ranges of codes are found.
         confirm: The confirm stage.
+        device: Where models train, as torch names it.
     """
 
     dataset: str
@@ -120,6 +122,7 @@ class SearchSettings:
     ladder: tuple[int, ...] = DEFAULT_LADDER
     ranges: RangeMode = RangeMode.LEARNED
     confirm: ConfirmSettings = field(default_factory=ConfirmSettings)
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -135,6 +138,7 @@ class SearchSettings:
         if self.seed < 0:
             raise InputError(f"seed={self.seed}: it must be 0 or more")
         check_ladder(self.ladder)
+        _check_device(self.device)
 
     def fingerprint(self, data: PreparedData) -> str:
         """Hash of what defines the study; budgets (trials, workers, tolerance) do not."""
@@ -151,6 +155,7 @@ class SearchSettings:
             "objective": self.objective,
             "ladder": self.ladder,
             "ranges": self.ranges,
+            "device": torch.device(self.device).type,
         }
         text = json.dumps(key, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
@@ -164,3 +169,17 @@ class SearchSettings:
     def cache(self) -> Path:
         """Folder of cached full-precision weights."""
         return self.output_root / "pretrained"
+
+
+def _check_device(name: str) -> None:
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise InputError(f"device={name}: choose cpu, cuda or cuda:N") from error
+    if device.type not in ("cpu", "cuda"):
+        raise InputError(f"device={name}: choose cpu, cuda or cuda:N")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(
+            f"device={name}: torch sees {torch.cuda.device_count()} CUDA devices here; "
+            "take device=cpu, or install a CUDA build of torch"
+        )

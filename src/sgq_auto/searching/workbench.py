@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+import torch
 from torch import Tensor, nn
 
 from sgq_auto.allocation import BitAllocation
@@ -35,7 +36,11 @@ class Workbench:
 
     @classmethod
     def build(cls, settings: SearchSettings, graph: Graph, seed: int | None = None) -> "Workbench":
-        """Pre-train with ``seed`` (the study's own if ``None``), or read cached weights."""
+        """Pre-train with ``seed`` (the study's own if ``None``), or read cached weights.
+
+        The graph is moved to the device of the settings.
+        """
+        graph = graph.to(torch.device(settings.device))
         pretrained = pretrain(
             lambda: settings.model.build(graph),
             graph,
