@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from sgq_auto.engines import Engine, NumbaEngine, TorchEngine, engine_for
-from sgq_auto.engines.kernels import sparse
+from sgq_auto.engines.kernels import layout, sparse
 from sgq_auto.graphs import CsrPattern
 
 _ENGINES = [NumbaEngine(), TorchEngine()]
@@ -102,7 +102,7 @@ def _csr(rows: int, columns: int, seed: int) -> tuple[Tensor, np.ndarray, np.nda
 @settings(max_examples=60, deadline=None)
 def test_column_blocks_are_the_same_matrix(rows: int, columns: int, width: int, seed: int) -> None:
     dense, rowptr, col, values = _csr(rows, columns, seed)
-    starts, block_col, block_values = sparse.block_columns(rowptr, col, values, columns, width)
+    starts, block_col, block_values = layout.block_columns(rowptr, col, values, columns, width)
     assert starts.shape == (-(-columns // width), rows + 1)
     x = torch.randn(columns, 1, 3)
     out = torch.zeros(rows, 1, 3)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sgq_auto.engines.engine import SparsePattern
-from sgq_auto.engines.kernels import attention, rounding, sparse
+from sgq_auto.engines.kernels import attention, layout, rounding, sparse
 from sgq_auto.engines.kernels.dropout import dropout
 
 # A block of this many rows of 16 floats is half of a common second-level cache.
@@ -55,7 +55,7 @@ class NumbaEngine:
         columns = _block_columns(pattern.shape, col.size)
         if columns >= pattern.shape[1]:
             return NumbaFixedMatrix(rowptr[None], col, array[:, None], pattern.shape)
-        starts, block_col, block_values = sparse.block_columns(
+        starts, block_col, block_values = layout.block_columns(
             rowptr, col, array, pattern.shape[1], columns
         )
         return NumbaFixedMatrix(starts, block_col, block_values[:, None], pattern.shape)

@@ -9,6 +9,7 @@ import scipy.sparse
 import torch
 
 from sgq_auto.errors import InputError
+from sgq_auto.graphs.adjacency import csr_with_loops, reorder_nodes
 from sgq_auto.graphs.csr import CsrPattern
 from sgq_auto.graphs.degree_buckets import (
     DEFAULT_SPLIT_POINTS,
@@ -65,20 +66,19 @@ def prepare_graph(
     """
     raw.check()
     check_split(raw, split)
-    adjacency = _adjacency(raw)
+    rowptr, col = csr_with_loops(raw.edge_index, raw.num_nodes)
     # The self-loop that every node has is no neighbour.
-    in_degrees = np.diff(adjacency.indptr) - 1
+    in_degrees = np.diff(rowptr) - 1
     split_points = buckets.points(in_degrees)
     bucket = degree_buckets(in_degrees, split_points)
     order = np.argsort(bucket, kind="stable")
     counts = np.bincount(bucket, minlength=len(split_points) + 1)
     bucket_nodes = tuple(int(n) for n in counts)
-    adjacency = adjacency[order][:, order].tocsr()
-    adjacency.sort_indices()
+    rowptr, col = reorder_nodes(rowptr, col, order)
     graph = Graph(
         name=raw.name,
         features=_features(raw, order, bucket_nodes, normalize_rows=normalize_rows),
-        adj_t=CsrPattern.from_arrays(adjacency.indptr, adjacency.indices, adjacency.shape),
+        adj_t=CsrPattern.from_arrays(rowptr, col, (raw.num_nodes, raw.num_nodes)),
         bucket_nodes=bucket_nodes,
         split_points=split_points,
         train=_labelled(raw, order, split.train),
@@ -87,17 +87,6 @@ def prepare_graph(
         node_order=torch.from_numpy(order.astype(np.int64)),
     )
     return PreparedData(graph, _labelled(raw, order, split.test))
-
-
-def _adjacency(raw: RawGraph) -> scipy.sparse.csr_matrix:
-    """Targets by sources with one self-loop a node; repeated edges count once."""
-    n = raw.num_nodes
-    loops = np.arange(n)
-    source = np.concatenate([raw.edge_index[0], loops])
-    target = np.concatenate([raw.edge_index[1], loops])
-    ones = np.ones(source.size, dtype=np.bool_)
-    # Building CSR sums duplicates; of booleans, that merges them.
-    return scipy.sparse.coo_matrix((ones, (target, source)), shape=(n, n)).tocsr()
 
 
 def _features(

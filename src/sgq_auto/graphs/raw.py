@@ -34,7 +34,7 @@ class RawGraph:
     Attributes:
         name: Dataset name, used in messages.
         x: ``[N, F]`` features, a dense array or a SciPy CSR matrix.
-        edge_index: ``int64 [2, E]`` (source, target); duplicates and self-loops are merged later.
+        edge_index: integers ``[2, E]``, source and target; repeats and self-loops are merged later.
         y: ``int64 [N]`` classes from 0 on.
         split: The source's own split, if it has one.
     """

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from functools import cache
 
 import numba
-import numpy as np
 
 from sgq_auto.engines.kernels.compiled import Array, compiled
 from sgq_auto.engines.kernels.vectors import (
@@ -150,46 +149,3 @@ def _inner(heads: int, channels: int) -> Callable[..., None]:
                 store(out, at, heads, add(load(out, at, heads), products))
 
     return inner
-
-
-@compiled()
-def _block_starts(rowptr, col, columns, starts):
-    blocks, rows = starts.shape[0], starts.shape[1] - 1
-    for i in range(rows):
-        for e in range(_int64(rowptr[i]), _int64(rowptr[i + 1])):
-            starts[col[e] // columns, i + 1] += 1
-    total = 0
-    for b in range(blocks):
-        for i in range(rows + 1):
-            total += starts[b, i]
-            starts[b, i] = total
-
-
-@compiled()
-def _block_entries(rowptr, col, values, columns, starts, block_col, block_values):
-    for i in range(rowptr.size - 1):
-        e = _int64(rowptr[i])
-        while e < rowptr[i + 1]:
-            b = col[e] // columns
-            at = _int64(starts[b, i])
-            while e < rowptr[i + 1] and col[e] // columns == b:
-                block_col[at] = col[e]
-                block_values[at] = values[e]
-                at += 1
-                e += 1
-
-
-def block_columns(
-    rowptr: Array, col: Array, values: Array, num_columns: int, columns: int
-) -> tuple[Array, Array, Array]:
-    """Lay a CSR matrix out in blocks of ``columns`` columns, one block after the other.
-
-    Columns must be sorted within rows. Returns ``rowptr [blocks, rows + 1]``, ``col`` and
-    ``values`` in the new order.
-    """
-    blocks = -(-num_columns // columns)
-    starts = np.zeros((blocks, rowptr.size), rowptr.dtype)
-    _block_starts(rowptr, col, columns, starts)
-    block_col, block_values = np.empty_like(col), np.empty_like(values)
-    _block_entries(rowptr, col, values, columns, starts, block_col, block_values)
-    return starts, block_col, block_values

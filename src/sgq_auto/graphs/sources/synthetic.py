@@ -1,12 +1,24 @@
 """Synthetic graphs of any size: a degree-corrected stochastic block model."""
 
+import contextlib
+import hashlib
+import json
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.sparse
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.raw import IntArray, RawGraph
+
+_CHUNK = 1 << 22
+_CACHED_EDGES = 1_000_000
+# Raised whenever equal arguments draw another graph than before.
+_VERSION = 1
 
 
 class SyntheticSource:
@@ -25,6 +37,7 @@ class SyntheticSource:
         feature_signal: Share of a node's words (or scale of its centre) that its class decides.
         exponent: Tail exponent of the degree distribution, above 2.
         seed: Seed.
+        cache: Folder that keeps drawn graphs of a million edges or more; ``None`` keeps none.
     """
 
     def __init__(
@@ -39,6 +52,7 @@ class SyntheticSource:
         feature_signal: float = 0.35,
         exponent: float = 2.5,
         seed: int = 0,
+        cache: str | None = None,
     ) -> None:
         for name, value in (("num_nodes", num_nodes), ("num_edges", num_edges)):
             if value < 1:
@@ -61,9 +75,24 @@ class SyntheticSource:
         self.feature_signal = feature_signal
         self.exponent = exponent
         self.seed = seed
+        self.cache = cache
 
     def load(self) -> RawGraph:
-        """Draw the graph; the same arguments draw the same one."""
+        """Draw the graph, or read it from the cache; the same arguments give the same one."""
+        if self.cache is None or self.num_edges < _CACHED_EDGES:
+            return self._draw()
+        arguments = {k: v for k, v in vars(self).items() if k != "cache"}
+        key = hashlib.sha256(json.dumps([_VERSION, arguments]).encode()).hexdigest()[:16]
+        path = Path(self.cache) / f"{key}.safetensors"
+        cached = _read(path)
+        if cached is None:
+            cached = self._draw()
+            # A folder that cannot be written costs drawing it again, not the run.
+            with contextlib.suppress(OSError, SafetensorError):
+                _write(cached, path)
+        return cached
+
+    def _draw(self) -> RawGraph:
         rng = np.random.default_rng(self.seed)
         y = np.sort(rng.integers(self.num_classes, size=self.num_nodes)).astype(np.int64)
         y[: self.num_classes] = np.arange(self.num_classes)
@@ -74,21 +103,31 @@ class SyntheticSource:
         order = rng.permutation(self.num_nodes)
         new_id = np.empty_like(order)
         new_id[order] = np.arange(self.num_nodes)
-        return RawGraph("synthetic", x[order], new_id[edges].astype(np.int64), y[order])
+        for ends in edges:
+            ends[:] = new_id[ends]
+        return RawGraph("synthetic", x[order], edges, y[order])
 
-    def _edges(self, rng: np.random.Generator, y: IntArray) -> IntArray:
+    def _edges(self, rng: np.random.Generator, y: IntArray) -> Any:
+        """``int32 [2, E]``, drawn in chunks: the memory beside the result is small."""
         cumulative = np.cumsum(rng.pareto(self.exponent - 1, self.num_nodes) + 1)
         starts = np.concatenate(([0], cumulative[np.searchsorted(y, np.arange(1, y[-1] + 1)) - 1]))
         ends = np.append(starts[1:], cumulative[-1])
-        source = np.searchsorted(cumulative, rng.random(self.num_edges) * cumulative[-1])
-        inside = rng.random(self.num_edges) < self.homophily
-        low = np.where(inside, starts[y[source]], 0.0)
-        high = np.where(inside, ends[y[source]], cumulative[-1])
-        drawn = low + rng.random(self.num_edges) * (high - low)
-        target = np.minimum(np.searchsorted(cumulative, drawn), self.num_nodes - 1)
-        kept = source != target
-        pair = np.stack([source[kept], target[kept]])
-        return np.concatenate([pair, pair[::-1]], axis=1)
+        edges = np.empty((2, 2 * self.num_edges), np.int32)
+        filled = 0
+        for first in range(0, self.num_edges, _CHUNK):
+            count = min(_CHUNK, self.num_edges - first)
+            source = np.searchsorted(cumulative, rng.random(count) * cumulative[-1])
+            inside = rng.random(count) < self.homophily
+            low = np.where(inside, starts[y[source]], 0.0)
+            high = np.where(inside, ends[y[source]], cumulative[-1])
+            drawn = low + rng.random(count) * (high - low)
+            target = np.minimum(np.searchsorted(cumulative, drawn), self.num_nodes - 1)
+            kept = source != target
+            pair = np.stack([source[kept], target[kept]])
+            both = np.concatenate([pair, pair[::-1]], axis=1)
+            edges[:, filled : filled + both.shape[1]] = both
+            filled += both.shape[1]
+        return edges[:, :filled]
 
     def _words(self, rng: np.random.Generator, y: IntArray) -> Any:
         words = self.words_per_node or 0
@@ -106,3 +145,30 @@ class SyntheticSource:
         centres = rng.standard_normal((self.num_classes, self.num_features), dtype=np.float32)
         noise = rng.standard_normal((self.num_nodes, self.num_features), dtype=np.float32)
         return np.float32(self.feature_signal) * centres[y] + noise
+
+
+def _write(graph: RawGraph, path: Path) -> None:
+    x: Any = graph.x
+    arrays: dict[str, Any] = {"edge_index": np.ascontiguousarray(graph.edge_index), "y": graph.y}
+    if scipy.sparse.issparse(x):
+        shape = np.array(x.shape)
+        arrays |= {"x.data": x.data, "x.indices": x.indices, "x.indptr": x.indptr, "x.shape": shape}
+    else:
+        arrays["x"] = x
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    save_file(arrays, scratch)
+    scratch.replace(path)
+
+
+def _read(path: Path) -> RawGraph | None:
+    """A cached graph; ``None`` where there is none or it is damaged."""
+    try:
+        arrays = load_file(path)
+        if "x" in arrays:
+            return RawGraph("synthetic", arrays["x"], arrays["edge_index"], arrays["y"])
+        parts = (arrays["x.data"], arrays["x.indices"], arrays["x.indptr"])
+        x = scipy.sparse.csr_matrix(parts, shape=tuple(arrays["x.shape"]))
+        return RawGraph("synthetic", x, arrays["edge_index"], arrays["y"])
+    except (OSError, SafetensorError, KeyError, ValueError):
+        return None
