@@ -28,6 +28,7 @@ from sgq_auto.engines.kernels.vectors import (
 _int64 = numba.int64
 
 _REGISTER_FLOATS = 64
+_SHORT_FLOATS = 16
 # Rows of larger operands are prefetched this many entries ahead.
 _NEAR_CACHE_BYTES = 1 << 20
 _AHEAD = 32
@@ -74,12 +75,27 @@ def sddmm(rowptr: Array, col: Array, left: Array, right: Array, out: Array) -> N
 def _tiles(dense: Array) -> Iterator[tuple[int, int, tuple[int, int, int, int]]]:
     """Tiles of heads and channels: their sizes, then strides and positions of the tile."""
     _, heads, channels = dense.shape
-    tile_channels = min(channels, _REGISTER_FLOATS)
-    tile_heads = min(heads, max(1, _REGISTER_FLOATS // channels))
-    for h in range(0, heads, tile_heads):
-        for c in range(0, channels, tile_channels):
-            tile = min(tile_heads, heads - h), min(tile_channels, channels - c)
-            yield *tile, (heads, heads * channels, h, h * channels + c)
+    h = 0
+    while h < heads:
+        tile_heads = _most_that_fit(heads - h, channels)
+        c = 0
+        while c < channels:
+            tile_channels = channels if tile_heads > 1 else _most_that_fit(channels - c, 1)
+            yield tile_heads, tile_channels, (heads, heads * channels, h, h * channels + c)
+            c += tile_channels
+        h += tile_heads
+
+
+def _most_that_fit(count: int, width: int) -> int:
+    """How many of ``count`` runs of ``width`` floats make a good vector, at least one.
+
+    Short vectors of any length and powers of two compile to a few registers; a length like 24 or
+    41 is taken apart float by float, ten times slower.
+    """
+    for n in range(min(count, _REGISTER_FLOATS // width), 1, -1):
+        if n * width <= _SHORT_FLOATS or (n * width).bit_count() == 1:
+            return n
+    return 1
 
 
 @cache
