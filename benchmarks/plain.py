@@ -243,6 +243,32 @@ def fit_plain(
     return PlainResult(curve[-1][1], curve, time.perf_counter() - start)
 
 
+def pretrain_plain(model: nn.Module, graph: Graph, settings: FitSettings, seed: int) -> None:
+    """Train a PyG model at full precision and leave it at its best epoch on validation nodes."""
+    torch.manual_seed(seed)
+    x, edge_index = graph.features.dense(), graph.edge_index()
+    optimizer = torch.optim.Adam(
+        model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    best, state = (-1.0, 0.0), {}
+    for epoch in range(1, settings.epochs + 1):
+        model.train()
+        optimizer.zero_grad()
+        logits = model(x, edge_index)
+        F.cross_entropy(logits[graph.train.nodes], graph.train.labels).backward()
+        optimizer.step()
+        if epoch % settings.evaluate_every == 0 or epoch == settings.epochs:
+            model.eval()
+            with torch.no_grad():
+                logits = model(x, edge_index)
+            loss = F.cross_entropy(logits[graph.val.nodes], graph.val.labels)
+            reached = (graph.val.accuracy(logits), -float(loss))
+            if reached > best:
+                best, state = reached, copy.deepcopy(model.state_dict())
+    model.load_state_dict(state)
+    model.eval()
+
+
 def search_plain(bench: Workbench, n_trials: int) -> optuna.Study:
     """The peer's search: one process, one trial after the other, tracked as it goes.
 
