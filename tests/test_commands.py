@@ -255,6 +255,8 @@ def fails(
         (["model.heads=3"], ["heads"]),
         (["+model.heads=3"], ["model=gcn", "heads"]),
         (["storage=postgresql"], ["storage.url"]),
+        (["device=tpu"], ["device=tpu", "cpu"]),
+        (["+sampler.wrong=1"], ["sampler=tpe", "wrong"]),
     ],
 )
 def test_bad_input_is_one_line_that_names_it(

@@ -48,7 +48,6 @@ def _yield_to_workers() -> None:
 def _task(config: DictConfig) -> None:
     torch.set_num_threads(1)
     quiet_libraries()
-    _yield_to_workers()
     cfg = checked(config)
     hydra_config = HydraConfig.get()
     settings = search_settings(cfg, hydra_config.runtime.choices)
@@ -61,7 +60,9 @@ def _task(config: DictConfig) -> None:
         Terminal(summary_path, "python -m sgq_auto.ui"),
         MlflowTracker(tracking, output_dir),
     ]
-    outcome = run_search(settings, load_data(cfg), watchers, summary_path)
+    data = load_data(cfg)
+    _yield_to_workers()
+    outcome = run_search(settings, data, watchers, summary_path)
     if outcome.interrupted:
         sys.exit(_INTERRUPTED)
     if outcome.failure:

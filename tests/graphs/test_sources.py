@@ -12,7 +12,7 @@ import scipy.sparse
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import RawGraph
-from sgq_auto.graphs.sources import NpzSource, PygSource, SyntheticSource
+from sgq_auto.graphs.sources import NpzSource, PygSource, SyntheticSource, synthetic
 
 # ---------------------------------------------------------------- embedded
 
@@ -112,6 +112,47 @@ def test_synthetic_graphs_are_sound_and_undirected() -> None:
 def test_impossible_synthetic_graphs_are_refused(arguments: dict[str, Any], named: str) -> None:
     with pytest.raises(InputError, match=rf"^dataset\.source[^\n]*{named}[^\n]*$"):
         SyntheticSource(**arguments)
+
+
+@pytest.mark.parametrize("words", [5, None])
+def test_large_synthetic_graphs_are_kept(
+    words: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(synthetic, "_CACHED_EDGES", 100)
+    arguments = {"num_nodes": 80, "num_edges": 200, "num_features": 20, "words_per_node": words}
+    plain = SyntheticSource(**arguments).load()
+    source = SyntheticSource(**arguments, cache=str(tmp_path))
+    source.load()
+    (path,) = tmp_path.iterdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(SyntheticSource, "_draw", None)  # Only the cache can answer.
+        kept = source.load()
+    for graph in (kept, SyntheticSource(**arguments, cache=str(tmp_path)).load()):
+        assert (graph.edge_index == plain.edge_index).all()
+        assert (graph.y == plain.y).all()
+        difference = graph.x != plain.x
+        assert (difference.nnz if scipy.sparse.issparse(difference) else difference.sum()) == 0
+    SyntheticSource(**arguments, seed=1, cache=str(tmp_path)).load()
+    assert len(list(tmp_path.iterdir())) == 2
+    path.write_bytes(b"damaged")
+    assert (source.load().edge_index == plain.edge_index).all()
+
+
+def test_a_cache_that_cannot_be_written_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(synthetic, "_CACHED_EDGES", 100)
+    (tmp_path / "file").write_text("")
+    SyntheticSource(80, 200, 20, cache=str(tmp_path / "file" / "below")).load().check()
+
+
+def test_graphs_drawn_in_chunks_are_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(synthetic, "_CHUNK", 64)
+    raw = SyntheticSource(200, 1000, 40, seed=3).load()
+    raw.check()
+    source, target = raw.edge_index
+    assert source.size > 1800
+    assert {*zip(source, target, strict=True)} == {*zip(target, source, strict=True)}
 
 
 # ---------------------------------------------------------------- npz

@@ -61,6 +61,9 @@ def test_another_graph_is_another_study(
         ({"ladder": (0, 2)}, "ladder"),
         ({"ladder": (2, 64)}, "ladder"),
         ({"ladder": (4, 2)}, "ladder"),
+        ({"device": "tpu"}, "device=tpu"),
+        ({"device": "mps"}, "device=mps"),
+        ({"device": "cuda:99"}, "device=cuda:99"),
     ],
 )
 def test_bad_values_are_named_in_one_line(

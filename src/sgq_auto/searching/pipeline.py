@@ -15,7 +15,13 @@ from sgq_auto.searching.confirm import choose_points, confirm
 from sgq_auto.searching.progress import StudyProgress, Watcher
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.settings import SearchSettings
-from sgq_auto.searching.study import finished_trials, only_runner, open_study, requeue_stale
+from sgq_auto.searching.study import (
+    SamplerMaker,
+    finished_trials,
+    only_runner,
+    open_study,
+    requeue_stale,
+)
 from sgq_auto.searching.summary import (
     Results,
     Summary,
@@ -68,7 +74,9 @@ def run_search(
         InputError: If the output folder cannot be written, or the study is being run already.
     """
     start = time.perf_counter()
-    settings.model.build(data.graph)  # A model that cannot be built fails before a file is made.
+    # A model or sampler that cannot be made fails before a file is.
+    settings.model.build(data.graph)
+    SamplerMaker(settings).at(0)
     process_context()
     folder = _make_folder(settings, data)
     with only_runner(folder.path):
