@@ -106,11 +106,13 @@ def test_column_blocks_are_the_same_matrix(rows: int, columns: int, width: int, 
     assert starts.shape == (-(-columns // width), rows + 1)
     x = torch.randn(columns, 1, 3)
     out = torch.zeros(rows, 1, 3)
-    sparse.spmm(starts, block_col, block_values[:, None], x.numpy(), out.numpy())
+    sparse.spmm(starts, block_col, block_values[:, None], x.numpy(), out.numpy(), width)
     torch.testing.assert_close(out[:, 0], dense @ x[:, 0])
     y = torch.randn(rows, 1, 3)
     transposed = torch.zeros(columns, 1, 3)
-    sparse.spmm_transposed(starts, block_col, block_values[:, None], y.numpy(), transposed.numpy())
+    sparse.spmm_transposed(
+        starts, block_col, block_values[:, None], y.numpy(), transposed.numpy(), width
+    )
     torch.testing.assert_close(transposed[:, 0], dense.t() @ y[:, 0])
 
 

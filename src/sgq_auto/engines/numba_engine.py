@@ -11,8 +11,8 @@ from sgq_auto.engines.engine import SparsePattern
 from sgq_auto.engines.kernels import attention, layout, rounding, sparse
 from sgq_auto.engines.kernels.dropout import dropout
 
-# A block of this many rows of 16 floats is half of a common second-level cache.
-_BLOCK_COLUMNS = 8192
+# A block of this many rows of 16 floats just fits a common second-level cache.
+_BLOCK_COLUMNS = 16_384
 # Shorter runs of entries a row and block cost more in bookkeeping than a nearer cache saves.
 _ENTRIES_PER_RUN = 16
 
@@ -26,24 +26,30 @@ class NumbaFixedMatrix:
         col: ``[entries]``, block by block.
         values: ``[entries, 1]``, block by block.
         shape: Rows and columns.
+        columns: Columns of a block.
     """
 
     rowptr: np.ndarray[Any, Any]
     col: np.ndarray[Any, Any]
     values: np.ndarray[Any, Any]
     shape: tuple[int, int]
+    columns: int
 
     def multiply(self, dense: Tensor) -> Tensor:
         """The matrix times ``[columns, features]``."""
         out = dense.new_zeros(self.shape[0], dense.size(1))
-        sparse.spmm(self.rowptr, self.col, self.values, _one_head(dense), _one_head(out))
+        sparse.spmm(*self._arrays(dense, out))
         return out
 
     def multiply_transposed(self, dense: Tensor) -> Tensor:
         """Its transpose times ``[rows, features]``."""
         out = dense.new_zeros(self.shape[1], dense.size(1))
-        sparse.spmm_transposed(self.rowptr, self.col, self.values, _one_head(dense), _one_head(out))
+        sparse.spmm_transposed(*self._arrays(dense, out))
         return out
+
+    def _arrays(self, dense: Tensor, out: Tensor) -> tuple[Any, ...]:
+        operands = _one_head(dense), _one_head(out)
+        return self.rowptr, self.col, self.values, *operands, self.columns
 
 
 class NumbaEngine:
@@ -54,11 +60,11 @@ class NumbaEngine:
         rowptr, col, array = _array(pattern.rowptr), _array(pattern.col), _array(values)
         columns = _block_columns(pattern.shape, col.size)
         if columns >= pattern.shape[1]:
-            return NumbaFixedMatrix(rowptr[None], col, array[:, None], pattern.shape)
+            return NumbaFixedMatrix(rowptr[None], col, array[:, None], pattern.shape, columns)
         starts, block_col, block_values = layout.block_columns(
             rowptr, col, array, pattern.shape[1], columns
         )
-        return NumbaFixedMatrix(starts, block_col, block_values[:, None], pattern.shape)
+        return NumbaFixedMatrix(starts, block_col, block_values[:, None], pattern.shape, columns)
 
     def spmm(self, pattern: SparsePattern, values: Tensor, dense: Tensor) -> Tensor:
         """See the protocol."""

@@ -70,7 +70,7 @@ def _block_entries(rowptr, col, values, columns, starts, block_col, block_values
             b = col[e] // columns
             at = int64(starts[b, i])
             while e < rowptr[i + 1] and col[e] // columns == b:
-                block_col[at] = col[e]
+                block_col[at] = col[e] - b * columns
                 block_values[at] = values[e]
                 at += 1
                 e += 1
@@ -81,12 +81,15 @@ def block_columns(
 ) -> tuple[Array, Array, Array]:
     """Lay a CSR matrix out in blocks of ``columns`` columns, one block after the other.
 
-    Columns must be sorted within rows. Returns ``rowptr [blocks, rows + 1]``, ``col`` and
-    ``values`` in the new order.
+    Columns must be sorted within rows. Returns ``rowptr [blocks, rows + 1]``, and ``col`` and
+    ``values`` in the new order; columns are counted from the first one of their block, in two
+    bytes where they fit.
     """
     blocks = -(-num_columns // columns)
     starts = np.zeros((blocks, rowptr.size), rowptr.dtype)
     _block_starts(rowptr, col, columns, starts)
-    block_col, block_values = np.empty_like(col), np.empty_like(values)
+    small = columns <= np.iinfo(np.uint16).max + 1
+    block_col = np.empty(col.size, np.uint16 if small else col.dtype)
+    block_values = np.empty_like(values)
     _block_entries(rowptr, col, values, columns, starts, block_col, block_values)
     return starts, block_col, block_values

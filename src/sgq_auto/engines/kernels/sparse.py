@@ -34,27 +34,33 @@ _NEAR_CACHE_BYTES = 1 << 20
 _AHEAD = 32
 
 
-def spmm(rowptr: Array, col: Array, values: Array, dense: Array, out: Array) -> None:
+def spmm(
+    rowptr: Array, col: Array, values: Array, dense: Array, out: Array, columns: int = 0
+) -> None:
     """Add ``A @ dense`` to ``out``.
 
     Args:
         rowptr: ``[blocks, rows + 1]``, where the entries of each row start in each column block.
-        col: ``[entries]``, columns.
+        col: ``[entries]``, columns, counted from the first one of their block.
         values: ``[entries, heads]`` fp32.
         dense: ``[columns, heads, channels]`` fp32.
         out: ``[rows, heads, channels]`` fp32.
+        columns: Columns of a block; any number where there is one block.
     """
-    ahead = _AHEAD if rowptr.shape[0] == 1 and dense.nbytes > _NEAR_CACHE_BYTES else 0
+    ahead = _distance(dense, blocks=rowptr.shape[0])
     for heads, channels, where in _tiles(dense):
         kernel = _gather(heads, channels, ahead)
-        kernel(rowptr, col, values.ravel(), dense.ravel(), out.ravel(), *where)
+        kernel(rowptr, col, values.ravel(), dense.ravel(), out.ravel(), columns, *where)
 
 
-def spmm_transposed(rowptr: Array, col: Array, values: Array, dense: Array, out: Array) -> None:
+def spmm_transposed(
+    rowptr: Array, col: Array, values: Array, dense: Array, out: Array, columns: int = 0
+) -> None:
     """Add ``A.T @ dense`` to ``out``: ``dense`` is ``[rows, ...]``, ``out`` ``[columns, ...]``."""
+    ahead = _distance(out, blocks=rowptr.shape[0])
     for heads, channels, where in _tiles(dense):
-        kernel = _scatter(heads, channels)
-        kernel(rowptr, col, values.ravel(), dense.ravel(), out.ravel(), *where)
+        kernel = _scatter(heads, channels, ahead)
+        kernel(rowptr, col, values.ravel(), dense.ravel(), out.ravel(), columns, *where)
 
 
 def sddmm(rowptr: Array, col: Array, left: Array, right: Array, out: Array) -> None:
@@ -67,9 +73,15 @@ def sddmm(rowptr: Array, col: Array, left: Array, right: Array, out: Array) -> N
         right: ``[columns, heads, channels]`` fp32.
         out: ``[entries, heads]`` fp32.
     """
+    ahead = _distance(right, blocks=1)
     for heads, channels, where in _tiles(left):
-        kernel = _inner(heads, channels)
+        kernel = _inner(heads, channels, ahead)
         kernel(rowptr, col, left.ravel(), right.ravel(), out.ravel(), *where)
+
+
+def _distance(operand: Array, blocks: int) -> int:
+    """How many entries ahead rows of an operand are prefetched; 0 where a near cache holds them."""
+    return _AHEAD if blocks == 1 and operand.nbytes > _NEAR_CACHE_BYTES else 0
 
 
 def _tiles(dense: Array) -> Iterator[tuple[int, int, tuple[int, int, int, int]]]:
@@ -103,9 +115,10 @@ def _gather(heads: int, channels: int, ahead: int) -> Callable[..., None]:
     width = heads * channels
 
     @compiled()
-    def gather(rowptr, col, values, dense, out, value_stride, stride, value_start, start):
+    def gather(rowptr, col, values, dense, out, columns, value_stride, stride, value_start, start):
         last = col.size - 1
         for b in range(rowptr.shape[0]):
+            first = b * columns * stride + start
             for i in range(rowptr.shape[1] - 1):
                 e = _int64(rowptr[b, i])
                 end = _int64(rowptr[b, i + 1])
@@ -114,18 +127,18 @@ def _gather(heads: int, channels: int, ahead: int) -> Callable[..., None]:
                 odd = zeros(width)
                 while e + 1 < end:
                     if ahead > 0:
-                        prefetch(dense, _int64(col[min(e + ahead, last)]) * stride + start)
-                        prefetch(dense, _int64(col[min(e + 1 + ahead, last)]) * stride + start)
-                    row = load(dense, _int64(col[e]) * stride + start, width)
+                        prefetch(dense, _int64(col[min(e + ahead, last)]) * stride + first)
+                        prefetch(dense, _int64(col[min(e + 1 + ahead, last)]) * stride + first)
+                    row = load(dense, _int64(col[e]) * stride + first, width)
                     even = add_scaled(
                         even, load(values, e * value_stride + value_start, heads), row
                     )
                     e += 1
-                    row = load(dense, _int64(col[e]) * stride + start, width)
+                    row = load(dense, _int64(col[e]) * stride + first, width)
                     odd = add_scaled(odd, load(values, e * value_stride + value_start, heads), row)
                     e += 1
                 if e < end:
-                    row = load(dense, _int64(col[e]) * stride + start, width)
+                    row = load(dense, _int64(col[e]) * stride + first, width)
                     even = add_scaled(
                         even, load(values, e * value_stride + value_start, heads), row
                     )
@@ -135,16 +148,20 @@ def _gather(heads: int, channels: int, ahead: int) -> Callable[..., None]:
 
 
 @cache
-def _scatter(heads: int, channels: int) -> Callable[..., None]:
+def _scatter(heads: int, channels: int, ahead: int) -> Callable[..., None]:
     width = heads * channels
 
     @compiled()
-    def scatter(rowptr, col, values, dense, out, value_stride, stride, value_start, start):
+    def scatter(rowptr, col, values, dense, out, columns, value_stride, stride, value_start, start):
+        last = col.size - 1
         for b in range(rowptr.shape[0]):
+            first = b * columns * stride + start
             for i in range(rowptr.shape[1] - 1):
                 row = load(dense, i * stride + start, width)
                 for e in range(_int64(rowptr[b, i]), _int64(rowptr[b, i + 1])):
-                    at = _int64(col[e]) * stride + start
+                    if ahead > 0:
+                        prefetch(out, _int64(col[min(e + ahead, last)]) * stride + first)
+                    at = _int64(col[e]) * stride + first
                     scales = load(values, e * value_stride + value_start, heads)
                     store(out, at, width, add_scaled(load(out, at, width), scales, row))
 
@@ -152,14 +169,17 @@ def _scatter(heads: int, channels: int) -> Callable[..., None]:
 
 
 @cache
-def _inner(heads: int, channels: int) -> Callable[..., None]:
+def _inner(heads: int, channels: int, ahead: int) -> Callable[..., None]:
     width = heads * channels
 
     @compiled()
     def inner(rowptr, col, left, right, out, out_stride, stride, out_start, start):
+        last = col.size - 1
         for i in range(rowptr.size - 1):
             row = load(left, i * stride + start, width)
             for e in range(_int64(rowptr[i]), _int64(rowptr[i + 1])):
+                if ahead > 0:
+                    prefetch(right, _int64(col[min(e + ahead, last)]) * stride + start)
                 at = e * out_stride + out_start
                 products = dots(row, load(right, _int64(col[e]) * stride + start, width), heads)
                 store(out, at, heads, add(load(out, at, heads), products))
