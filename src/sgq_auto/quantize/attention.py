@@ -25,6 +25,7 @@ class AttentionLayer(QuantizedLayer):
 
     attention_quantizer: nn.Module
     max_coefficients = _CHUNK_COEFFICIENTS
+    _chunks: tuple[RowChunk, ...] = ()
 
     def propagate(self, adj_t: CsrPattern, nodes: Tensor, *inputs: Tensor) -> Tensor:
         """Attention times ``nodes`` ``[N, heads, channels]``.
@@ -38,15 +39,11 @@ class AttentionLayer(QuantizedLayer):
         if adj_t.num_entries <= max_entries:
             attention = self.attention_quantizer(self.attention(adj_t, slice(None), *inputs))
             return adj_t.spmm(self.drop_attention(attention), nodes)
-        chunks = list(adj_t.row_chunks(max_entries))
-        quantizer = self.attention_quantizer
-        if isinstance(quantizer, TrainedQuantizer) and quantizer.wants_to_observe:
-            with torch.no_grad():
-                quantizer.observe_parts(
-                    (c.first_entry, self.attention(c.pattern, c.rows, *inputs)) for c in chunks
-                )
+        if not self._chunks:
+            self._chunks = tuple(adj_t.row_chunks(max_entries))
+        self._observe_chunks(*inputs)
         return torch.cat(
-            [checkpoint(self._chunk, c, nodes, *inputs, use_reentrant=False) for c in chunks]
+            [checkpoint(self._chunk, c, nodes, *inputs, use_reentrant=False) for c in self._chunks]
         )
 
     @abstractmethod
@@ -56,6 +53,15 @@ class AttentionLayer(QuantizedLayer):
     def drop_attention(self, attention: Tensor) -> Tensor:
         """The coefficients after dropout."""
         return attention
+
+    def _observe_chunks(self, *inputs: Tensor) -> None:
+        quantizer = self.attention_quantizer
+        if isinstance(quantizer, TrainedQuantizer) and quantizer.wants_to_observe:
+            with torch.no_grad():
+                quantizer.observe_parts(
+                    (c.first_entry, self.attention(c.pattern, c.rows, *inputs))
+                    for c in self._chunks
+                )
 
     def _chunk(self, chunk: RowChunk, nodes: Tensor, *inputs: Tensor) -> Tensor:
         attention = self.attention(chunk.pattern, chunk.rows, *inputs)

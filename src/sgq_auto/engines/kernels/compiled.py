@@ -11,4 +11,12 @@ Array = np.ndarray[Any, Any]
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Compile a kernel for the types it is first called with, and keep the code on disk."""
-    return numba.njit(cache=True, boundscheck=False, error_model="numpy", nogil=True, **options)
+    options |= {"boundscheck": False, "error_model": "numpy", "nogil": True}
+
+    def decorate(kernel: Callable[..., Any]) -> Callable[..., Any]:
+        try:
+            return numba.njit(cache=True, **options)(kernel)
+        except RuntimeError:  # No folder can be written: compiled anew in each process.
+            return numba.njit(**options)(kernel)
+
+    return decorate
