@@ -6,6 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sgq_auto.processes import process_context
+
+if __name__ == "__main__":
+    process_context()  # First of all: the workers' server imports torch while this process does.
+
 import hydra
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -16,7 +21,6 @@ from omegaconf.errors import OmegaConfBaseException
 from sgq_auto.config import checked, conf_dir, load_data, search_settings
 from sgq_auto.errors import InputError
 from sgq_auto.searching import Watcher, run_search
-from sgq_auto.searching.workers import process_context
 from sgq_auto.tracking import MlflowTracker, Terminal, TrackingSettings, quiet_libraries
 
 _BAD_INPUT = 2
@@ -38,7 +42,7 @@ def _one_line_errors() -> Iterator[None]:
 
 def _yield_to_workers() -> None:
     """Let the worker processes have the cores they want: this one only tracks and prints."""
-    process_context()  # Workers descend from the server that starts here, at full priority.
+    process_context()  # Workers descend from the server, which is at full priority.
     if hasattr(os, "nice") and os.getpriority(os.PRIO_PROCESS, 0) < _NICENESS:
         os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
 

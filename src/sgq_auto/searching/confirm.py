@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sgq_auto.graphs.store import load_graph, load_labels
+from sgq_auto.processes import process_context
 from sgq_auto.searching.front import pareto_front, spread
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.settings import ConfirmSettings, SearchSettings
 from sgq_auto.searching.workbench import Workbench
-from sgq_auto.searching.workers import StudyFolder, process_context, quiet_process
+from sgq_auto.searching.workers import StudyFolder, quiet_process
 from sgq_auto.training import DivergedError, predict
 
 # Percentage points beyond the tolerance within which a front member may still be confirmed as

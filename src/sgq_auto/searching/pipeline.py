@@ -11,6 +11,7 @@ import optuna
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import PreparedData
 from sgq_auto.graphs.store import save_graph, save_labels
+from sgq_auto.processes import process_context
 from sgq_auto.searching.confirm import choose_points, confirm
 from sgq_auto.searching.progress import StudyProgress, Watcher
 from sgq_auto.searching.records import TrialRecord
@@ -32,7 +33,7 @@ from sgq_auto.searching.summary import (
     write_summary,
 )
 from sgq_auto.searching.workbench import Workbench
-from sgq_auto.searching.workers import StudyFolder, WorkerError, process_context, run_workers
+from sgq_auto.searching.workers import StudyFolder, WorkerError, run_workers
 from sgq_auto.training import DivergedError
 
 _SEARCH_SECONDS = "search_seconds"

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import multiprocessing.connection
-import multiprocessing.forkserver
 import os
 import signal
 import threading
@@ -16,6 +15,7 @@ import optuna
 import torch
 
 from sgq_auto.graphs.store import load_graph
+from sgq_auto.processes import process_context
 from sgq_auto.searching.runner import TrialRunner
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.study import counted_trials, fail_orphans, finished_trials
@@ -84,17 +84,6 @@ def run_workers(
         fruitless = fruitless + 1 if len(finished_trials(study)) == done else 0
         if fruitless == 2:
             raise WorkerError(f"workers ended (exit status {bad}) before they finished a trial")
-
-
-def process_context() -> Any:
-    """Makes worker processes: from a server that imported torch once, where there can be one."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    # Its imports take seconds: they run beside whatever the caller does next.
-    multiprocessing.forkserver.ensure_running()
-    return context
 
 
 def quiet_process() -> None:
