@@ -37,6 +37,7 @@ def test_the_configuration_is_found() -> None:
         "reddit",
         "npz",
         "synthetic",
+        "synthetic_reddit",
     }
 
 
