@@ -1,6 +1,9 @@
 """What both sides of a benchmark work on, configured as the search command is."""
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 
@@ -8,6 +11,22 @@ from sgq_auto.config import checked, conf_dir, load_data, search_settings
 from sgq_auto.graphs import PreparedData
 from sgq_auto.searching import SearchSettings
 from sgq_auto.searching.workbench import Workbench
+
+
+def scratch_overrides(folder: str) -> list[str]:
+    """Overrides that keep everything a search writes inside a folder."""
+    return [
+        f"output_root={folder}/outputs",
+        f"tracking.uri=sqlite:///{folder}/mlruns/mlflow.db",
+        f"tracking.artifacts={folder}/mlruns/artifacts",
+    ]
+
+
+def only_summary(folder: str) -> dict[str, Any]:
+    """The summary of the one search that was run with :func:`scratch_overrides`."""
+    (path,) = Path(folder).glob("outputs/runs/*/summary.json")
+    summary: dict[str, Any] = json.loads(path.read_text())
+    return summary
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,11 +15,11 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
+from problem import only_summary, scratch_overrides
 from report import Row, arguments, finish, interleaved, ratio, timed
 from sgq_auto.engines import NumbaEngine
 from sgq_auto.graphs import CsrPattern
@@ -114,8 +114,7 @@ def _reddit_study() -> Row:
         if process.returncode:
             assert process.stderr is not None
             sys.exit(process.stderr.read().decode())
-        (path,) = Path(scratch).glob("outputs/runs/*/summary.json")
-        summary: dict[str, Any] = json.loads(path.read_text())
+        summary = only_summary(scratch)
     return {
         "study": "synthetic_reddit, 3 trials",
         "seconds": time.perf_counter() - start,
@@ -131,9 +130,7 @@ def _study_overrides(scratch: str) -> list[str]:
     return [
         "dataset=synthetic_reddit",
         f"data_root={scratch}",
-        f"output_root={scratch}/outputs",
-        f"tracking.uri=sqlite:///{scratch}/mlruns/mlflow.db",
-        f"tracking.artifacts={scratch}/mlruns/artifacts",
+        *scratch_overrides(scratch),
         "n_trials=3",
         "pretrain.epochs=20",
         "pretrain.learning_rate=0.05",

@@ -5,7 +5,6 @@ its rate counts from the start of its workers. The peer's rate is taken over a f
 after one that warms it up, with MLflow's fluent API writing to a fresh SQLite store.
 """
 
-import json
 import statistics
 import subprocess
 import sys
@@ -17,8 +16,8 @@ import mlflow
 import optuna
 
 from plain import search_plain
-from problem import load_problem
-from report import Row, arguments, finish, interleaved, timed
+from problem import load_problem, only_summary, scratch_overrides
+from report import Row, arguments, finish, interleaved, ratio, timed
 
 _TRIALS, _PEER_TRIALS = 100, 4
 
@@ -45,17 +44,13 @@ def _search(trials: int, workers: int) -> dict[str, Any]:
             "dataset=cora",
             f"n_trials={trials}",
             f"workers={workers}",
-            f"output_root={scratch}/outputs",
-            f"tracking.uri=sqlite:///{scratch}/mlruns/mlflow.db",
-            f"tracking.artifacts={scratch}/mlruns/artifacts",
+            *scratch_overrides(scratch),
             "confirm.seeds=1",
             "confirm.max_points=1",
         ]
         command = [sys.executable, "-m", "sgq_auto.search", *overrides]
         subprocess.run(command, check=True, capture_output=True)
-        (path,) = Path(scratch).glob("outputs/runs/*/summary.json")
-        summary: dict[str, Any] = json.loads(path.read_text())
-    return summary
+        return only_summary(scratch)
 
 
 def _peer() -> float:
@@ -70,15 +65,12 @@ def _peer() -> float:
 
 
 def _rows(seconds: dict[str, list[float]], summaries: dict[int, list[dict[str, Any]]]) -> list[Row]:
-    def speedup(over: str, side: str) -> float:
-        return statistics.median(a / b for a, b in zip(seconds[over], seconds[side], strict=True))
-
     rows: list[Row] = [
         {
             "side": f"{workers} worker{'s' if workers > 1 else ''}",
             "trials_per_second": statistics.median(1 / s for s in seconds[str(workers)]),
-            "over_peer": speedup("peer", str(workers)),
-            "over_one_worker": speedup("1", str(workers)),
+            "over_peer": ratio(seconds["peer"], seconds[str(workers)]),
+            "over_one_worker": ratio(seconds["1"], seconds[str(workers)]),
             "overhead": statistics.median(s["overhead_fraction"] for s in runs),
             "hypervolume": statistics.median(s["hypervolume"] for s in runs),
         }

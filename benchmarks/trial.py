@@ -1,7 +1,7 @@
 """One fine-tuning epoch against the peer's and against full precision on the same engine.
 
 Every allocation is uniform 4 bits. Both sides train the same model from the same weights with the
-same loss, schedule and dropout probabilities, one thread each; accuracies of both are reported.
+same loss, schedule and dropout probabilities, one thread each.
 """
 
 import copy

@@ -106,7 +106,7 @@ class TorchEngine:
         self, x: Tensor, ends: Tensor, step: Tensor, offset: Tensor, levels: Tensor
     ) -> Tensor:
         """See the protocol."""
-        step, offset, levels = (_spread(t, ends, x) for t in (step, offset, levels))
+        step, offset, levels = (spread_groups(t, ends, x) for t in (step, offset, levels))
         codes = ((x - offset) / step).round_().clamp_(min=0).minimum(levels)
         return codes.mul_(step).add_(offset)
 
@@ -114,7 +114,7 @@ class TorchEngine:
         self, x: Tensor, ends: Tensor, step: Tensor, offset: Tensor, levels: Tensor, grad: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """See the protocol."""
-        step, offset, levels = (_spread(t, ends, x) for t in (step, offset, levels))
+        step, offset, levels = (spread_groups(t, ends, x) for t in (step, offset, levels))
         scaled = (x - offset) / step
         inside = (scaled >= 0).logical_and_(scaled <= levels)
         codes = scaled.round().clamp_(min=0).minimum(levels)
@@ -129,6 +129,17 @@ class TorchEngine:
         generator = torch.Generator(x.device).manual_seed(seed % _SEED_PRIME)
         kept = torch.empty_like(x).bernoulli_(1 - p, generator=generator)
         return kept.mul_(x).mul_(1 / (1 - p) if p < 1 else 0)
+
+
+def group_sizes(ends: Tensor) -> Tensor:
+    """Rows of each group, ``[groups]``, from the rows where groups end."""
+    return ends.diff(prepend=ends.new_zeros(1))
+
+
+def spread_groups(per_group: Tensor, ends: Tensor, x: Tensor) -> Tensor:
+    """``[groups]`` values over the rows of ``x``, ready to broadcast."""
+    by_row = per_group.repeat_interleave(group_sizes(ends), output_size=x.size(0))
+    return by_row.view(-1, *[1] * (x.dim() - 1))
 
 
 def _matrix(pattern: SparsePattern, values: Tensor) -> Tensor:
@@ -159,13 +170,6 @@ def _segment_sums(rowptr: Tensor, values: Tensor) -> Tensor:
 def _pair_sums(pattern: SparsePattern, targets: Tensor, sources: Tensor) -> Tensor:
     sums = targets.index_select(0, pattern.row)
     return sums.add_(sources.index_select(0, pattern.col))
-
-
-def _spread(per_group: Tensor, ends: Tensor, x: Tensor) -> Tensor:
-    """``[groups]`` numbers over the rows of ``x``, ready to broadcast."""
-    sizes = ends.diff(prepend=ends.new_zeros(1))
-    by_row = per_group.repeat_interleave(sizes, output_size=x.size(0))
-    return by_row.view(-1, *[1] * (x.dim() - 1))
 
 
 def _group_sums(x: Tensor, ends: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ attention, the output channels of a weight. Each group has bits, a step and an o
 ``x' = code * step + offset``.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from sgq_auto.allocation import FULL_PRECISION
 from sgq_auto.engines import Engine, engine_for
+from sgq_auto.engines.torch_engine import group_sizes, spread_groups
 from sgq_auto.quantize.ranges import (
     RangeFinder,
     RangeMode,
@@ -70,7 +72,7 @@ class FakeQuantizer(nn.Module):
         seen: list[list[Tensor]] = [[] for _ in range(self.levels.numel())]
         with torch.no_grad():
             for start, part in parts:
-                sizes = self._ends_within(part, start).diff(prepend=self.ends.new_zeros(1))
+                sizes = group_sizes(self._ends_within(part, start))
                 for group, values in zip(seen, part.split(sizes.tolist()), strict=True):
                     if values.numel():
                         group.append(representatives(values))
@@ -88,9 +90,7 @@ class FakeQuantizer(nn.Module):
         out = self.round(x, ends)
         if self.full is None:
             return out
-        sizes = ends.diff(prepend=ends.new_zeros(1))
-        full = self.full.repeat_interleave(sizes, output_size=x.size(0))
-        return torch.where(full.view(-1, *[1] * (x.dim() - 1)), x, out)
+        return torch.where(spread_groups(self.full, ends, x), x, out)
 
     def round(self, x: Tensor, ends: Tensor) -> Tensor:
         """Fake-quantize rows whose group ``g`` ends at ``ends[g]``, at any bits."""
@@ -111,9 +111,9 @@ class TrainedQuantizer(FakeQuantizer):
     """A fake-quantizer of a tensor that changes while a model trains."""
 
     @property
+    @abstractmethod
     def wants_to_observe(self) -> bool:
         """Whether the next forward pass sets the ranges from its input."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor, start: int | None = None) -> Tensor:
         """Fake-quantize the whole ``x``, or by the ranges there are its rows from ``start`` on."""

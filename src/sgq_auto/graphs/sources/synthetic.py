@@ -3,17 +3,18 @@
 import contextlib
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.sparse
+import torch
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.raw import IntArray, RawGraph
+from sgq_auto.graphs.store import save_tensors
 
 _CHUNK = 1 << 22
 _CACHED_EDGES = 1_000_000
@@ -149,16 +150,13 @@ class SyntheticSource:
 
 def _write(graph: RawGraph, path: Path) -> None:
     x: Any = graph.x
-    arrays: dict[str, Any] = {"edge_index": np.ascontiguousarray(graph.edge_index), "y": graph.y}
+    arrays: dict[str, Any] = {"edge_index": graph.edge_index, "y": graph.y}
     if scipy.sparse.issparse(x):
         shape = np.array(x.shape)
         arrays |= {"x.data": x.data, "x.indices": x.indices, "x.indptr": x.indptr, "x.shape": shape}
     else:
         arrays["x"] = x
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    save_file(arrays, scratch)
-    scratch.replace(path)
+    save_tensors({name: torch.from_numpy(array) for name, array in arrays.items()}, path)
 
 
 def _read(path: Path) -> RawGraph | None:
