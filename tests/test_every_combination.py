@@ -9,7 +9,8 @@ from sgq_auto.config import checked, conf_dir, load_data, search_settings
 from sgq_auto.graphs import PreparedData
 from sgq_auto.searching import Granularity
 from sgq_auto.searching.runner import TrialRunner
-from sgq_auto.searching.study import finished_trials, open_study
+from sgq_auto.searching.start import SearchStart
+from sgq_auto.searching.study import enqueue_start, finished_trials, open_study
 from sgq_auto.searching.workbench import Workbench
 
 DATASETS = {
@@ -47,7 +48,10 @@ def test_every_combination_runs(
         _loaded[dataset] = load_data(cfg)
     settings = search_settings(cfg, choices)
     bench = Workbench.build(settings, _loaded[dataset].graph)
-    runner = TrialRunner(bench, open_study(settings, tmp_path, "combination", bench.space))
+    study = open_study(settings, tmp_path, "combination")
+    start = SearchStart.prepare(bench, tmp_path / "sensitivities.json")
+    enqueue_start(study, start.allocations)
+    runner = TrialRunner(bench, study, start)
     trials = 3
     for _ in range(trials):
         runner.run(runner.ask())

@@ -14,6 +14,7 @@ from sgq_auto.graphs import BucketSettings, PreparedData, prepare_graph
 from sgq_auto.packed import Objective
 from sgq_auto.quantize import RangeMode
 from sgq_auto.searching import (
+    Budget,
     ConfirmSettings,
     Granularity,
     ModelSettings,
@@ -89,6 +90,11 @@ class _Schema:
     workers: int
     device: str
     tolerance: float
+    max_kib: float | None
+    max_drop: float | None
+    seeding: int
+    early_stopping: bool
+    remeasuring: float
     objective: str
     ladder: list[int]
     ranges: str
@@ -129,6 +135,10 @@ def search_settings(cfg: Any, choices: Mapping[str, str]) -> SearchSettings:
         n_trials=cfg.n_trials,
         workers=cfg.workers,
         tolerance=cfg.tolerance,
+        budget=Budget(cfg.max_kib, cfg.max_drop),
+        seeding=cfg.seeding,
+        early_stopping=cfg.early_stopping,
+        remeasuring=cfg.remeasuring,
         objective=_choice(Objective, cfg.objective, "objective"),
         ladder=tuple(cfg.ladder),
         ranges=_choice(RangeMode, cfg.ranges, "ranges"),

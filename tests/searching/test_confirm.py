@@ -11,15 +11,19 @@ from sgq_auto.graphs.store import save_graph, save_labels
 from sgq_auto.searching import ConfirmSettings, Granularity, SearchSettings, TrialRecord
 from sgq_auto.searching.confirm import Confirmed, choose_points, confirm, fresh_seeds
 from sgq_auto.searching.records import Measurement
-from sgq_auto.searching.summary import choose_recommended
+from sgq_auto.searching.repeats import Estimate
+from sgq_auto.searching.summary import choose_recommended, nearest_miss
+from sgq_auto.searching.workbench import Workbench
 from sgq_auto.searching.workers import StudyFolder
 
 SettingsBuilder = Callable[..., SearchSettings]
 
 
-def record(number: int, accuracy: float, num_bytes: int) -> TrialRecord:
+def point(number: int, accuracy: float, num_bytes: int) -> Estimate:
     measurement = Measurement(accuracy, {}, 1.0, (), 0.1)
-    return TrialRecord(number, {"all": number % 3}, num_bytes, measurement, 0.1, None, 0, 0)
+    params = {"all": number % 3}
+    record = TrialRecord(number, params, num_bytes, measurement, 0.1, None, 0, 0)
+    return Estimate(record, accuracy, 1)
 
 
 def result(drop: float) -> Confirmed:
@@ -38,7 +42,7 @@ def test_rows_are_paired_kept_and_not_trained_again(
     folder: StudyFolder, settings: SettingsBuilder
 ) -> None:
     search = settings(granularity=Granularity.UNIFORM, n_trials=1)
-    points = [record(0, 0.5, 100), record(2, 0.6, 300)]
+    points = [point(0, 0.5, 100), point(2, 0.6, 300)]
     seen: list[tuple[int, int]] = []
     results = confirm(search, folder, points, lambda done, total: seen.append((done, total)))
     assert seen == [(0, 2), (1, 2), (2, 2)]
@@ -61,7 +65,7 @@ def test_a_line_that_a_kill_cut_short_is_trained_again(
     folder: StudyFolder, settings: SettingsBuilder
 ) -> None:
     search = settings(granularity=Granularity.UNIFORM, n_trials=1)
-    points = [record(0, 0.5, 100)]
+    points = [point(0, 0.5, 100)]
     results = confirm(search, folder, points, lambda *_: None)
     whole = folder.confirmed.read_bytes()
     folder.confirmed.write_bytes(whole[:-20])
@@ -70,7 +74,7 @@ def test_a_line_that_a_kill_cut_short_is_trained_again(
 
 
 def test_most_points_lie_near_the_tolerance() -> None:
-    front = [record(k, 0.60 + 0.01 * k, 100 + 10 * k) for k in range(22)]
+    front = [point(k, 0.60 + 0.01 * k, 100 + 10 * k) for k in range(22)]
     chosen = choose_points(front, 0.80, 0.4, ConfirmSettings(max_points=4))
     assert len(chosen) == 4
     near = [p for p in chosen if p.val_accuracy >= 0.80 - 0.014]
@@ -79,22 +83,22 @@ def test_most_points_lie_near_the_tolerance() -> None:
 
 
 def test_a_front_far_below_the_tolerance_is_confirmed_all_the_same() -> None:
-    front = [record(k, 0.3 + 0.01 * k, 100 + 10 * k) for k in range(5)]
+    front = [point(k, 0.3 + 0.01 * k, 100 + 10 * k) for k in range(5)]
     assert choose_points(front, 0.80, 0.4, ConfirmSettings(max_points=8)) == front
     assert len(choose_points(front, 0.80, 0.4, ConfirmSettings(max_points=1))) == 1
 
 
 def test_trials_that_noise_put_behind_the_front_stand_in() -> None:
-    lucky = record(0, 0.82, 100)
-    behind = [record(k, 0.80, 100 + 10 * k) for k in range(1, 4)]
-    poor = record(4, 0.5, 400)
+    lucky = point(0, 0.82, 100)
+    behind = [point(k, 0.80, 100 + 10 * k) for k in range(1, 4)]
+    poor = point(4, 0.5, 400)
     chosen = choose_points([lucky, *behind, poor], 0.81, 0.4, ConfirmSettings(max_points=8))
     assert chosen == [lucky, *behind]
 
 
 def test_where_full_precision_was_lucky_the_best_trials_count_as_near() -> None:
-    front = [record(0, 0.60, 100), record(1, 0.70, 200)]
-    behind = [record(2, 0.695, 300), record(3, 0.69, 400), record(4, 0.5, 500)]
+    front = [point(0, 0.60, 100), point(1, 0.70, 200)]
+    behind = [point(2, 0.695, 300), point(3, 0.69, 400), point(4, 0.5, 500)]
     chosen = choose_points([*front, *behind], 0.9, 0.4, ConfirmSettings(max_points=8))
     assert chosen == [*front, behind[0], behind[1]]
 
@@ -104,17 +108,17 @@ def test_an_empty_front_confirms_nothing() -> None:
 
 
 def test_recommended_is_the_smallest_within_tolerance() -> None:
-    points = [record(0, 0.7, 100), record(1, 0.75, 200), record(2, 0.8, 300)]
+    points = [point(0, 0.7, 100), point(1, 0.75, 200), point(2, 0.8, 300)]
     results = {None: result(0), 0: result(0.5), 1: result(0.4), 2: result(-1)}
-    chosen, reason = choose_recommended(points, results, 0.4)
-    assert (chosen, reason) == (points[1], None)
+    assert choose_recommended(points, results, 0.4) == points[1]
 
 
-def test_no_recommendation_names_the_nearest_miss() -> None:
-    points = [record(0, 0.7, 100), record(1, 0.75, 200)]
+def test_no_recommendation_names_the_nearest_miss(bench: Workbench) -> None:
+    points = [point(0, 0.7, 100_000), point(1, 0.75, 200_000)]
     results = {None: result(0), 0: result(5.0), 1: result(2.5)}
-    chosen, reason = choose_recommended(points, results, 0.4)
-    assert chosen is None
-    assert reason is not None
-    assert "trial 1, 2.50 points" in reason
-    assert choose_recommended([], {}, 0.4) == (None, "no point was confirmed")
+    assert choose_recommended(points, results, 0.4) is None
+    miss = nearest_miss(bench, points, results)
+    assert miss["trial"] == 1
+    assert miss["reason"].endswith("the nearest is trial 1, 2.50 points below in 195.3 KiB")
+    assert choose_recommended([], {}, 0.4) is None
+    assert nearest_miss(bench, [], {}) == {"reason": "no point was confirmed"}

@@ -1,6 +1,8 @@
 """The study: enqueued trials, duplicates, failures, kills, and one front for one seed."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -10,9 +12,11 @@ from sgq_auto.allocation import BitAllocation
 from sgq_auto.errors import InputError
 from sgq_auto.searching.records import Measurement
 from sgq_auto.searching.runner import TrialRunner
+from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.study import (
     SamplerMaker,
     counted_trials,
+    enqueue_start,
     fail_orphans,
     finished_trials,
     only_runner,
@@ -25,7 +29,10 @@ from sgq_auto.training import DivergedError
 
 def start(bench: Workbench, folder: Path, name: str = "s") -> TrialRunner:
     folder.mkdir(exist_ok=True)
-    return TrialRunner(bench, open_study(bench.settings, folder, name, bench.space))
+    study = open_study(bench.settings, folder, name)
+    found = SearchStart.prepare(bench, folder / "sensitivities.json")
+    enqueue_start(study, found.allocations)
+    return TrialRunner(bench, study, found)
 
 
 def run(runner: TrialRunner, count: int) -> None:
@@ -88,15 +95,16 @@ def test_a_first_trial_that_was_killed_is_run_again(bench: Workbench, tmp_path: 
 def test_a_duplicate_is_not_trained_again(
     bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runner = start(bench, tmp_path / "a")
+    unseeded = replace(bench, settings=replace(bench.settings, seeding=0))
+    runner = start(unseeded, tmp_path / "a")
     run(runner, 1)
     runner.study.enqueue_trial(bench.space.uniform()[0])
     trained: list[BitAllocation] = []
     measure = Workbench.measure
 
-    def counting(self: Workbench, allocation: BitAllocation) -> Measurement:
+    def counting(self: Workbench, allocation: BitAllocation, *more: Any) -> Measurement:
         trained.append(allocation)
-        return measure(self, allocation)
+        return measure(self, allocation, *more)
 
     monkeypatch.setattr(Workbench, "measure", counting)
     run(runner, 3)

@@ -10,6 +10,7 @@ from mlflow.entities import Run
 from sgq_auto.graphs import PreparedData
 from sgq_auto.searching import Granularity, ModelSettings, SearchSettings, StudyProgress
 from sgq_auto.searching.records import Measurement, TrialRecord
+from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.summary import Summary, describe_full_precision, describe_points
 from sgq_auto.searching.workbench import Workbench
 from sgq_auto.tracking import MlflowTracker, TrackingSettings
@@ -30,8 +31,10 @@ def progress(synthetic: PreparedData, tmp_path: Path) -> StudyProgress:
         tmp_path,
         n_trials=4,
     )
-    progress = StudyProgress("study-a", Workbench.build(settings, synthetic.graph))
-    progress.add(record(progress, k, k, 0.5 + 0.1 * k) for k in range(3))
+    bench = Workbench.build(settings, synthetic.graph)
+    start = SearchStart.prepare(bench, tmp_path / "sensitivities.json")
+    progress = StudyProgress("study-a", bench, start)
+    progress.add(record(progress, k, k + 1, 0.5 + 0.1 * k) for k in range(3))
     return progress
 
 
@@ -126,7 +129,7 @@ def test_a_continued_study_keeps_its_parent_and_children(
     progress: StudyProgress, tracking: TrackingSettings, tmp_path: Path
 ) -> None:
     follow(MlflowTracker(tracking, tmp_path), progress, finish=False)
-    progress.add([record(progress, 3, 3, 0.9)])
+    progress.add([record(progress, 3, 4, 0.9)])
     follow(MlflowTracker(tracking, tmp_path), progress)
     follow(MlflowTracker(tracking, tmp_path), progress)
     parents, children = runs(tracking)
@@ -142,7 +145,7 @@ def test_a_child_that_a_kill_left_half_written_is_written_again(
     client = MlflowClient(tracking.uri)
     tags = {"mlflow.parentRunId": parent.info.run_id, "sgq_auto.trial": "3"}
     client.create_run(parent.info.experiment_id, tags=tags)
-    progress.add([record(progress, 3, 3, 0.9)])
+    progress.add([record(progress, 3, 4, 0.9)])
     follow(MlflowTracker(tracking, tmp_path), progress)
     _, children = runs(tracking)
     assert children[3].info.status == "FINISHED"

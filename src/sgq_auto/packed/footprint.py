@@ -8,7 +8,7 @@
 The caller's output (the logits) and per-chunk scratch of bounded size are counted on no side.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
@@ -117,6 +117,13 @@ class FootprintModel:
             buffers += self._layer_buffers(storage, k, layer, first_attention=first)
         return [buffer for buffer in buffers if buffer.num_bytes]
 
+    def additive_bits(self, allocation: BitAllocation, objective: Objective) -> tuple[int, ...]:
+        """Terms in bits, each a sum over sites; the largest, in whole bytes, is the figure.
+
+        A figure of many allocations can so be had from what each site adds to each term.
+        """
+        return self._terms(PackedStorage(self.graph, allocation), allocation)[objective]
+
     def average_bits(self, allocation: BitAllocation) -> float:
         """Mean bits over all elements of features, embeddings, attention and weights."""
         elements = bits = 0
@@ -133,18 +140,23 @@ class FootprintModel:
         return totals
 
     def _measure(self, storage: TensorStorage, allocation: BitAllocation) -> Footprint:
+        terms = self._terms(storage, allocation)
+        return Footprint(**{kind.value: -(-max(bits) // 8) for kind, bits in terms.items()})
+
+    def _terms(
+        self, storage: TensorStorage, allocation: BitAllocation
+    ) -> dict[Objective, tuple[int, ...]]:
         buffers = self.buffers(storage)
         steps = range(2 * len(self.model.layers))
-        return Footprint(
-            resident_bytes=sum(b.num_bytes for b in buffers),
-            stored_bytes=sum(b.num_bytes for b in buffers if b.part in _STORED),
-            peak_bytes=max(
-                sum(b.num_bytes for b in buffers if b.first <= step <= b.last) for step in steps
+        counted = sum(count * allocation[site] for site, count in self._sgquant_elements())
+        return {
+            Objective.RESIDENT_BYTES: (_bits(buffers),),
+            Objective.STORED_BYTES: (_bits(b for b in buffers if b.part in _STORED),),
+            Objective.PEAK_BYTES: tuple(
+                _bits(b for b in buffers if b.first <= step <= b.last) for step in steps
             ),
-            sgquant_bytes=-(
-                -sum(count * allocation[site] for site, count in self._sgquant_elements()) // 8
-            ),
-        )
+            Objective.SGQUANT_BYTES: (counted,),
+        }
 
     def _layer_buffers(
         self, storage: TensorStorage, k: int, layer: LayerSpec, *, first_attention: bool
@@ -199,3 +211,7 @@ class FootprintModel:
 
     def _all_full(self) -> BitAllocation:
         return BitAllocation.uniform(self.sites(), FULL_PRECISION)
+
+
+def _bits(buffers: Iterable[Buffer]) -> int:
+    return 8 * sum(buffer.num_bytes for buffer in buffers)

@@ -1,5 +1,6 @@
 """Searching: the bit-widths of a model on a graph, as one multi-objective study."""
 
+from sgq_auto.searching.budget import Budget
 from sgq_auto.searching.pipeline import Outcome, run_search
 from sgq_auto.searching.progress import StudyProgress, Watcher
 from sgq_auto.searching.records import TrialRecord
@@ -8,6 +9,7 @@ from sgq_auto.searching.space import Granularity, SearchSpace
 from sgq_auto.searching.storage import StorageKind, StorageSettings
 
 __all__ = [
+    "Budget",
     "ConfirmSettings",
     "Granularity",
     "ModelSettings",

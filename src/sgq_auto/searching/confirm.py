@@ -11,15 +11,11 @@ from pathlib import Path
 from sgq_auto.graphs.store import load_graph, load_labels
 from sgq_auto.processes import process_context
 from sgq_auto.searching.front import pareto_front, spread
-from sgq_auto.searching.records import TrialRecord
+from sgq_auto.searching.repeats import NEAR, Estimate
 from sgq_auto.searching.settings import ConfirmSettings, SearchSettings
 from sgq_auto.searching.workbench import Workbench
 from sgq_auto.searching.workers import StudyFolder, quiet_process
 from sgq_auto.training import DivergedError, predict
-
-# Percentage points beyond the tolerance within which a front member may still be confirmed as
-# good: about two standard errors of an accuracy on 500 nodes, less what is paired away.
-_NEAR = 1.0
 
 
 @dataclass(frozen=True)
@@ -68,31 +64,30 @@ def fresh_seeds(settings: SearchSettings) -> list[int]:
 
 
 def choose_points(
-    records: Sequence[TrialRecord],
+    measured: Sequence[Estimate],
     full_accuracy: float,
     tolerance: float,
     settings: ConfirmSettings,
-) -> list[TrialRecord]:
+) -> list[Estimate]:
     """Points to confirm: most of the front near the tolerance, some spread over the rest of it.
 
     A lucky draw can end a front early, with every larger trial behind it. So a few of those, the
     best of them first, are confirmed too: one may be the smallest that holds on fresh seeds.
 
     Args:
-        records: Finished trials.
+        measured: Allocations that may be recommended.
         full_accuracy: Full precision's validation accuracy in the search, 0..1.
         tolerance: Allowed drop, percentage points.
         settings: How many points.
     """
-    trained = [r for r in records if r.measurement and r.measurement.duplicate_of is None]
-    front = pareto_front(trained)
+    front = pareto_front(measured)
     # Full precision may have been lucky in the search; then the best trials are the near ones.
     best = front[-1].val_accuracy if front else 0.0
-    lowest = min(full_accuracy - tolerance / 100, best) - _NEAR / 100
+    lowest = min(full_accuracy - tolerance / 100, best) - NEAR / 100
     near = [p for p in front if p.val_accuracy >= lowest]
     rest = [p for p in front if p.val_accuracy < lowest]
     largest = front[-1].num_bytes if front else 0
-    behind = [r for r in trained if r.num_bytes > largest and r.val_accuracy >= lowest]
+    behind = [r for r in measured if r.num_bytes > largest and r.val_accuracy >= lowest]
     few = settings.max_points // 4
     chosen = spread(rest, few)
     chosen += spread(near, settings.max_points - len(chosen) - min(few, len(behind)))
@@ -107,7 +102,7 @@ def choose_points(
 def confirm(
     settings: SearchSettings,
     folder: StudyFolder,
-    points: Sequence[TrialRecord],
+    points: Sequence[Estimate],
     on_seed: Callable[[int, int], None],
 ) -> dict[int | None, Confirmed]:
     """Train every point and full precision on fresh seeds; rows already on disk are kept.

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import optuna
@@ -15,9 +15,12 @@ from sgq_auto.processes import process_context
 from sgq_auto.searching.confirm import choose_points, confirm
 from sgq_auto.searching.progress import StudyProgress, Watcher
 from sgq_auto.searching.records import TrialRecord
+from sgq_auto.searching.repeats import Estimate, estimates
 from sgq_auto.searching.settings import SearchSettings
+from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.study import (
     SamplerMaker,
+    enqueue_start,
     finished_trials,
     only_runner,
     open_study,
@@ -30,6 +33,7 @@ from sgq_auto.searching.summary import (
     describe_full_precision,
     describe_points,
     describe_recommended,
+    nearest_miss,
     write_summary,
 )
 from sgq_auto.searching.workbench import Workbench
@@ -74,7 +78,7 @@ def run_search(
     Raises:
         InputError: If the output folder cannot be written, or the study is being run already.
     """
-    start = time.perf_counter()
+    began = time.perf_counter()
     # A model or sampler that cannot be made fails before a file is.
     settings.model.build(data.graph)
     SamplerMaker(settings).at(0)
@@ -82,30 +86,34 @@ def run_search(
     folder = _make_folder(settings, data)
     with only_runner(folder.path):
         bench = Workbench.build(settings, data.graph)
-        study = open_study(settings, folder.path, folder.name, bench.space)
+        study = open_study(settings, folder.path, folder.name)
         requeue_stale(study, bench.space)
-        progress = StudyProgress(folder.name, bench)
+        start = SearchStart.prepare(bench, folder.sensitivities)
+        enqueue_start(study, start.allocations)
+        progress = StudyProgress(folder.name, bench, start)
         progress.add(finished_trials(study))
         results: Results = {}
-        points: list[TrialRecord] = []
+        points: list[Estimate] = []
         interrupted, failure = False, None
         try:
             for watcher in watchers:
                 watcher.started(progress)
-            _run_trials(settings, folder, study, progress, watchers)
-            points = choose_points(
-                progress.records,
-                bench.pretrained.val_accuracy,
-                settings.tolerance,
-                settings.confirm,
-            )
-            results = confirm(settings, folder, points, _announce(watchers))
+            # Without a first trial nothing fits: that is an answer, and costs no training.
+            if start.allocations:
+                _run_trials(settings, folder, study, progress, watchers)
+                points = choose_points(
+                    [e for e in estimates(progress.records) if settings.budget.holds(e.num_bytes)],
+                    bench.pretrained.val_accuracy,
+                    settings.allowed_drop,
+                    settings.confirm,
+                )
+                results = confirm(settings, folder, points, _announce(watchers))
         except KeyboardInterrupt:
             interrupted, failure = True, "the search was interrupted before its front was confirmed"
         except (WorkerError, BrokenExecutor, DivergedError) as error:
             failure = f"{type(error).__name__}: {error}"
         finally:
-            _add_seconds(study, _WALL_SECONDS, time.perf_counter() - start)
+            _add_seconds(study, _WALL_SECONDS, time.perf_counter() - began)
         progress.add(finished_trials(study))
         summary = _summarise(study, progress, points, results, failure)
         write_summary(summary, summary_path)
@@ -167,12 +175,14 @@ def _add_seconds(study: optuna.Study, name: str, seconds: float) -> None:
 def _summarise(
     study: optuna.Study,
     progress: StudyProgress,
-    points: Sequence[TrialRecord],
+    points: Sequence[Estimate],
     results: Results,
     failure: str | None,
 ) -> Summary:
     bench, settings, records = progress.bench, progress.bench.settings, progress.records
-    chosen, reason = choose_recommended(points, results, settings.tolerance)
+    confirmed = [p for p in points if p.number in results]
+    chosen = choose_recommended(confirmed, results, settings.allowed_drop)
+    miss = None if chosen else nearest_miss(bench, confirmed, results)
     search_seconds = study.user_attrs.get(_SEARCH_SECONDS, 0.0)
     finetune = sum(r.measurement.finetune_seconds for r in records if r.measurement)
     worker = sum(r.worker_seconds for r in records)
@@ -188,18 +198,28 @@ def _summarise(
         "finetune_epochs": settings.finetune.epochs,
         "objective": settings.objective.value,
         "tolerance": settings.tolerance,
+        **asdict(settings.budget),
         "wall_seconds": study.user_attrs[_WALL_SECONDS],
         "trials_per_second": len(records) / search_seconds if search_seconds else None,
         "overhead_fraction": 1 - finetune / worker if worker else None,
         "hypervolume": progress.hypervolume,
         "trials": {
             "complete": sum(r.complete for r in records),
-            "stopped_early": 0,
-            "failed": sum(not r.complete for r in records),
+            "stopped_early": sum(r.stopped_early for r in records),
+            "failed": sum(r.measurement is None for r in records),
+            "repeated": sum(r.complete and r.repeat > 0 for r in records),
         },
+        "epochs_saved_fraction": _epochs_saved(records, settings.finetune.epochs),
+        "val_accuracy_noise": progress.noise.std,
         "full_precision": describe_full_precision(bench, results),
         "recommended": chosen and describe_recommended(bench, chosen, results[chosen.number]),
-        "recommended_reason": failure or reason,
+        "recommended_reason": failure or (miss and miss.pop("reason")),
+        "nearest_miss": miss,
         "front": describe_points(bench, progress.front, results),
-        "confirmed": describe_points(bench, [p for p in points if p.number in results], results),
+        "confirmed": describe_points(bench, confirmed, results),
     }
+
+
+def _epochs_saved(records: Sequence[TrialRecord], epochs: int) -> float | None:
+    trained = [r.measurement.curve[-1][0] for r in records if r.measurement and not r.duplicate]
+    return 1 - sum(trained) / (epochs * len(trained)) if trained else None

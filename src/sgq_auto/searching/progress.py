@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-import torch
-
 from sgq_auto.allocation import BitAllocation
-from sgq_auto.graphs import Graph
-from sgq_auto.searching.front import Frame, pareto_front
+from sgq_auto.searching.front import pareto_front
 from sgq_auto.searching.records import TrialRecord
+from sgq_auto.searching.repeats import Estimate, Noise, estimates
+from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.summary import Summary
 from sgq_auto.searching.workbench import Workbench
 
@@ -19,18 +18,20 @@ class StudyProgress:
     Attributes:
         study_name: The study's name.
         bench: What its trials are measured with.
+        start: What was known before its first trial.
         frame: The frame of its hypervolume.
         records: Finished trials.
         hypervolumes: Hypervolume after each of them.
     """
 
-    def __init__(self, study_name: str, bench: Workbench) -> None:
+    def __init__(self, study_name: str, bench: Workbench, start: SearchStart) -> None:
         self.study_name = study_name
+        self.start = start
         self.bench = bench
-        self.frame = _frame(bench)
+        self.frame = bench.frame
         self.records: list[TrialRecord] = []
         self.hypervolumes: list[float] = []
-        self._front: list[TrialRecord] = []
+        self._front: list[Estimate] = []
 
     def add(self, records: Iterable[TrialRecord]) -> list[TrialRecord]:
         """Take in finished trials; returns those that are new."""
@@ -39,13 +40,13 @@ class StudyProgress:
         for record in new:
             self.records.append(record)
             if record.complete:
-                self._front = pareto_front([*self._front, record])
+                self._front = pareto_front(self._within_budget())
             self.hypervolumes.append(self.frame.hypervolume(self._front))
         return new
 
     @property
-    def front(self) -> Sequence[TrialRecord]:
-        """The Pareto-optimal trials, smallest first."""
+    def front(self) -> Sequence[Estimate]:
+        """The Pareto-optimal allocations within the budget, smallest first."""
         return self._front
 
     @property
@@ -54,18 +55,28 @@ class StudyProgress:
         return self.hypervolumes[-1] if self.hypervolumes else 0.0
 
     @property
+    def noise(self) -> Noise:
+        """What repeated measurements say about the noise of accuracies."""
+        return Noise.of(self.records)
+
+    @property
     def full_bytes(self) -> int:
         """Bytes of full precision in PyG under the objective."""
         return self.frame.full_bytes
 
-    def best_within(self, tolerance: float) -> TrialRecord | None:
-        """The smallest trial whose validation drop is within ``tolerance`` points."""
+    def best_within(self, tolerance: float) -> Estimate | None:
+        """The smallest allocation whose validation drop is within ``tolerance`` points."""
         lowest = self.bench.pretrained.val_accuracy - tolerance / 100
         return next((r for r in self._front if r.val_accuracy >= lowest - 1e-12), None)
 
-    def allocation(self, record: TrialRecord) -> BitAllocation:
+    def allocation(self, point: TrialRecord | Estimate) -> BitAllocation:
         """The bits of every site in a trial."""
-        return self.bench.space.allocation(record.params)
+        return self.bench.space.allocation(point.params)
+
+    def _within_budget(self) -> list[Estimate]:
+        budget, drop = self.bench.settings.budget, self.bench.drop
+        found = estimates(self.records)
+        return [e for e in found if budget.keeps(e.num_bytes, drop(e.val_accuracy))]
 
 
 class Watcher(Protocol):
@@ -82,18 +93,3 @@ class Watcher(Protocol):
 
     def finished(self, progress: StudyProgress, summary: Summary) -> None:
         """The search ended, or was interrupted."""
-
-
-def _frame(bench: Workbench) -> Frame:
-    objective = bench.settings.objective
-    return Frame(
-        smallest_bytes=bench.footprints.packed(bench.space.smallest()).figure(objective),
-        full_bytes=bench.footprints.full_precision().figure(objective),
-        majority_accuracy=_majority_share(bench.graph),
-        full_accuracy=bench.pretrained.val_accuracy,
-    )
-
-
-def _majority_share(graph: Graph) -> float:
-    counts = torch.bincount(graph.val.labels)
-    return float(counts.max() / counts.sum())

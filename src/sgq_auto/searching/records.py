@@ -6,10 +6,12 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
+from sgq_auto.searching.samplers.history import ESTIMATE
+
+# The user attribute that tells how often an allocation was measured before, 0 if it is not there.
+REPEAT = "repeat"
 # The user attribute that holds a trial's measurement: one write a trial.
 RECORD = "record"
-# Marks a trial that a killed process left behind; its parameters were enqueued again.
-SUPERSEDED = "superseded"
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class Measurement:
         curve: ``(epoch, validation accuracy)`` pairs.
         finetune_seconds: Wall time of fine-tuning; 0 for a duplicate.
         duplicate_of: The trial with the same allocation whose result this one took over.
+        forecast: The final accuracy that a trial stopped early was heading for; ``None`` for one
+            that ran to its end.
     """
 
     val_accuracy: float
@@ -31,6 +35,7 @@ class Measurement:
     curve: tuple[tuple[int, float], ...]
     finetune_seconds: float
     duplicate_of: int | None = None
+    forecast: float | None = None
 
     @classmethod
     def from_attr(cls, attr: dict[str, Any]) -> "Measurement":
@@ -57,6 +62,7 @@ class TrialRecord:
         failure: Why the trial failed, or ``None``.
         start_ms: When it started, milliseconds since the epoch.
         end_ms: When it ended.
+        repeat: How often its allocation had been measured before, on purpose.
     """
 
     number: int
@@ -67,31 +73,45 @@ class TrialRecord:
     failure: str | None
     start_ms: int
     end_ms: int
+    repeat: int = 0
 
     @property
     def val_accuracy(self) -> float:
-        """Best validation accuracy, NaN for a failed trial."""
+        """Validation accuracy where training ended, NaN for a failed trial."""
         return math.nan if self.measurement is None else self.measurement.val_accuracy
 
     @property
     def complete(self) -> bool:
-        """Whether the trial was measured."""
-        return self.measurement is not None
+        """Whether the trial was measured in full."""
+        return self.measurement is not None and self.measurement.forecast is None
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether the trial was stopped at a rung."""
+        return self.measurement is not None and self.measurement.forecast is not None
+
+    @property
+    def duplicate(self) -> bool:
+        """Whether the trial took its result over from another one."""
+        return self.measurement is not None and self.measurement.duplicate_of is not None
 
     @classmethod
     def from_trial(cls, trial: FrozenTrial) -> "TrialRecord":
         """Read a finished trial."""
         attr = trial.user_attrs.get(RECORD, {})
-        complete = trial.state == TrialState.COMPLETE
+        stopped = trial.state == TrialState.PRUNED
+        values = trial.user_attrs[ESTIMATE] if stopped else trial.values
+        measured = values is not None
         return cls(
             number=trial.number,
             params={name: int(index) for name, index in trial.params.items()},
-            num_bytes=int(trial.values[1]) if complete else 0,
-            measurement=Measurement.from_attr(attr) if complete else None,
+            num_bytes=int(values[1]) if measured else 0,
+            measurement=Measurement.from_attr(attr) if measured else None,
             worker_seconds=attr.get("worker_seconds", 0.0),
-            failure=None if complete else attr.get("failure", "the worker died"),
+            failure=None if measured else attr.get("failure", "the worker died"),
             start_ms=int(trial.datetime_start.timestamp() * 1000) if trial.datetime_start else 0,
             end_ms=int(trial.datetime_complete.timestamp() * 1000)
             if trial.datetime_complete
             else 0,
+            repeat=trial.user_attrs.get(REPEAT, 0),
         )

@@ -16,12 +16,13 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.packed import Objective
 from sgq_auto.quantize import RangeMode
+from sgq_auto.searching.budget import Budget
 from sgq_auto.searching.space import Granularity
 from sgq_auto.searching.storage import StorageSettings
 from sgq_auto.training import FitSettings
 
 # Raised whenever a change makes older trials incomparable with new ones.
-_VERSION = 2
+_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,10 @@ class SearchSettings:
         objective: The bytes to minimise.
         ladder: Allowed bit-widths.
         ranges: How ranges of codes are found.
+        budget: Bounds on bytes and accuracy.
+        seeding: Allocations that sensitivities propose before the first trial; 0 measures none.
+        early_stopping: Whether trials that a smaller one has all but beaten stop.
+        remeasuring: Share of the trials, the last ones, that measure the front again.
         confirm: The confirm stage.
         device: Where models train, as torch names it.
     """
@@ -121,6 +126,10 @@ class SearchSettings:
     objective: Objective = Objective.RESIDENT_BYTES
     ladder: tuple[int, ...] = DEFAULT_LADDER
     ranges: RangeMode = RangeMode.LEARNED
+    budget: Budget = field(default_factory=Budget)
+    seeding: int = 8
+    early_stopping: bool = True
+    remeasuring: float = 0.1
     confirm: ConfirmSettings = field(default_factory=ConfirmSettings)
     device: str = "cpu"
 
@@ -135,6 +144,10 @@ class SearchSettings:
                 raise InputError(f"{name}={getattr(self, name)}: it must be at least 1")
         if not self.tolerance >= 0:
             raise InputError(f"tolerance={self.tolerance}: it must be 0 or more percentage points")
+        if self.seeding < 0:
+            raise InputError(f"seeding={self.seeding}: it must be 0 (none) or more allocations")
+        if not 0 <= self.remeasuring <= 0.5:
+            raise InputError(f"remeasuring={self.remeasuring}: it must lie in 0 (none) to 0.5")
         if self.seed < 0:
             raise InputError(f"seed={self.seed}: it must be 0 or more")
         check_ladder(self.ladder)
@@ -153,6 +166,10 @@ class SearchSettings:
             "finetune": asdict(self.finetune),
             "seed": self.seed,
             "objective": self.objective,
+            "budget": asdict(self.budget),
+            "seeding": self.seeding,
+            "early_stopping": self.early_stopping,
+            "remeasuring": self.remeasuring,
             "ladder": self.ladder,
             "ranges": self.ranges,
             "device": torch.device(self.device).type,
@@ -164,6 +181,11 @@ class SearchSettings:
         """A readable name that no differently defined study has."""
         parts = [self.dataset, self.model.name, str(self.granularity), self.sampler_name]
         return "-".join([*parts, f"seed{self.seed}", self.fingerprint(data)[:8]])
+
+    @property
+    def allowed_drop(self) -> float:
+        """Accuracy that the recommended point may lose: ``max_drop``, else the tolerance."""
+        return self.tolerance if self.budget.max_drop is None else self.budget.max_drop
 
     @property
     def cache(self) -> Path:

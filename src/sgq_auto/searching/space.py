@@ -88,6 +88,14 @@ class SearchSpace:
             }
         )
 
+    def positions(self, params: Mapping[str, int]) -> list[int]:
+        """Ladder positions in the order of ``searched``."""
+        return [params[name] for name in self.searched]
+
+    def params(self, positions: Sequence[int]) -> dict[str, int]:
+        """Parameters of ladder positions in the order of ``searched``."""
+        return dict(zip(self.searched, positions, strict=True))
+
     def distributions(self) -> dict[str, IntDistribution]:
         """Optuna's view: positions on the ladder, which order bit-widths evenly."""
         return {name: IntDistribution(0, len(self.ladder) - 1) for name in self.searched}

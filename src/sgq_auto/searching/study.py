@@ -1,8 +1,9 @@
 """The Optuna study: how it is made, continued and read."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from sgq_auto.errors import InputError
-from sgq_auto.searching.records import RECORD, SUPERSEDED, TrialRecord
+from sgq_auto.searching.records import RECORD, REPEAT, TrialRecord
+from sgq_auto.searching.samplers import InformedSampler, Knowledge
+from sgq_auto.searching.samplers.history import SUPERSEDED
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.space import SearchSpace
 
@@ -22,10 +25,8 @@ _COUNTED = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED, TrialState.
 _FINISHED = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)
 
 
-def open_study(
-    settings: SearchSettings, folder: Path, name: str, space: SearchSpace
-) -> optuna.Study:
-    """Create the study, uniform allocations enqueued first, or load the one that is there."""
+def open_study(settings: SearchSettings, folder: Path, name: str) -> optuna.Study:
+    """Create the study, or load the one that is there."""
     try:
         study = optuna.create_study(
             storage=settings.storage.open(folder),
@@ -42,10 +43,14 @@ def open_study(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study.set_metric_names(["val_accuracy", settings.objective.value])
-    if not study.get_trials(deepcopy=False):
-        for params in space.uniform():
-            study.enqueue_trial(params)
     return study
+
+
+def enqueue_start(study: optuna.Study, start: Sequence[dict[str, int]]) -> None:
+    """Let a new study begin with these allocations; one that has trials stays as it is."""
+    if not study.get_trials(deepcopy=False):
+        for params in start:
+            study.enqueue_trial(params)
 
 
 @contextmanager
@@ -86,13 +91,25 @@ def requeue_stale(study: optuna.Study, space: SearchSpace) -> int:
     Call it only under :func:`only_runner`, when no worker is alive.
     """
     stale = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    for trial in stale:
+    if not stale:
+        return 0
+    # Those that wait go behind, so that the study goes on in the order it would have had.
+    waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+    for trial in [*stale, *waiting]:
         study._storage.set_trial_user_attr(trial._trial_id, SUPERSEDED, True)
-        study.tell(trial.number, state=TrialState.FAIL)
+        study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        params = trial.params if trial.state == TrialState.RUNNING else _fixed(trial)
         # One that was killed while it was being sampled is sampled anew.
-        if set(trial.params) == set(space.searched):
-            study.enqueue_trial(trial.params)
+        if set(params) == set(space.searched):
+            attrs = {name: trial.user_attrs[name] for name in (REPEAT,) if name in trial.user_attrs}
+            study.enqueue_trial(params, attrs)
     return len(stale)
+
+
+def _fixed(trial: FrozenTrial) -> dict[str, Any]:
+    """Parameters of an enqueued trial that has not begun."""
+    fixed: dict[str, Any] = trial.system_attrs.get("fixed_params", {})
+    return fixed
 
 
 def fail_orphans(study: optuna.Study, reason: str) -> None:
@@ -107,10 +124,15 @@ class SamplerMaker:
 
     Its draw depends on the seed, the trial's place and the finished trials alone, so that a study
     that was killed goes on exactly as it would have.
+
+    Args:
+        settings: The search.
+        knowledge: What samplers of this project are told.
     """
 
-    def __init__(self, settings: SearchSettings) -> None:
+    def __init__(self, settings: SearchSettings, knowledge: Knowledge | None = None) -> None:
         self.settings = settings
+        self.knowledge = knowledge
         self._make = self._checked(
             lambda: hydra.utils.instantiate({**settings.sampler, "_partial_": True})
         )
@@ -121,9 +143,21 @@ class SamplerMaker:
         Raises:
             InputError: If the sampler's class or arguments are wrong.
         """
+        if self._informed is not None:
+            return self._informed
         sequence = np.random.SeedSequence([self.settings.seed, place])
         seed = int(sequence.generate_state(1)[0])
         sampler: BaseSampler = self._checked(lambda: self._make(seed=seed))
+        return sampler
+
+    @cached_property
+    def _informed(self) -> InformedSampler | None:
+        """A sampler that sees the trial's place itself serves all trials."""
+        if not (isinstance(self._make.func, type) and issubclass(self._make.func, InformedSampler)):
+            return None
+        sampler: InformedSampler = self._checked(
+            lambda: self._make(seed=self.settings.seed, knowledge=self.knowledge)
+        )
         return sampler
 
     def _checked(self, make: Callable[[], Any]) -> Any:

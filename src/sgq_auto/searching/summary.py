@@ -10,7 +10,7 @@ from typing import Any
 
 from sgq_auto.packed import Footprint, FootprintModel
 from sgq_auto.searching.confirm import Confirmed
-from sgq_auto.searching.records import TrialRecord
+from sgq_auto.searching.repeats import Estimate
 from sgq_auto.searching.workbench import Workbench
 
 Summary = dict[str, Any]
@@ -35,25 +35,45 @@ def trial_sizes(footprints: FootprintModel, footprint: Mapping[str, int]) -> dic
 
 
 def choose_recommended(
-    points: Sequence[TrialRecord], results: Results, tolerance: float
-) -> tuple[TrialRecord | None, str | None]:
-    """The smallest confirmed point whose mean validation drop is within ``tolerance`` points.
+    confirmed: Sequence[Estimate], results: Results, allowed_drop: float
+) -> Estimate | None:
+    """The smallest confirmed point whose mean validation drop is within ``allowed_drop`` points."""
+    # Sums of decimal fractions are off in the last bit: an exact tie is within.
+    within = [p for p in confirmed if results[p.number].val_drop <= allowed_drop + 1e-9]
+    return min(within, key=lambda p: p.num_bytes, default=None)
+
+
+def nearest_miss(
+    bench: Workbench, confirmed: Sequence[Estimate], results: Results
+) -> dict[str, Any]:
+    """Why nothing can be recommended, and what comes closest: the ``nearest_miss`` entry.
 
     Returns:
-        The point, or ``None`` with the reason.
+        The entry, its ``reason`` among it; ``trial`` is ``None`` for one that was not trained.
     """
-    confirmed = [p for p in points if p.number in results]
+    settings = bench.settings
+    smallest = bench.space.smallest()
+    num_bytes = bench.footprints.packed(smallest).figure(settings.objective)
+    if not settings.budget.holds(num_bytes):
+        return {
+            "reason": f"nothing fits: max_kib={settings.budget.max_kib:g}, and the fewest bits "
+            f"everywhere take {num_bytes / 1024:,.1f} KiB {settings.objective}",
+            "trial": None,
+            **trial_sizes(bench.footprints, bench.footprints.packed(smallest).as_dict()),
+            "bits": smallest.by_name(),
+            "confirmed": None,
+        }
     if not confirmed:
-        return None, "no point was confirmed"
-    # Sums of decimal fractions are off in the last bit: an exact tie is within.
-    within = [p for p in confirmed if results[p.number].val_drop <= tolerance + 1e-9]
-    if within:
-        return min(within, key=lambda p: p.num_bytes), None
+        return {"reason": "no point was confirmed"}
     nearest = min(confirmed, key=lambda p: results[p.number].val_drop)
-    return None, (
-        f"no confirmed point is within {tolerance:g} points of full precision; the nearest is "
-        f"trial {nearest.number}, {results[nearest.number].val_drop:.2f} points below"
-    )
+    limit = "" if settings.budget.max_kib is None else f" in {settings.budget.max_kib:g} KiB"
+    return {
+        "reason": f"no confirmed point{limit} is within {settings.allowed_drop:g} points of full "
+        f"precision; the nearest is trial {nearest.number}, "
+        f"{results[nearest.number].val_drop:.2f} points below in {nearest.num_bytes / 1024:,.1f} "
+        "KiB",
+        **describe_points(bench, [nearest], results)[0],
+    }
 
 
 def describe_full_precision(bench: Workbench, results: Results) -> dict[str, Any]:
@@ -71,18 +91,18 @@ def describe_full_precision(bench: Workbench, results: Results) -> dict[str, Any
     }
 
 
-def describe_recommended(
-    bench: Workbench, record: TrialRecord, confirmed: Confirmed
-) -> dict[str, Any]:
+def describe_recommended(bench: Workbench, point: Estimate, confirmed: Confirmed) -> dict[str, Any]:
     """The ``recommended`` entry."""
-    allocation = bench.space.allocation(record.params)
+    allocation = bench.space.allocation(point.params)
     return {
-        "trial": record.number,
+        "trial": point.number,
         "bits": allocation.by_name(),
         "average_bits": bench.footprints.average_bits(allocation),
         **{k: v for k, v in asdict(confirmed).items() if k != "seeds"},
         "seeds": confirmed.seeds,
-        "search_val_accuracy": record.val_accuracy,
+        "search_val_accuracy": point.val_accuracy,
+        "search_measurements": point.measurements,
+        "first_val_accuracy": point.record.val_accuracy,
         **trial_sizes(bench.footprints, bench.footprints.packed(allocation).as_dict()),
         "parts": bench.footprints.packed_parts(allocation),
         # Written once packed models can be: the search itself only measures their bytes.
@@ -91,17 +111,18 @@ def describe_recommended(
 
 
 def describe_points(
-    bench: Workbench, points: Sequence[TrialRecord], results: Results
+    bench: Workbench, points: Sequence[Estimate], results: Results
 ) -> list[dict[str, Any]]:
     """The entries of ``front`` and ``confirmed``, smallest first."""
     entries = []
-    for record in points:
-        allocation = bench.space.allocation(record.params)
-        confirmed = results.get(record.number)
+    for point in points:
+        allocation = bench.space.allocation(point.params)
+        confirmed = results.get(point.number)
         entries.append(
             {
-                "trial": record.number,
-                "val_accuracy": record.val_accuracy,
+                "trial": point.number,
+                "val_accuracy": point.val_accuracy,
+                "measurements": point.measurements,
                 **trial_sizes(bench.footprints, bench.footprints.packed(allocation).as_dict()),
                 "average_bits": bench.footprints.average_bits(allocation),
                 "bits": allocation.by_name(),

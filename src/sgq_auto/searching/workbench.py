@@ -1,8 +1,10 @@
 """What a process needs to measure allocations."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -10,10 +12,16 @@ from sgq_auto.allocation import BitAllocation
 from sgq_auto.graphs import Graph
 from sgq_auto.packed import FootprintModel
 from sgq_auto.quantize import prepare, trace_spec
+from sgq_auto.searching.front import Frame
 from sgq_auto.searching.records import Measurement
 from sgq_auto.searching.settings import SearchSettings
+from sgq_auto.searching.sizes import SizeTable
 from sgq_auto.searching.space import SearchSpace
-from sgq_auto.training import FitResult, Pretrained, fit, predict, pretrain
+from sgq_auto.searching.stopping import DominationStopper
+from sgq_auto.training import FitResult, Pretrained, Stopper, fit, predict, pretrain
+
+# Between the seeds of a trial and its repeats: further than any two studies' seeds.
+_SEEDS_APART = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,24 +69,59 @@ class Workbench:
         """Class probabilities ``[N, classes]`` of the full-precision model."""
         return predict(self.full_precision(), self.graph).softmax(dim=1)
 
+    @cached_property
+    def frame(self) -> Frame:
+        """The fixed frame of hypervolumes on this graph."""
+        objective = self.settings.objective
+        counts = torch.bincount(self.graph.val.labels)
+        return Frame(
+            smallest_bytes=self.footprints.packed(self.space.smallest()).figure(objective),
+            full_bytes=self.footprints.full_precision().figure(objective),
+            majority_accuracy=float(counts.max() / counts.sum()),
+            full_accuracy=self.pretrained.val_accuracy,
+        )
+
+    @cached_property
+    def sizes(self) -> SizeTable:
+        """Exact bytes under the objective of many allocations at once."""
+        return SizeTable.build(self.footprints, self.space, self.settings.objective)
+
+    def num_bytes(self, params: Mapping[str, int]) -> int:
+        """Bytes of one allocation under the objective."""
+        return int(self.sizes(np.array([self.space.positions(params)]))[0])
+
+    def drop(self, val_accuracy: float) -> float:
+        """Percentage points that an accuracy lies below full precision's in the search."""
+        return 100 * (self.pretrained.val_accuracy - val_accuracy)
+
     def full_precision(self) -> nn.Module:
         """The pre-trained model on the same path as the quantized ones."""
         return prepare(self.pretrained.model, self.graph)
 
-    def finetune(self, allocation: BitAllocation, seed: int) -> tuple[nn.Module, FitResult]:
+    def finetune(
+        self, allocation: BitAllocation, seed: int, stopper: Stopper | None = None
+    ) -> tuple[nn.Module, FitResult]:
         """Fine-tune from the full-precision weights; the quantized model and how it went."""
         model = prepare(self.pretrained.model, self.graph, allocation, self.settings.ranges)
-        return model, fit(model, self.graph, self.settings.finetune, seed, self.teacher)
+        return model, fit(model, self.graph, self.settings.finetune, seed, self.teacher, stopper)
 
-    def measure(self, allocation: BitAllocation) -> Measurement:
+    def measure(
+        self,
+        allocation: BitAllocation,
+        repeat: int = 0,
+        stopper: DominationStopper | None = None,
+    ) -> Measurement:
         """Fine-tune and measure an allocation.
 
         The seed is the study's for every allocation (common random numbers), so that what
-        differs between two trials is their bits.
+        differs between two trials is their bits; each repeat has one of its own.
         """
-        _, result = self.finetune(allocation, self.settings.seed)
+        seed = self.settings.seed + _SEEDS_APART * repeat
+        _, result = self.finetune(allocation, seed, stopper)
+        forecast = stopper.forecast if stopper and result.stopped else None
         return Measurement(
             val_accuracy=result.val_accuracy,
+            forecast=None if forecast is None else forecast.mean,
             footprint=self.footprints.packed(allocation).as_dict(),
             average_bits=self.footprints.average_bits(allocation),
             curve=result.curve,

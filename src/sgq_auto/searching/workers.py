@@ -18,6 +18,7 @@ from sgq_auto.graphs.store import load_graph
 from sgq_auto.processes import process_context
 from sgq_auto.searching.runner import TrialRunner
 from sgq_auto.searching.settings import SearchSettings
+from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.study import counted_trials, fail_orphans, finished_trials
 from sgq_auto.searching.workbench import Workbench
 
@@ -50,6 +51,11 @@ class StudyFolder:
     def held_out(self) -> Path:
         """The test labels; only the confirm stage opens it."""
         return self.path / "held_out.safetensors"
+
+    @property
+    def sensitivities(self) -> Path:
+        """What each group loses at each bit-width."""
+        return self.path / "sensitivities.json"
 
     @property
     def confirmed(self) -> Path:
@@ -138,7 +144,8 @@ def _work(
     quiet_process()
     graph = load_graph(folder.graph)
     study = optuna.load_study(storage=settings.storage.open(folder.path), study_name=folder.name)
-    runner = TrialRunner(Workbench.build(settings, graph), study)
+    bench = Workbench.build(settings, graph)
+    runner = TrialRunner(bench, study, SearchStart.prepare(bench, folder.sensitivities))
     # A claim taken is a trial that will count, so that N workers never run one too many.
     while not stop.is_set() and claims.acquire(block=False):
         with asking:

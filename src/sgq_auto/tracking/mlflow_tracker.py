@@ -53,6 +53,8 @@ class MlflowTracker:
         self._client: MlflowClient | None = None
         self._parent: Run | None = None
         self._tracked: dict[int, str] = {}
+        # What each trial's run says about the front, as far as this process wrote it.
+        self._marked: dict[int, bool] = {}
         self._failed = False
 
     def started(self, progress: StudyProgress) -> None:
@@ -141,6 +143,7 @@ class MlflowTracker:
                 continue
             is_pareto = record.number in on_front
             self._tracked[record.number] = self._log_trial(progress, record, is_pareto=is_pareto)
+            self._marked[record.number] = is_pareto
             value = progress.hypervolumes[step]
             steps.append(Metric("hypervolume", value, record.end_ms, step + 1))
         for start in range(0, len(steps), _BATCH):
@@ -182,19 +185,15 @@ class MlflowTracker:
         client.set_terminated(run_id, "KILLED" if interrupted else "FINISHED")
 
     def _mark_front(self, progress: StudyProgress) -> None:
-        """Trials that were on the front when they finished may have been overtaken since."""
+        """Trials may have been overtaken, or a lucky one before them unmasked, since they ended."""
         client, _ = self._open_runs()
-        on_front = {record.number for record in progress.front}
-        reached: list[TrialRecord] = []
+        on_front = {point.number for point in progress.front}
         for record in progress.records:
-            was_on_front = record.complete and not any(
-                r.num_bytes <= record.num_bytes and r.val_accuracy >= record.val_accuracy
-                for r in reached
-            )
-            reached += [record] if record.complete else []
-            if was_on_front and record.number not in on_front:
-                run_id = self._tracked[record.number]
-                client.log_batch(run_id, metrics=[Metric("is_pareto", 0.0, record.end_ms + 1, 0)])
+            is_pareto = record.number in on_front
+            if record.complete and self._marked.get(record.number) != is_pareto:
+                metric = Metric("is_pareto", float(is_pareto), record.end_ms + 1, 0)
+                client.log_batch(self._tracked[record.number], metrics=[metric])
+                self._marked[record.number] = is_pareto
 
     def _open_runs(self) -> tuple[MlflowClient, Run]:
         if self._client is None or self._parent is None:

@@ -1,5 +1,6 @@
 """The front as a picture and as an interactive page."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import plotly.graph_objects as go
 
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.records import TrialRecord
+from sgq_auto.searching.repeats import Estimate
 from sgq_auto.searching.summary import Summary
 
 _TRIAL, _FRONT, _CONFIRMED, _BEST = "#b8c4d0", "#1f6fb2", "#d9822b", "#c23030"
@@ -110,10 +112,10 @@ def _trials(progress: StudyProgress) -> _Series:
 
 
 def _front(progress: StudyProgress) -> _Series:
-    return _series(progress, list(progress.front))
+    return _series(progress, progress.front)
 
 
-def _series(progress: StudyProgress, records: list[TrialRecord]) -> _Series:
+def _series(progress: StudyProgress, records: Sequence[TrialRecord | Estimate]) -> _Series:
     texts = []
     for record in records:
         bits = progress.allocation(record).by_name()

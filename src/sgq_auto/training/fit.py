@@ -2,8 +2,10 @@
 
 import math
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -81,12 +83,25 @@ class FitResult:
         kept_epoch: The kept epoch, from 1.
         curve: ``(epoch, validation accuracy)`` of every evaluation.
         seconds: Wall time.
+        stopped: Whether a :class:`Stopper` ended it.
     """
 
     val_accuracy: float
     kept_epoch: int
     curve: tuple[tuple[int, float], ...]
     seconds: float
+    stopped: bool = False
+
+
+class Stopper(Protocol):
+    """Ends training runs that are not worth finishing."""
+
+    @property
+    def rungs(self) -> Collection[int]:
+        """Epochs after which it is asked; the model is evaluated after each of them."""
+
+    def stops(self, epoch: int, accuracy: float) -> bool:
+        """Whether a run whose validation accuracy after ``epoch`` is this is to end there."""
 
 
 class DivergedError(RuntimeError):
@@ -99,6 +114,7 @@ def fit(
     settings: FitSettings,
     seed: int,
     teacher: Tensor | None = None,
+    stopper: Stopper | None = None,
 ) -> FitResult:
     """Train a prepared model in place and leave it at the kept epoch, ranges frozen.
 
@@ -112,6 +128,7 @@ def fit(
         seed: Seed of dropout.
         teacher: Class probabilities ``[N, classes]`` of a full-precision model, for distillation
             (Hinton et al. 2015). They reach every node, labelled or not, and no label is in them.
+        stopper: May end the run early, at the epoch kept by then.
 
     Raises:
         DivergedError: If the loss is not finite.
@@ -123,10 +140,12 @@ def fit(
     loss_of = _Loss(graph, 0.0 if teacher is None else settings.distillation, teacher)
     kept = _Kept()
     curve = []
+    stopped = False
+    rungs = stopper.rungs if stopper else ()
     for epoch in range(1, settings.epochs + 1):
         _train_epoch(model, graph, optimizer, loss_of)
         scheduler.step()
-        if epoch % settings.evaluate_every and epoch != settings.epochs:
+        if epoch % settings.evaluate_every and epoch != settings.epochs and epoch not in rungs:
             continue
         accuracy, loss = evaluate(model, graph)
         curve.append((epoch, accuracy))
@@ -137,10 +156,14 @@ def fit(
         if settings.keep is Keep.LAST or (accuracy, -loss) > (kept.accuracy, -kept.loss):
             state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
             kept = _Kept(epoch, accuracy, loss, state)
+        if stopper and epoch in rungs and stopper.stops(epoch, accuracy):
+            stopped = True
+            break
     model.load_state_dict(kept.state)
     freeze_ranges(model)
     model.eval()
-    return FitResult(kept.accuracy, kept.epoch, tuple(curve), time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    return FitResult(kept.accuracy, kept.epoch, tuple(curve), seconds, stopped)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,84 @@
+"""How much each group of sites suffers from few bits, measured without training."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sgq_auto.allocation import FULL_PRECISION, BitAllocation
+from sgq_auto.quantize import prepare
+from sgq_auto.searching.samplers.grid import Positions
+from sgq_auto.searching.workbench import Workbench
+from sgq_auto.training import evaluate
+
+
+@dataclass(frozen=True, eq=False)
+class Sensitivities:
+    """Increase of the validation loss where one group alone is quantized.
+
+    Attributes:
+        groups: Names of the searched groups.
+        ladder: Bit-widths.
+        loss: ``float64 [groups, ladder]`` increase of the validation cross-entropy, as measured.
+    """
+
+    groups: tuple[str, ...]
+    ladder: tuple[int, ...]
+    loss: NDArray[np.float64]
+
+    @property
+    def monotone(self) -> NDArray[np.float64]:
+        """The losses with noise taken out: none below 0, none that rises with the bits."""
+        falling = np.maximum.accumulate(self.loss[:, ::-1], axis=1)[:, ::-1]
+        return np.maximum(falling, 0.0)
+
+    def expected_loss(self, positions: Positions) -> NDArray[np.float64]:
+        """Loss increase ``[n]`` of allocations, were the groups' increases to add up."""
+        total: NDArray[np.float64] = self.monotone[np.arange(len(self.groups)), positions].sum(1)
+        return total
+
+    def losses(self, positions: Positions) -> NDArray[np.float64]:
+        """Expected loss increases ``[n, parts + 1]``: of each layer's components, and their sum."""
+        own = self.monotone[np.arange(len(self.groups)), positions]
+        parts = [re.sub(r"\.\d+$", "", group) for group in self.groups]
+        columns = [own[:, [p == part for p in parts]].sum(axis=1) for part in dict.fromkeys(parts)]
+        return np.column_stack([*columns, own.sum(axis=1)])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Groups, bit-widths and losses, JSON-ready."""
+        return {"groups": self.groups, "ladder": self.ladder, "loss": self.loss.tolist()}
+
+
+def measure_sensitivities(bench: Workbench) -> Sensitivities:
+    """One forward pass on the validation nodes for each group and step of the ladder."""
+    space = bench.space
+    full = BitAllocation.uniform(bench.footprints.sites(), FULL_PRECISION)
+    _, before = evaluate(bench.full_precision(), bench.graph)
+
+    def increase(name: str, bits: int) -> float:
+        allocation = BitAllocation({**full, **dict.fromkeys(space.groups[name], bits)})
+        model = prepare(bench.pretrained.model, bench.graph, allocation, bench.settings.ranges)
+        return evaluate(model, bench.graph)[1] - before
+
+    loss = [[increase(name, bits) for bits in space.ladder] for name in space.searched]
+    return Sensitivities(space.searched, space.ladder, np.nan_to_num(loss, nan=np.inf))
+
+
+def cached_sensitivities(bench: Workbench, path: Path) -> Sensitivities:
+    """Read the sensitivities of a study, or measure and keep them."""
+    try:
+        read = json.loads(path.read_text())
+        loss = np.array(read["loss"], dtype=np.float64)
+        found = Sensitivities(tuple(read["groups"]), tuple(read["ladder"]), loss)
+    except (OSError, ValueError, KeyError, TypeError):
+        found = None
+    space = bench.space
+    if found is not None and (found.groups, found.ladder) == (space.searched, space.ladder):
+        return found
+    measured = measure_sensitivities(bench)
+    path.write_text(json.dumps(measured.as_dict()))
+    return measured
