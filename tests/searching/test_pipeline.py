@@ -5,13 +5,23 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 import torch
 
+from sgq_auto.allocation import DEFAULT_LADDER
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import PreparedData
 from sgq_auto.graphs.store import load_graph
-from sgq_auto.searching import SearchSettings, StudyProgress, TrialRecord, run_search
+from sgq_auto.searching import (
+    Budget,
+    ConfirmSettings,
+    Granularity,
+    SearchSettings,
+    StudyProgress,
+    TrialRecord,
+    run_search,
+)
 from sgq_auto.searching.workbench import Workbench
 
 SettingsBuilder = Callable[..., SearchSettings]
@@ -24,7 +34,8 @@ class Recorder:
         self.events: list[str] = []
         self.trials: list[int] = []
 
-    def started(self, _: StudyProgress) -> None:
+    def started(self, progress: StudyProgress) -> None:
+        self.progress = progress
         self.events.append("started")
 
     def trials_finished(self, _: StudyProgress, new: Sequence[TrialRecord]) -> None:
@@ -54,6 +65,70 @@ def test_two_workers_run_each_trial_once(
     assert again.trials == []
     assert repeated.summary["front"] == outcome.summary["front"]
     assert repeated.summary["recommended"] == outcome.summary["recommended"]
+
+
+def test_eight_workers_neither_lose_nor_repeat_a_trial(
+    settings: SettingsBuilder, synthetic: PreparedData, tmp_path: Path
+) -> None:
+    search = settings(
+        workers=8,
+        n_trials=200,
+        granularity=Granularity.LWQ_CWQ_TAQ,
+        ladder=DEFAULT_LADDER,
+        sampler={"_target_": "sgq_auto.searching.samplers.AutoBitSampler"},
+        confirm=ConfirmSettings(seeds=1, max_points=1),
+    )
+    recorder = Recorder()
+    outcome = run_search(search, synthetic, [recorder], tmp_path / "summary.json")
+    assert outcome.failure is None
+    assert sorted(recorder.trials) == list(range(200))
+    records = recorder.progress.records
+    first = [tuple(r.params.values()) for r in records if not r.repeat]
+    assert len(set(first)) == len(first)
+    assert not any(r.failure or r.duplicate for r in records)
+    measured = {(tuple(r.params.values()), r.repeat) for r in records}
+    assert len(measured) == 200
+    assert sum(r.repeat > 0 for r in records) == 23
+
+
+def test_a_budget_that_nothing_keeps_is_an_answer(
+    settings: SettingsBuilder, synthetic: PreparedData, tmp_path: Path
+) -> None:
+    recorder = Recorder()
+    search = settings(budget=Budget(max_kib=1))
+    outcome = run_search(search, synthetic, [recorder], tmp_path / "summary.json")
+    assert recorder.trials == []
+    assert outcome.failure is None
+    assert outcome.summary["recommended"] is None
+    assert outcome.summary["recommended_reason"].startswith("nothing fits: max_kib=1, and the")
+    miss = outcome.summary["nearest_miss"]
+    assert miss["resident_bytes"] > 1024
+    assert set(miss["bits"].values()) <= {1, 4}
+
+
+def test_a_search_stays_within_its_budget(
+    settings: SettingsBuilder, synthetic: PreparedData, tmp_path: Path
+) -> None:
+    search = settings(
+        budget=Budget(max_kib=6.2, max_drop=50),
+        n_trials=24,
+        sampler={"_target_": "sgq_auto.searching.samplers.AutoBitSampler"},
+    )
+    recorder = Recorder()
+    outcome = run_search(search, synthetic, [recorder], tmp_path / "summary.json")
+    records = recorder.progress.records
+    assert len(records) == 24
+    within = [r.num_bytes <= 6.2 * 1024 for r in records]
+    # The sampler prefers what fits; only its random start may lie outside.
+    assert sum(within) >= 20
+    assert all(p["resident_bytes"] <= 6.2 * 1024 for p in outcome.summary["front"])
+    assert all(p["resident_bytes"] <= 6.2 * 1024 for p in outcome.summary["confirmed"])
+    assert outcome.summary["recommended"]["resident_bytes"] <= 6.2 * 1024
+    (folder,) = (tmp_path / "studies").iterdir()
+    study = optuna.load_study(storage=search.storage.open(folder), study_name=folder.name)
+    for trial, record in zip(study.trials, records, strict=True):
+        assert trial.constraints["max_kib"] == pytest.approx(record.num_bytes / 1024 - 6.2)
+    assert all(best.values[1] <= 6.2 * 1024 for best in study.best_trials)
 
 
 def tensors_in(thing: Any, seen: set[int]) -> Iterator[torch.Tensor]:

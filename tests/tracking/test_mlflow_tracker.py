@@ -1,6 +1,8 @@
 """MLflow: one parent a study, one child a trial, through kills and broken stores."""
 
+import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,8 @@ def summary(progress: StudyProgress) -> Summary:
         "overhead_fraction": 0.1,
         "trials": {"complete": len(progress.records), "stopped_early": 0, "failed": 0},
         "full_precision": describe_full_precision(progress.bench, {}),
+        "epochs_saved_fraction": 0.0,
+        "val_accuracy_noise": None,
         "recommended": None,
         "front": front,
         "confirmed": [],
@@ -121,7 +125,8 @@ def test_a_study_has_one_parent_and_a_child_a_trial(
     steps = client.get_metric_history(parent.info.run_id, "hypervolume")
     assert [m.value for m in steps] == pytest.approx(progress.hypervolumes)
     files = {file.path for file in client.list_artifacts(parent.info.run_id)}
-    assert files == {"front.png", "front.html", "summary.json"}
+    sensitivities = {"sensitivities.png", "sensitivities.json"}
+    assert files == {"front.png", "front.html", "summary.json"} | sensitivities
     assert (tracking.artifacts).is_dir()
 
 
@@ -194,3 +199,31 @@ def test_a_broken_store_costs_one_warning_and_nothing_else(
     warnings = [r.getMessage() for r in caplog.records if r.name.startswith("sgq_auto")]
     assert warnings
     assert all("the search goes on" in w and "\n" not in w for w in warnings)
+
+
+def test_a_stopped_trial_keeps_its_curve_and_says_so(
+    progress: StudyProgress, tracking: TrackingSettings, tmp_path: Path
+) -> None:
+    whole = record(progress, 3, 4, 0.6)
+    assert whole.measurement is not None
+    stopped = replace(whole, measurement=replace(whole.measurement, forecast=0.65))
+    progress.add([stopped])
+    follow(MlflowTracker(tracking, tmp_path), progress)
+    _, children = runs(tracking)
+    assert children[3].info.status == "KILLED"
+    assert children[3].data.tags["stopped_early"] == "true"
+    assert children[3].data.metrics["forecast_val_accuracy"] == 0.65
+    assert children[3].data.metrics["epoch_val_accuracy"] == pytest.approx(0.6)
+    assert children[3].data.metrics["is_pareto"] == 0
+
+
+def test_sensitivities_are_logged_as_numbers_and_as_a_picture(
+    progress: StudyProgress, tracking: TrackingSettings, tmp_path: Path
+) -> None:
+    follow(MlflowTracker(tracking, tmp_path), progress)
+    (parent,), _ = runs(tracking)
+    client = MlflowClient(tracking.uri)
+    names = {artifact.path for artifact in client.list_artifacts(parent.info.run_id)}
+    assert {"sensitivities.png", "sensitivities.json", "front.png", "summary.json"} <= names
+    logged = json.loads((tmp_path / "sensitivities.json").read_text())
+    assert tuple(logged["groups"]) == progress.bench.space.searched

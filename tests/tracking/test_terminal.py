@@ -33,7 +33,8 @@ def summary(recommended: dict[str, Any] | None, reason: str | None) -> dict[str,
         "confirmed": [point(3, 1.5), point(7, 0.25)],
         "recommended": recommended,
         "recommended_reason": reason,
-        "trials": {"complete": 9, "stopped_early": 0, "failed": 1},
+        "trials": {"complete": 5, "stopped_early": 4, "failed": 1},
+        "epochs_saved_fraction": 0.31,
     }
 
 
@@ -59,6 +60,7 @@ def test_the_table_marks_the_recommended_point(capsys: pytest.CaptureFixture[str
     assert "+0.25" in row
     assert "100.0 KiB resident (100.0x smaller than PyG fp32, 7.0x than sparse fp32)" in text
     assert "1 of 10 trials failed" in text
+    assert "4 of 10 trials were stopped early: 31.0 % of the epochs saved" in text
     assert "out/summary.json" in text
     assert "python -m sgq_auto.ui" in text
 

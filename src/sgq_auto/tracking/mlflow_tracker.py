@@ -4,6 +4,7 @@ Writing goes around the fluent API (one run, one batch, one end a trial), and a 
 costs a warning, never the search: what is missing is delivered by the next call or the next run.
 """
 
+import json
 import logging
 import warnings
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from mlflow.entities import Metric, Param, Run, RunStatus, RunTag
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.summary import Summary, trial_sizes, write_summary
-from sgq_auto.tracking.plots import save_front_html, save_front_png
+from sgq_auto.tracking.plots import save_front_html, save_front_png, save_sensitivities_png
 
 _logger = logging.getLogger(__name__)
 
@@ -159,13 +160,15 @@ class MlflowTracker:
         )
         bits = progress.allocation(record).by_name()
         tags = [] if record.failure is None else [RunTag("failure", record.failure[:5000])]
+        tags += [RunTag("stopped_early", "true")] if record.stopped_early else []
+        tags += [RunTag("repeat", str(record.repeat))] if record.repeat else []
         client.log_batch(
             run.info.run_id,
             metrics=_trial_metrics(progress, record, is_pareto=is_pareto)[:_BATCH],
             params=[Param(f"bits.{site}", str(width)) for site, width in bits.items()],
             tags=tags,
         )
-        status = "FINISHED" if record.complete else "FAILED"
+        status = "FINISHED" if record.complete else "KILLED" if record.stopped_early else "FAILED"
         client.set_terminated(run.info.run_id, status, record.end_ms)
         return str(run.info.run_id)
 
@@ -181,7 +184,8 @@ class MlflowTracker:
         client.log_batch(run_id, metrics=metrics)
         for path in _write_artifacts(progress, summary, self.output_dir):
             client.log_artifact(run_id, str(path))
-        interrupted = len(progress.records) < progress.bench.settings.n_trials
+        wanted = progress.bench.settings.n_trials if progress.start.allocations else 0
+        interrupted = len(progress.records) < wanted
         client.set_terminated(run_id, "KILLED" if interrupted else "FINISHED")
 
     def _mark_front(self, progress: StudyProgress) -> None:
@@ -233,6 +237,11 @@ def _study_params(progress: StudyProgress) -> dict[str, Any]:
     return {
         **_study_tags(progress),
         "seed": settings.seed,
+        "max_kib": settings.budget.max_kib,
+        "max_drop": settings.budget.max_drop,
+        "seeding": settings.seeding,
+        "early_stopping": settings.early_stopping,
+        "remeasuring": settings.remeasuring,
         "objective": settings.objective.value,
         "ladder": list(settings.ladder),
         "ranges": settings.ranges.value,
@@ -255,6 +264,8 @@ def _trial_metrics(
         "is_pareto": float(is_pareto),
         "finetune_seconds": measured.finetune_seconds,
     }
+    if measured.forecast is not None:
+        values["forecast_val_accuracy"] = measured.forecast
     metrics = [Metric(name, value, record.end_ms, 0) for name, value in values.items()]
     curve = [Metric("epoch_val_accuracy", acc, record.end_ms, e) for e, acc in measured.curve]
     return metrics + curve
@@ -263,7 +274,14 @@ def _trial_metrics(
 def _summary_metrics(summary: Summary) -> dict[str, float]:
     """The numbers of a summary, nested names joined by underscores."""
     metrics: dict[str, float] = {}
-    for name in ("hypervolume", "wall_seconds", "trials_per_second", "overhead_fraction"):
+    for name in (
+        "hypervolume",
+        "wall_seconds",
+        "trials_per_second",
+        "overhead_fraction",
+        "epochs_saved_fraction",
+        "val_accuracy_noise",
+    ):
         metrics[f"final_{name}" if name == "hypervolume" else name] = summary[name]
     for prefix in ("full_precision", "recommended"):
         for name, value in (summary[prefix] or {}).items():
@@ -277,4 +295,9 @@ def _write_artifacts(progress: StudyProgress, summary: Summary, folder: Path) ->
     save_front_png(progress, summary, paths[0])
     save_front_html(progress, summary, paths[1])
     write_summary(summary, paths[2])
+    sensitivities = progress.start.sensitivities
+    if sensitivities is not None:
+        paths += [folder / name for name in ("sensitivities.png", "sensitivities.json")]
+        save_sensitivities_png(sensitivities, paths[3])
+        paths[4].write_text(json.dumps(sensitivities.as_dict()) + "\n")
     return paths

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import matplotlib.colors
 import matplotlib.figure
 import matplotlib.ticker
+import numpy as np
 import plotly.graph_objects as go
 
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.repeats import Estimate
+from sgq_auto.searching.sensitivity import Sensitivities
 from sgq_auto.searching.summary import Summary
 
 _TRIAL, _FRONT, _CONFIRMED, _BEST = "#b8c4d0", "#1f6fb2", "#d9822b", "#c23030"
@@ -85,6 +88,27 @@ def save_front_html(progress: StudyProgress, summary: Summary, path: Path) -> No
     figure.update_yaxes(title="accuracy (%)")
     figure.update_layout(title=_title(summary), template="plotly_white")
     figure.write_html(path, include_plotlyjs=True)
+
+
+def save_sensitivities_png(sensitivities: Sensitivities, path: Path) -> None:
+    """Draw what each group of sites loses where it alone has few bits."""
+    loss = sensitivities.monotone
+    groups, ladder = sensitivities.groups, sensitivities.ladder
+    figure = matplotlib.figure.Figure(
+        figsize=(1.8 + 0.7 * len(ladder), 1.3 + 0.26 * len(groups)), dpi=140, layout="constrained"
+    )
+    axes = figure.add_subplot()
+    # Below a thousandth nothing is lost; colours are on a log scale above it.
+    norm = matplotlib.colors.LogNorm(1e-3, max(1e-2, float(loss[np.isfinite(loss)].max())))
+    image = axes.imshow(np.clip(loss, 1e-3, None), norm=norm, cmap="YlOrRd", aspect="auto")
+    axes.set_xticks(range(len(ladder)), [str(bits) for bits in ladder])
+    axes.set_yticks(range(len(groups)), groups, fontsize=8)
+    for (row, column), value in np.ndenumerate(loss):
+        axes.text(column, row, f"{value:.2g}", ha="center", va="center", fontsize=6)
+    axes.set_xlabel("bits")
+    axes.set_title("increase of the validation loss, without fine-tuning", fontsize=9)
+    figure.colorbar(image)
+    figure.savefig(path)
 
 
 def _draw_levels(axes: Any, summary: Summary) -> None:

@@ -96,6 +96,12 @@ class Terminal:
             )
         else:
             self.console.print(f"No recommendation: {summary['recommended_reason']}")
+        stopped, saved = summary["trials"]["stopped_early"], summary["epochs_saved_fraction"]
+        if stopped:
+            self.console.print(
+                f"{stopped} of {len(progress.records)} trials were stopped early: "
+                f"{_percent(saved)} of the epochs saved"
+            )
         failed = summary["trials"]["failed"]
         if failed:
             self.console.print(f"{failed} of {len(progress.records)} trials failed")
