@@ -41,5 +41,6 @@ class SearchStart:
             sizes=bench.sizes,
             expected_losses=found.losses if found else None,
             frame=settings.budget.inside(bench.frame),
+            parameters=space.searched,
         )
         return cls(found, tuple(unique.values()), knowledge)

@@ -13,7 +13,10 @@ from sgq_auto.searching.samplers import AutoBitSampler, InformedSampler, Knowled
 from sgq_auto.searching.samplers.history import ESTIMATE, SUPERSEDED
 
 SITES = 8
-SPACE: dict[str, BaseDistribution] = {f"site{k}": IntDistribution(0, 5) for k in range(SITES)}
+# Not in the order of the names, which Optuna sorts by.
+SPACE: dict[str, BaseDistribution] = {
+    f"site{k}": IntDistribution(0, 5) for k in reversed(range(SITES))
+}
 WEIGHTS = 1.5 ** np.arange(SITES)
 FRAME = Frame(1000, int(1000 + 5 * (100 * WEIGHTS).sum()), 0.2, 0.95)
 
@@ -49,7 +52,7 @@ def hypervolume(study: optuna.Study) -> float:
     return FRAME.hypervolume([Point(t.values) for t in study.trials if t.values])
 
 
-KNOWLEDGE = Knowledge(sizes=sizes, frame=FRAME)
+KNOWLEDGE = Knowledge(sizes=sizes, frame=FRAME, parameters=tuple(SPACE))
 
 
 @pytest.mark.parametrize("kind", [AutoBitSampler, PaperSampler])
@@ -71,6 +74,28 @@ def test_exact_sizes_help() -> None:
     blind = Knowledge(frame=FRAME)
     guessed = [hypervolume(run(AutoBitSampler(seed=s, knowledge=blind), 40)) for s in range(3)]
     assert np.mean(exact) > np.mean(guessed)
+
+
+@pytest.mark.parametrize("kind", [AutoBitSampler, PaperSampler])
+def test_sizes_are_asked_for_in_the_order_of_the_parameters(kind: type[InformedSampler]) -> None:
+    asked: set[tuple[int, ...]] = set()
+
+    def watched(positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        asked.update(map(tuple, positions.tolist()))
+        return sizes(positions)
+
+    knowledge = Knowledge(sizes=watched, frame=FRAME, parameters=tuple(SPACE))
+    study = run(kind(seed=0, knowledge=knowledge), 45)
+    proposed = {tuple(t.params[name] for name in SPACE) for t in study.trials[20:]}
+    assert proposed <= asked
+
+
+def test_knowledge_of_other_parameters_is_refused() -> None:
+    knowledge = Knowledge(sizes=sizes, parameters=("site0", "site9"))
+    with pytest.raises(ValueError, match="knows the parameters site0, site9; the study has"):
+        run(AutoBitSampler(seed=0, knowledge=knowledge), 11)
+    with pytest.raises(ValueError, match="need the names of parameters"):
+        Knowledge(sizes=sizes)
 
 
 def test_no_allocation_is_proposed_twice() -> None:

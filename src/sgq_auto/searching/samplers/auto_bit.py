@@ -57,7 +57,7 @@ class AutoBitSampler(InformedSampler):
         """The proposal among all positions of the search space that are not taken yet."""
         if not search_space:
             return {}
-        grid = Grid(search_space)
+        grid = Grid(self.knowledge.ordered(search_space))
         rng = self._rng(place(study, trial.number))
         history = History.read(study, grid, trial.number)
         if not len(history.positions):

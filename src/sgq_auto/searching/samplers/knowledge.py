@@ -1,10 +1,11 @@
 """What is known about allocations before any of them is trained."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from optuna.distributions import BaseDistribution
 
 from sgq_auto.searching.front import Frame
 from sgq_auto.searching.samplers.grid import Positions
@@ -20,11 +21,34 @@ class Knowledge:
         sizes: Exact bytes ``[n]`` of ``[n, groups]`` ladder positions; ``None`` if unknown.
         expected_losses: What sensitivities predict for them, ``[n, losses]``; ``None`` if unknown.
         frame: The frame whose hypervolume is to grow; ``None`` takes what was seen so far.
+        parameters: Names of the study's parameters in the order of the columns of positions;
+            needed where sizes or losses are known.
     """
 
     sizes: Callable[[Positions], NDArray[np.int64]] | None = None
     expected_losses: Callable[[Positions], Floats] | None = None
     frame: Frame | None = None
+    parameters: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check that columns have names where they need them."""
+        if (self.sizes or self.expected_losses) and not self.parameters:
+            raise ValueError("Knowledge: sizes and expected_losses need the names of parameters")
+
+    def ordered(self, space: Mapping[str, BaseDistribution]) -> dict[str, BaseDistribution]:
+        """A search space in the order of the columns; Optuna sorts its own by name.
+
+        Raises:
+            ValueError: If its parameters are other ones.
+        """
+        if not self.parameters:
+            return dict(space)
+        if set(self.parameters) != set(space):
+            raise ValueError(
+                f"the sampler knows the parameters {', '.join(self.parameters)}; "
+                f"the study has {', '.join(space)}"
+            )
+        return {name: space[name] for name in self.parameters}
 
     def features(self, positions: Positions) -> Floats:
         """``[n, features]`` for a surrogate: positions, log bytes and expected losses."""

@@ -52,7 +52,7 @@ class PaperSampler(InformedSampler):
         """The allocation of the trial's rank in its batch."""
         if not search_space:
             return {}
-        grid = Grid(search_space)
+        grid = Grid(self.knowledge.ordered(search_space))
         rank = place(study, trial.number) % self._batch
         first = place(study, trial.number) - rank
         history = History.read(study, grid, trial.number, before=first)
