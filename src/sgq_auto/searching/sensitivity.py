@@ -15,6 +15,9 @@ from sgq_auto.searching.samplers.grid import Positions
 from sgq_auto.searching.workbench import Workbench
 from sgq_auto.training import evaluate
 
+# In place of a loss that is no number; sums of it still are.
+_HOPELESS = 1e6
+
 
 @dataclass(frozen=True, eq=False)
 class Sensitivities:
@@ -45,8 +48,9 @@ class Sensitivities:
         """Expected loss increases ``[n, parts + 1]``: of each layer's components, and their sum."""
         own = self.monotone[np.arange(len(self.groups)), positions]
         parts = [re.sub(r"\.\d+$", "", group) for group in self.groups]
-        columns = [own[:, [p == part for p in parts]].sum(axis=1) for part in dict.fromkeys(parts)]
-        return np.column_stack([*columns, own.sum(axis=1)])
+        members = [[float(p == part) for p in parts] for part in dict.fromkeys(parts)]
+        losses: NDArray[np.float64] = own @ np.array([*members, [1.0] * len(parts)]).T
+        return losses
 
     def as_dict(self) -> dict[str, Any]:
         """Groups, bit-widths and losses, JSON-ready."""
@@ -65,7 +69,8 @@ def measure_sensitivities(bench: Workbench) -> Sensitivities:
         return evaluate(model, bench.graph)[1] - before
 
     loss = [[increase(name, bits) for bits in space.ladder] for name in space.searched]
-    return Sensitivities(space.searched, space.ladder, np.nan_to_num(loss, nan=np.inf))
+    finite = np.nan_to_num(loss, nan=_HOPELESS, posinf=_HOPELESS)
+    return Sensitivities(space.searched, space.ladder, finite)
 
 
 def cached_sensitivities(bench: Workbench, path: Path) -> Sensitivities:

@@ -45,14 +45,14 @@ class Grid:
     def encode(self, trials: Sequence[FrozenTrial]) -> tuple[list[FrozenTrial], Positions]:
         """The trials that lie on the grid, and the positions ``[trials, parameters]`` nearest."""
         names = self.space.keys()
-        having = [trial for trial in trials if names <= trial.params.keys()]
+        having = [(trial, params) for trial in trials if names <= (params := trial.params).keys()]
         columns = [
-            _positions(distribution, [trial.params[name] for trial in having])
+            _positions(distribution, [params[name] for _, params in having])
             for name, distribution in self.space.items()
         ]
         positions = np.stack(columns, axis=1) if columns else np.zeros((len(having), 0), np.int64)
         inside = np.flatnonzero(((positions >= 0) & (positions < self.sizes)).all(axis=1))
-        return [having[k] for k in inside], positions[inside]
+        return [having[k][0] for k in inside], positions[inside]
 
 
 def _size(distribution: BaseDistribution) -> int:

@@ -50,11 +50,15 @@ class Knowledge:
             )
         return {name: space[name] for name in self.parameters}
 
-    def features(self, positions: Positions) -> Floats:
-        """``[n, features]`` for a surrogate: positions, log bytes and expected losses."""
+    def num_bytes(self, positions: Positions) -> Floats | None:
+        """Exact bytes ``[n]``; ``None`` if unknown."""
+        return None if self.sizes is None else self.sizes(positions).astype(np.float64)
+
+    def features(self, positions: Positions, num_bytes: Floats | None) -> Floats:
+        """``[n, features]`` for a surrogate: positions, log bytes if known, expected losses."""
         columns = [positions.astype(np.float64)]
-        if self.sizes is not None:
-            columns.append(np.log(self.sizes(positions))[:, None])
+        if num_bytes is not None:
+            columns.append(np.log(num_bytes)[:, None])
         if self.expected_losses is not None:
             columns.append(self.expected_losses(positions))
         return np.hstack(columns)

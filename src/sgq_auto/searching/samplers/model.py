@@ -39,7 +39,7 @@ class Model:
     def fit(cls, history: History, knowledge: Knowledge, seed: int) -> "Model":
         """The belief after a history of at least one measured allocation."""
         scale = Scale.of(history, knowledge.frame)
-        features = knowledge.features(history.positions)
+        features = knowledge.features(history.positions, knowledge.num_bytes(history.positions))
         accuracy, size = scale.scaled_accuracy(history.accuracy), scale.scaled_size(history.size)
         noise = history.variance / scale.accuracy_span**2
         model = cls(
@@ -54,14 +54,11 @@ class Model:
 
     def predict(self, positions: Positions) -> tuple[Floats, Floats, Floats]:
         """Means and standard deviations of accuracies, and sizes, each ``[n]``."""
-        features = self.knowledge.features(positions)
+        num_bytes = self.knowledge.num_bytes(positions)
+        features = self.knowledge.features(positions, num_bytes)
         mean, std = self.accuracy.predict(features)
-        if self.knowledge.sizes is not None:
-            return (
-                mean,
-                std,
-                self.scale.scaled_size(self.knowledge.sizes(positions).astype(np.float64)),
-            )
+        if num_bytes is not None:
+            return mean, std, self.scale.scaled_size(num_bytes)
         assert self.size is not None
         return mean, std, self.size.predict(features)[0]
 

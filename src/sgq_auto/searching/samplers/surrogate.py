@@ -49,13 +49,16 @@ class Forest:
         rng = np.random.RandomState(seed)
         features = max(1, min(_MOST_FEATURES, round(_FEATURE_SHARE * x.shape[1])))
 
+        # Equal weights change nothing, and scikit-learn would check them for every tree.
+        unequal = None if repeats is None or (repeats == repeats[0]).all() else repeats
+
         def grown() -> Any:
             tree = ExtraTreeRegressor(
                 min_samples_leaf=min(_SMALLEST_LEAF, len(y)),
                 max_features=features,
                 random_state=rng,
             )
-            return tree.fit(single, targets, repeats, check_input=False).tree_
+            return tree.fit(single, targets, unequal, check_input=False).tree_
 
         # One by one: a forest of scikit-learn spends more time on cloning its trees than on them.
         with sklearn.config_context(skip_parameter_validation=True, assume_finite=True):
