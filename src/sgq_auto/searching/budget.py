@@ -59,6 +59,7 @@ class Budget:
         if self.max_drop is not None:
             # A sliver of accuracy must be left to gain.
             lowest = max(lowest, frame.full_accuracy - max(self.max_drop, 0.1) / 100)
-        largest = max(frame.smallest_bytes + 1, min(frame.full_bytes, int(self.max_bytes)))\
-            if self.max_kib is not None else frame.full_bytes  # fmt: skip
+        largest = frame.full_bytes
+        if self.max_kib is not None:
+            largest = max(frame.smallest_bytes + 1, min(largest, int(self.max_bytes)))
         return replace(frame, majority_accuracy=lowest, full_bytes=largest)

@@ -4,13 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sgq_auto.searching.records import TrialRecord
+
+Floats = NDArray[np.float64]
 
 # Shares of the epochs after which a trial may stop.
 _RUNGS = (0.1, 0.2, 0.3, 0.5)
 # Standard deviations that a forecast must lie below a rival's result.
-_CONFIDENCE = 1.0
+_CONFIDENCE = 0.75
 # Finished trials before a forecast is trusted.
 _SMALLEST_SAMPLE = 8
 
@@ -39,7 +42,7 @@ class DominationStopper:
 
     At a rung the finished trials show how an accuracy there carries over to the last epoch: a
     line of slope 0 to 1 and what scatters around it. A trial stops if a rival was no worse at the
-    rung and ended more than a standard deviation above the trial's forecast.
+    rung and ended more than 0.75 standard deviations above the trial's forecast.
 
     Args:
         epochs: Epochs of a whole trial.
@@ -66,8 +69,11 @@ class DominationStopper:
 
     def stops(self, epoch: int, accuracy: float) -> bool:
         """Whether the trial, at ``accuracy`` after ``epoch``, ends there; keeps its forecast."""
-        seen = [(curve[epoch], final, no_larger) for curve, final, no_larger in self._finished
-                if epoch in curve]  # fmt: skip
+        seen = [
+            (curve[epoch], final, no_larger)
+            for curve, final, no_larger in self._finished
+            if epoch in curve
+        ]
         rivals = [final for at, final, no_larger in seen if no_larger and at >= accuracy]
         if len(seen) < _SMALLEST_SAMPLE or not rivals:
             return False
@@ -75,10 +81,7 @@ class DominationStopper:
         self.forecast = self._line(at_rung, finals, accuracy)
         return self.forecast.mean + _CONFIDENCE * self.forecast.std < max(rivals)
 
-    def _line(
-        self, at_rung: np.ndarray[tuple[int], np.dtype[np.float64]],
-        finals: np.ndarray[tuple[int], np.dtype[np.float64]], accuracy: float,
-    ) -> Forecast:  # fmt: skip
+    def _line(self, at_rung: Floats, finals: Floats, accuracy: float) -> Forecast:
         centred = at_rung - at_rung.mean()
         variance = float(np.mean(centred**2))
         slope = float(np.mean(centred * finals)) / variance if variance else 0.0
