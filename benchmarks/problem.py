@@ -1,6 +1,9 @@
 """What both sides of a benchmark work on, configured as the search command is."""
 
 import json
+import subprocess
+import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,14 @@ def only_summary(folder: str) -> dict[str, Any]:
     (path,) = Path(folder).glob("outputs/runs/*/summary.json")
     summary: dict[str, Any] = json.loads(path.read_text())
     return summary
+
+
+def summary_of_search(*overrides: str) -> dict[str, Any]:
+    """Run ``python -m sgq_auto.search OVERRIDES`` in a scratch folder; its summary."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "sgq_auto.search", *overrides, *scratch_overrides(folder)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        return only_summary(folder)
 
 
 @dataclass(frozen=True, eq=False)

@@ -153,12 +153,10 @@ def _result(bench: RecordedWorkbench, study: optuna.Study) -> Result:
 def _row(problem: str, name: str, results: Sequence[Result]) -> Row:
     row: Row = {"problem": problem, "side": name, "seeds": len(results)}
     for mark in _MARKS:
-        values = [r.hypervolumes[mark - 1] for r in results if len(r.hypervolumes) >= mark]
-        row[f"hypervolume@{mark}"] = f"{statistics.fmean(values):.4f}" if values else None
-        row[f"std@{mark}"] = f"{statistics.stdev(values):.4f}" if len(values) > 1 else None
+        values = sorted(r.hypervolumes[mark - 1] for r in results if len(r.hypervolumes) >= mark)
+        row[f"mean@{mark}"] = f"{statistics.fmean(values):.4f}" if values else None
+        row[f"seeds@{mark}"] = f"{values[0]:.4f}-{values[-1]:.4f}" if values else None
     row["epochs_saved"] = statistics.fmean(r.epochs_saved for r in results)
-    row["per_seed"] = [[round(r.hypervolumes[m - 1], 4) for m in _MARKS if len(r.hypervolumes) >= m]
-                       for r in results]  # fmt: skip
     return row
 
 

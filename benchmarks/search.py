@@ -6,8 +6,6 @@ after one that warms it up, with MLflow's fluent API writing to a fresh SQLite s
 """
 
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ import mlflow
 import optuna
 
 from plain import search_plain
-from problem import load_problem, only_summary, scratch_overrides
+from problem import load_problem, summary_of_search
 from report import Row, arguments, finish, interleaved, ratio, timed
 
 _TRIALS, _PEER_TRIALS = 100, 4
@@ -30,27 +28,14 @@ def main() -> None:
     summaries: dict[int, list[dict[str, Any]]] = {1: [], 2: []}
 
     def ours(workers: int) -> float:
-        summaries[workers].append(_search(trials, workers))
+        overrides = ("dataset=cora", f"n_trials={trials}", f"workers={workers}")
+        few = ("confirm.seeds=1", "confirm.max_points=1")
+        summaries[workers].append(summary_of_search(*overrides, *few))
         return 1 / float(summaries[workers][-1]["trials_per_second"])
 
     sides = {"1": lambda: ours(1), "2": lambda: ours(2), "peer": _peer}
     seconds = interleaved(sides, repetitions)
     finish(_rows(seconds, summaries), options.json)
-
-
-def _search(trials: int, workers: int) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as scratch:
-        overrides = [
-            "dataset=cora",
-            f"n_trials={trials}",
-            f"workers={workers}",
-            *scratch_overrides(scratch),
-            "confirm.seeds=1",
-            "confirm.max_points=1",
-        ]
-        command = [sys.executable, "-m", "sgq_auto.search", *overrides]
-        subprocess.run(command, check=True, capture_output=True)
-        return only_summary(scratch)
 
 
 def _peer() -> float:

@@ -9,13 +9,10 @@ which leaves out whether the pre-training of the search was a lucky one.
 
 import argparse
 import statistics
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from problem import only_summary, scratch_overrides
+from problem import summary_of_search
 from report import Row, finish
 
 _SIDES = {"no re-measuring": ("remeasuring=0",), "re-measuring": ()}
@@ -34,15 +31,8 @@ def main() -> None:
     summaries: dict[str, list[Summary]] = {name: [] for name in _SIDES}
     for seed in range(2 if options.quick else options.seeds):
         for name, own in _SIDES.items():
-            summaries[name].append(_search([f"seed={seed}", *own, *overrides]))
+            summaries[name].append(summary_of_search(f"seed={seed}", *own, *overrides))
     finish([_row(name, runs) for name, runs in summaries.items()], options.json)
-
-
-def _search(overrides: list[str]) -> Summary:
-    with tempfile.TemporaryDirectory() as scratch:
-        command = [sys.executable, "-m", "sgq_auto.search", *overrides, *scratch_overrides(scratch)]
-        subprocess.run(command, check=True, capture_output=True)
-        return only_summary(scratch)
 
 
 def _row(name: str, runs: list[Summary]) -> Row:
