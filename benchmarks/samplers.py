@@ -21,6 +21,7 @@ from problem import load_problem
 from recorded import RecordedWorkbench
 from report import Row, finish
 from sgq_auto.searching.front import pareto_front
+from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.runner import TrialRunner
 from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.study import (
@@ -139,7 +140,7 @@ def _study(problem: str, seed: int, name: str, side: Side, cache: Path) -> Resul
 def _result(bench: RecordedWorkbench, study: optuna.Study) -> Result:
     records = finished_trials(study)
     hypervolumes = []
-    reached = []
+    reached: list[TrialRecord] = []
     for record in records:
         if record.complete and not record.repeat:
             reached = pareto_front([*reached, record])

@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 # Shares of the epochs after which a trial may stop.
 _RUNGS = (0.1, 0.2, 0.3, 0.5)
 # Standard deviations that a forecast must lie below a rival's result.
-_CONFIDENCE = 0.75
+_CONFIDENCE = 1.0
 # Finished trials before a forecast is trusted.
 _SMALLEST_SAMPLE = 8
 
@@ -42,7 +42,7 @@ class DominationStopper:
 
     At a rung the finished trials show how an accuracy there carries over to the last epoch: a
     line of slope 0 to 1 and what scatters around it. A trial stops if a rival was no worse at the
-    rung and ended more than 0.75 standard deviations above the trial's forecast.
+    rung and ended more than a standard deviation above the trial's forecast.
 
     Args:
         epochs: Epochs of a whole trial.
