@@ -53,7 +53,7 @@ def test_two_workers_run_each_trial_once(
 ) -> None:
     recorder = Recorder()
     outcome = run_search(settings(workers=2), synthetic, [recorder], tmp_path / "summary.json")
-    counts = {"complete": 8, "stopped_early": 0, "failed": 0, "repeated": 0}
+    counts = {"complete": 8, "stopped_early": 0, "failed": 0}
     assert outcome.summary["trials"] == counts
     assert sorted(recorder.trials) == list(range(8))
     events = ["started", "confirming 0/2", "confirming 1/2", "confirming 2/2", "finished"]
