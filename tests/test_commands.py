@@ -141,7 +141,8 @@ def test_a_killed_search_continues_to_the_same_total(tmp_path: Path) -> None:
     wait_until_gone(process.pid)
     assert run(tmp_path, *slow).returncode == 0
     (summary,) = summaries(tmp_path)
-    assert summary["trials"] == {"complete": 12, "stopped_early": 0, "failed": 0}
+    assert sum(summary["trials"].values()) == 12
+    assert summary["trials"]["failed"] == 0
     assert tracked(tmp_path) == (1, 12)
 
 
@@ -163,7 +164,7 @@ def test_ctrl_c_leaves_a_valid_summary(tmp_path: Path) -> None:
     assert summary["recommended"] is None
     assert "interrupted" in summary["recommended_reason"]
     assert 3 <= summary["trials"]["complete"] < 500
-    assert tracked(tmp_path) == (1, summary["trials"]["complete"])
+    assert tracked(tmp_path) == (1, sum(summary["trials"].values()))
 
 
 def wait_until_gone(group: int) -> None:
@@ -256,7 +257,7 @@ def fails(
         (["+model.heads=3"], ["model=gcn", "heads"]),
         (["storage=postgresql"], ["storage.url"]),
         (["device=tpu"], ["device=tpu", "cpu"]),
-        (["+sampler.wrong=1"], ["sampler=tpe", "wrong"]),
+        (["+sampler.wrong=1"], ["sampler=abs", "wrong"]),
     ],
 )
 def test_bad_input_is_one_line_that_names_it(
