@@ -1,6 +1,7 @@
 """The additive front is the best there is, and seeds are spread over it."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,7 +54,9 @@ def test_seeds_spread_to_where_bits_buy_nothing_more_and_keep_the_budget() -> No
     assert len(seeds(found, table, 4, max_bytes=10)) == len(seeds(found, table, 0)) == 0
 
 
-def test_sensitivities_are_measured_once_and_fewer_bits_lose_more(bench: Workbench, tmp_path):  # type: ignore[no-untyped-def]
+def test_sensitivities_are_measured_once_and_fewer_bits_lose_more(
+    bench: Workbench, tmp_path: Path
+) -> None:
     path = tmp_path / "sensitivities.json"
     found = cached_sensitivities(bench, path)
     assert found.groups == bench.space.searched
