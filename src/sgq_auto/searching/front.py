@@ -5,6 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 class Point(Protocol):
     """A measured allocation."""
@@ -28,6 +31,14 @@ def pareto_front(points: Iterable[_P]) -> list[_P]:
         if not front or point.val_accuracy > front[-1].val_accuracy:
             front.append(point)
     return front
+
+
+def non_dominated(accuracy: NDArray[np.float64], size: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Rows ``[k]`` of ``[n]`` finite accuracies and sizes that no other beats, smallest first."""
+    order = np.lexsort((-accuracy, size))
+    best_before = np.concatenate([[-np.inf], np.maximum.accumulate(accuracy[order])[:-1]])
+    rows: NDArray[np.int64] = order[accuracy[order] > best_before]
+    return rows
 
 
 @dataclass(frozen=True)

@@ -101,12 +101,7 @@ def run_search(
             # Without a first trial nothing fits: that is an answer, and costs no training.
             if start.allocations:
                 _run_trials(settings, folder, study, progress, watchers)
-                points = choose_points(
-                    [e for e in estimates(progress.records) if settings.budget.holds(e.num_bytes)],
-                    bench.pretrained.val_accuracy,
-                    settings.allowed_drop,
-                    settings.confirm,
-                )
+                points = _points_to_confirm(progress)
                 results = confirm(settings, folder, points, _announce(watchers))
         except KeyboardInterrupt:
             interrupted, failure = True, "the search was interrupted before its front was confirmed"
@@ -157,6 +152,16 @@ def _run_trials(
     finally:
         if len(progress.records) > before:
             _add_seconds(study, _SEARCH_SECONDS, time.perf_counter() - start)
+
+
+def _points_to_confirm(progress: StudyProgress) -> list[Estimate]:
+    bench, settings = progress.bench, progress.bench.settings
+    return choose_points(
+        [e for e in estimates(progress.records) if settings.budget.holds(e.num_bytes)],
+        bench.pretrained.val_accuracy,
+        settings.allowed_drop,
+        settings.confirm,
+    )
 
 
 def _announce(watchers: Sequence[Watcher]) -> Callable[[int, int], None]:

@@ -8,8 +8,11 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from sgq_auto.searching.front import pareto_front
 from sgq_auto.searching.records import TrialRecord
+from sgq_auto.searching.samplers.history import pooled_variance
 
 # Repeats of good allocations early on, which tell the noise from the start.
 _EARLY_REPEATS = 3
@@ -51,13 +54,9 @@ class Estimate:
 
 def estimates(records: Iterable[TrialRecord]) -> list[Estimate]:
     """One estimate for each allocation that was measured in full, in order of first trials."""
-    groups: dict[tuple[int, ...], list[TrialRecord]] = {}
-    for record in records:
-        if record.complete and not record.duplicate:
-            groups.setdefault(tuple(record.params.values()), []).append(record)
     return [
         Estimate(group[0], statistics.fmean(r.val_accuracy for r in group), len(group))
-        for group in groups.values()
+        for group in _by_allocation(records)
     ]
 
 
@@ -81,13 +80,17 @@ class Noise:
     @classmethod
     def of(cls, records: Iterable[TrialRecord]) -> "Noise":
         """The noise that repeated measurements show."""
-        measured = [r for r in records if r.complete and not r.duplicate]
-        means = {tuple(e.params.values()): e for e in estimates(measured)}
-        freedom = len(measured) - len(means)
-        squares = sum(
-            (r.val_accuracy - means[tuple(r.params.values())].val_accuracy) ** 2 for r in measured
-        )
-        return cls(squares / freedom if freedom else 0.0, freedom)
+        groups = [np.array([r.val_accuracy for r in group]) for group in _by_allocation(records)]
+        return cls(pooled_variance(groups), sum(len(group) - 1 for group in groups))
+
+
+def _by_allocation(records: Iterable[TrialRecord]) -> list[list[TrialRecord]]:
+    """Measurements in full of each allocation, those of one together."""
+    groups: dict[tuple[int, ...], list[TrialRecord]] = {}
+    for record in records:
+        if record.complete and not record.duplicate:
+            groups.setdefault(tuple(record.params.values()), []).append(record)
+    return list(groups.values())
 
 
 def repeat_is_due(place: int, n_trials: int, first: int, share: float) -> bool:

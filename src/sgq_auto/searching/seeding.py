@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from sgq_auto.searching.front import non_dominated
 from sgq_auto.searching.samplers.grid import Positions
 from sgq_auto.searching.sensitivity import Sensitivities
 from sgq_auto.searching.sizes import SizeTable
@@ -60,9 +61,7 @@ def seeds(
 
 
 def _thinned_front(cost: NDArray[np.float64], loss: NDArray[np.float64]) -> NDArray[np.int64]:
-    order = np.lexsort((loss, cost))
-    best_before = np.minimum.accumulate(np.concatenate([[np.inf], loss[order][:-1]]))
-    front: NDArray[np.int64] = order[(loss[order] < best_before) | (np.arange(order.size) == 0)]
+    front = non_dominated(-loss, cost)
     step = np.ptp(cost[front]) / _STATES
     if front.size <= _STATES or step == 0:
         return front

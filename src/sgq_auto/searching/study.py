@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sgq_auto.errors import InputError
 from sgq_auto.searching.records import RECORD, REPEAT, TrialRecord
 from sgq_auto.searching.samplers import InformedSampler, Knowledge
-from sgq_auto.searching.samplers.history import SUPERSEDED
+from sgq_auto.searching.samplers.history import SUPERSEDED, standing_trials
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.space import SearchSpace
 
@@ -76,13 +76,12 @@ def only_runner(folder: Path) -> Iterator[None]:
 
 def counted_trials(study: optuna.Study) -> list[FrozenTrial]:
     """Trials that count towards ``n_trials``: finished or running, not superseded."""
-    return [t for t in study.get_trials(False, _COUNTED) if SUPERSEDED not in t.user_attrs]
+    return standing_trials(study, _COUNTED)
 
 
 def finished_trials(study: optuna.Study) -> list[TrialRecord]:
     """Every finished trial, in order; superseded ones are left out."""
-    trials = study.get_trials(deepcopy=False, states=_FINISHED)
-    return [TrialRecord.from_trial(t) for t in trials if SUPERSEDED not in t.user_attrs]
+    return [TrialRecord.from_trial(trial) for trial in standing_trials(study, _FINISHED)]
 
 
 def requeue_stale(study: optuna.Study, space: SearchSpace) -> int:

@@ -99,7 +99,7 @@ def save_sensitivities_png(sensitivities: Sensitivities, path: Path) -> None:
     )
     axes = figure.add_subplot()
     # Below a thousandth nothing is lost; colours are on a log scale above it.
-    norm = matplotlib.colors.LogNorm(1e-3, max(1e-2, float(loss[np.isfinite(loss)].max())))
+    norm = matplotlib.colors.LogNorm(1e-3, max(1e-2, float(loss.max())))
     image = axes.imshow(np.clip(loss, 1e-3, None), norm=norm, cmap="YlOrRd", aspect="auto")
     axes.set_xticks(range(len(ladder)), [str(bits) for bits in ladder])
     axes.set_yticks(range(len(groups)), groups, fontsize=8)

@@ -3,13 +3,10 @@
 The successor of the sampler of SGQuant (arXiv 2007.05100, section V).
 """
 
-from typing import Any
-
 import numpy as np
 import optuna
 from numpy.random import Generator
 from numpy.typing import NDArray
-from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
 from sgq_auto.searching.samplers.candidates import mutated, neighbours, random_positions, unseen
@@ -51,21 +48,16 @@ class AutoBitSampler(InformedSampler):
         super().__init__(seed=seed, knowledge=knowledge, startup_trials=startup_trials)
         self._candidates = candidates
 
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """The proposal among all positions of the search space that are not taken yet."""
-        if not search_space:
-            return {}
-        grid = Grid(self.knowledge.ordered(search_space))
+    def _proposal(self, study: optuna.Study, trial: FrozenTrial, grid: Grid) -> NDArray[np.int64]:
+        """The most promising of all positions that are not taken yet."""
         rng = self._rng(place(study, trial.number))
         history = History.read(study, grid, trial.number)
         if not len(history.positions):
-            return grid.decode(random_positions(rng, grid.sizes, 1)[0])
+            return self._anywhere(grid, rng)
         model = Model.fit(history, self.knowledge, int(rng.integers(1 << 31)))
-        return grid.decode(self._propose(grid, history, model, rng))
+        return self._best(grid, history, model, rng)
 
-    def _propose(
+    def _best(
         self, grid: Grid, history: History, model: Model, rng: Generator
     ) -> NDArray[np.int64]:
         taken = np.concatenate([history.positions, history.pending, history.failed])

@@ -57,7 +57,7 @@ class History:
         """
         maximised = np.array([d == StudyDirection.MAXIMIZE for d in study.directions])
         signs = np.where(maximised == (np.arange(maximised.size) == 0), 1.0, -1.0)
-        others = [t for t in counted_trials(study)[:before] if t.number != current]
+        others = [t for t in standing_trials(study)[:before] if t.number != current]
         on_grid, positions = grid.encode(others)
         rows: dict[bytes, list[Floats]] = {}
         where: dict[bytes, NDArray[np.int64]] = {}
@@ -79,15 +79,17 @@ class History:
         )
 
 
-def counted_trials(study: optuna.Study) -> list[FrozenTrial]:
-    """Trials that no other one replaces, in order."""
-    trials = study.get_trials(deepcopy=False)
+def standing_trials(
+    study: optuna.Study, states: tuple[TrialState, ...] | None = None
+) -> list[FrozenTrial]:
+    """Trials in any of ``states`` (``None`` for all) that no other one replaces, in order."""
+    trials = study.get_trials(deepcopy=False, states=states)
     return [trial for trial in trials if SUPERSEDED not in trial.user_attrs]
 
 
 def place(study: optuna.Study, number: int) -> int:
-    """How many trials that count come before the one with this number."""
-    return sum(trial.number < number for trial in counted_trials(study))
+    """How many trials that stand come before the one with this number."""
+    return sum(trial.number < number for trial in standing_trials(study))
 
 
 def finished_trials(study: optuna.Study) -> list[FrozenTrial]:

@@ -1,11 +1,13 @@
 """What this project's samplers have in common: a grid, random starts, reproducible draws."""
 
 import zlib
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
 import optuna
 from numpy.random import Generator
+from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.search_space import IntersectionSearchSpace
@@ -59,6 +61,19 @@ class InformedSampler(BaseSampler):
         # The search space remembers where it was; it decides nothing by that.
         return self._search_space.calculate(study)
 
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """The proposal, on the grid whose columns are those of the knowledge."""
+        if not search_space:
+            return {}
+        grid = Grid(self.knowledge.ordered(search_space))
+        return grid.decode(self._proposal(study, trial, grid))
+
+    @abstractmethod
+    def _proposal(self, study: optuna.Study, trial: FrozenTrial, grid: Grid) -> NDArray[np.int64]:
+        """Positions ``[parameters]`` for a trial."""
+
     def sample_independent(
         self,
         study: optuna.Study,
@@ -69,7 +84,12 @@ class InformedSampler(BaseSampler):
         """A random value, for the first trials and for parameters that not all trials have."""
         grid = Grid({param_name: param_distribution})
         rng = self._rng(place(study, trial.number), param_name)
-        return grid.decode(random_positions(rng, grid.sizes, 1)[0])[param_name]
+        return grid.decode(self._anywhere(grid, rng))[param_name]
+
+    def _anywhere(self, grid: Grid, rng: Generator) -> NDArray[np.int64]:
+        """Random positions ``[parameters]``."""
+        drawn: NDArray[np.int64] = random_positions(rng, grid.sizes, 1)[0]
+        return drawn
 
     def _rng(self, place: int, name: str = "") -> Generator:
         return np.random.default_rng([self._seed, place, zlib.crc32(name.encode())])

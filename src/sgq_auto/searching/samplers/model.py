@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from sgq_auto.searching.front import non_dominated
 from sgq_auto.searching.samplers.gain import expected_gain
 from sgq_auto.searching.samplers.grid import Positions
 from sgq_auto.searching.samplers.history import History
@@ -47,7 +48,7 @@ class Model:
             scale=scale,
             accuracy=Forest.fit(features, accuracy, seed, repeats=history.repeats, noise=noise),
             size=None if knowledge.sizes else Forest.fit(features, size, seed),
-            front=history.positions[_non_dominated(accuracy, size)],
+            front=history.positions[non_dominated(accuracy, size)],
             reached=(accuracy, size),
         )
         return model._with_pending(history.pending)
@@ -75,10 +76,3 @@ class Model:
         mean, _, size = self.predict(pending)
         accuracies, sizes = self.reached
         return replace(self, reached=(np.append(accuracies, mean), np.append(sizes, size)))
-
-
-def _non_dominated(accuracy: Floats, size: Floats) -> NDArray[np.int64]:
-    """Rows that no other beats, smallest first."""
-    order = np.lexsort((-accuracy, size))
-    best_before = np.concatenate([[-np.inf], np.maximum.accumulate(accuracy[order])[:-1]])
-    return order[accuracy[order] > best_before]

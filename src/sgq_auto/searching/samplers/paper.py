@@ -1,11 +1,8 @@
 """The sampler of SGQuant (arXiv 2007.05100, section V), as a baseline."""
 
-from typing import Any
-
 import numpy as np
 import optuna
 from numpy.typing import NDArray
-from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 from sklearn.tree import DecisionTreeRegressor
 
@@ -46,21 +43,16 @@ class PaperSampler(InformedSampler):
         self._candidates = candidates
         self._max_drop = max_drop
 
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
+    def _proposal(self, study: optuna.Study, trial: FrozenTrial, grid: Grid) -> NDArray[np.int64]:
         """The allocation of the trial's rank in its batch."""
-        if not search_space:
-            return {}
-        grid = Grid(self.knowledge.ordered(search_space))
         rank = place(study, trial.number) % self._batch
         first = place(study, trial.number) - rank
         history = History.read(study, grid, trial.number, before=first)
         if not len(history.positions):
-            rng = self._rng(first + rank)
-            return grid.decode(random_positions(rng, grid.sizes, 1)[0])
+            return self._anywhere(grid, self._rng(first + rank))
         ranked = self._ranked(grid, history, first)
-        return grid.decode(ranked[rank % len(ranked)])
+        proposal: NDArray[np.int64] = ranked[rank % len(ranked)]
+        return proposal
 
     def _ranked(self, grid: Grid, history: History, first: int) -> Positions:
         """Random allocations, the best first; those that were measured only if all were."""
@@ -79,7 +71,8 @@ class PaperSampler(InformedSampler):
     def _sizes(
         self, tree: DecisionTreeRegressor, history: History, pool: Positions
     ) -> NDArray[np.float64]:
-        if self.knowledge.sizes is not None:
-            return self.knowledge.sizes(pool).astype(np.float64)
+        known = self.knowledge.num_bytes(pool)
+        if known is not None:
+            return known
         sizes: NDArray[np.float64] = tree.fit(history.positions, history.size).predict(pool)
         return sizes
