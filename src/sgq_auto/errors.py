@@ -6,3 +6,7 @@ class InputError(ValueError):
 
     Commands print the message and exit with status 2, without a traceback.
     """
+
+
+class ArtifactError(InputError):
+    """A packed model's file that is damaged or lies: one line that says what is wrong."""

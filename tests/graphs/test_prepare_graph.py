@@ -224,7 +224,6 @@ def test_feature_spec_counts_values_by_bucket(mixed_raw: RawGraph) -> None:
     assert graph.bucket_nodes[-1] == 1
     assert spec.bucket_values == (*graph.bucket_nodes[:-1], 3)
     assert spec.bucket_constant == (True, True, True, False)
-    assert spec.max_row_values == 3
 
 
 def test_explicit_zeros_are_not_stored(mixed_raw: RawGraph) -> None:

@@ -6,7 +6,7 @@ and two of them sort a matrix. Their random writes bound them, a few seconds for
 
 import numpy as np
 
-from sgq_auto.engines.kernels.compiled import Array
+from sgq_auto.compiled import Array
 from sgq_auto.engines.kernels.layout import (
     group_by_target,
     merge_repeats_and_add_loops,
@@ -45,6 +45,13 @@ def reorder_nodes(rowptr: Array, col: Array, order: Array) -> Csr:
     same = np.arange(order.size, dtype=np.int32)
     transposed = _transpose(rowptr, col, order.astype(np.int32), position)
     return _transpose(*transposed, same, same)
+
+
+def is_symmetric(rowptr: Array, col: Array) -> bool:
+    """Whether a square CSR matrix with sorted rows is its own transpose."""
+    same = np.arange(rowptr.size - 1, dtype=np.int32)
+    transposed = _transpose(rowptr, col, same, same)
+    return all(np.array_equal(a, b) for a, b in zip((rowptr, col), transposed, strict=True))
 
 
 def _transpose(rowptr: Array, col: Array, order: Array, position: Array) -> Csr:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from sgq_auto.engines import Engine
+from sgq_auto.graphs.adjacency import is_symmetric
 from sgq_auto.graphs.csr import CsrPattern
 from sgq_auto.graphs.features import Features, SparseFeatures
 from sgq_auto.packed import FeatureSpec, GraphSpec
@@ -117,6 +118,7 @@ class Graph:
             bucket_out_edges=_slices(self.bucket_nodes, self.adj_t.transposed_rowptr),
             max_in_degree=int(self.adj_t.rowptr.diff().max()) - 1,
             features=_feature_spec(self.features),
+            symmetric=is_symmetric(*(t.cpu().numpy() for t in (self.adj_t.rowptr, self.adj_t.col))),
         )
 
     @cached_property
@@ -144,11 +146,6 @@ def _feature_spec(features: Features) -> FeatureSpec:
         bucket_values=tuple(part.numel() for part in slices),
         bucket_constant=tuple(
             part.numel() == 0 or bool(part.min() == part.max()) for part in slices
-        ),
-        max_row_values=(
-            int(features.pattern.rowptr.diff().max())
-            if isinstance(features, SparseFeatures)
-            else features.num_features
         ),
     )
 

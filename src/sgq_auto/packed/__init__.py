@@ -1,10 +1,16 @@
-"""Packed models: sizes and bit packing. Imports numpy only, never torch or PyG."""
+"""Packed models: sizes, bit packing, artifacts, and a runtime of numpy (and numba, if there).
 
+``load(path).predict()`` needs numpy and safetensors only; nothing here imports torch or PyG.
+"""
+
+from sgq_auto.packed.artifact import ArtifactError, load, save
 from sgq_auto.packed.codes import index_bits, pack_codes, packed_bytes, unpack_codes
 from sgq_auto.packed.footprint import Footprint, FootprintModel, Objective, Part
+from sgq_auto.packed.model import PackedModel
 from sgq_auto.packed.specs import FeatureSpec, GraphSpec, LayerSpec, ModelSpec
 
 __all__ = [
+    "ArtifactError",
     "FeatureSpec",
     "Footprint",
     "FootprintModel",
@@ -12,9 +18,12 @@ __all__ = [
     "LayerSpec",
     "ModelSpec",
     "Objective",
+    "PackedModel",
     "Part",
     "index_bits",
+    "load",
     "pack_codes",
     "packed_bytes",
+    "save",
     "unpack_codes",
 ]

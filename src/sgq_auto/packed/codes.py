@@ -1,15 +1,19 @@
-"""Packing of integer codes at 1 to 16 bits into bytes, and back.
+"""Packing of unsigned integers at 1 to 32 bits into bytes, and back.
 
 The layout is one little-endian bit stream a slice: code ``k`` of ``b`` bits occupies the bits
 ``k * b`` to ``k * b + b - 1``, the lowest bit first; the last byte is padded with zeros. Both
 directions work on chunks, so that a large tensor never has a second unpacked copy.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-from sgq_auto.allocation import MAX_CODE_BITS
+Array = npt.NDArray[Any]
+Bytes = npt.NDArray[np.uint8]
 
+MAX_PACKED_BITS = 32
 # A multiple of 8 codes ends on a byte boundary at every width.
 _CHUNK = 1 << 16
 
@@ -27,12 +31,17 @@ def index_bits(largest: int) -> int:
     return max(0, largest).bit_length()
 
 
-def pack_codes(codes: npt.NDArray[np.integer], bits: int) -> npt.NDArray[np.uint8]:
+def code_type(bits: int) -> type[np.unsignedinteger[Any]]:
+    """The smallest unsigned integer type that holds codes of ``bits`` bits."""
+    return np.uint8 if bits <= 8 else np.uint16 if bits <= 16 else np.uint32
+
+
+def pack_codes(codes: npt.NDArray[np.integer], bits: int) -> Bytes:
     """Pack unsigned integer codes into a bit stream.
 
     Args:
         codes: Codes of any shape, read in C order, each in ``0 .. 2**bits - 1``.
-        bits: Bits per code, 1 to 16.
+        bits: Bits per code, 1 to 32.
 
     Returns:
         ``uint8`` array of :func:`packed_bytes` bytes.
@@ -45,29 +54,24 @@ def pack_codes(codes: npt.NDArray[np.integer], bits: int) -> npt.NDArray[np.uint
     if flat.size and (int(flat.min()) < 0 or int(flat.max()) >= 1 << bits):
         raise ValueError(f"codes must lie in 0 .. {(1 << bits) - 1} for {bits} bits")
     stream = np.empty(packed_bytes(flat.size, bits), dtype=np.uint8)
-    shifts = np.arange(bits, dtype=np.uint16)
     for start in range(0, flat.size, _CHUNK):
-        chunk = flat[start : start + _CHUNK].astype(np.uint16)
-        digits = ((chunk[:, None] >> shifts) & 1).astype(np.uint8)
-        packed = np.packbits(digits, bitorder="little")
+        packed = _pack_chunk(flat[start : start + _CHUNK], bits)
         first = packed_bytes(start, bits)
         stream[first : first + packed.size] = packed
     return stream
 
 
-def unpack_codes(
-    stream: npt.NDArray[np.uint8], bits: int, count: int, start: int = 0
-) -> npt.NDArray[np.uint16]:
+def unpack_codes(stream: Bytes, bits: int, count: int, start: int = 0) -> Array:
     """Read ``count`` codes back from a stream of :func:`pack_codes`, from code ``start`` on.
 
     Args:
         stream: ``uint8`` bit stream.
-        bits: Bits per code, 1 to 16.
+        bits: Bits per code, 1 to 32.
         count: How many codes to read.
         start: Index of the first code to read.
 
     Returns:
-        ``uint16`` array of shape ``[count]``.
+        Array ``[count]`` of :func:`code_type`.
 
     Raises:
         ValueError: If ``bits`` is out of range or the stream is too short.
@@ -78,18 +82,47 @@ def unpack_codes(
             f"{start + count} codes of {bits} bits need {packed_bytes(start + count, bits)} "
             f"bytes, the stream has {stream.size}"
         )
-    codes = np.empty(count, dtype=np.uint16)
-    weights = (1 << np.arange(bits)).astype(np.uint16)
+    codes = np.empty(count, dtype=code_type(bits))
     for done in range(0, count, _CHUNK):
         size = min(_CHUNK, count - done)
-        first_bit = (start + done) * bits
-        first, skip = divmod(first_bit, 8)
-        last = packed_bytes(start + done + size, bits)
-        digits = np.unpackbits(stream[first:last], bitorder="little")[skip : skip + size * bits]
-        codes[done : done + size] = digits.reshape(size, bits) @ weights
+        codes[done : done + size] = _unpack_chunk(stream, bits, start + done, size)
     return codes
 
 
+def _pack_chunk(codes: Array, bits: int) -> Bytes:
+    if bits > 8:
+        shifts = np.arange(bits, dtype=np.uint32)
+        digits = ((codes.astype(np.uint32)[:, None] >> shifts) & 1).astype(np.uint8)
+        return np.packbits(digits, bitorder="little")
+    # Eight codes of b <= 8 bits make one word of b bytes.
+    words = np.zeros(-(-codes.size // 8), dtype="<u8")
+    for k in range(8):
+        lane = codes[k::8].astype(np.uint64) << np.uint64(k * bits)
+        words[: lane.size] |= lane
+    return words.view(np.uint8).reshape(-1, 8)[:, :bits].ravel()[: packed_bytes(codes.size, bits)]
+
+
+def _unpack_chunk(stream: Bytes, bits: int, start: int, count: int) -> Array:
+    if bits > 8:
+        first, skip = divmod(start * bits, 8)
+        last = packed_bytes(start + count, bits)
+        digits = np.unpackbits(stream[first:last], bitorder="little")[skip : skip + count * bits]
+        weights = np.uint32(1) << np.arange(bits, dtype=np.uint32)
+        out: Array = digits.reshape(count, bits) @ weights
+        return out
+    group, skip = divmod(start, 8)
+    groups = -(-(skip + count) // 8)
+    read = stream[group * bits : (group + groups) * bits]
+    octets = np.zeros((groups, 8), dtype=np.uint8)
+    padded = np.zeros(groups * bits, dtype=np.uint8)
+    padded[: read.size] = read
+    octets[:, :bits] = padded.reshape(groups, bits)
+    words = octets.view("<u8")
+    shifts = np.arange(8, dtype=np.uint64) * np.uint64(bits)
+    codes = (words >> shifts) & np.uint64((1 << bits) - 1)
+    return codes.ravel()[skip : skip + count]
+
+
 def _check_bits(bits: int) -> None:
-    if not 1 <= bits <= MAX_CODE_BITS:
-        raise ValueError(f"codes have 1 to {MAX_CODE_BITS} bits, not {bits}")
+    if not 1 <= bits <= MAX_PACKED_BITS:
+        raise ValueError(f"codes have 1 to {MAX_PACKED_BITS} bits, not {bits}")

@@ -28,15 +28,12 @@ class Part(StrEnum):
     ATTENTION = "attention"
 
 
-_STORED = frozenset({Part.FEATURES, Part.GRAPH, Part.WEIGHTS, Part.SCALES})
-
-
 @dataclass(frozen=True)
 class Buffer:
     """One tensor of an inference: its bytes and the first and last step that need it.
 
     Layer ``k`` transforms its input in step ``2k`` and passes messages in step ``2k + 1``.
-    Stored buffers are there from step 0.
+    Stored buffers are there from step 0; ``stored_bytes`` is what they take in an artifact.
     """
 
     name: str
@@ -44,6 +41,7 @@ class Buffer:
     num_bytes: int
     first: int
     last: int
+    stored_bytes: int = 0
 
 
 class Objective(StrEnum):
@@ -98,19 +96,24 @@ class FootprintModel:
 
     def packed_parts(self, allocation: BitAllocation) -> dict[str, int]:
         """Resident bytes of a packed model by part."""
-        parts = dict.fromkeys(Part, 0)
-        for buffer in self.buffers(PackedStorage(self.graph, allocation)):
-            parts[buffer.part] += buffer.num_bytes
-        return {part.value: num_bytes for part, num_bytes in parts.items()}
+        return self._parts(allocation, "num_bytes")
+
+    def stored_parts(self, allocation: BitAllocation) -> dict[str, int]:
+        """Stored bytes of a packed model by part."""
+        return self._parts(allocation, "stored_bytes")
 
     def buffers(self, storage: TensorStorage) -> list[Buffer]:
         """Every buffer of one inference, layer by layer."""
         last_step = 2 * len(self.model.layers) - 1
         propagating = [k for k, layer in enumerate(self.model.layers) if layer.propagates]
         graph_last = 2 * propagating[-1] + 1 if propagating else 0
+        from_degrees = any(layer.attention_from_degrees for layer in self.model.layers)
+        degrees, bucket_map = storage.degrees() if from_degrees else 0, storage.bucket_map()
         buffers = [
-            Buffer("graph", Part.GRAPH, storage.graph(), 0, graph_last),
-            Buffer("node_order", Part.GRAPH, storage.node_order(), 0, last_step),
+            Buffer("edges", Part.GRAPH, storage.graph(), 0, graph_last, storage.stored_graph()),
+            Buffer("edge_index", Part.GRAPH, storage.block_index(), 0, graph_last),
+            Buffer("degrees", Part.GRAPH, degrees, 0, graph_last),
+            Buffer("bucket_map", Part.GRAPH, bucket_map, 0, last_step, bucket_map),
         ]
         for k, layer in enumerate(self.model.layers):
             first = not propagating or k == propagating[0]
@@ -151,7 +154,7 @@ class FootprintModel:
         counted = sum(count * allocation[site] for site, count in self._sgquant_elements())
         return {
             Objective.RESIDENT_BYTES: (_bits(buffers),),
-            Objective.STORED_BYTES: (_bits(b for b in buffers if b.part in _STORED),),
+            Objective.STORED_BYTES: (8 * sum(b.stored_bytes for b in buffers),),
             Objective.PEAK_BYTES: tuple(
                 _bits(b for b in buffers if b.first <= step <= b.last) for step in steps
             ),
@@ -166,20 +169,28 @@ class FootprintModel:
         # The input is needed until it is transformed, or gathered where there is no transform.
         input_last = transform if layer.weight_shape else propagate
         if k == 0:
-            yield Buffer("features", Part.FEATURES, storage.features(layer), 0, input_last)
+            yield _stored("features", Part.FEATURES, storage.features(layer), input_last)
+            index = 0 if self.graph.features.dense else storage.block_index()
+            yield Buffer("feature_index", Part.FEATURES, index, 0, input_last)
         else:
             made = transform - 1 if self.model.layers[k - 1].propagates else transform - 2
             size = storage.embedding(layer, layer.in_features)
             yield Buffer(f"{layer.name}.input", Part.EMBEDDING, size, made, input_last)
-        yield Buffer(f"{layer.name}.weight", Part.WEIGHTS, storage.weight(layer), 0, transform)
-        yield Buffer(f"{layer.name}.vectors", Part.WEIGHTS, 4 * layer.vector_elements, 0, last)
-        yield Buffer(f"{layer.name}.scales", Part.SCALES, storage.scales(layer), 0, last)
+        yield _stored(f"{layer.name}.weight", Part.WEIGHTS, storage.weight(layer), transform)
+        yield _stored(f"{layer.name}.vectors", Part.WEIGHTS, 4 * layer.vector_elements, last)
+        yield _stored(f"{layer.name}.scales", Part.SCALES, storage.scales(layer), last)
         if layer.transformed_features:
             size = storage.embedding(layer, layer.transformed_features)
             yield Buffer(f"{layer.name}.transformed", Part.EMBEDDING, size, transform, last)
         if layer.propagates:
             size = storage.attention(layer, first=first_attention)
             yield Buffer(f"{layer.name}.attention", Part.ATTENTION, size, propagate, propagate)
+
+    def _parts(self, allocation: BitAllocation, figure: str) -> dict[str, int]:
+        parts = dict.fromkeys(Part, 0)
+        for buffer in self.buffers(PackedStorage(self.graph, allocation)):
+            parts[buffer.part] += getattr(buffer, figure)
+        return {part.value: num_bytes for part, num_bytes in parts.items()}
 
     def _elements(self) -> Iterator[tuple[Site, int]]:
         for layer in self.model.layers:
@@ -211,6 +222,11 @@ class FootprintModel:
 
     def _all_full(self) -> BitAllocation:
         return BitAllocation.uniform(self.sites(), FULL_PRECISION)
+
+
+def _stored(name: str, part: Part, num_bytes: int, last: int) -> Buffer:
+    """A buffer that is held as it is stored."""
+    return Buffer(name, part, num_bytes, 0, last, num_bytes)
 
 
 def _bits(buffers: Iterable[Buffer]) -> int:

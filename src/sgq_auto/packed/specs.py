@@ -4,6 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sgq_auto.allocation import Component, Site
+from sgq_auto.packed.codes import index_bits, packed_bytes
+from sgq_auto.packed.elias_fano import EliasFano
+
+# Rows between two entries of the index into a coded pattern. A multiple of 8, so that a block of
+# rows of any width and bits ends on a whole byte.
+ROW_BLOCK = 64
+_BLOCK_START_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -86,14 +93,21 @@ class FeatureSpec:
         bucket_values: Stored values per degree bucket.
         bucket_constant: Per bucket, whether all its stored values are equal (binary features):
             such a bucket needs no codes at all.
-        max_row_values: Most stored values of one node.
     """
 
     num_features: int
     dense: bool
     bucket_values: tuple[int, ...]
     bucket_constant: tuple[bool, ...]
-    max_row_values: int
+
+    def pattern(self, num_nodes: int) -> EliasFano:
+        """Places of the stored values, row by row."""
+        return EliasFano(sum(self.bucket_values), num_nodes * self.num_features)
+
+    def uses_bitmap(self, num_nodes: int) -> bool:
+        """Whether one bit an entry is the smaller index of sparse features."""
+        bitmap = packed_bytes(num_nodes * self.num_features, 1)
+        return not self.dense and bitmap < self.pattern(num_nodes).num_bytes
 
 
 @dataclass(frozen=True)
@@ -106,6 +120,7 @@ class GraphSpec:
         bucket_out_edges: The same edges per bucket of their source.
         max_in_degree: Largest in-degree, without the self-loop.
         features: The node features.
+        symmetric: Whether every edge goes both ways.
     """
 
     bucket_nodes: tuple[int, ...]
@@ -113,6 +128,7 @@ class GraphSpec:
     bucket_out_edges: tuple[int, ...]
     max_in_degree: int
     features: FeatureSpec
+    symmetric: bool = False
 
     @property
     def num_buckets(self) -> int:
@@ -133,3 +149,92 @@ class GraphSpec:
     def num_edges(self) -> int:
         """Number of edges between different nodes."""
         return self.num_edges_with_loops - self.num_nodes
+
+    @property
+    def pattern(self) -> EliasFano:
+        """Places of the edges in the adjacency, target by target, without self-loops."""
+        return EliasFano(self.num_edges, self.num_nodes**2)
+
+    @property
+    def stored_pattern(self) -> EliasFano:
+        """What the artifact holds of them: one triangle where every edge goes both ways."""
+        if not self.symmetric:
+            return self.pattern
+        return EliasFano(self.num_edges // 2, self.num_nodes * (self.num_nodes - 1) // 2)
+
+    @property
+    def block_index_bytes(self) -> int:
+        """Bytes of the index to every :data:`ROW_BLOCK` rows of a coded pattern."""
+        blocks = sum(-(-nodes // ROW_BLOCK) for nodes in self.bucket_nodes)
+        return _BLOCK_START_BYTES * (blocks + 1)
+
+    @property
+    def bucket_map_bytes(self) -> int:
+        """Bytes of the bucket of every node: which node a row is; nothing for one bucket."""
+        return packed_bytes(self.num_nodes, index_bits(self.num_buckets - 1))
+
+    @property
+    def degree_bytes(self) -> int:
+        """Bytes of the in-degree of every node."""
+        return packed_bytes(self.num_nodes, index_bits(self.max_in_degree))
+
+
+def linear_spec(name: str, in_features: int, out_features: int, *, bias: bool) -> LayerSpec:
+    """Sizes of ``x W + b``."""
+    return LayerSpec(
+        name=name,
+        in_features=in_features,
+        weight_shape=(out_features, in_features),
+        vector_elements=out_features if bias else 0,
+    )
+
+
+def gcn_spec(name: str, in_features: int, out_features: int, *, bias: bool) -> LayerSpec:
+    """Sizes of a graph convolution (Kipf and Welling 2017)."""
+    return LayerSpec(
+        name=name,
+        in_features=in_features,
+        weight_shape=(out_features, in_features),
+        transformed_features=out_features,
+        heads=1,
+        attention_from_degrees=True,
+        vector_elements=out_features if bias else 0,
+        gathered_features=out_features,
+        source_copies=1,
+        attention_copies=1,
+    )
+
+
+def gat_spec(
+    name: str, in_features: int, channels: int, heads: int, *, concat: bool, bias: bool
+) -> LayerSpec:
+    """Sizes of graph attention (Velickovic et al. 2018) of ``heads`` with ``channels`` each."""
+    width = heads * channels
+    out = width if concat else channels
+    return LayerSpec(
+        name=name,
+        in_features=in_features,
+        weight_shape=(width, in_features),
+        transformed_features=width,
+        heads=heads,
+        vector_elements=2 * width + (out if bias else 0),
+        gathered_features=width,
+        source_copies=1,
+        target_copies=1,
+        attention_copies=3,
+    )
+
+
+def agnn_spec(name: str, in_features: int, *, learns_beta: bool) -> LayerSpec:
+    """Sizes of an attention-based propagation (Thekumparampil et al. 2018)."""
+    return LayerSpec(
+        name=name,
+        in_features=in_features,
+        heads=1,
+        vector_elements=1 if learns_beta else 0,
+        normalized_features=in_features,
+        gathered_features=in_features,
+        source_copies=2,
+        target_copies=1,
+        attention_copies=2,
+    )

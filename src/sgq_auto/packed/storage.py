@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sgq_auto.allocation import FULL_PRECISION, BitAllocation, Component, Site
-from sgq_auto.packed.codes import index_bits, packed_bytes
+from sgq_auto.packed.codes import packed_bytes
 from sgq_auto.packed.specs import GraphSpec, LayerSpec
 
 _FP32 = 4
@@ -28,8 +28,17 @@ class TensorStorage(Protocol):
     def graph(self) -> int:
         """The adjacency."""
 
-    def node_order(self) -> int:
-        """The map from a node to its row and degree bucket."""
+    def stored_graph(self) -> int:
+        """The adjacency on disk."""
+
+    def block_index(self) -> int:
+        """An index into a coded pattern, made when it is loaded."""
+
+    def degrees(self) -> int:
+        """In-degrees that a model computes its coefficients from, made when it is loaded."""
+
+    def bucket_map(self) -> int:
+        """The degree bucket of every node."""
 
     def embedding(self, layer: LayerSpec, width: int) -> int:
         """An embedding matrix of ``width`` columns that belongs to ``layer``."""
@@ -52,7 +61,7 @@ class PackedStorage:
     allocation: BitAllocation
 
     def features(self, layer: LayerSpec) -> int:
-        """Dense codes; or sparse ones, under the smaller of two indices: packed CSR or a bitmap."""
+        """Dense codes; or sparse ones, under the smaller of two indices: Elias-Fano or a bitmap."""
         features, nodes = self.spec.features, self.spec.num_nodes
         values = sum(
             0 if constant and self._is_quantized(site) else self._codes(count, site)
@@ -65,23 +74,29 @@ class PackedStorage:
         )
         if features.dense:
             return values
-        row_lengths = packed_bytes(nodes, index_bits(features.max_row_values))
-        columns = packed_bytes(sum(features.bucket_values), index_bits(features.num_features - 1))
-        bitmap = packed_bytes(nodes * features.num_features, 1)
-        return values + min(row_lengths + columns, bitmap)
+        if features.uses_bitmap(nodes):
+            return values + packed_bytes(nodes * features.num_features, 1)
+        return values + features.pattern(nodes).num_bytes
 
     def graph(self) -> int:
-        """CSR of the edges without self-loops: packed row lengths and source indices."""
-        row_lengths = packed_bytes(self.spec.num_nodes, index_bits(self.spec.max_in_degree))
-        sources = packed_bytes(self.spec.num_edges, index_bits(self.spec.num_nodes - 1))
-        return row_lengths + sources
+        """The edges without self-loops, Elias-Fano coded."""
+        return self.spec.pattern.num_bytes
 
-    def node_order(self) -> int:
-        """Rows are stored in bucket order: a packed permutation, unless there is one bucket."""
-        occupied = sum(count > 0 for count in self.spec.bucket_nodes)
-        if occupied < 2:
-            return 0
-        return packed_bytes(self.spec.num_nodes, index_bits(self.spec.num_nodes - 1))
+    def stored_graph(self) -> int:
+        """Half of them where every edge goes both ways."""
+        return self.spec.stored_pattern.num_bytes
+
+    def block_index(self) -> int:
+        """Where each block of rows starts."""
+        return self.spec.block_index_bytes
+
+    def degrees(self) -> int:
+        """Packed in-degrees."""
+        return self.spec.degree_bytes
+
+    def bucket_map(self) -> int:
+        """Packed buckets: rows are nodes sorted by bucket, so this says which node a row is."""
+        return self.spec.bucket_map_bytes
 
     def embedding(self, layer: LayerSpec, width: int) -> int:
         """Codes at the bits of the layer's embedding, bucket by bucket."""
@@ -146,8 +161,20 @@ class PygStorage:
         """``edge_index``: two int64 an edge."""
         return 2 * self.spec.num_edges * _INT64
 
-    def node_order(self) -> int:
-        """Rows are nodes: nothing to hold."""
+    def stored_graph(self) -> int:
+        """The same on disk."""
+        return self.graph()
+
+    def block_index(self) -> int:
+        """Nothing is coded."""
+        return 0
+
+    def degrees(self) -> int:
+        """Coefficients are held themselves."""
+        return 0
+
+    def bucket_map(self) -> int:
+        """Nodes have no buckets."""
         return 0
 
     def embedding(self, layer: LayerSpec, width: int) -> int:  # noqa: ARG002

@@ -1,5 +1,6 @@
 """Quantization: bits and a plain PyG model make a quantization-aware model."""
 
+from sgq_auto.quantize.convert import convert
 from sgq_auto.quantize.fake_quantizers import (
     ConstantQuantizer,
     FakeQuantizer,
@@ -16,6 +17,7 @@ __all__ = [
     "LearnedQuantizer",
     "MinMaxQuantizer",
     "RangeMode",
+    "convert",
     "freeze_ranges",
     "plain_state",
     "prepare",

@@ -9,6 +9,7 @@ from torch_geometric.nn import AGNNConv
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
+from sgq_auto.packed.specs import agnn_spec
 from sgq_auto.quantize.attention import AttentionLayer
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 
@@ -46,14 +47,4 @@ class QuantizedAGNNConv(AttentionLayer):
 
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""
-        return LayerSpec(
-            name=self.name,
-            in_features=self.in_features,
-            heads=1,
-            vector_elements=1 if self.learns_beta else 0,
-            normalized_features=self.in_features,
-            gathered_features=self.in_features,
-            source_copies=2,
-            target_copies=1,
-            attention_copies=2,
-        )
+        return agnn_spec(self.name, self.in_features, learns_beta=self.learns_beta)

@@ -48,6 +48,7 @@ class FakeQuantizer(nn.Module):
         self, bits: Sequence[int], sizes: Sequence[int], find_range: RangeFinder, engine: Engine
     ) -> None:
         super().__init__()
+        self.bits = tuple(bits)
         self.group_is_row = all(size == 1 for size in sizes)
         self.find_range = find_range
         self.engine = engine
@@ -58,6 +59,10 @@ class FakeQuantizer(nn.Module):
         self.rows = sum(sizes)
         full = torch.tensor([b == FULL_PRECISION for b in bits])
         self.register_buffer("full", full if bool(full.any()) else None, persistent=False)
+
+    def ranges(self) -> tuple[Tensor, Tensor]:
+        """Step and offset of every group as the forward pass uses them, fp32 ``[groups]``."""
+        return self.step, self.offset
 
     def observe(self, x: Tensor) -> None:
         """Set the ranges from ``x``, group by group."""
@@ -153,6 +158,10 @@ class LearnedQuantizer(TrainedQuantizer):
         """Once, to set where learning starts."""
         return not self.calibrated
 
+    def ranges(self) -> tuple[Tensor, Tensor]:
+        """See the base class."""
+        return _learned_ranges(self.log_step, self.shift, self)
+
     def round(self, x: Tensor, ends: Tensor) -> Tensor:
         """Fake-quantize, learning the range."""
         out: Tensor = _LearnedRound.apply(x, self.log_step, self.shift, ends, self)
@@ -205,6 +214,14 @@ class _Round(torch.autograd.Function):
         return grad_x, None, None, None, None
 
 
+def _learned_ranges(
+    log_step: Tensor, shift: Tensor, first: FakeQuantizer
+) -> tuple[Tensor, Tensor]:
+    """Steps and offsets that are learned relative to first ones."""
+    step = log_step.exp().mul_(first.step)
+    return step, torch.addcmul(first.offset, first.step, shift)
+
+
 class _LearnedRound(torch.autograd.Function):
     """Affine rounding with LSQ+'s gradients of a range that is learned relative to a first one."""
 
@@ -213,8 +230,7 @@ class _LearnedRound(torch.autograd.Function):
         ctx: Any, x: Tensor, log_step: Tensor, shift: Tensor, ends: Tensor, quantizer: Any
     ) -> Tensor:
         ctx.save_for_backward(x)
-        step = log_step.exp().mul_(quantizer.step)
-        offset = torch.addcmul(quantizer.offset, quantizer.step, shift)
+        step, offset = _learned_ranges(log_step, shift, quantizer)
         ctx.engine, ctx.groups = quantizer.engine, (ends, step, offset, quantizer.levels)
         ctx.first_step = quantizer.step
         out: Tensor = ctx.engine.round_to_codes(x, *ctx.groups)

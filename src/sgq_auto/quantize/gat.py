@@ -9,9 +9,10 @@ from torch_geometric.nn import GATConv
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
+from sgq_auto.packed.specs import gat_spec
 from sgq_auto.quantize.attention import AttentionLayer
 from sgq_auto.quantize.dropped import dropout
-from sgq_auto.quantize.layer import count, linear
+from sgq_auto.quantize.layer import linear
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 
 
@@ -74,16 +75,11 @@ class QuantizedGATConv(AttentionLayer):
 
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""
-        rows, columns = self.lin.weight.shape
-        return LayerSpec(
-            name=self.name,
-            in_features=self.in_features,
-            weight_shape=(rows, columns),
-            transformed_features=rows,
-            heads=self.heads,
-            vector_elements=count(self.bias, self.att_src, self.att_dst),
-            gathered_features=rows,
-            source_copies=1,
-            target_copies=1,
-            attention_copies=3,
+        return gat_spec(
+            self.name,
+            self.in_features,
+            self.channels,
+            self.heads,
+            concat=self.concat,
+            bias=self.bias is not None,
         )

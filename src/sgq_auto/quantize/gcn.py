@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch_geometric.nn import GCNConv
 
@@ -10,7 +11,8 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.graphs.csr import multiply_fixed
 from sgq_auto.packed import LayerSpec
-from sgq_auto.quantize.layer import QuantizedLayer, count, linear
+from sgq_auto.packed.specs import gcn_spec
+from sgq_auto.quantize.layer import QuantizedLayer, linear
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 
 
@@ -42,29 +44,18 @@ class QuantizedGCNConv(QuantizedLayer):
         transformed = linear(self.quantize_input(x), self.weight_quantizer(self.lin.weight))
         transformed = self.transformed_quantizer(transformed)
         if self._adjacency is None:
-            coefficients = self.attention_quantizer(normalized_adjacency(adj_t))
+            coefficients = self.attention_quantizer(normalized_adjacency(adj_t, transformed.dtype))
             self._adjacency = adj_t.fixed_matrix(coefficients)
         out = multiply_fixed(self._adjacency, transformed)
         return out if self.bias is None else out + self.bias
 
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""
-        rows, columns = self.lin.weight.shape
-        return LayerSpec(
-            name=self.name,
-            in_features=self.in_features,
-            weight_shape=(rows, columns),
-            transformed_features=rows,
-            heads=1,
-            attention_from_degrees=True,
-            vector_elements=count(self.bias),
-            gathered_features=rows,
-            source_copies=1,
-            attention_copies=1,
-        )
+        rows = self.lin.weight.size(0)
+        return gcn_spec(self.name, self.in_features, rows, bias=self.bias is not None)
 
 
-def normalized_adjacency(adj_t: CsrPattern) -> Tensor:
+def normalized_adjacency(adj_t: CsrPattern, dtype: torch.dtype = torch.float32) -> Tensor:
     """GCN's coefficients ``1 / sqrt(d_i d_j)`` at the entries of ``adj_t`` (self-loops counted)."""
-    scale = adj_t.rowptr.diff().float().rsqrt()
+    scale = adj_t.rowptr.diff().to(dtype).rsqrt()
     return scale.index_select(0, adj_t.row) * scale.index_select(0, adj_t.col)

@@ -57,8 +57,3 @@ def linear(x: Tensor | FeatureMatrix, weight: Tensor) -> Tensor:
     if isinstance(x, Tensor):
         return nn.functional.linear(x, weight)
     return x.linear(weight)
-
-
-def count(*parameters: Tensor | None) -> int:
-    """Elements of all given parameters."""
-    return sum(p.numel() for p in parameters if p is not None)

@@ -5,7 +5,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from sgq_auto.packed import LayerSpec
-from sgq_auto.quantize.layer import QuantizedLayer, count, linear
+from sgq_auto.packed.specs import linear_spec
+from sgq_auto.quantize.layer import QuantizedLayer, linear
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 
 
@@ -27,10 +28,5 @@ class QuantizedLinear(QuantizedLayer):
 
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""
-        rows, columns = self.weight.shape
-        return LayerSpec(
-            name=self.name,
-            in_features=self.in_features,
-            weight_shape=(rows, columns),
-            vector_elements=count(self.bias),
-        )
+        rows = self.weight.size(0)
+        return linear_spec(self.name, self.in_features, rows, bias=self.bias is not None)

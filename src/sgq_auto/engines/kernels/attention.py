@@ -12,7 +12,7 @@ from functools import cache
 import numba
 import numpy as np
 
-from sgq_auto.engines.kernels.compiled import Array, compiled
+from sgq_auto.compiled import Array, compiled
 from sgq_auto.engines.kernels.vectors import (
     add,
     add_scaled,

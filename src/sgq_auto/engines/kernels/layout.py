@@ -3,7 +3,7 @@
 import numpy as np
 from numba import int64
 
-from sgq_auto.engines.kernels.compiled import Array, compiled
+from sgq_auto.compiled import Array, compiled
 
 
 @compiled()

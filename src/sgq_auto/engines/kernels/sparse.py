@@ -14,7 +14,7 @@ from functools import cache
 
 import numba
 
-from sgq_auto.engines.kernels.compiled import Array, compiled
+from sgq_auto.compiled import Array, compiled
 from sgq_auto.engines.kernels.vectors import (
     add,
     add_scaled,

@@ -1,0 +1,119 @@
+"""A matrix of packed codes, degree bucket by degree bucket."""
+
+import threading
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from sgq_auto.allocation import FULL_PRECISION
+from sgq_auto.packed.codes import Array, Bytes, pack_codes, packed_bytes
+from sgq_auto.packed.ranges import Ranges
+
+Index = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class CodeMatrix:
+    """``[rows, width]`` codes; a bucket is a slice of rows with bits of its own, in whole bytes.
+
+    Attributes:
+        bucket_rows: Rows of each bucket.
+        width: Columns.
+        bits: Bits of a code in each bucket; 0 where all are 0, 32 for fp32 values.
+        ranges: What the codes stand for.
+        stream: The packed codes, bucket after bucket.
+    """
+
+    bucket_rows: tuple[int, ...]
+    width: int
+    bits: tuple[int, ...]
+    ranges: Ranges
+    stream: Bytes
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def empty(cls, bucket_rows: tuple[int, ...], width: int, ranges: Ranges) -> Self:
+        """A matrix of zero codes at the bits of ``ranges``."""
+        size = stream_bytes(bucket_rows, width, ranges.bits)
+        return cls(bucket_rows, width, ranges.bits, ranges, np.zeros(size, dtype=np.uint8))
+
+    @cached_property
+    def row_starts(self) -> Index:
+        """``[buckets + 1]``, first row of each bucket."""
+        return np.concatenate(([0], np.cumsum(self.bucket_rows, dtype=np.int64)))
+
+    @cached_property
+    def byte_starts(self) -> Index:
+        """``[buckets + 1]``, first byte of each bucket."""
+        counts = zip(self.bucket_rows, self.bits, strict=True)
+        sizes = [packed_bytes(rows * self.width, bits) for rows, bits in counts]
+        return np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))
+
+    @cached_property
+    def layout(self) -> tuple[Index, Index, Index, Array, Array]:
+        """Row and byte starts, bits, steps and offsets as arrays, for compiled kernels."""
+        scales = (self.ranges.step.astype(np.float64), self.ranges.offset.astype(np.float64))
+        return self.row_starts, self.byte_starts, np.array(self.bits, dtype=np.int64), *scales
+
+    def bucket_of(self, row: int) -> int:
+        """The bucket that holds ``row``."""
+        return int(np.searchsorted(self.row_starts, row, side="right")) - 1
+
+    def slice(self, bucket: int) -> Bytes:
+        """The bytes of a bucket."""
+        return self.stream[self.byte_starts[bucket] : self.byte_starts[bucket + 1]]
+
+    def put(self, row: int, packed: Bytes, skip: int, count: int) -> None:
+        """Write codes that are packed already.
+
+        Args:
+            row: First row.
+            packed: Their bits, ``skip`` zero bits before them.
+            skip: Bit of its byte at which the first code starts.
+            count: Rows written; they lie in one bucket.
+        """
+        bucket = self.bucket_of(row)
+        bits = self.bits[bucket] * self.width
+        first, start = divmod((row - int(self.row_starts[bucket])) * bits, 8)
+        last, end = divmod((row - int(self.row_starts[bucket]) + count) * bits, 8)
+        target = self.slice(bucket)[first : first + packed.size]
+        if start != skip:
+            raise ValueError(f"the codes start at bit {start} of a byte, not at bit {skip}")
+        if skip == 0 and end == 0:
+            target[:] = packed
+            return
+        # Neighbours that other threads write share the first and the last byte.
+        target[1:-1] = packed[1:-1]
+        with self._lock:
+            target[0] |= packed[0]
+            if packed.size > 1:
+                target[-1] |= packed[-1]
+
+    def first_bit(self, row: int) -> int:
+        """Bit of its byte at which a row starts."""
+        bucket = self.bucket_of(row)
+        return int((row - self.row_starts[bucket]) * self.bits[bucket] * self.width % 8)
+
+
+def stream_bytes(bucket_rows: tuple[int, ...], width: int, bits: tuple[int, ...]) -> int:
+    """Bytes of a matrix of codes."""
+    return sum(packed_bytes(n * width, b) for n, b in zip(bucket_rows, bits, strict=True))
+
+
+def pack_matrix(
+    codes: Array, bucket_rows: tuple[int, ...], bits: tuple[int, ...], ranges: Ranges
+) -> CodeMatrix:
+    """Pack ``[rows, width]`` codes (values where ``bits`` is 32) bucket by bucket."""
+    parts, start = [], 0
+    for rows, width in zip(bucket_rows, bits, strict=True):
+        part = codes[start : start + rows]
+        if width == FULL_PRECISION:
+            parts.append(np.ascontiguousarray(part, dtype="<f4").view(np.uint8).ravel())
+        elif width:
+            parts.append(pack_codes(part.astype(np.int64), width))
+        start += rows
+    stream = np.concatenate([np.empty(0, np.uint8), *parts])
+    return CodeMatrix(bucket_rows, codes.shape[1], bits, ranges, stream)

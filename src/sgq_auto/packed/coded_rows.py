@@ -1,0 +1,129 @@
+"""Sparsity patterns that stay coded: any block of rows is decoded when it is needed."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from sgq_auto.packed.codes import Array, Bytes
+from sgq_auto.packed.elias_fano import EliasFano
+from sgq_auto.packed.specs import ROW_BLOCK
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Consecutive rows of one bucket, whole blocks of them.
+
+    Attributes:
+        bucket: Their bucket.
+        row: The first row.
+        stop: One past the last row.
+        block: The first block.
+        last_block: One past the last block.
+    """
+
+    bucket: int
+    row: int
+    stop: int
+    block: int
+    last_block: int
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows."""
+        return self.stop - self.row
+
+
+class CodedRows(Protocol):
+    """A coded pattern ``[rows, columns]`` with an index to its blocks of rows."""
+
+    @property
+    def columns(self) -> int:
+        """Number of columns."""
+
+    @property
+    def block_starts(self) -> Array:
+        """``uint32 [blocks + 1]``, entries before each block."""
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of the code, the block index left out."""
+
+
+@dataclass(frozen=True, eq=False)
+class EliasFanoRows:
+    """Entries as Elias-Fano coded positions ``row * columns + column``."""
+
+    layout: EliasFano
+    columns: int
+    high: Bytes
+    low: Bytes
+    block_starts: Array
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of the code."""
+        return self.high.nbytes + self.low.nbytes
+
+    def first_bit(self, chunk: Chunk) -> int:
+        """Where the entries of a chunk start in the bitmap."""
+        high = chunk.row * self.columns >> self.layout.low_bits
+        return high + int(self.block_starts[chunk.block])
+
+
+@dataclass(frozen=True, eq=False)
+class BitmapRows:
+    """Entries as set bits of a bitmap ``[rows * columns]``."""
+
+    columns: int
+    bitmap: Bytes
+    block_starts: Array
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of the code."""
+        return self.bitmap.nbytes
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """How the rows of a graph are cut into blocks: each bucket, every :data:`ROW_BLOCK` rows."""
+
+    bucket_rows: tuple[int, ...]
+
+    @cached_property
+    def rows(self) -> Array:
+        """``int64 [blocks + 1]``, the first row of each block."""
+        ends = np.concatenate(([0], np.cumsum(self.bucket_rows, dtype=np.int64)))
+        parts = [np.arange(a, b, ROW_BLOCK) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        return np.concatenate([*parts, ends[-1:]])
+
+    def starts(self, row_counts: Array) -> Array:
+        """``uint32 [blocks + 1]``, entries before each block, from the entries of each row."""
+        before = np.concatenate(([0], np.cumsum(row_counts, dtype=np.int64)))
+        return before[self.rows].astype(np.uint32)
+
+    def chunks(self, block_costs: Sequence[int] | Array, limit: int) -> Iterator[Chunk]:
+        """Runs of blocks inside a bucket that cost at most ``limit`` (or one block).
+
+        Args:
+            block_costs: ``[blocks + 1]`` running total of what blocks cost.
+            limit: Largest cost of a chunk.
+        """
+        block = 0
+        costs = np.asarray(block_costs, dtype=np.int64)
+        for bucket, rows in enumerate(self.bucket_rows):
+            end = block - (-rows // ROW_BLOCK)
+            while block < end:
+                fits = int(np.searchsorted(costs, costs[block] + limit, side="right")) - 1
+                last = min(max(fits, block + 1), end)
+                yield Chunk(bucket, int(self.rows[block]), int(self.rows[last]), block, last)
+                block = last
+
+
+def sort_positions(parts: Iterable[Array]) -> Array:
+    """Positions in increasing order, each once."""
+    positions = np.unique(np.concatenate([np.empty(0, np.int64), *parts]))
+    return positions

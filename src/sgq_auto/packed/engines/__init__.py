@@ -1,0 +1,15 @@
+"""Engines of the packed runtime: compiled where numba is installed, numpy everywhere."""
+
+from sgq_auto.packed.engines.engine import Engine
+from sgq_auto.packed.engines.numpy_engine import NumpyEngine
+
+__all__ = ["Engine", "NumpyEngine", "fastest_engine"]
+
+
+def fastest_engine() -> Engine:
+    """The compiled engine, or numpy's where numba is not installed."""
+    try:
+        from sgq_auto.packed.engines.numba_engine import NumbaEngine
+    except ImportError:
+        return NumpyEngine()
+    return NumbaEngine()

@@ -1,0 +1,53 @@
+"""What the packed runtime spends its time in, on a chunk of rows at a time, in fp64."""
+
+from typing import Protocol
+
+from sgq_auto.packed.code_matrix import CodeMatrix
+from sgq_auto.packed.coded_rows import BitmapRows, Chunk, EliasFanoRows
+from sgq_auto.packed.codes import Array
+from sgq_auto.packed.ranges import Floats
+
+
+class Engine(Protocol):
+    """Kernels that read packed codes; every engine gives the same numbers to rounding."""
+
+    def decode(
+        self, rows: EliasFanoRows | BitmapRows, chunk: Chunk, *, loops: bool
+    ) -> tuple[Array, Array]:
+        """The entries of a chunk of rows as CSR.
+
+        Args:
+            rows: The coded pattern.
+            chunk: Which rows.
+            loops: Whether each row starts with an entry on the diagonal, which is not coded.
+
+        Returns:
+            ``rowptr int64 [rows + 1]`` and ``columns int32 [entries]``.
+        """
+
+    def read(self, matrix: CodeMatrix, row: int, stop: int) -> Floats:
+        """Values ``[stop - row, width]`` of consecutive rows of one bucket."""
+
+    def write(self, matrix: CodeMatrix, row: int, values: Floats) -> None:
+        """Quantize ``[rows, width]`` values and pack them, from ``row`` on, inside one bucket."""
+
+    def weighted_sum(
+        self, rowptr: Array, columns: Array, weights: Floats, matrix: CodeMatrix
+    ) -> Floats:
+        """Sums of matrix rows, ``[rows, width]``.
+
+        Args:
+            rowptr: ``[rows + 1]``, where each sum's entries start.
+            columns: ``[entries]`` rows of the matrix, increasing inside a sum but for its first.
+            weights: ``[entries, heads]``; head ``h`` weighs the ``h``-th part of the columns.
+            matrix: What is summed.
+        """
+
+    def row_dots(self, rows: Array, matrix: CodeMatrix, vectors: Floats) -> Floats:
+        """Inner products ``[entries, heads]`` of matrix rows with ``vectors [heads, channels]``."""
+
+    def cosines(self, rowptr: Array, columns: Array, row: int, matrix: CodeMatrix) -> Floats:
+        """Cosines ``[entries]`` between row ``row + k`` of the matrix and the columns of sum ``k``.
+
+        A row of zeros has cosine 0 with all.
+        """

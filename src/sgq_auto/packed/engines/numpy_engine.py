@@ -1,0 +1,150 @@
+"""The engine that runs everywhere: numpy alone."""
+
+import numpy as np
+
+from sgq_auto.allocation import FULL_PRECISION
+from sgq_auto.packed.code_matrix import CodeMatrix
+from sgq_auto.packed.coded_rows import BitmapRows, Chunk, EliasFanoRows
+from sgq_auto.packed.codes import Array, Bytes, pack_codes, unpack_codes
+from sgq_auto.packed.ranges import Floats
+
+# Values that are unpacked at once: 1 MiB of them.
+_MAX_VALUES = 1 << 17
+# PyG's normalisation divides by no less.
+_SMALLEST_NORM = 1e-12
+
+
+class NumpyEngine:
+    """:class:`~sgq_auto.packed.engines.engine.Engine` in numpy; see there."""
+
+    def decode(
+        self, rows: EliasFanoRows | BitmapRows, chunk: Chunk, *, loops: bool
+    ) -> tuple[Array, Array]:
+        """See the protocol."""
+        start, stop = (int(rows.block_starts[b]) for b in (chunk.block, chunk.last_block))
+        if isinstance(rows, EliasFanoRows):
+            first_bit = rows.first_bit(chunk)
+            positions = rows.layout.decode(rows.high, rows.low, start, stop, first_bit)
+        else:
+            first, skip = divmod(chunk.row * rows.columns, 8)
+            last = -(-chunk.stop * rows.columns // 8)
+            digits = np.unpackbits(rows.bitmap[first:last], bitorder="little")[skip:]
+            size = chunk.num_rows * rows.columns
+            positions = np.flatnonzero(digits[:size]) + chunk.row * rows.columns
+        row, column = np.divmod(positions, rows.columns)
+        counts = np.bincount(row - chunk.row, minlength=chunk.num_rows)
+        rowptr = np.concatenate(([0], np.cumsum(counts + loops)))
+        if not loops:
+            return rowptr, column.astype(np.int32)
+        columns = np.empty(int(rowptr[-1]), dtype=np.int32)
+        diagonal = np.zeros(columns.size, dtype=bool)
+        diagonal[rowptr[:-1]] = True
+        columns[diagonal] = np.arange(chunk.row, chunk.stop)
+        columns[~diagonal] = column
+        return rowptr, columns
+
+    def read(self, matrix: CodeMatrix, row: int, stop: int) -> Floats:
+        """See the protocol."""
+        bucket = matrix.bucket_of(row)
+        start = row - int(matrix.row_starts[bucket])
+        return _values(matrix, bucket, matrix.slice(bucket), start, stop - row)
+
+    def write(self, matrix: CodeMatrix, row: int, values: Floats) -> None:
+        """See the protocol."""
+        bucket, skip = matrix.bucket_of(row), matrix.first_bit(row)
+        bits = matrix.bits[bucket]
+        if bits == FULL_PRECISION:
+            packed = np.ascontiguousarray(values, dtype="<f4").view(np.uint8).ravel()
+        else:
+            packed = pack_codes(matrix.ranges.codes(values, bucket).astype(np.uint16), bits)
+        if skip:
+            count = values.size * bits
+            digits = np.unpackbits(packed, count=count, bitorder="little")
+            packed = np.packbits(np.concatenate([np.zeros(skip, "u1"), digits]), bitorder="little")
+        matrix.put(row, packed, skip, values.shape[0])
+
+    def weighted_sum(
+        self, rowptr: Array, columns: Array, weights: Floats, matrix: CodeMatrix
+    ) -> Floats:
+        """See the protocol."""
+        rows, heads = rowptr.size - 1, weights.shape[1]
+        out = np.zeros((rows, matrix.width))
+        for start, stop in _parts(columns.size, matrix.width):
+            values = _take(matrix, columns[start:stop]).reshape(stop - start, heads, -1)
+            values *= weights[start:stop, :, None]
+            first = int(np.searchsorted(rowptr, start, side="right")) - 1
+            last = int(np.searchsorted(rowptr, stop, side="left"))
+            begins = np.maximum(rowptr[first:last], start)
+            ends = np.minimum(rowptr[first + 1 : last + 1], stop)
+            filled = np.flatnonzero(ends > begins)
+            sums = np.add.reduceat(values.reshape(stop - start, -1), begins[filled] - start, axis=0)
+            out[first + filled] += sums
+        return out
+
+    def row_dots(self, rows: Array, matrix: CodeMatrix, vectors: Floats) -> Floats:
+        """See the protocol."""
+        heads = vectors.shape[0]
+        out = np.empty((rows.size, heads))
+        for start, stop in _parts(rows.size, matrix.width):
+            values = _take(matrix, rows[start:stop]).reshape(stop - start, heads, -1)
+            np.einsum("ehc,hc->eh", values, vectors, out=out[start:stop])
+        return out
+
+    def cosines(self, rowptr: Array, columns: Array, row: int, matrix: CodeMatrix) -> Floats:
+        """See the protocol."""
+        left = np.repeat(np.arange(row, row + rowptr.size - 1), np.diff(rowptr))
+        out = np.empty(columns.size)
+        for start, stop in _parts(columns.size, 2 * matrix.width):
+            ends = [_directions(_take(matrix, i[start:stop])) for i in (left, columns)]
+            np.einsum("ec,ec->e", *ends, out=out[start:stop])
+        return out
+
+
+def _parts(count: int, width: int) -> list[tuple[int, int]]:
+    """Ranges of entries whose values are few enough to unpack at once."""
+    size = max(1, _MAX_VALUES // max(width, 1))
+    return [(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def _directions(values: Floats) -> Floats:
+    norms = np.sqrt(np.einsum("ec,ec->e", values, values))
+    return values / np.maximum(norms, _SMALLEST_NORM)[:, None]
+
+
+def _take(matrix: CodeMatrix, rows: Array) -> Floats:
+    """Values ``[entries, width]`` of any rows of a matrix."""
+    buckets = np.searchsorted(matrix.row_starts, rows, side="right") - 1
+    out = np.empty((rows.size, matrix.width))
+    for bucket in range(len(matrix.bits)):
+        chosen = np.flatnonzero(buckets == bucket)
+        if chosen.size:
+            local = rows[chosen] - matrix.row_starts[bucket]
+            out[chosen] = _take_in_bucket(matrix, bucket, local)
+    return out
+
+
+def _take_in_bucket(matrix: CodeMatrix, bucket: int, rows: Array) -> Floats:
+    bits = matrix.bits[bucket] * matrix.width
+    if bits % 8 == 0:  # Rows are whole bytes: gather them, then unpack all at once.
+        stream = matrix.slice(bucket).reshape(-1, bits // 8)[rows].ravel()
+        return _values(matrix, bucket, stream, 0, rows.size)
+    # A row starts inside a byte: gather the bytes it touches and shift its codes down.
+    first, skip = np.divmod(rows.astype(np.int64) * bits, 8)
+    span = (bits + 14) // 8
+    octets = np.take(matrix.slice(bucket), first[:, None] + np.arange(span), mode="clip")
+    digits = np.unpackbits(octets, axis=1, bitorder="little")
+    digits = np.take_along_axis(digits, skip[:, None] + np.arange(bits), axis=1)
+    weights = (1 << np.arange(matrix.bits[bucket])).astype(np.uint16)
+    codes = digits.reshape(rows.size, matrix.width, -1) @ weights
+    return matrix.ranges.values(codes, bucket)
+
+
+def _values(matrix: CodeMatrix, bucket: int, stream: Bytes, row: int, rows: int) -> Floats:
+    """Values ``[rows, width]`` of consecutive rows in the bytes of a bucket."""
+    bits, start, count = matrix.bits[bucket], row * matrix.width, rows * matrix.width
+    shape = rows, matrix.width
+    if bits == FULL_PRECISION:
+        part = np.ascontiguousarray(stream[4 * start : 4 * (start + count)])
+        return part.view("<f4").astype(np.float64).reshape(shape)
+    codes = unpack_codes(stream, bits, count, start) if bits else np.zeros(count, np.uint8)
+    return matrix.ranges.values(codes, bucket).reshape(shape)

@@ -1,0 +1,146 @@
+"""Node features as the packed runtime holds them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sgq_auto.packed.code_matrix import CodeMatrix, pack_matrix
+from sgq_auto.packed.coded_rows import BitmapRows, Blocks, Chunk, EliasFanoRows
+from sgq_auto.packed.codes import Array
+from sgq_auto.packed.engines import Engine
+from sgq_auto.packed.graph import bucket_sums
+from sgq_auto.packed.ranges import Floats, Ranges
+from sgq_auto.packed.specs import FeatureSpec
+
+# Stored values of a chunk.
+_CHUNK_VALUES = 1 << 16
+
+
+@dataclass(frozen=True, eq=False)
+class PackedFeatures:
+    """Node features, quantized by degree bucket.
+
+    Attributes:
+        spec: Their counts.
+        pattern: Where the stored values are; ``None`` where every entry is stored.
+        values: The stored values: ``[values, 1]``, or ``[nodes, features]`` where all are stored.
+        normalize_rows: Whether rows are divided by their sums.
+    """
+
+    spec: FeatureSpec
+    pattern: EliasFanoRows | BitmapRows | None
+    values: CodeMatrix
+    normalize_rows: bool
+
+    def chunks(self, blocks: Blocks) -> Iterator[Chunk]:
+        """Chunks of rows with a bounded number of stored values."""
+        if self.pattern is None:
+            return blocks.chunks(blocks.rows * self.spec.num_features, _CHUNK_VALUES)
+        return blocks.chunks(self.pattern.block_starts, _CHUNK_VALUES)
+
+    def sparse_rows(self, engine: Engine, chunk: Chunk) -> tuple[Array, Array, Floats]:
+        """Row starts, columns and values of a chunk of sparse rows, normalised."""
+        assert self.pattern is not None
+        rowptr, columns = engine.decode(self.pattern, chunk, loops=False)
+        first = int(self.pattern.block_starts[chunk.block])
+        if self.values.bits[chunk.bucket] == 0:
+            values = np.full(columns.size, float(self.values.ranges.offset[chunk.bucket]))
+        else:
+            values = engine.read(self.values, first, first + columns.size)[:, 0]
+        if self.normalize_rows:
+            sums = np.maximum(row_sums(rowptr, values), 1.0)
+            values = values / np.repeat(sums, np.diff(rowptr))
+        return rowptr, columns, values
+
+    def dense_rows(self, engine: Engine, chunk: Chunk) -> Floats:
+        """Values ``[rows, features]`` of a chunk of dense rows, normalised."""
+        values = engine.read(self.values, chunk.row, chunk.stop)
+        if self.normalize_rows:
+            values /= np.maximum(values.sum(axis=1, keepdims=True), 1.0)
+        return values
+
+
+def row_sums(rowptr: Array, values: Floats) -> Floats:
+    """Sums ``[rows]`` over the entries of each row."""
+    before = np.concatenate(([0.0], np.cumsum(values)))
+    return before[rowptr[1:]] - before[rowptr[:-1]]
+
+
+def pack_features(
+    x: Array, spec: FeatureSpec, bucket_nodes: tuple[int, ...], ranges: Ranges, *, normalize: bool
+) -> PackedFeatures:
+    """Quantize features by given ranges and pack them.
+
+    Args:
+        x: ``[N, F]`` values, rows in bucket order.
+        spec: Whether every entry is stored, and how many features there are.
+        bucket_nodes: Rows of each bucket.
+        ranges: Ranges of each bucket.
+        normalize: Whether rows are divided by their sums.
+    """
+    if spec.dense:
+        counts = tuple(bucket_nodes)
+        return pack_values(x, spec, None, counts, ranges, normalize=normalize)
+    rows, columns = np.nonzero(x)
+    counts_by_row = np.bincount(rows, minlength=x.shape[0])
+    pattern = code_pattern(rows * x.shape[1] + columns, counts_by_row, spec, bucket_nodes)
+    counts = bucket_sums(counts_by_row, bucket_nodes)
+    values = x[rows, columns][:, None]
+    return pack_values(values, spec, pattern, counts, ranges, normalize=normalize)
+
+
+def pack_values(
+    values: Array,
+    spec: FeatureSpec,
+    pattern: EliasFanoRows | BitmapRows | None,
+    bucket_rows: tuple[int, ...],
+    ranges: Ranges,
+    *,
+    normalize: bool,
+) -> PackedFeatures:
+    """Quantize stored values ``[rows, width]`` by given ranges and pack them."""
+    codes, bits, constant, start = [np.empty((0, values.shape[1]))], [], [], 0
+    for bucket, rows in enumerate(bucket_rows):
+        part = values[start : start + rows].astype(np.float64)
+        is_constant = part.size == 0 or bool(part.min() == part.max())
+        if ranges.is_quantized(bucket):
+            part = ranges.codes(part, bucket)
+            # Equal values are told by their offset alone.
+            needs_codes = spec.dense or not is_constant or bool(part.any())
+            bits.append(ranges.bits[bucket] if needs_codes else 0)
+        else:
+            bits.append(ranges.bits[bucket])
+        codes.append(part)
+        constant.append(is_constant)
+        start += rows
+    matrix = pack_matrix(np.concatenate(codes), bucket_rows, tuple(bits), ranges)
+    spec = replace(
+        spec,
+        bucket_values=tuple(n * values.shape[1] for n in bucket_rows),
+        bucket_constant=tuple(constant),
+    )
+    return PackedFeatures(spec, pattern, matrix, normalize)
+
+
+def code_pattern(
+    positions: Array, row_counts: Array, spec: FeatureSpec, bucket_nodes: tuple[int, ...]
+) -> EliasFanoRows | BitmapRows:
+    """The smaller code of where stored values are.
+
+    Args:
+        positions: Sorted positions ``row * F + column``.
+        row_counts: Stored values of each row.
+        spec: The features.
+        bucket_nodes: Rows of each bucket.
+    """
+    nodes, columns = sum(bucket_nodes), spec.num_features
+    starts = Blocks(bucket_nodes).starts(row_counts)
+    counted = replace(spec, bucket_values=(positions.size,))
+    if counted.uses_bitmap(nodes):
+        digits = np.zeros(nodes * columns, dtype=bool)
+        digits[positions] = True
+        return BitmapRows(columns, np.packbits(digits, bitorder="little"), starts)
+    layout = counted.pattern(nodes)
+    high, low = layout.encode_parts([positions])
+    return EliasFanoRows(layout, columns, high, low, starts)

@@ -1,0 +1,219 @@
+"""A graph as the packed runtime holds it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from sgq_auto.packed.coded_rows import Blocks, EliasFanoRows
+from sgq_auto.packed.codes import Array, Bytes, index_bits, pack_codes, unpack_codes
+from sgq_auto.packed.specs import FeatureSpec, GraphSpec
+
+# Edges that are sorted at once while a graph is loaded: 16 bytes each.
+_SORTED_AT_ONCE = 1 << 22
+
+
+@dataclass(frozen=True, eq=False)
+class PackedGraph:
+    """Edges, degrees and buckets; rows are nodes sorted by degree bucket.
+
+    Attributes:
+        spec: Its counts.
+        edges: Sources of every target, without self-loops.
+        degrees: Packed in-degrees, rows in order.
+        bucket_map: Packed bucket of each node, nodes in order; empty for one bucket.
+        split_points: Degrees that separate the buckets.
+    """
+
+    spec: GraphSpec
+    edges: EliasFanoRows
+    degrees: Bytes
+    bucket_map: Bytes
+    split_points: tuple[int, ...]
+
+    @cached_property
+    def blocks(self) -> Blocks:
+        """How rows are cut into blocks."""
+        return Blocks(self.spec.bucket_nodes)
+
+    def read_degrees(self) -> Array:
+        """In-degrees of all rows, ``[N]``."""
+        bits = index_bits(self.spec.max_in_degree)
+        if bits == 0:
+            return np.zeros(self.spec.num_nodes, dtype=np.uint8)
+        return unpack_codes(self.degrees, bits, self.spec.num_nodes)
+
+    def node_order(self) -> Array:
+        """``int32 [N]``, the node of each row."""
+        return rows_in_order(self.spec, self.bucket_map).astype(np.int32)
+
+
+def rows_in_order(spec: GraphSpec, bucket_map: Bytes) -> Array:
+    """The node of each row, ``[N]``."""
+    if not bucket_map.size:
+        return np.arange(spec.num_nodes)
+    buckets = unpack_codes(bucket_map, index_bits(spec.num_buckets - 1), spec.num_nodes)
+    return np.argsort(buckets, kind="stable")
+
+
+def pack_bucket_map(buckets: Array, num_buckets: int) -> Bytes:
+    """The packed bucket of each node, nodes in order."""
+    bits = index_bits(num_buckets - 1)
+    return pack_codes(buckets, bits) if bits else np.empty(0, dtype=np.uint8)
+
+
+def stored_positions(spec: GraphSpec, positions: Array) -> Array:
+    """What of all edge positions ``target * N + source`` an artifact holds."""
+    if not spec.symmetric:
+        return positions
+    target, source = np.divmod(positions, spec.num_nodes)
+    lower = source < target
+    target, source = target[lower], source[lower]
+    return target * (target - 1) // 2 + source
+
+
+def stored_edge_code(graph: PackedGraph) -> tuple[Bytes, Bytes]:
+    """The bitmap and low parts that an artifact holds of a graph's edges."""
+    if not graph.spec.symmetric:
+        return graph.edges.high, graph.edges.low
+    parts = graph.edges.layout.decode_all(graph.edges.high, graph.edges.low)
+    stored = (stored_positions(graph.spec, positions) for positions in parts)
+    return graph.spec.stored_pattern.encode_parts(stored)
+
+
+def code_edges(spec: GraphSpec, high: Bytes, low: Bytes) -> tuple[EliasFanoRows, Array]:
+    """The edges of a graph for the runtime, from what its artifact holds, and the in-degrees.
+
+    Args:
+        spec: The graph's counts.
+        high: Stored bitmap.
+        low: Stored low parts.
+
+    Raises:
+        ValueError: If the code holds other edges than ``spec`` says.
+    """
+    nodes = spec.num_nodes
+    stored = list(_stored_edges(spec, high, low)) if spec.num_edges <= _SORTED_AT_ONCE else None
+    degrees = np.zeros(nodes, dtype=np.int64)
+    for target, source in stored or _stored_edges(spec, high, low):
+        degrees += np.bincount(target, minlength=nodes)
+        if spec.symmetric:
+            degrees += np.bincount(source, minlength=nodes)
+    layout = spec.pattern
+    starts = Blocks(spec.bucket_nodes).starts(degrees)
+    if not spec.symmetric:
+        return EliasFanoRows(layout, nodes, high, low, starts), degrees
+    parts = (
+        _positions(spec, stored or _stored_edges(spec, high, low), first, last)
+        for first, last in _row_ranges(degrees)
+    )
+    full_high, full_low = layout.encode_parts(parts)
+    return EliasFanoRows(layout, nodes, full_high, full_low, starts), degrees
+
+
+def pack_degrees(spec: GraphSpec, degrees: Array) -> Bytes:
+    """In-degrees packed as the runtime holds them."""
+    bits = index_bits(spec.max_in_degree)
+    return pack_codes(degrees, bits) if bits else np.empty(0, dtype=np.uint8)
+
+
+def _stored_edges(spec: GraphSpec, high: Bytes, low: Bytes) -> Iterator[tuple[Array, Array]]:
+    """Targets and sources of the stored edges, in parts."""
+    for positions in spec.stored_pattern.decode_all(high, low):
+        if not spec.symmetric:
+            target, source = np.divmod(positions, spec.num_nodes)
+        else:
+            # Row t of the lower triangle starts at t (t - 1) / 2.
+            target = ((1 + np.sqrt(1 + 8 * positions.astype(np.float64))) / 2).astype(np.int64)
+            target -= target * (target - 1) // 2 > positions
+            target += (target + 1) * target // 2 <= positions
+            source = positions - target * (target - 1) // 2
+        yield target, source
+
+
+def _row_ranges(degrees: Array) -> Iterator[tuple[int, int]]:
+    """Ranges of rows with a bounded number of edges."""
+    before = np.concatenate(([0], np.cumsum(degrees)))
+    first = 0
+    while first < degrees.size:
+        limit = before[first] + _SORTED_AT_ONCE
+        last = max(first + 1, int(np.searchsorted(before, limit, side="right")) - 1)
+        yield first, last
+        first = last
+
+
+def _positions(
+    spec: GraphSpec, stored: Iterable[tuple[Array, Array]], first: int, last: int
+) -> Array:
+    """Positions of both directions of the stored edges into rows ``first .. last - 1``, sorted."""
+    found = [np.empty(0, dtype=np.int64)]
+    for target, source in stored:
+        for a, b in ((target, source), (source, target)):
+            inside = (a >= first) & (a < last)
+            found.append(a[inside] * spec.num_nodes + b[inside])
+    positions = np.concatenate(found)
+    positions.sort()
+    return positions
+
+
+def edges_of(
+    edge_index: Array, num_nodes: int, split_points: tuple[int, ...]
+) -> tuple[Array, Array, Array]:
+    """A graph's edges in bucket order.
+
+    Args:
+        edge_index: ``[2, E]`` integers, source and target; repeats and self-loops are dropped.
+        num_nodes: Number of nodes.
+        split_points: Degrees that separate the buckets.
+
+    Returns:
+        Sorted positions ``target * N + source`` of rows, the bucket of each node, and the
+        in-degrees of rows.
+    """
+    source, target = edge_index.astype(np.int64)
+    kept = source != target
+    positions = np.unique(target[kept] * num_nodes + source[kept])
+    target, source = np.divmod(positions, num_nodes)
+    in_degrees = np.bincount(target, minlength=num_nodes)
+    buckets = np.searchsorted(np.asarray(split_points, dtype=np.int64), in_degrees, side="left")
+    order = np.argsort(buckets, kind="stable")
+    row_of = np.empty(num_nodes, dtype=np.int64)
+    row_of[order] = np.arange(num_nodes)
+    return np.sort(row_of[target] * num_nodes + row_of[source]), buckets, in_degrees[order]
+
+
+def graph_of(
+    positions: Array, buckets: Array, degrees: Array, split_points: tuple[int, ...], nodes: int
+) -> PackedGraph:
+    """A packed graph from edges in bucket order; of its features it knows nothing yet.
+
+    Args:
+        positions: Sorted positions ``target * nodes + source``.
+        buckets: Bucket of each node, nodes in order.
+        degrees: In-degrees of rows that coefficients are computed from.
+        split_points: Degrees that separate the buckets.
+        nodes: Number of nodes.
+    """
+    num_buckets = len(split_points) + 1
+    bucket_nodes = tuple(int(n) for n in np.bincount(buckets, minlength=num_buckets))
+    target, source = np.divmod(positions, max(nodes, 1))
+    counts = np.bincount(target, minlength=nodes)
+    spec = GraphSpec(
+        bucket_nodes=bucket_nodes,
+        bucket_in_edges=bucket_sums(1 + counts, bucket_nodes),
+        bucket_out_edges=bucket_sums(1 + np.bincount(source, minlength=nodes), bucket_nodes),
+        max_in_degree=int(degrees.max(initial=0)),
+        features=FeatureSpec(1, True, bucket_nodes, (False,) * num_buckets),
+    )
+    high, low = spec.pattern.encode_parts([positions])
+    starts = Blocks(bucket_nodes).starts(counts)
+    edges = EliasFanoRows(spec.pattern, nodes, high, low, starts)
+    bucket_map = pack_bucket_map(buckets, num_buckets)
+    return PackedGraph(spec, edges, pack_degrees(spec, degrees), bucket_map, split_points)
+
+
+def bucket_sums(per_row: Array, bucket_rows: tuple[int, ...]) -> tuple[int, ...]:
+    """Sums over the rows of each bucket."""
+    ends = np.cumsum(bucket_rows)[:-1]
+    return tuple(int(part.sum()) for part in np.split(per_row, ends))

@@ -1,0 +1,225 @@
+"""The layers of a packed model: what they hold and what they compute."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from sgq_auto.packed.code_matrix import CodeMatrix
+from sgq_auto.packed.coded_rows import Chunk
+from sgq_auto.packed.codes import Array
+from sgq_auto.packed.ranges import Floats, Ranges
+from sgq_auto.packed.specs import LayerSpec
+
+if TYPE_CHECKING:
+    from sgq_auto.packed.inference import Inference, Sink, Source
+
+Float32 = npt.NDArray[np.float32]
+
+
+class LayerKind(StrEnum):
+    """The layers there are."""
+
+    LINEAR = "linear"
+    GCN = "gcn"
+    GAT = "gat"
+    AGNN = "agnn"
+
+
+class Activation(StrEnum):
+    """What is applied to a layer's output, element by element."""
+
+    NONE = "none"
+    RELU = "relu"
+    ELU = "elu"
+
+    def __call__(self, x: Floats) -> Floats:
+        """The activated values; may change ``x``."""
+        if self is Activation.RELU:
+            return np.maximum(x, 0.0, out=x)
+        if self is Activation.ELU:
+            return np.where(x > 0, x, np.expm1(np.minimum(x, 0.0)))
+        return x
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PackedLayer(ABC):
+    """What every layer has.
+
+    Attributes:
+        spec: Its sizes.
+        activation: Applied to its output.
+        inputs: Ranges of its input embedding, bucket by bucket.
+        bias: fp32 ``[out]``, or ``None``.
+    """
+
+    kind: ClassVar[LayerKind]
+
+    spec: LayerSpec
+    activation: Activation
+    inputs: Ranges
+    bias: Float32 | None = None
+
+    @property
+    def out_features(self) -> int:
+        """Width of its output."""
+        return self.spec.weight_shape[0] if self.spec.weight_shape else self.spec.in_features
+
+    @abstractmethod
+    def run(self, inference: "Inference", source: "Source", sink: "Sink") -> None:
+        """Compute the layer's output from ``source`` and write it to ``sink``."""
+
+    def finish(self, x: Floats) -> Floats:
+        """Bias and activation."""
+        if self.bias is not None:
+            x += self.bias
+        return self.activation(x)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class WeightedLayer(PackedLayer):
+    """A layer with a weight matrix.
+
+    Attributes:
+        weight: Codes ``[in, out]``, one bucket.
+        channels: Ranges of the weight's output channels.
+    """
+
+    weight: CodeMatrix
+    channels: Ranges
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LinearLayer(WeightedLayer):
+    """``y = x W + b``."""
+
+    kind = LayerKind.LINEAR
+
+    def run(self, inference: "Inference", source: "Source", sink: "Sink") -> None:
+        """See the base class."""
+        inference.transform(self, source, lambda chunk, x: sink(chunk, self.finish(x)))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ConvLayer(WeightedLayer):
+    """A layer that gathers ``h = Q(x W)``.
+
+    Attributes:
+        transformed: Ranges of ``h``, bucket by bucket.
+        attention: Ranges of the coefficients, bucket by bucket of their target.
+    """
+
+    transformed: Ranges
+    attention: Ranges
+
+    def embed(self, inference: "Inference", source: "Source") -> CodeMatrix:
+        """``h``, packed."""
+        width = self.spec.transformed_features
+        hidden = inference.embedding(f"{self.spec.name}.transformed", width, self.transformed)
+        inference.transform(
+            self, source, lambda chunk, x: inference.engine.write(hidden, chunk.row, x)
+        )
+        return hidden
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class GcnLayer(ConvLayer):
+    """``y_i = sum_j Q(1 / sqrt(d_i d_j)) h_j + b``, the coefficients derived from degrees."""
+
+    kind = LayerKind.GCN
+
+    def run(self, inference: "Inference", source: "Source", sink: "Sink") -> None:
+        """See the base class."""
+        hidden = self.embed(inference, source)
+
+        def gather(chunk: Chunk, rowptr: Array, columns: Array) -> None:
+            weights = inference.degree_coefficients(chunk, rowptr, columns)
+            if self.attention.is_quantized(chunk.bucket):
+                codes = self.attention.codes(weights, chunk.bucket)
+                weights = self.attention.values(codes, chunk.bucket)
+            out = inference.engine.weighted_sum(rowptr, columns, weights[:, None], hidden)
+            sink(chunk, self.finish(out))
+
+        inference.for_edges(gather)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class GatLayer(ConvLayer):
+    """``y_i = sum_j Q(softmax_j LeakyReLU(a_s h_j + a_d h_i)) h_j + b`` over heads.
+
+    Attributes:
+        source_vectors: ``a_s``, fp32 ``[heads, channels]``.
+        target_vectors: ``a_d``, fp32 ``[heads, channels]``.
+        negative_slope: Factor of negative scores.
+        concat: Whether heads are concatenated; else they are averaged.
+    """
+
+    kind = LayerKind.GAT
+
+    source_vectors: Float32
+    target_vectors: Float32
+    negative_slope: float
+    concat: bool
+
+    @property
+    def out_features(self) -> int:
+        """Width of its output."""
+        heads = 1 if self.concat else self.spec.heads
+        return self.spec.transformed_features // heads
+
+    def run(self, inference: "Inference", source: "Source", sink: "Sink") -> None:
+        """See the base class."""
+        hidden, engine = self.embed(inference, source), inference.engine
+        vectors = [v.astype(np.float64) for v in (self.source_vectors, self.target_vectors)]
+
+        def scores(chunk: Chunk, rowptr: Array, columns: Array) -> Floats:
+            found = engine.row_dots(columns, hidden, vectors[0])
+            rows = np.arange(chunk.row, chunk.stop, dtype=np.int32)
+            found += np.repeat(engine.row_dots(rows, hidden, vectors[1]), np.diff(rowptr), axis=0)
+            return np.where(found > 0, found, self.negative_slope * found)
+
+        coefficients = inference.attend(self.spec, self.attention, scores)
+
+        def gather(chunk: Chunk, rowptr: Array, columns: Array) -> None:
+            weights = inference.edge_values(coefficients, chunk, rowptr)
+            out = engine.weighted_sum(rowptr, columns, weights, hidden)
+            if not self.concat:
+                out = out.reshape(len(out), self.spec.heads, -1).mean(axis=1)
+            sink(chunk, self.finish(out))
+
+        inference.for_edges(gather, self.spec.heads)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AgnnLayer(PackedLayer):
+    """``y_i = sum_j Q(softmax_j(beta cos(x_i, x_j))) x_j``.
+
+    Attributes:
+        attention: Ranges of the coefficients, bucket by bucket of their target.
+        beta: The temperature.
+    """
+
+    kind = LayerKind.AGNN
+
+    attention: Ranges
+    beta: float
+
+    def run(self, inference: "Inference", source: "Source", sink: "Sink") -> None:
+        """See the base class."""
+        if not isinstance(source, CodeMatrix):
+            raise TypeError("an AGNN layer reads an embedding, not the node features")
+        engine = inference.engine
+
+        def scores(chunk: Chunk, rowptr: Array, columns: Array) -> Floats:
+            return self.beta * engine.cosines(rowptr, columns, chunk.row, source)[:, None]
+
+        coefficients = inference.attend(self.spec, self.attention, scores)
+
+        def gather(chunk: Chunk, rowptr: Array, columns: Array) -> None:
+            weights = inference.edge_values(coefficients, chunk, rowptr)
+            sink(chunk, self.finish(engine.weighted_sum(rowptr, columns, weights, source)))
+
+        inference.for_edges(gather)

@@ -1,0 +1,54 @@
+"""Affine ranges: what the codes of consecutive scale groups stand for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from sgq_auto.allocation import FULL_PRECISION
+from sgq_auto.packed.codes import Array
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Ranges:
+    """``value = code * step + offset``, group by group.
+
+    Attributes:
+        bits: Bits of each group; 32 for fp32 values, which have no range.
+        step: fp32 ``[groups]``.
+        offset: fp32 ``[groups]``.
+    """
+
+    bits: tuple[int, ...]
+    step: npt.NDArray[np.float32]
+    offset: npt.NDArray[np.float32]
+
+    @classmethod
+    def full_precision(cls, groups: int) -> Self:
+        """Groups of fp32 values."""
+        return cls((FULL_PRECISION,) * groups, np.ones(groups, "f4"), np.zeros(groups, "f4"))
+
+    def is_quantized(self, group: int) -> bool:
+        """Whether a group has codes at all."""
+        return self.bits[group] != FULL_PRECISION
+
+    def codes(self, values: Floats, group: int) -> Floats:
+        """The codes of fp64 values in one group, as fp64; halves round to even."""
+        scaled = (values - np.float64(self.offset[group])) / np.float64(self.step[group])
+        np.rint(scaled, out=scaled)
+        return np.clip(scaled, 0, 2 ** self.bits[group] - 1, out=scaled)
+
+    def values(self, codes: Array, group: int) -> Floats:
+        """The fp64 values of codes in one group."""
+        out = codes * np.float64(self.step[group])
+        out += np.float64(self.offset[group])
+        return out
+
+    def select(self, groups: Sequence[int]) -> Self:
+        """The ranges of some groups."""
+        index = list(groups)
+        return type(self)(tuple(self.bits[g] for g in index), self.step[index], self.offset[index])

@@ -1,0 +1,63 @@
+"""The fake-quantized forward pass in fp64: what a packed model must compute."""
+
+import copy
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from sgq_auto.allocation import BitAllocation
+from sgq_auto.engines import TorchEngine
+from sgq_auto.graphs import Graph
+from sgq_auto.graphs.features import SparseFeatures
+from sgq_auto.quantize import FakeQuantizer, MinMaxQuantizer, prepare, trace_spec
+from sgq_auto.quantize.layer import QuantizedLayer
+from sgq_auto.training import FitSettings, fit
+
+_FIT = FitSettings(epochs=3, learning_rate=0.02, weight_decay=0.0)
+
+
+def random_allocation(model: nn.Module, graph: Graph, ladder: list[int], seed: int) -> BitAllocation:
+    sites = trace_spec(prepare(model, graph), graph).sites(len(graph.bucket_nodes))
+    generator = torch.Generator().manual_seed(seed)
+    picks = torch.randint(len(ladder), (len(sites),), generator=generator).tolist()
+    return BitAllocation({site: ladder[k] for site, k in zip(sites, picks, strict=True)})
+
+
+def trained(model: nn.Module, graph: Graph, allocation: BitAllocation) -> nn.Module:
+    prepared = prepare(model, graph, allocation)
+    fit(prepared, graph, _FIT, seed=0)
+    return prepared
+
+
+def exact_logits(prepared: nn.Module, graph: Graph) -> Tensor:
+    """Logits ``[N, classes]`` in fp64, nodes in their own order."""
+    model = copy.deepcopy(prepared)
+    for module in list(model.modules()):
+        if isinstance(module, QuantizedLayer):
+            module._matrix = None
+            module.engine = TorchEngine()
+            if hasattr(module, "_adjacency"):
+                module._adjacency = None
+        for name, child in list(module.named_children()):
+            if isinstance(child, FakeQuantizer):
+                setattr(module, name, _frozen(child))
+    pattern = replace(graph.adj_t, engine=TorchEngine())
+    features = replace(graph.features, values=graph.features.values.double())
+    if isinstance(features, SparseFeatures):
+        features = replace(features, pattern=replace(features.pattern, engine=TorchEngine()))
+    with torch.no_grad():
+        rows = model.double()(features, pattern)
+    logits = torch.empty_like(rows)
+    logits[graph.node_order] = rows
+    return logits
+
+
+def _frozen(quantizer: FakeQuantizer) -> MinMaxQuantizer:
+    sizes = quantizer.ends.diff(prepend=quantizer.ends.new_zeros(1)).tolist()
+    frozen = MinMaxQuantizer(quantizer.bits, sizes, TorchEngine())
+    step, offset = quantizer.ranges()
+    frozen.step.copy_(step)
+    frozen.offset.copy_(offset)
+    frozen.frozen = True
+    return frozen
