@@ -5,7 +5,7 @@ from typing import Any
 import numba
 import pytest
 
-from sgq_auto.engines.kernels import compiled
+from sgq_auto import compiled
 
 
 def test_a_machine_without_a_writable_folder_compiles_anew(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ _GRAPH = GraphSpec(
     bucket_in_edges=(5, 2),
     bucket_out_edges=(4, 3),
     max_in_degree=2,
-    features=FeatureSpec(4, False, (3, 2), (False, False), max_row_values=2),
+    features=FeatureSpec(4, False, (3, 2), (False, False)),
 )
 _GCN_LAYER = LayerSpec(
     name="conv1",
@@ -93,15 +93,17 @@ def test_packed_by_hand() -> None:
     model = _MODELS["gcn"]
     allocation = BitAllocation.uniform(model.sites(), 2)
     assert model.packed_parts(allocation) == {
-        "features": 2 + 2,
-        "graph": 2 + 1,
+        # Values, a bitmap, and where each of two blocks starts.
+        "features": 2 + 2 + 3 * 4,
+        # The code of 4 edges among 9 places, two blocks, degrees up to 2, a bucket map.
+        "graph": 2 + 3 * 4 + 1 + 1,
         "weights": 2 + 8 + 1 + 8,
         "scales": 2 * 8 * (2 + 2 + 2 + 2),
         "embedding": 3 * 2,
         "attention": 0,
     }
     footprint = model.packed(allocation)
-    assert footprint.resident_bytes == 160
+    assert footprint.resident_bytes == 185
     assert footprint.stored_bytes == 154
     assert footprint.sgquant_bytes == 72 * 2 // 8
 

@@ -8,6 +8,7 @@ from sgq_auto.graphs import BucketSettings, PreparedData, SparseFeatures, prepar
 from sgq_auto.graphs.sources import SyntheticSource
 from sgq_auto.graphs.splits import PerClassSplit
 from sgq_auto.packed import FeatureSpec, GraphSpec, LayerSpec, ModelSpec, index_bits, pack_codes
+from sgq_auto.packed.elias_fano import EliasFano
 from sgq_auto.packed.storage import PackedStorage
 
 _LAYER = LayerSpec("conv1", in_features=6, weight_shape=(3, 6), transformed_features=3, heads=2)
@@ -19,33 +20,44 @@ def _storage(spec: GraphSpec, bits: int) -> PackedStorage:
 
 
 def _sparse_spec(values: int, features: int, *, constant: bool) -> GraphSpec:
-    feature_spec = FeatureSpec(features, False, (values, 0), (constant, True), max_row_values=3)
+    feature_spec = FeatureSpec(features, False, (values, 0), (constant, True))
     return GraphSpec((4, 1), (9, 1), (9, 1), 3, feature_spec)
 
 
 @pytest.mark.parametrize("bits", [1, 3, 8])
-def test_cora_features_take_the_bytes_of_packed_rows_and_columns(
-    cora: PreparedData, bits: int
-) -> None:
+def test_cora_features_take_the_bytes_of_their_code(cora: PreparedData, bits: int) -> None:
     features = cora.graph.features
     assert isinstance(features, SparseFeatures)
-    lengths = features.pattern.rowptr.diff().numpy()
-    columns = features.pattern.col.numpy()
-    rows = pack_codes(lengths, index_bits(int(lengths.max())))
-    indices = pack_codes(columns, index_bits(features.num_features - 1))
-    assert _storage(cora.graph.spec, bits).features(_LAYER) == rows.nbytes + indices.nbytes
-    assert rows.nbytes + indices.nbytes < 75_000
+    rows, columns = features.pattern.row.numpy(), features.pattern.col.numpy()
+    positions = rows.astype(np.int64) * features.num_features + columns
+    layout = EliasFano(positions.size, cora.graph.num_nodes * features.num_features)
+    code = layout.encode_parts([positions])
+    size = sum(part.nbytes for part in code)
+    assert _storage(cora.graph.spec, bits).features(_LAYER) == size
+    # 8.2 bits a word; an index of the column alone would take 11.
+    assert size * 8 / positions.size < 8.3
 
 
-def test_cora_adjacency_and_order_take_the_bytes_of_packed_ones(cora: PreparedData) -> None:
+def test_cora_adjacency_takes_the_bytes_of_its_code_and_half_of_them_on_disk(
+    cora: PreparedData,
+) -> None:
     graph = cora.graph
     sources, targets = graph.edge_index().numpy()
-    lengths = np.bincount(targets, minlength=graph.num_nodes)
-    rows = pack_codes(lengths, index_bits(int(lengths.max())))
-    node_bits = index_bits(graph.num_nodes - 1)
+    nodes = graph.num_nodes
+    both = np.sort(targets * nodes + sources)
+    lower = sources < targets
+    half = np.sort(targets[lower] * (targets[lower] - 1) // 2 + sources[lower])
+    assert half.size * 2 == both.size
     storage = _storage(graph.spec, 4)
-    assert storage.graph() == rows.nbytes + pack_codes(sources, node_bits).nbytes
-    assert storage.node_order() == pack_codes(graph.node_order.numpy(), node_bits).nbytes
+    for positions, universe, size in (
+        (both, nodes**2, storage.graph()),
+        (half, nodes * (nodes - 1) // 2, storage.stored_graph()),
+    ):
+        code = EliasFano(positions.size, universe).encode_parts([positions])
+        assert sum(part.nbytes for part in code) == size
+    lengths = np.bincount(targets, minlength=nodes)
+    assert storage.degrees() == pack_codes(lengths, index_bits(int(lengths.max()))).nbytes
+    assert storage.bucket_map() == pack_codes(np.zeros(nodes, dtype=int), 2).nbytes
 
 
 @pytest.mark.parametrize("bits", [1, 3, 6, 8, 13, 16])
@@ -73,22 +85,22 @@ def test_full_precision_takes_four_bytes_and_no_scale(cora: PreparedData) -> Non
 def test_scales_are_eight_bytes_a_group_that_holds_something() -> None:
     # Input and transformed embedding: bucket 0 and 1 each; attention: the same; 3 output channels.
     assert _storage(_sparse_spec(5, 6, constant=False), 4).scales(_LAYER) == (4 + 2 + 3) * 8
-    empty = GraphSpec((4, 0), (9, 0), (9, 0), 3, FeatureSpec(6, True, (24, 0), (False, True), 6))
+    empty = GraphSpec((4, 0), (9, 0), (9, 0), 3, FeatureSpec(6, True, (24, 0), (False, True)))
     assert _storage(empty, 4).scales(_LAYER) == (2 + 1 + 3) * 8
 
 
 def test_sparse_features_take_the_smaller_index() -> None:
-    # 5 nodes: row lengths 10 bits; 5 columns of 3 bits; the bitmap has 5 x 6 bits.
+    # 5 nodes of 6 features: 5 values, 2 low bits each, and a bitmap of 5 + 29 // 4 bits.
     assert _storage(_sparse_spec(5, 6, constant=False), 4).features(_LAYER) == 3 + 2 + 2
-    # 12 columns of 3 bits take 5 bytes; the bitmap still 4.
+    # 12 values would take 1 low bit each and a bitmap of 26; one bit an entry is less.
     assert _storage(_sparse_spec(12, 6, constant=False), 4).features(_LAYER) == 6 + 4
 
 
 def test_equal_values_need_no_codes_unless_they_stay_full_precision() -> None:
     spec = _sparse_spec(5, 6, constant=True)
     sizes = [_storage(spec, bits).features(_LAYER) for bits in range(1, 17)]
-    assert sizes == [4] * 16
-    assert _storage(spec, 32).features(_LAYER) == 5 * 4 + 4
+    assert len(set(sizes)) == 1
+    assert _storage(spec, 32).features(_LAYER) == 5 * 4 + sizes[0]
 
 
 def test_dense_features_are_codes_alone() -> None:
@@ -102,6 +114,6 @@ def test_dense_features_are_codes_alone() -> None:
     assert _storage(graph.spec, 3).features(_LAYER) == expected
 
 
-def test_one_occupied_bucket_needs_no_node_order() -> None:
-    spec = GraphSpec((5, 0), (9, 0), (9, 0), 3, FeatureSpec(6, True, (30, 0), (False, True), 6))
-    assert _storage(spec, 4).node_order() == 0
+def test_one_occupied_bucket_needs_no_map() -> None:
+    spec = GraphSpec((5, 0), (9, 0), (9, 0), 3, FeatureSpec(6, True, (30, 0), (False, True)))
+    assert _storage(spec, 4).bucket_map() == 0

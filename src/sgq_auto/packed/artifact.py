@@ -23,7 +23,8 @@ from sgq_auto.errors import ArtifactError
 from sgq_auto.packed import header
 from sgq_auto.packed.codes import Array
 from sgq_auto.packed.model import PackedModel
-from sgq_auto.packed.tensors import expected_tensors, model_from_tensors, tensors_of
+from sgq_auto.packed.reader import model_from_tensors
+from sgq_auto.packed.tensors import expected_tensors, tensors_of
 
 __all__ = ["ArtifactError", "load", "save"]
 

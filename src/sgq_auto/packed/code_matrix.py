@@ -78,7 +78,7 @@ class CodeMatrix:
         bucket = self.bucket_of(row)
         bits = self.bits[bucket] * self.width
         first, start = divmod((row - int(self.row_starts[bucket])) * bits, 8)
-        last, end = divmod((row - int(self.row_starts[bucket]) + count) * bits, 8)
+        end = (row - int(self.row_starts[bucket]) + count) * bits % 8
         target = self.slice(bucket)[first : first + packed.size]
         if start != skip:
             raise ValueError(f"the codes start at bit {start} of a byte, not at bit {skip}")

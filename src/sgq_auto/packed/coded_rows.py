@@ -1,6 +1,7 @@
 """Sparsity patterns that stay coded: any block of rows is decoded when it is needed."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -97,7 +98,7 @@ class Blocks:
     def rows(self) -> Array:
         """``int64 [blocks + 1]``, the first row of each block."""
         ends = np.concatenate(([0], np.cumsum(self.bucket_rows, dtype=np.int64)))
-        parts = [np.arange(a, b, ROW_BLOCK) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        parts = [np.arange(a, b, ROW_BLOCK) for a, b in itertools.pairwise(ends)]
         return np.concatenate([*parts, ends[-1:]])
 
     def starts(self, row_counts: Array) -> Array:
@@ -121,9 +122,3 @@ class Blocks:
                 last = min(max(fits, block + 1), end)
                 yield Chunk(bucket, int(self.rows[block]), int(self.rows[last]), block, last)
                 block = last
-
-
-def sort_positions(parts: Iterable[Array]) -> Array:
-    """Positions in increasing order, each once."""
-    positions = np.unique(np.concatenate([np.empty(0, np.int64), *parts]))
-    return positions

@@ -120,7 +120,8 @@ def _unpack_chunk(stream: Bytes, bits: int, start: int, count: int) -> Array:
     words = octets.view("<u8")
     shifts = np.arange(8, dtype=np.uint64) * np.uint64(bits)
     codes = (words >> shifts) & np.uint64((1 << bits) - 1)
-    return codes.ravel()[skip : skip + count]
+    chosen: Array = codes.ravel()[skip : skip + count]
+    return chosen
 
 
 def _check_bits(bits: int) -> None:

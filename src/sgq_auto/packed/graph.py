@@ -54,13 +54,15 @@ def rows_in_order(spec: GraphSpec, bucket_map: Bytes) -> Array:
     if not bucket_map.size:
         return np.arange(spec.num_nodes)
     buckets = unpack_codes(bucket_map, index_bits(spec.num_buckets - 1), spec.num_nodes)
-    return np.argsort(buckets, kind="stable")
+    order: Array = np.argsort(buckets, kind="stable")
+    return order
 
 
 def pack_bucket_map(buckets: Array, num_buckets: int) -> Bytes:
     """The packed bucket of each node, nodes in order."""
-    bits = index_bits(num_buckets - 1)
-    return pack_codes(buckets, bits) if bits else np.empty(0, dtype=np.uint8)
+    if np.unique(buckets).size < 2:
+        return np.empty(0, dtype=np.uint8)
+    return pack_codes(buckets, index_bits(num_buckets - 1))
 
 
 def stored_positions(spec: GraphSpec, positions: Array) -> Array:
@@ -70,7 +72,8 @@ def stored_positions(spec: GraphSpec, positions: Array) -> Array:
     target, source = np.divmod(positions, spec.num_nodes)
     lower = source < target
     target, source = target[lower], source[lower]
-    return target * (target - 1) // 2 + source
+    stored: Array = target * (target - 1) // 2 + source
+    return stored
 
 
 def stored_edge_code(graph: PackedGraph) -> tuple[Bytes, Bytes]:

@@ -251,19 +251,25 @@ def _slope(node: Mapping[str, Any]) -> float:
 
 
 def _dict(node: Mapping[str, Any], key: str) -> dict[str, Any]:
-    return _typed(node, key, lambda v: isinstance(v, dict), "an object")
+    value: dict[str, Any] = _typed(node, key, lambda v: isinstance(v, dict), "an object")
+    return value
 
 
 def _list(node: Mapping[str, Any], key: str, longest: int) -> list[Any]:
-    return _typed(node, key, lambda v: isinstance(v, list) and len(v) <= longest, "a list")
+    value: list[Any] = _typed(
+        node, key, lambda v: isinstance(v, list) and len(v) <= longest, "a list"
+    )
+    return value
 
 
 def _bool(node: Mapping[str, Any], key: str) -> bool:
-    return _typed(node, key, lambda v: isinstance(v, bool), "true or false")
+    value: bool = _typed(node, key, lambda v: isinstance(v, bool), "true or false")
+    return value
 
 
 def _int(node: Mapping[str, Any], key: str, least: int = 0) -> int:
-    return _typed(node, key, lambda v: _is_count(v, least), f"an integer from {least} on")
+    value: int = _typed(node, key, lambda v: _is_count(v, least), f"an integer from {least} on")
+    return value
 
 
 def _ints(node: Mapping[str, Any], key: str, length: int | None = None) -> tuple[int, ...]:
@@ -291,9 +297,9 @@ def _is_count(value: Any, least: int) -> bool:
 def _several(
     node: Mapping[str, Any], key: str, length: int | None, is_fine: Callable[[Any], bool], what: str
 ) -> tuple[Any, ...]:
-    values = node.get(key)
-    fits = isinstance(values, list) and len(values) <= _MAX_BUCKETS
-    if not fits or (length is not None and len(values) != length) or not all(map(is_fine, values)):
+    values: Any = node.get(key)
+    fits = isinstance(values, list) and len(values) <= (length or _MAX_BUCKETS)
+    if not fits or (length not in (None, len(values))) or not all(map(is_fine, values)):
         count = "" if length is None else f"{length} "
         raise ArtifactError(f"{key} must be a list of {count}{what}")
     return tuple(values)

@@ -170,8 +170,12 @@ class GraphSpec:
 
     @property
     def bucket_map_bytes(self) -> int:
-        """Bytes of the bucket of every node: which node a row is; nothing for one bucket."""
-        return packed_bytes(self.num_nodes, index_bits(self.num_buckets - 1))
+        """Bytes of the bucket of every node, from which follows which node a row is.
+
+        Nothing where one bucket holds all nodes: rows are nodes then.
+        """
+        occupied = sum(count > 0 for count in self.bucket_nodes)
+        return packed_bytes(self.num_nodes, index_bits(self.num_buckets - 1)) if occupied > 1 else 0
 
     @property
     def degree_bytes(self) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sgq_auto.allocation import FULL_PRECISION
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, SparseFeatures
 from sgq_auto.packed import PackedModel
@@ -109,7 +110,7 @@ def _layer(layer: QuantizedLayer, activation: Activation, graph: Graph) -> Packe
     }
     if isinstance(layer, QuantizedAGNNConv):
         attention = _ranges(layer.attention_quantizer, len(graph.bucket_nodes))
-        return AgnnLayer(**common, attention=attention, beta=float(layer.beta))
+        return AgnnLayer(**common, attention=attention, beta=float(layer.beta.detach()))
     if isinstance(layer, QuantizedLinear):
         return LinearLayer(**common, **_weight(layer, layer.weight))
     if not isinstance(layer, QuantizedGCNConv | QuantizedGATConv):
@@ -152,7 +153,7 @@ def _ranges(quantizer: nn.Module, groups: int) -> Ranges:
     if not isinstance(quantizer, FakeQuantizer):
         return Ranges.full_precision(groups)
     step, offset = (_array(t) for t in quantizer.ranges())
-    full = np.array([b == Ranges.full_precision(1).bits[0] for b in quantizer.bits])
+    full = np.array([b == FULL_PRECISION for b in quantizer.bits])
     # fp32 values have no range; empty groups were never seen.
     step, offset = np.where(full, 1, step), np.where(full, 0, offset)
     return Ranges(quantizer.bits, step.astype(np.float32), offset.astype(np.float32))
@@ -179,12 +180,14 @@ def _features(graph: Graph, ranges: Ranges) -> PackedFeatures:
     if not isinstance(features, SparseFeatures):
         rows = graph.bucket_nodes
         return pack_values(values, spec, None, rows, ranges, normalize=normalize)
-    rowptr, col = (_array(t).astype(np.int64) for t in (features.pattern.rowptr, features.pattern.col))
+    rowptr, col = (
+        _array(t).astype(np.int64) for t in (features.pattern.rowptr, features.pattern.col)
+    )
     counts = np.diff(rowptr)
     positions = np.repeat(np.arange(counts.size), counts) * spec.num_features + col
-    pattern = code_pattern(positions, counts, spec, graph.bucket_nodes)
+    coded = code_pattern(positions, counts, spec, graph.bucket_nodes)
     rows = features.bucket_values
-    return pack_values(values[:, None], spec, pattern, rows, ranges, normalize=normalize)
+    return pack_values(values[:, None], spec, coded, rows, ranges, normalize=normalize)
 
 
 def _array(tensor: Tensor) -> Any:

@@ -214,9 +214,7 @@ class _Round(torch.autograd.Function):
         return grad_x, None, None, None, None
 
 
-def _learned_ranges(
-    log_step: Tensor, shift: Tensor, first: FakeQuantizer
-) -> tuple[Tensor, Tensor]:
+def _learned_ranges(log_step: Tensor, shift: Tensor, first: FakeQuantizer) -> tuple[Tensor, Tensor]:
     """Steps and offsets that are learned relative to first ones."""
     step = log_step.exp().mul_(first.step)
     return step, torch.addcmul(first.offset, first.step, shift)

@@ -1,5 +1,6 @@
 """What numba has no word for: unaligned words, trailing zeros, and eight codes at a time."""
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -14,7 +15,12 @@ _WORDS = ir.VectorType(_WORD, LANES)
 _REALS = ir.VectorType(ir.DoubleType(), LANES)
 
 
-@intrinsic
+def _intrinsic(function: Callable[..., Any]) -> Any:
+    """Numba's decorator, whose result takes one argument fewer than the function."""
+    return intrinsic(function)
+
+
+@_intrinsic
 def load_word(_typing: Any, stream: Any, byte: Any) -> Any:
     """The 64-bit word of a byte array that starts at ``byte``; unaligned and unchecked."""
 
@@ -25,7 +31,7 @@ def load_word(_typing: Any, stream: Any, byte: Any) -> Any:
     return types.uint64(stream, types.int64), codegen
 
 
-@intrinsic
+@_intrinsic
 def prefetch(_typing: Any, stream: Any, byte: Any) -> Any:
     """Ask for the cache line of a byte array that holds ``byte``."""
 
@@ -42,7 +48,7 @@ def prefetch(_typing: Any, stream: Any, byte: Any) -> Any:
     return types.void(stream, types.int64), codegen
 
 
-@intrinsic
+@_intrinsic
 def trailing_zeros(_typing: Any, word: Any) -> Any:
     """Zeros below the lowest set bit of a word that is not zero."""
 
@@ -52,7 +58,7 @@ def trailing_zeros(_typing: Any, word: Any) -> Any:
     return types.int64(types.uint64), codegen
 
 
-@intrinsic
+@_intrinsic
 def load_real(_typing: Any, stream: Any, byte: Any) -> Any:
     """The fp32 value of a byte array that starts at ``byte``; unaligned and unchecked."""
 
@@ -63,7 +69,7 @@ def load_real(_typing: Any, stream: Any, byte: Any) -> Any:
     return types.float32(stream, types.int64), codegen
 
 
-@intrinsic
+@_intrinsic
 def add_codes(_typing: Any, out: Any, first: Any, word: Any, bits: Any, weight: Any) -> Any:
     """Add the eight lowest codes of a word, times ``weight``, to an fp64 array."""
 

@@ -108,7 +108,8 @@ def _parts(count: int, width: int) -> list[tuple[int, int]]:
 
 def _directions(values: Floats) -> Floats:
     norms = np.sqrt(np.einsum("ec,ec->e", values, values))
-    return values / np.maximum(norms, _SMALLEST_NORM)[:, None]
+    directions: Floats = values / np.maximum(norms, _SMALLEST_NORM)[:, None]
+    return directions
 
 
 def _take(matrix: CodeMatrix, rows: Array) -> Floats:

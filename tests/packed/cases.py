@@ -1,7 +1,7 @@
-"""The fake-quantized forward pass in fp64: what a packed model must compute."""
+"""Trained quantized models, packed, and their forward pass in fp64: what the runtime computes."""
 
 import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -10,14 +10,38 @@ from sgq_auto.allocation import BitAllocation
 from sgq_auto.engines import TorchEngine
 from sgq_auto.graphs import Graph
 from sgq_auto.graphs.features import SparseFeatures
-from sgq_auto.quantize import FakeQuantizer, MinMaxQuantizer, prepare, trace_spec
+from sgq_auto.models import AGNN, GAT, GCN
+from sgq_auto.packed import PackedModel
+from sgq_auto.quantize import FakeQuantizer, MinMaxQuantizer, convert, prepare, trace_spec
 from sgq_auto.quantize.layer import QuantizedLayer
 from sgq_auto.training import FitSettings, fit
 
 _FIT = FitSettings(epochs=3, learning_rate=0.02, weight_decay=0.0)
 
 
-def random_allocation(model: nn.Module, graph: Graph, ladder: list[int], seed: int) -> BitAllocation:
+MODELS: dict[str, type[nn.Module]] = {"gcn": GCN, "gat": GAT, "agnn": AGNN}
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A trained quantized model, its graph, and the packed model of both."""
+
+    graph: Graph
+    prepared: nn.Module
+    allocation: BitAllocation
+    packed: PackedModel
+
+
+def make_case(graph: Graph, model: str, ladder: list[int], seed: int = 0) -> Case:
+    plain = MODELS[model](graph.features.num_features, graph.num_classes)
+    allocation = random_allocation(plain, graph, ladder, seed)
+    prepared = trained(plain, graph, allocation)
+    return Case(graph, prepared, allocation, convert(prepared, graph, {"study": "a test"}))
+
+
+def random_allocation(
+    model: nn.Module, graph: Graph, ladder: list[int], seed: int
+) -> BitAllocation:
     sites = trace_spec(prepare(model, graph), graph).sites(len(graph.bucket_nodes))
     generator = torch.Generator().manual_seed(seed)
     picks = torch.randint(len(ladder), (len(sites),), generator=generator).tolist()

@@ -1,0 +1,149 @@
+"""The packed runtime computes what the fake-quantized model does, in the bytes that were said."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cases import Case, exact_logits, make_case
+
+from sgq_auto.graphs import BucketSettings, Graph, PreparedData, RawGraph, Split, prepare_graph
+from sgq_auto.packed import load, save
+from sgq_auto.packed.engines import Engine, NumpyEngine, fastest_engine
+from sgq_auto.packed.inference import Inference
+from sgq_auto.packed.tensors import resident_arrays, tensors_of
+
+_ENGINES: list[Engine] = [NumpyEngine(), fastest_engine()]
+_LADDERS = [[1, 2, 3, 4, 6, 8], [2, 5, 7, 11, 16, 32]]
+_REAL = ["Cora", "CiteSeer", "PubMed", "Computers"]
+_MODELS = ["gcn", "gat", "agnn"]
+
+
+def _check(case: Case, path: Path) -> None:
+    """Invariants 1 and 2, for every engine."""
+    save(case.packed, path)
+    loaded = load(path)
+    expected = exact_logits(case.prepared, case.graph).numpy()
+    footprint = loaded.footprint()
+    assert loaded.allocation == case.allocation
+    assert footprint == loaded.footprints.packed(case.allocation)
+    assert footprint.stored_bytes == sum(t.nbytes for t in tensors_of(loaded).values())
+    held = sum(array.nbytes for array in resident_arrays(loaded))
+    for engine in _ENGINES:
+        inference = Inference(loaded.graph, loaded.features, engine)
+        logits = inference.run(loaded.layers)
+        assert footprint.resident_bytes == held + sum(inference.made.values())
+        assert np.abs(logits - expected).max() < 1e-4
+        np.testing.assert_array_equal(logits.argmax(1), expected.argmax(1))
+
+
+@pytest.mark.parametrize("model", _MODELS)
+@pytest.mark.parametrize("ladder", _LADDERS)
+def test_synthetic_graph(
+    model: str, ladder: list[int], synthetic: PreparedData, tmp_path: Path
+) -> None:
+    _check(make_case(synthetic.graph, model, ladder), tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize("model", _MODELS)
+@pytest.mark.parametrize("ladder", _LADDERS)
+def test_dense_features(model: str, ladder: list[int], dense: PreparedData, tmp_path: Path) -> None:
+    _check(make_case(dense.graph, model, ladder), tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize("model", _MODELS)
+def test_odd_graphs(model: str, odd_raw: RawGraph, tmp_path: Path) -> None:
+    assert odd_raw.split is not None
+    graph = prepare_graph(
+        odd_raw, odd_raw.split, BucketSettings((1, 2)), normalize_rows=False
+    ).graph
+    _check(make_case(graph, model, [1, 3, 8, 32]), tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize("model", _MODELS)
+@pytest.mark.parametrize("name", _REAL)
+def test_real_graphs(
+    model: str, name: str, real_graph: Callable[[str], PreparedData], tmp_path: Path
+) -> None:
+    _check(make_case(real_graph(name).graph, model, _LADDERS[0]), tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize("model", _MODELS)
+def test_training_and_packed_forward_agree_but_for_ties(
+    model: str, small_case: Callable[[str], Case]
+) -> None:
+    # fp32 sums may put a value on the border of two codes to the other side.
+    case = small_case(model)
+    logits = np.empty_like(case.packed.predict())
+    logits[case.graph.node_order] = (
+        case.prepared(case.graph.features, case.graph.adj_t).detach().numpy()
+    )
+    assert (logits.argmax(1) == case.packed.predict().argmax(1)).mean() > 0.99
+
+
+@pytest.mark.parametrize("engine", _ENGINES)
+@pytest.mark.parametrize("model", _MODELS)
+def test_some_nodes_get_the_logits_that_they_get_among_all(
+    model: str, engine: Engine, small_case: Callable[[str], Case]
+) -> None:
+    packed = replace(small_case(model).packed, engine=engine)
+    nodes = [7, 0, 299, 7]
+    np.testing.assert_allclose(packed.predict(nodes), packed.predict()[nodes], atol=1e-6)
+    assert packed.predict([]).shape == (0, 4)
+
+
+@pytest.mark.parametrize("model", _MODELS)
+def test_threads_change_nothing(model: str, small_case: Callable[[str], Case]) -> None:
+    packed = small_case(model).packed
+    np.testing.assert_array_equal(packed.predict(threads=3), packed.predict())
+
+
+@pytest.mark.parametrize("model", _MODELS)
+def test_the_same_graph_given_anew_gets_the_same_logits(
+    model: str, small_case: Callable[[str], Case], synthetic_raw: RawGraph
+) -> None:
+    packed = small_case(model).packed
+    again = packed.predict(x=synthetic_raw.x.toarray(), edge_index=synthetic_raw.edge_index)
+    np.testing.assert_allclose(again, packed.predict(), atol=1e-6)
+
+
+@pytest.mark.parametrize("model", _MODELS)
+def test_new_graphs_are_quantized_by_the_stored_ranges(
+    model: str, small_case: Callable[[str], Case], synthetic_raw: RawGraph
+) -> None:
+    packed, raw = small_case(model).packed, synthetic_raw
+    inside = (raw.edge_index < 50).all(axis=0)
+    part = packed.predict(x=raw.x[:50].toarray(), edge_index=raw.edge_index[:, inside])
+    assert part.shape == (50, 4)
+    assert np.isfinite(part).all()
+    alone = packed.predict(x=raw.x[:1].toarray(), edge_index=np.empty((2, 0), dtype=np.int64))
+    assert np.isfinite(alone).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"nodes": [300]}, "node 300 is unknown; the 300 nodes are 0 to 299"),
+        ({"nodes": [-1]}, "node -1 is unknown"),
+        ({"nodes": [0.5]}, "list of integers"),
+        ({"threads": 0}, "threads=0"),
+        ({"x": np.zeros((3, 80))}, "x and edge_index together"),
+        ({"x": np.zeros((3, 79)), "edge_index": np.zeros((2, 0), int)}, r"must be \[nodes, 80\]"),
+        ({"x": np.zeros((3, 80)), "edge_index": np.zeros((3, 1), int)}, r"must be \[2, edges\]"),
+        ({"x": np.zeros((3, 80)), "edge_index": np.array([[0], [3]])}, "node 3 is unknown"),
+        ({"x": np.full((3, 80), np.nan), "edge_index": np.zeros((2, 0), int)}, "NaN"),
+    ],
+)
+def test_bad_requests_are_refused(
+    arguments: dict[str, object], message: str, small_case: Callable[[str], Case]
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        small_case("gcn").packed.predict(**arguments)  # type: ignore[arg-type]
+
+
+def test_one_bucket(mixed_raw: RawGraph, tmp_path: Path) -> None:
+    assert isinstance(mixed_raw.split, Split)
+    data = prepare_graph(mixed_raw, mixed_raw.split, BucketSettings(()), normalize_rows=True)
+    graph: Graph = data.graph
+    _check(make_case(graph, "gat", [2, 4]), tmp_path / "model.safetensors")
