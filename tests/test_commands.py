@@ -318,3 +318,46 @@ def test_an_output_folder_that_cannot_be_written_is_one_line(
     (tmp_path / "file").write_text("")
     line = fails(capsys, monkeypatch, "output_root=file")
     assert "file" in line
+
+
+def infer(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "sgq_auto.infer", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_infer_predicts_with_the_recommended_artifact(searched: Path, tmp_path: Path) -> None:
+    (summary,) = summaries(searched)
+    artifact = f"artifact={summary['recommended']['artifact_path']}"
+    done = infer(tmp_path, artifact, "out=all.npy", "threads=2")
+    assert done.returncode == 0, done.stderr
+    assert "2708 of 2708 nodes predicted" in done.stdout
+    assert "peak memory of the process" in done.stdout
+    classes = np.load(tmp_path / "all.npy", allow_pickle=False)
+    assert classes.shape == (2708,)
+    some = infer(tmp_path, artifact, "nodes=5,2707")
+    assert some.stdout.startswith(f"node 5: class {classes[5]}\nnode 2707: class {classes[2707]}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "artifact is missing"),
+        (["artifact=a", "node=1"], "node is unknown; usage"),
+        (["artifact=nowhere.safetensors"], "nowhere.safetensors: No such file"),
+        (["artifact=a", "threads=two"], "usage"),
+    ],
+)
+def test_infer_refuses_bad_input_in_one_line(
+    arguments: list[str], message: str, tmp_path: Path
+) -> None:
+    done = infer(tmp_path, *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_infer_names_an_unknown_node(searched: Path) -> None:
+    (summary,) = summaries(searched)
+    done = infer(searched, f"artifact={summary['recommended']['artifact_path']}", "nodes=9999")
+    assert done.returncode == 2
+    assert "node 9999 is unknown; the 2708 nodes are 0 to 2707" in done.stderr

@@ -13,6 +13,7 @@ from sgq_auto.allocation import DEFAULT_LADDER
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import PreparedData
 from sgq_auto.graphs.store import load_graph
+from sgq_auto.packed import load
 from sgq_auto.searching import (
     Budget,
     ConfirmSettings,
@@ -180,3 +181,43 @@ def test_an_output_folder_that_cannot_be_written_is_one_line(
     with pytest.raises(InputError, match="cannot be written") as caught:
         run_search(settings(output_root=blocked), synthetic, [], tmp_path / "summary.json")
     assert "\n" not in str(caught.value)
+
+
+def test_the_recommended_point_becomes_an_artifact_that_is_what_was_confirmed(
+    settings: SettingsBuilder, synthetic: PreparedData, tmp_path: Path
+) -> None:
+    outcome = run_search(settings(tolerance=100), synthetic, [], tmp_path / "summary.json")
+    best = outcome.summary["recommended"]
+    assert best["artifact_reason"] is None
+    path = Path(best["artifact_path"])
+    packed = load(path)
+    assert packed.footprint().stored_bytes == best["stored_bytes"]
+    assert packed.footprint().resident_bytes == best["resident_bytes"]
+    assert packed.allocation.by_name() == best["bits"]
+    assert packed.source["trial"] == best["trial"]
+    assert path.stat().st_size == best["artifact_file_bytes"]
+    graph = synthetic.graph
+    logits = torch.from_numpy(packed.predict())[graph.node_order]
+    # A tie between two codes may fall the other way in fp32: a node or so of 80.
+    assert graph.val.accuracy(logits) == pytest.approx(packed.source["val_accuracy"], abs=0.03)
+
+    written = path.stat().st_mtime_ns
+    run_search(settings(tolerance=100), synthetic, [], tmp_path / "summary.json")
+    assert path.stat().st_mtime_ns == written
+
+
+def test_an_artifact_that_cannot_be_written_costs_no_result(
+    settings: SettingsBuilder,
+    synthetic: PreparedData,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full_disk(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("sgq_auto.searching.packing.save", full_disk)
+    outcome = run_search(settings(tolerance=100), synthetic, [], tmp_path / "summary.json")
+    best = outcome.summary["recommended"]
+    assert best["artifact_path"] is None
+    assert "no space left" in best["artifact_reason"]
+    assert outcome.failure is None

@@ -136,6 +136,12 @@ def confirm(
     return {n: _summarise(n, seeds, rows) for n in complete}
 
 
+def confirmed_rows(folder: StudyFolder, settings: SearchSettings, number: int) -> list[ConfirmRow]:
+    """The rows of one point, one a fresh seed, as far as they are there."""
+    rows = _read_rows(folder.confirmed)
+    return [rows[seed, number] for seed in fresh_seeds(settings) if (seed, number) in rows]
+
+
 def _run_missing(
     settings: SearchSettings,
     folder: StudyFolder,

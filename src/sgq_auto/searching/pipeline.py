@@ -12,7 +12,8 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs import PreparedData
 from sgq_auto.graphs.store import save_graph, save_labels
 from sgq_auto.processes import process_context
-from sgq_auto.searching.confirm import choose_points, confirm
+from sgq_auto.searching.confirm import choose_points, confirm, confirmed_rows
+from sgq_auto.searching.packing import pack_point
 from sgq_auto.searching.progress import StudyProgress, Watcher
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.repeats import Estimate, estimates
@@ -94,6 +95,7 @@ def run_search(
         progress.add(finished_trials(study))
         results: Results = {}
         points: list[Estimate] = []
+        artifact: Path | str | None = None
         interrupted, failure = False, None
         try:
             for watcher in watchers:
@@ -103,6 +105,7 @@ def run_search(
                 _run_trials(settings, folder, study, progress, watchers)
                 points = _points_to_confirm(progress)
                 results = confirm(settings, folder, points, _announce(watchers))
+                artifact = _pack_recommended(settings, folder, points, results)
         except KeyboardInterrupt:
             interrupted, failure = True, "the search was interrupted before its front was confirmed"
         except (WorkerError, BrokenExecutor, DivergedError) as error:
@@ -110,7 +113,7 @@ def run_search(
         finally:
             _add_seconds(study, _WALL_SECONDS, time.perf_counter() - began)
         progress.add(finished_trials(study))
-        summary = _summarise(study, progress, points, results, failure)
+        summary = _summarise(study, progress, points, results, artifact, failure)
         write_summary(summary, summary_path)
         for watcher in watchers:
             watcher.finished(progress, summary)
@@ -164,6 +167,22 @@ def _points_to_confirm(progress: StudyProgress) -> list[Estimate]:
     )
 
 
+def _pack_recommended(
+    settings: SearchSettings, folder: StudyFolder, points: Sequence[Estimate], results: Results
+) -> Path | str | None:
+    """The recommended point's artifact, or why there is none."""
+    confirmed = [p for p in points if p.number in results]
+    chosen = choose_recommended(confirmed, results, settings.allowed_drop)
+    if chosen is None:
+        return None
+    try:
+        rows = confirmed_rows(folder, settings, chosen.number)
+        return pack_point(settings, folder, chosen, rows)
+    except (InputError, DivergedError, OSError) as error:
+        # What was found stays found.
+        return f"it could not be packed: {error}"
+
+
 def _announce(watchers: Sequence[Watcher]) -> Callable[[int, int], None]:
     def on_seed(done: int, total: int) -> None:
         for watcher in watchers:
@@ -182,11 +201,13 @@ def _summarise(
     progress: StudyProgress,
     points: Sequence[Estimate],
     results: Results,
+    artifact: Path | str | None,
     failure: str | None,
 ) -> Summary:
     bench, settings, records = progress.bench, progress.bench.settings, progress.records
     confirmed = [p for p in points if p.number in results]
     chosen = choose_recommended(confirmed, results, settings.allowed_drop)
+    recommended = chosen and describe_recommended(bench, chosen, results[chosen.number], artifact)
     miss = None if chosen else nearest_miss(bench, confirmed, results)
     search_seconds = study.user_attrs.get(_SEARCH_SECONDS, 0.0)
     finetune = sum(r.measurement.finetune_seconds for r in records if r.measurement)
@@ -217,7 +238,7 @@ def _summarise(
         "epochs_saved_fraction": _epochs_saved(records, settings.finetune.epochs),
         "val_accuracy_noise": progress.noise.std,
         "full_precision": describe_full_precision(bench, results),
-        "recommended": chosen and describe_recommended(bench, chosen, results[chosen.number]),
+        "recommended": recommended,
         "recommended_reason": failure or (miss and miss.pop("reason")),
         "nearest_miss": miss,
         "front": describe_points(bench, progress.front, results),

@@ -91,8 +91,10 @@ def describe_full_precision(bench: Workbench, results: Results) -> dict[str, Any
     }
 
 
-def describe_recommended(bench: Workbench, point: Estimate, confirmed: Confirmed) -> dict[str, Any]:
-    """The ``recommended`` entry."""
+def describe_recommended(
+    bench: Workbench, point: Estimate, confirmed: Confirmed, artifact: Path | str | None
+) -> dict[str, Any]:
+    """The ``recommended`` entry; ``artifact`` is the packed model, or why there is none."""
     allocation = bench.space.allocation(point.params)
     return {
         "trial": point.number,
@@ -105,8 +107,10 @@ def describe_recommended(bench: Workbench, point: Estimate, confirmed: Confirmed
         "first_val_accuracy": point.record.val_accuracy,
         **trial_sizes(bench.footprints, bench.footprints.packed(allocation).as_dict()),
         "parts": bench.footprints.packed_parts(allocation),
-        # Written once packed models can be: the search itself only measures their bytes.
-        "artifact_path": None,
+        "stored_parts": bench.footprints.stored_parts(allocation),
+        "artifact_path": str(artifact) if isinstance(artifact, Path) else None,
+        "artifact_file_bytes": artifact.stat().st_size if isinstance(artifact, Path) else None,
+        "artifact_reason": artifact if isinstance(artifact, str) else None,
     }
 
 

@@ -300,4 +300,5 @@ def _write_artifacts(progress: StudyProgress, summary: Summary, folder: Path) ->
         paths += [folder / name for name in ("sensitivities.png", "sensitivities.json")]
         save_sensitivities_png(sensitivities, paths[3])
         paths[4].write_text(json.dumps(sensitivities.as_dict()) + "\n")
-    return paths
+    artifact = (summary["recommended"] or {}).get("artifact_path")
+    return [*paths, Path(artifact)] if artifact else paths

@@ -94,6 +94,13 @@ class Terminal:
                 f"{best['test_accuracy_drop']:+.2f} points test accuracy drop over "
                 f"{best['seeds']} seeds"
             )
+            if best["artifact_path"]:
+                self.console.print(
+                    f"Artifact: {best['artifact_path']} ({_kib(best['artifact_file_bytes'])}); "
+                    f"python -m sgq_auto.infer artifact={best['artifact_path']}"
+                )
+            elif best["artifact_reason"]:
+                self.console.print(f"No artifact: {best['artifact_reason']}")
         else:
             self.console.print(f"No recommendation: {summary['recommended_reason']}")
         stopped, saved = summary["trials"]["stopped_early"], summary["epochs_saved_fraction"]

@@ -1,0 +1,110 @@
+"""``python -m sgq_auto.infer``: predict with a packed model; needs numpy and safetensors only."""
+
+import os
+import sys
+import time
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Self
+
+if __name__ == "__main__":
+    # Chunks are what runs at once; a matrix product of its own threads would only be in the way.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np
+
+from sgq_auto.errors import InputError
+from sgq_auto.packed import load
+
+_BAD_INPUT = 2
+_USAGE = "python -m sgq_auto.infer artifact=PATH [nodes=0,5,7] [out=preds.npy] [threads=1]"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for.
+
+    Attributes:
+        artifact: The packed model.
+        nodes: Nodes to predict, or ``None`` for all.
+        out: Where the predicted classes go, ``int64 [n]``, or ``None``.
+        threads: Threads to predict with.
+    """
+
+    artifact: Path
+    nodes: tuple[int, ...] | None = None
+    out: Path | None = None
+    threads: int = 1
+
+    @classmethod
+    def parse(cls, arguments: list[str]) -> Self:
+        """Read ``key=value`` arguments.
+
+        Raises:
+            InputError: If one is unknown or malformed, or there is no artifact.
+        """
+        given = dict(argument.partition("=")[::2] for argument in arguments)
+        unknown = set(given) - {field.name for field in fields(cls)}
+        if unknown or "artifact" not in given:
+            what = f"{min(unknown)} is unknown" if unknown else "artifact is missing"
+            raise InputError(f"{what}; usage: {_USAGE}")
+        try:
+            nodes = given.get("nodes", "").strip("[]")
+            return cls(
+                artifact=Path(given["artifact"]),
+                nodes=tuple(int(n) for n in nodes.split(",")) if nodes else None,
+                out=Path(given["out"]) if "out" in given else None,
+                threads=int(given.get("threads", "1")),
+            )
+        except ValueError as error:
+            raise InputError(f"{error}; usage: {_USAGE}") from error
+
+
+def main() -> None:
+    """Run the command; bad input ends it with one line and status 2."""
+    try:
+        _run(Request.parse(sys.argv[1:]))
+    except (ValueError, OSError) as error:
+        print(f"sgq-auto: {error}", file=sys.stderr)
+        sys.exit(_BAD_INPUT)
+
+
+def _run(request: Request) -> None:
+    start = time.perf_counter()
+    model = load(request.artifact)
+    loaded = time.perf_counter()
+    classes = model.predict(request.nodes, threads=request.threads).argmax(axis=1)
+    done = time.perf_counter()
+    if request.out is not None:
+        with request.out.open("wb") as file:
+            np.save(file, classes, allow_pickle=False)
+    nodes = range(model.num_nodes) if request.nodes is None else request.nodes
+    if request.out is None and request.nodes is not None:
+        for node, k in zip(nodes, classes, strict=True):
+            print(f"node {node}: class {model.classes[k]}")
+    footprint = model.footprint()
+    print(
+        f"{len(nodes)} of {model.num_nodes} nodes predicted; "
+        f"file {request.artifact.stat().st_size / 1024:,.1f} KiB, "
+        f"held {footprint.resident_bytes / 1024:,.1f} KiB"
+    )
+    print(
+        f"loaded in {loaded - start:.3f} s, predicted in {done - loaded:.3f} s, "
+        f"peak memory of the process {_peak_mib():,.1f} MiB"
+    )
+    if request.out is not None:
+        print(f"Classes: {request.out}")
+
+
+def _peak_mib() -> float:
+    """Largest resident memory of this process so far; NaN where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return float("nan")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+if __name__ == "__main__":
+    main()
