@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from sgq_auto import search
+from sgq_auto.packed import load
 
 QUICK = [
     "n_trials=8",
@@ -361,3 +362,40 @@ def test_infer_names_an_unknown_node(searched: Path) -> None:
     done = infer(searched, f"artifact={summary['recommended']['artifact_path']}", "nodes=9999")
     assert done.returncode == 2
     assert "node 9999 is unknown; the 2708 nodes are 0 to 2707" in done.stderr
+
+
+def export(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "sgq_auto.export", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_export_packs_any_trial(searched: Path, tmp_path: Path) -> None:
+    (summary,) = summaries(searched)
+    confirmed = {point["trial"] for point in summary["confirmed"]}
+    for trial in (min(confirmed), min(set(range(8)) - confirmed, default=0)):
+        path = tmp_path / f"{trial}.safetensors"
+        done = export(searched, f"study={summary['study']}", f"trial={trial}", f"out={path}")
+        assert done.returncode == 0, done.stderr
+        packed = load(path)
+        assert packed.source["trial"] == trial
+        assert (packed.source["test_accuracy"] is not None) == (trial in confirmed)
+        assert packed.predict([1, 2]).shape == (2, 7)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["trial=1"], "study is missing"),
+        (["study=nothing", "trial=1"], "study=nothing: no such study; known: embedded_cora-gcn"),
+        (["study={}", "trial=one"], "trial=one: it must be the number of a trial"),
+        (["study={}", "trial=99"], "trial=99: the study has no such trial that ran to its end"),
+    ],
+)
+def test_export_refuses_bad_input_in_one_line(
+    arguments: list[str], message: str, searched: Path
+) -> None:
+    (summary,) = summaries(searched)
+    done = export(searched, *(a.format(summary["study"]) for a in arguments))
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -1,5 +1,6 @@
 """From Hydra's configuration to checked settings."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -8,6 +9,7 @@ from typing import Any, TypeVar
 
 import hydra.utils
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import BucketSettings, PreparedData, prepare_graph
@@ -144,7 +146,23 @@ def search_settings(cfg: Any, choices: Mapping[str, str]) -> SearchSettings:
         ranges=_choice(RangeMode, cfg.ranges, "ranges"),
         confirm=ConfirmSettings(**_plain(cfg.confirm)),
         device=cfg.device,
+        config={"choices": dict(choices), "config": _plain(cfg)},
     )
+
+
+def settings_of_study(config: Path) -> SearchSettings:
+    """The settings of a study from the configuration that it keeps.
+
+    Raises:
+        InputError: If the file is missing or is no configuration.
+    """
+    try:
+        kept = json.loads(config.read_text())
+        return search_settings(checked(OmegaConf.create(kept["config"])), kept["choices"])
+    except (OSError, ValueError, KeyError, TypeError, OmegaConfBaseException) as error:
+        raise InputError(
+            f"{config}: no configuration of a study is there ({type(error).__name__})"
+        ) from error
 
 
 def load_data(cfg: Any) -> PreparedData:

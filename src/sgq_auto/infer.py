@@ -13,10 +13,10 @@ if __name__ == "__main__":
 
 import numpy as np
 
+from sgq_auto.arguments import parse_arguments, run_command
 from sgq_auto.errors import InputError
 from sgq_auto.packed import load
 
-_BAD_INPUT = 2
 _USAGE = "python -m sgq_auto.infer artifact=PATH [nodes=0,5,7] [out=preds.npy] [threads=1]"
 
 
@@ -43,11 +43,8 @@ class Request:
         Raises:
             InputError: If one is unknown or malformed, or there is no artifact.
         """
-        given = dict(argument.partition("=")[::2] for argument in arguments)
-        unknown = set(given) - {field.name for field in fields(cls)}
-        if unknown or "artifact" not in given:
-            what = f"{min(unknown)} is unknown" if unknown else "artifact is missing"
-            raise InputError(f"{what}; usage: {_USAGE}")
+        known = [field.name for field in fields(cls)]
+        given = parse_arguments(arguments, known, ("artifact",), _USAGE)
         try:
             nodes = given.get("nodes", "").strip("[]")
             return cls(
@@ -62,14 +59,11 @@ class Request:
 
 def main() -> None:
     """Run the command; bad input ends it with one line and status 2."""
-    try:
-        _run(Request.parse(sys.argv[1:]))
-    except (ValueError, OSError) as error:
-        print(f"sgq-auto: {error}", file=sys.stderr)
-        sys.exit(_BAD_INPUT)
+    run_command(_run)
 
 
-def _run(request: Request) -> None:
+def _run(arguments: list[str]) -> None:
+    request = Request.parse(arguments)
     start = time.perf_counter()
     model = load(request.artifact)
     loaded = time.perf_counter()

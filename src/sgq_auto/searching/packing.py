@@ -1,56 +1,113 @@
-"""The recommended point as an artifact: one of its confirmed models, packed."""
+"""Trials as artifacts: a trial's model is trained again from its seed, and packed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
+from sgq_auto.errors import InputError
 from sgq_auto.graphs.store import load_graph
 from sgq_auto.packed import ArtifactError, load, save
 from sgq_auto.quantize import convert
-from sgq_auto.searching.confirm import ConfirmRow
-from sgq_auto.searching.repeats import Estimate
+from sgq_auto.searching.confirm import ConfirmRow, confirmed_rows
+from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.settings import SearchSettings
-from sgq_auto.searching.workbench import Workbench
+from sgq_auto.searching.study import finished_trials, open_study
+from sgq_auto.searching.workbench import Workbench, finetune_seed
 from sgq_auto.searching.workers import StudyFolder
 
 
-def pack_point(
-    settings: SearchSettings, folder: StudyFolder, point: Estimate, rows: Sequence[ConfirmRow]
-) -> Path:
-    """Pack the confirmed model of a point that did best on validation nodes.
+@dataclass(frozen=True)
+class Point:
+    """One trained model of a study.
 
-    The model is trained again from its seed, as the confirm stage did; an artifact that is there
-    already is kept.
+    Attributes:
+        trial: Its trial.
+        params: Ladder positions by group.
+        seed: The seed of its weights and dropout.
+        pretrain_seed: The seed of the full-precision weights it starts from.
+        val_accuracy: Its validation accuracy, 0..1.
+        test_accuracy: Its test accuracy, ``None`` if it was not confirmed.
+    """
+
+    trial: int
+    params: Mapping[str, int]
+    seed: int
+    pretrain_seed: int
+    val_accuracy: float
+    test_accuracy: float | None
+
+    @classmethod
+    def confirmed(cls, trial: int, params: Mapping[str, int], rows: Sequence[ConfirmRow]) -> Self:
+        """The confirmed model of a trial that did best on validation nodes."""
+        best = max(rows, key=lambda row: row.val_accuracy)
+        return cls(trial, params, best.seed, best.seed, best.val_accuracy, best.test_accuracy)
+
+    @classmethod
+    def searched(cls, record: TrialRecord, settings: SearchSettings) -> Self:
+        """The model that a trial itself measured."""
+        seed = finetune_seed(settings, record.repeat)
+        return cls(record.number, record.params, seed, settings.seed, record.val_accuracy, None)
+
+
+def pack_point(
+    settings: SearchSettings, folder: StudyFolder, point: Point, path: Path | None = None
+) -> Path:
+    """Train a model again and pack it; an artifact of it that is there already is kept.
 
     Args:
         settings: The search.
-        folder: The study's folder; the artifact goes there.
-        point: The point.
-        rows: Its rows of the confirm stage.
+        folder: The study's folder.
+        point: The model.
+        path: Where the artifact goes, by default into the study's folder.
 
     Raises:
         InputError: If the model cannot be packed.
         DivergedError: If training diverges.
         OSError: If the artifact cannot be written.
     """
-    best = max(rows, key=lambda row: row.val_accuracy)
-    path = folder.path / f"trial-{point.number}.safetensors"
+    path = path or folder.path / f"trial-{point.trial}.safetensors"
     source = {
         "study": folder.name,
         "dataset": settings.dataset,
         "model": settings.model.name,
-        "trial": point.number,
-        "seed": best.seed,
-        "val_accuracy": best.val_accuracy,
-        "test_accuracy": best.test_accuracy,
+        "trial": point.trial,
+        "seed": point.seed,
+        "val_accuracy": point.val_accuracy,
+        "test_accuracy": point.test_accuracy,
     }
     if not _holds(path, source):
-        bench = Workbench.build(settings, load_graph(folder.graph), best.seed)
-        model, _ = bench.finetune(bench.space.allocation(point.params), best.seed)
+        bench = Workbench.build(settings, load_graph(folder.graph), point.pretrain_seed)
+        model, _ = bench.finetune(bench.space.allocation(point.params), point.seed)
         save(convert(model, bench.graph, source), path)
     return path
 
 
-def _holds(path: Path, source: dict[str, object]) -> bool:
+def pack_trial(
+    settings: SearchSettings, folder: StudyFolder, trial: int, path: Path | None = None
+) -> Path:
+    """Pack a trial of a study: its best confirmed model, or the one that the trial measured.
+
+    Raises:
+        InputError: If there is no such trial, or it has no model.
+    """
+    study = open_study(settings, folder.path, folder.name)
+    records = {record.number: record for record in finished_trials(study)}
+    if trial not in records or not records[trial].complete:
+        complete = [n for n, record in records.items() if record.complete]
+        raise InputError(
+            f"trial={trial}: the study has no such trial that ran to its end; it has "
+            f"{len(complete)} that did, {min(complete, default=0)} to {max(complete, default=0)}"
+        )
+    rows = confirmed_rows(folder, settings, trial)
+    record = records[trial]
+    point = (
+        Point.confirmed(trial, record.params, rows) if rows else Point.searched(record, settings)
+    )
+    return pack_point(settings, folder, point, path)
+
+
+def _holds(path: Path, source: dict[str, Any]) -> bool:
     """Whether a sound artifact of this very model is there."""
     try:
         return load(path).source == source

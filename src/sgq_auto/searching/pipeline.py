@@ -1,5 +1,6 @@
 """The main job: pre-train, search, confirm, summarise."""
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor
@@ -13,7 +14,7 @@ from sgq_auto.graphs import PreparedData
 from sgq_auto.graphs.store import save_graph, save_labels
 from sgq_auto.processes import process_context
 from sgq_auto.searching.confirm import choose_points, confirm, confirmed_rows
-from sgq_auto.searching.packing import pack_point
+from sgq_auto.searching.packing import Point, pack_point
 from sgq_auto.searching.progress import StudyProgress, Watcher
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.repeats import Estimate, estimates
@@ -128,6 +129,7 @@ def _make_folder(settings: SearchSettings, data: PreparedData) -> StudyFolder:
         if not (folder.graph.exists() and folder.held_out.exists()):
             save_graph(data.graph, folder.graph)
             save_labels(data.held_out, folder.held_out)
+        folder.config.write_text(json.dumps(dict(settings.config), indent=1) + "\n")
     except OSError as error:
         raise InputError(
             f"output_root={settings.output_root}: {folder.path} cannot be written "
@@ -177,7 +179,7 @@ def _pack_recommended(
         return None
     try:
         rows = confirmed_rows(folder, settings, chosen.number)
-        return pack_point(settings, folder, chosen, rows)
+        return pack_point(settings, folder, Point.confirmed(chosen.number, chosen.params, rows))
     except (InputError, DivergedError, OSError) as error:
         # What was found stays found.
         return f"it could not be packed: {error}"

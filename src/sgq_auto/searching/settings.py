@@ -22,7 +22,7 @@ from sgq_auto.searching.storage import StorageSettings
 from sgq_auto.training import FitSettings
 
 # Raised whenever a change makes older trials incomparable with new ones.
-_VERSION = 3
+_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,7 @@ class SearchSettings:
         remeasuring: Share of the trials, the last ones, that measure the front again.
         confirm: The confirm stage.
         device: Where models train, as torch names it.
+        config: The configuration that these settings were made from; kept with the study.
     """
 
     dataset: str
@@ -132,6 +133,7 @@ class SearchSettings:
     remeasuring: float = 0.1
     confirm: ConfirmSettings = field(default_factory=ConfirmSettings)
     device: str = "cpu"
+    config: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the values.

@@ -116,8 +116,7 @@ class Workbench:
         The seed is the study's for every allocation (common random numbers), so that what
         differs between two trials is their bits; each repeat has one of its own.
         """
-        seed = self.settings.seed + _SEEDS_APART * repeat
-        _, result = self.finetune(allocation, seed, stopper)
+        _, result = self.finetune(allocation, finetune_seed(self.settings, repeat), stopper)
         forecast = stopper.forecast if stopper and result.stopped else None
         return Measurement(
             val_accuracy=result.val_accuracy,
@@ -127,3 +126,8 @@ class Workbench:
             curve=result.curve,
             finetune_seconds=result.seconds,
         )
+
+
+def finetune_seed(settings: SearchSettings, repeat: int) -> int:
+    """The seed of a trial's fine-tuning."""
+    return settings.seed + _SEEDS_APART * repeat

@@ -53,6 +53,11 @@ class StudyFolder:
         return self.path / "held_out.safetensors"
 
     @property
+    def config(self) -> Path:
+        """The configuration of the search."""
+        return self.path / "config.json"
+
+    @property
     def sensitivities(self) -> Path:
         """What each group loses at each bit-width."""
         return self.path / "sensitivities.json"

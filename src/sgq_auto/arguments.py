@@ -1,0 +1,33 @@
+"""``key=value`` arguments of the commands that need no configuration."""
+
+import sys
+from collections.abc import Callable, Collection
+
+from sgq_auto.errors import InputError
+
+_BAD_INPUT = 2
+
+
+def parse_arguments(
+    arguments: list[str], known: Collection[str], required: Collection[str], usage: str
+) -> dict[str, str]:
+    """Values by key.
+
+    Raises:
+        InputError: If a key is unknown, or a required one is missing.
+    """
+    given = dict(argument.partition("=")[::2] for argument in arguments)
+    unknown, missing = sorted(set(given) - set(known)), sorted(set(required) - set(given))
+    if unknown or missing:
+        what = f"{unknown[0]} is unknown" if unknown else f"{missing[0]} is missing"
+        raise InputError(f"{what}; usage: {usage}")
+    return given
+
+
+def run_command(command: Callable[[list[str]], None]) -> None:
+    """Run a command on the arguments of this process; bad input is one line and status 2."""
+    try:
+        command(sys.argv[1:])
+    except (ValueError, OSError) as error:
+        print(f"sgq-auto: {error}", file=sys.stderr)
+        sys.exit(_BAD_INPUT)
