@@ -120,6 +120,9 @@ def test_a_finished_study_returns_at_once_and_a_larger_total_continues_it(
     assert again.returncode == 0
     first, second = summaries(folder)
     assert front(first) == front(second)
+    # The study was moved, and its artifact with it.
+    moved, kept = (Path(s["recommended"].pop("artifact_path")) for s in (second, first))
+    assert moved.relative_to(folder) == kept.relative_to(searched)
     assert first["recommended"] == second["recommended"]
     assert tracked(folder) == (1, 8)
     assert run(folder, *QUICK, "n_trials=10").returncode == 0
