@@ -53,8 +53,15 @@ def test_the_table_marks_the_recommended_point(capsys: pytest.CaptureFixture[str
         "resident_ratio_sparse_fp32": 7.0,
         "test_accuracy_drop": 0.25,
         "seeds": 5,
+        "artifact_path": "studies/s/trial-7.safetensors",
+        "artifact_file_bytes": 70_656,
+        "artifact_reason": None,
     }
     text = printed(capsys, summary(best, None))
+    assert "Artifact: studies/s/trial-7.safetensors (69.0 KiB)" in text
+    assert "python -m sgq_auto.infer artifact=studies/s/trial-7.safetensors" in text
+    unpacked = best | {"artifact_path": None, "artifact_reason": "the disk is full"}
+    assert "No artifact: the disk is full" in printed(capsys, summary(unpacked, None))
     (row,) = [line for line in text.splitlines() if "<- recommended" in line]
     assert row.startswith("trial 7")
     assert "+0.25" in row
