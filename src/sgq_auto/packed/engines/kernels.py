@@ -21,6 +21,8 @@ from sgq_auto.packed.engines.intrinsics import (
 
 _SMALLEST_NORM = 1e-12
 _CACHE_LINE = 64
+# Codes that stay in a near cache by themselves.
+_NEAR_BYTES = 1 << 18
 # Entries between asking for a row and using it.
 _AHEAD = 8
 
@@ -83,25 +85,21 @@ def decode_bitmap(bitmap, columns, row, loops, rowptr, out):
         column = 0
         while column < columns:
             word = _word(bitmap, first + column)
-            for bit in range(min(56, columns - column)):
-                if (word >> np.uint64(bit)) & np.uint64(1):
-                    out[filled] = column + bit
-                    filled += 1
+            word &= (np.uint64(1) << np.uint64(min(56, columns - column))) - np.uint64(1)
+            while word:
+                out[filled] = column + trailing_zeros(word)
+                word &= word - np.uint64(1)
+                filled += 1
             column += 56
         rowptr[current + 1] = filled
 
 
 @compiled()
-def read_rows(row, stream, row_starts, byte_starts, bits, steps, offsets, codes, out):
-    """Values of consecutive rows."""
-    width = out.shape[1]
-    for k in range(out.shape[0]):
-        bucket = _bucket(row_starts, row + k, 0)
-        _unpack(
-            stream, byte_starts[bucket], row + k - row_starts[bucket], bits[bucket], width, codes
-        )
-        for c in range(width):
-            out[k, c] = codes[c] * steps[bucket] + offsets[bucket]
+def read_values(stream, start, first, bits, step, offset, out):
+    """Consecutive values from code ``first`` of the bucket whose bytes begin at ``start``."""
+    _unpack(stream, start, first, bits, out.size, out)
+    for k in range(out.size):
+        out[k] = out[k] * step + offset
 
 
 @compiled()
@@ -142,6 +140,7 @@ def weighted_sum(
     width, heads = out.shape[1], weights.shape[1]
     channels = width // heads
     padded = -(-channels // LANES) * LANES
+    is_far = stream.size > _NEAR_BYTES
     for k in range(out.shape[0]):
         shifts[:] = 0
         totals[:] = 0
@@ -151,7 +150,7 @@ def weighted_sum(
             bucket = _bucket(row_starts, row, bucket)
             within, step, offset = row - row_starts[bucket], steps[bucket], offsets[bucket]
             start, b = byte_starts[bucket], bits[bucket]
-            if entry + _AHEAD < columns.size:
+            if is_far and entry + _AHEAD < columns.size:
                 # Rows lie anywhere: without asking ahead, each would be waited for.
                 ahead = columns[entry + _AHEAD]
                 guess = _bucket(row_starts, ahead, bucket)
@@ -169,7 +168,7 @@ def weighted_sum(
                         word = _word(stream, first + (h * channels + c) * b)
                         add_codes(totals, h * padded + c, word, np.uint64(b), weight)
             else:
-                _unpack(stream, start, within, b, width, codes)
+                _unpack(stream, start, within * width, b, width, codes)
                 for h in range(heads):
                     weight = weights[entry, h] * step
                     for c in range(channels):
@@ -189,7 +188,14 @@ def row_dots(rows, stream, row_starts, byte_starts, bits, steps, offsets, codes,
     for k in range(rows.size):
         bucket = _bucket(row_starts, rows[k], bucket)
         within = rows[k] - row_starts[bucket]
-        _unpack(stream, byte_starts[bucket], within, bits[bucket], codes.size, codes)
+        _unpack(
+            stream,
+            byte_starts[bucket],
+            within * codes.size,
+            bits[bucket],
+            codes.size,
+            codes,
+        )
         for h in range(heads):
             dot = 0.0
             for c in range(channels):
@@ -207,12 +213,12 @@ def cosines(
     for k in range(rowptr.size - 1):
         bucket = _bucket(row_starts, row + k, 0)
         within = row + k - row_starts[bucket]
-        _unpack(stream, byte_starts[bucket], within, bits[bucket], width, left)
+        _unpack(stream, byte_starts[bucket], within * width, bits[bucket], width, left)
         _normalize(left, steps[bucket], offsets[bucket])
         for entry in range(rowptr[k], rowptr[k + 1]):
             bucket = _bucket(row_starts, columns[entry], bucket)
             within = columns[entry] - row_starts[bucket]
-            _unpack(stream, byte_starts[bucket], within, bits[bucket], width, right)
+            _unpack(stream, byte_starts[bucket], within * width, bits[bucket], width, right)
             _normalize(right, steps[bucket], offsets[bucket])
             dot = 0.0
             for c in range(width):
@@ -243,25 +249,24 @@ def _bucket(row_starts, row, guess):
 
 
 @compiled(inline="always")
-def _unpack(stream, start, row, bits, width, codes):
-    """The codes of a row of the bucket whose bytes begin at ``start``."""
+def _unpack(stream, start, first, bits, count, codes):
+    """Codes from ``first`` on of the bucket whose bytes begin at ``start``, or fp32 values."""
     if bits == 32:
-        first = start + 4 * row * width
-        for c in range(width):
-            codes[c] = load_real(stream, first + 4 * c)
+        for c in range(count):
+            codes[c] = load_real(stream, start + 4 * (first + c))
     else:
-        _unpack_codes(stream, start, row, bits, width, codes)
+        _unpack_codes(stream, start, first, bits, count, codes)
 
 
 @compiled(inline="always")
-def _unpack_codes(stream, start, row, bits, width, codes):
-    """The codes of a row, up to 16 bits each."""
+def _unpack_codes(stream, start, first, bits, total, codes):
+    """Codes of up to 16 bits each."""
     mask = (np.uint64(1) << np.uint64(bits)) - np.uint64(1)
-    bit = 8 * start + row * width * bits
+    bit = 8 * start + first * bits
     done = 0
-    while done < width:
+    while done < total:
         word = _word(stream, bit)
-        count = min(57 // bits, width - done)
+        count = min(57 // bits, total - done)
         for k in range(count):
             codes[done + k] = np.float64((word >> np.uint64(k * bits)) & mask)
         done += count

@@ -32,7 +32,12 @@ class NumbaEngine:
     def read(self, matrix: CodeMatrix, row: int, stop: int) -> Floats:
         """See the protocol."""
         out = np.empty((stop - row, matrix.width))
-        kernels.read_rows(row, matrix.stream, *matrix.layout, np.empty(matrix.width), out)
+        bucket = matrix.bucket_of(row)
+        row_starts, byte_starts, bits, steps, offsets = (part[bucket] for part in matrix.layout)
+        first = (row - row_starts) * matrix.width
+        kernels.read_values(
+            matrix.stream, byte_starts, first, bits, steps, offsets, out.reshape(-1)
+        )
         return out
 
     def write(self, matrix: CodeMatrix, row: int, values: Floats) -> None:
