@@ -53,10 +53,17 @@ class CodeMatrix:
         return np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))
 
     @cached_property
-    def layout(self) -> tuple[Index, Index, Index, Array, Array]:
-        """Row and byte starts, bits, steps and offsets as arrays, for compiled kernels."""
-        scales = (self.ranges.step.astype(np.float64), self.ranges.offset.astype(np.float64))
-        return self.row_starts, self.byte_starts, np.array(self.bits, dtype=np.int64), *scales
+    def layout(self) -> Index:
+        """``[buckets + 1, 5]``, what compiled kernels know of each bucket.
+
+        First row, first byte, bits, and the bits of step and offset as fp64 (1 and 0 of fp32
+        values); the last row ends the last bucket.
+        """
+        rows = np.zeros((len(self.bits) + 1, 5), dtype=np.int64)
+        rows[:, 0], rows[:, 1], rows[:-1, 2] = self.row_starts, self.byte_starts, self.bits
+        rows[:-1, 3] = self.ranges.step.astype(np.float64).view(np.int64)
+        rows[:-1, 4] = self.ranges.offset.astype(np.float64).view(np.int64)
+        return rows
 
     def bucket_of(self, row: int) -> int:
         """The bucket that holds ``row``."""
@@ -93,9 +100,10 @@ class CodeMatrix:
                 target[-1] |= packed[-1]
 
     def first_bit(self, row: int) -> int:
-        """Bit of its byte at which a row starts."""
+        """Bit of the stream at which a row starts."""
         bucket = self.bucket_of(row)
-        return int((row - self.row_starts[bucket]) * self.bits[bucket] * self.width % 8)
+        within = int(row - self.row_starts[bucket]) * self.width
+        return 8 * int(self.byte_starts[bucket]) + within * self.bits[bucket]
 
 
 def stream_bytes(bucket_rows: tuple[int, ...], width: int, bits: tuple[int, ...]) -> int:

@@ -101,6 +101,11 @@ class Blocks:
         parts = [np.arange(a, b, ROW_BLOCK) for a, b in itertools.pairwise(ends)]
         return np.concatenate([*parts, ends[-1:]])
 
+    @cached_property
+    def buckets(self) -> Array:
+        """``int64 [blocks]``, the bucket of each block."""
+        return np.searchsorted(np.cumsum(self.bucket_rows), self.rows[:-1], side="right")
+
     def starts(self, row_counts: Array) -> Array:
         """``uint32 [blocks + 1]``, entries before each block, from the entries of each row."""
         before = np.concatenate(([0], np.cumsum(row_counts, dtype=np.int64)))

@@ -5,6 +5,7 @@ The layout is one little-endian bit stream a slice: code ``k`` of ``b`` bits occ
 directions work on chunks, so that a large tensor never has a second unpacked copy.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,39 @@ def unpack_codes(stream: Bytes, bits: int, count: int, start: int = 0) -> Array:
         size = min(_CHUNK, count - done)
         codes[done : done + size] = _unpack_chunk(stream, bits, start + done, size)
     return codes
+
+
+@dataclass(frozen=True, eq=False)
+class PackedIntegers:
+    """Unsigned integers in a stream of :func:`pack_codes`, read where they are asked for.
+
+    Attributes:
+        stream: The packed integers.
+        bits: Bits of each, 0 to 32; 0 where all are 0.
+    """
+
+    stream: Bytes
+    bits: int
+
+    @classmethod
+    def pack(cls, values: npt.NDArray[np.integer], largest: int) -> "PackedIntegers":
+        """Pack integers from 0 to ``largest``."""
+        bits = index_bits(largest)
+        return cls(pack_codes(values, bits) if bits else np.empty(0, dtype=np.uint8), bits)
+
+    def __getitem__(self, index: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+        """The integers at some places."""
+        found = np.zeros(index.shape, dtype=np.int64)
+        if self.bits == 0:
+            return found
+        first = index.astype(np.int64) * self.bits
+        # At most 32 bits that start inside a byte.
+        for k in range((self.bits + 14) // 8):
+            octets = self.stream.take((first >> 3) + k, mode="clip").astype(np.int64)
+            found |= octets << (8 * k)
+        found >>= first & 7
+        found &= (1 << self.bits) - 1
+        return found
 
 
 def _pack_chunk(codes: Array, bits: int) -> Bytes:

@@ -33,25 +33,41 @@ class PackedFeatures:
     values: CodeMatrix
     normalize_rows: bool
 
-    def chunks(self, blocks: Blocks) -> Iterator[Chunk]:
-        """Chunks of rows with a bounded number of stored values."""
-        if self.pattern is None:
-            return blocks.chunks(blocks.rows * self.spec.num_features, _CHUNK_VALUES)
-        return blocks.chunks(self.pattern.block_starts, _CHUNK_VALUES)
-
-    def sparse_rows(self, engine: Engine, chunk: Chunk) -> tuple[Array, Array, Floats]:
-        """Row starts, columns and values of a chunk of sparse rows, normalised."""
+    def chunks(self, blocks: Blocks, width: int) -> Iterator[Chunk]:
+        """Chunks of sparse rows whose products of ``width`` columns need bounded scratch."""
         assert self.pattern is not None
+        listed = np.diff(self.pattern.block_starts.astype(np.int64))
+        if isinstance(self.pattern, BitmapRows):
+            # Equal values at set bits are summed without being listed.
+            listed[np.array(self.values.bits)[blocks.buckets] == 0] = 0
+        costs = np.maximum(listed, np.diff(blocks.rows) * width)
+        return blocks.chunks(np.concatenate(([0], np.cumsum(costs))), _CHUNK_VALUES)
+
+    def weigh_rows(self, engine: Engine, chunk: Chunk, weight: CodeMatrix) -> tuple[Floats, Floats]:
+        """A chunk of sparse rows times the codes of a weight, and the sum of each row.
+
+        Args:
+            engine: Does the arithmetic.
+            chunk: Which rows.
+            weight: Codes ``[features, width]``.
+
+        Returns:
+            fp64 ``[rows, width]`` and ``[rows]``, before rows are normalised.
+        """
+        assert self.pattern is not None
+        is_constant = self.values.bits[chunk.bucket] == 0
+        constant = float(self.values.ranges.offset[chunk.bucket])
+        if is_constant and isinstance(self.pattern, BitmapRows):
+            out, counts = engine.sums_at_set_bits(self.pattern, chunk, weight)
+            return constant * out, constant * counts
         rowptr, columns = engine.decode(self.pattern, chunk, loops=False)
         first = int(self.pattern.block_starts[chunk.block])
-        if self.values.bits[chunk.bucket] == 0:
-            values = np.full(columns.size, float(self.values.ranges.offset[chunk.bucket]))
+        if is_constant:
+            values = np.full(columns.size, constant)
         else:
             values = engine.read(self.values, first, first + columns.size)[:, 0]
-        if self.normalize_rows:
-            sums = np.maximum(row_sums(rowptr, values), 1.0)
-            values = values / np.repeat(sums, np.diff(rowptr))
-        return rowptr, columns, values
+        out = engine.weighted_sum(rowptr, columns, values[:, None], weight)
+        return out, engine.row_sums(rowptr, values)
 
     def dense_rows(self, engine: Engine, chunk: Chunk) -> Floats:
         """Values ``[rows, features]`` of a chunk of dense rows, normalised."""
@@ -59,12 +75,6 @@ class PackedFeatures:
         if self.normalize_rows:
             values /= np.maximum(values.sum(axis=1, keepdims=True), 1.0)
         return values
-
-
-def row_sums(rowptr: Array, values: Floats) -> Floats:
-    """Sums ``[rows]`` over the entries of each row."""
-    before = np.concatenate(([0.0], np.cumsum(values)))
-    return before[rowptr[1:]] - before[rowptr[:-1]]
 
 
 def pack_features(

@@ -7,7 +7,14 @@ from functools import cached_property
 import numpy as np
 
 from sgq_auto.packed.coded_rows import Blocks, EliasFanoRows
-from sgq_auto.packed.codes import Array, Bytes, index_bits, pack_codes, unpack_codes
+from sgq_auto.packed.codes import (
+    Array,
+    Bytes,
+    PackedIntegers,
+    index_bits,
+    pack_codes,
+    unpack_codes,
+)
 from sgq_auto.packed.specs import FeatureSpec, GraphSpec
 
 # Edges that are sorted at once while a graph is loaded: 16 bytes each.
@@ -21,14 +28,14 @@ class PackedGraph:
     Attributes:
         spec: Its counts.
         edges: Sources of every target, without self-loops.
-        degrees: Packed in-degrees, rows in order.
+        degrees: In-degrees, rows in order.
         bucket_map: Packed bucket of each node, nodes in order; empty for one bucket.
         split_points: Degrees that separate the buckets.
     """
 
     spec: GraphSpec
     edges: EliasFanoRows
-    degrees: Bytes
+    degrees: PackedIntegers
     bucket_map: Bytes
     split_points: tuple[int, ...]
 
@@ -36,13 +43,6 @@ class PackedGraph:
     def blocks(self) -> Blocks:
         """How rows are cut into blocks."""
         return Blocks(self.spec.bucket_nodes)
-
-    def read_degrees(self) -> Array:
-        """In-degrees of all rows, ``[N]``."""
-        bits = index_bits(self.spec.max_in_degree)
-        if bits == 0:
-            return np.zeros(self.spec.num_nodes, dtype=np.uint8)
-        return unpack_codes(self.degrees, bits, self.spec.num_nodes)
 
     def node_order(self) -> Array:
         """``int32 [N]``, the node of each row."""
@@ -113,12 +113,6 @@ def code_edges(spec: GraphSpec, high: Bytes, low: Bytes) -> tuple[EliasFanoRows,
     )
     full_high, full_low = layout.encode_parts(parts)
     return EliasFanoRows(layout, nodes, full_high, full_low, starts), degrees
-
-
-def pack_degrees(spec: GraphSpec, degrees: Array) -> Bytes:
-    """In-degrees packed as the runtime holds them."""
-    bits = index_bits(spec.max_in_degree)
-    return pack_codes(degrees, bits) if bits else np.empty(0, dtype=np.uint8)
 
 
 def _stored_edges(spec: GraphSpec, high: Bytes, low: Bytes) -> Iterator[tuple[Array, Array]]:
@@ -213,7 +207,8 @@ def graph_of(
     starts = Blocks(bucket_nodes).starts(counts)
     edges = EliasFanoRows(spec.pattern, nodes, high, low, starts)
     bucket_map = pack_bucket_map(buckets, num_buckets)
-    return PackedGraph(spec, edges, pack_degrees(spec, degrees), bucket_map, split_points)
+    packed = PackedIntegers.pack(degrees, spec.max_in_degree)
+    return PackedGraph(spec, edges, packed, bucket_map, split_points)
 
 
 def bucket_sums(per_row: Array, bucket_rows: tuple[int, ...]) -> tuple[int, ...]:

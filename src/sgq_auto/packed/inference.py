@@ -10,7 +10,7 @@ from sgq_auto.packed.code_matrix import CodeMatrix
 from sgq_auto.packed.coded_rows import Chunk
 from sgq_auto.packed.codes import Array
 from sgq_auto.packed.engines import Engine
-from sgq_auto.packed.features import PackedFeatures, row_sums
+from sgq_auto.packed.features import PackedFeatures
 from sgq_auto.packed.graph import PackedGraph
 from sgq_auto.packed.layers import PackedLayer, WeightedLayer
 from sgq_auto.packed.ranges import Floats, Ranges
@@ -73,7 +73,7 @@ class Inference:
         """Products ``x W`` of a layer's input with its weight."""
         if isinstance(source, PackedFeatures) and source.pattern is not None:
             self._for_chunks(
-                source.chunks(self.graph.blocks),
+                source.chunks(self.graph.blocks, layer.weight.width),
                 lambda chunk: sink(chunk, self._sparse_product(layer, source, chunk)),
             )
             return
@@ -128,15 +128,14 @@ class Inference:
 
     def degree_coefficients(self, chunk: Chunk, rowptr: Array, columns: Array) -> Floats:
         """GCN's ``1 / sqrt(d_i d_j)`` of a chunk's entries, self-loops counted in degrees."""
-        degrees, table = self._degrees
-        rows = np.repeat(table[degrees[chunk.row : chunk.stop]], np.diff(rowptr))
-        rows *= table[degrees[columns]]
-        return rows
+        degrees = self.graph.degrees
+        return self.engine.degree_weights(rowptr, columns, chunk.row, degrees, self._root_table)
 
     @cached_property
-    def _degrees(self) -> tuple[Array, Floats]:
-        degrees = self.graph.read_degrees()
-        return degrees, 1 / np.sqrt(1.0 + np.arange(self.graph.spec.max_in_degree + 1))
+    def _root_table(self) -> Floats:
+        """``1 / sqrt(1 + d)`` of every degree ``d``."""
+        table: Floats = 1 / np.sqrt(1.0 + np.arange(self.graph.spec.max_in_degree + 1))
+        return table
 
     def _first_edge(self, chunk: Chunk) -> int:
         return int(self.graph.edges.block_starts[chunk.block]) + chunk.row
@@ -144,10 +143,11 @@ class Inference:
     def _sparse_product(
         self, layer: WeightedLayer, features: PackedFeatures, chunk: Chunk
     ) -> Floats:
-        rowptr, columns, values = features.sparse_rows(self.engine, chunk)
-        out = self.engine.weighted_sum(rowptr, columns, values[:, None], layer.weight)
+        out, sums = features.weigh_rows(self.engine, chunk, layer.weight)
         out *= layer.channels.step
-        out += row_sums(rowptr, values)[:, None] * layer.channels.offset
+        out += sums[:, None] * layer.channels.offset
+        if features.normalize_rows:
+            out /= np.maximum(sums, 1.0)[:, None]
         return out
 
     def _weight(self, layer: WeightedLayer) -> Floats:

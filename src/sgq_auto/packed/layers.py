@@ -138,8 +138,7 @@ class GcnLayer(ConvLayer):
         def gather(chunk: Chunk, rowptr: Array, columns: Array) -> None:
             weights = inference.degree_coefficients(chunk, rowptr, columns)
             if self.attention.is_quantized(chunk.bucket):
-                codes = self.attention.codes(weights, chunk.bucket)
-                weights = self.attention.values(codes, chunk.bucket)
+                weights = inference.engine.fake_quantize(weights, self.attention, chunk.bucket)
             out = inference.engine.weighted_sum(rowptr, columns, weights[:, None], hidden)
             sink(chunk, self.finish(out))
 

@@ -45,7 +45,7 @@ def neighborhood(
     buckets = np.searchsorted(ends, reached, side="right")
     target, source = (np.searchsorted(reached, np.concatenate(e)) for e in (targets, sources))
     positions = np.sort(target * reached.size + source)
-    degrees = graph.read_degrees()[reached]
+    degrees = graph.degrees[reached]
     small = graph_of(positions, buckets, degrees, graph.split_points, reached.size)
     picked = _pick(features, graph, small, reached, engine)
     small = replace(small, spec=replace(small.spec, features=picked.spec))

@@ -9,11 +9,11 @@ from sgq_auto.allocation import FULL_PRECISION, BitAllocation, Component, Site
 from sgq_auto.errors import ArtifactError
 from sgq_auto.packed.code_matrix import CodeMatrix
 from sgq_auto.packed.coded_rows import BitmapRows, Blocks, EliasFanoRows
-from sgq_auto.packed.codes import Array, index_bits, unpack_codes
+from sgq_auto.packed.codes import Array, PackedIntegers, index_bits, unpack_codes
 from sgq_auto.packed.elias_fano import EliasFano
 from sgq_auto.packed.features import PackedFeatures
 from sgq_auto.packed.footprint import FootprintModel
-from sgq_auto.packed.graph import PackedGraph, bucket_sums, code_edges, pack_degrees
+from sgq_auto.packed.graph import PackedGraph, bucket_sums, code_edges
 from sgq_auto.packed.header import Header, LayerHeader
 from sgq_auto.packed.layers import (
     AgnnLayer,
@@ -81,7 +81,8 @@ def _graph(header: Header, tensors: Tensors) -> PackedGraph:
         counts = np.bincount(buckets, minlength=spec.num_buckets)
         if tuple(counts.tolist()) != spec.bucket_nodes:
             raise ArtifactError("bucket_map is not what the header counts")
-    return PackedGraph(spec, edges, pack_degrees(spec, degrees), bucket_map, header.split_points)
+    packed = PackedIntegers.pack(degrees, spec.max_in_degree)
+    return PackedGraph(spec, edges, packed, bucket_map, header.split_points)
 
 
 def _features(header: Header, tensors: Tensors, ranges: Ranges) -> PackedFeatures:

@@ -51,7 +51,7 @@ def resident_arrays(model: PackedModel) -> list[Array]:
     edges, pattern = model.graph.edges, model.features.pattern
     arrays = [edges.high, edges.low, edges.block_starts, model.graph.bucket_map]
     if any(layer.spec.attention_from_degrees for layer in model.layers):
-        arrays.append(model.graph.degrees)
+        arrays.append(model.graph.degrees.stream)
     if isinstance(pattern, BitmapRows):
         arrays += [pattern.bitmap, pattern.block_starts]
     elif pattern is not None:

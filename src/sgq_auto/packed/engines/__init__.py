@@ -9,7 +9,8 @@ __all__ = ["Engine", "NumpyEngine", "fastest_engine"]
 def fastest_engine() -> Engine:
     """The compiled engine, or numpy's where numba is not installed."""
     try:
-        from sgq_auto.packed.engines.numba_engine import NumbaEngine
+        from sgq_auto.packed.engines.compiled_engine import CompiledEngine
+
+        return CompiledEngine()
     except ImportError:
         return NumpyEngine()
-    return NumbaEngine()

@@ -4,8 +4,8 @@ from typing import Protocol
 
 from sgq_auto.packed.code_matrix import CodeMatrix
 from sgq_auto.packed.coded_rows import BitmapRows, Chunk, EliasFanoRows
-from sgq_auto.packed.codes import Array
-from sgq_auto.packed.ranges import Floats
+from sgq_auto.packed.codes import Array, PackedIntegers
+from sgq_auto.packed.ranges import Floats, Ranges
 
 
 class Engine(Protocol):
@@ -43,6 +43,20 @@ class Engine(Protocol):
             matrix: What is summed.
         """
 
+    def sums_at_set_bits(
+        self, rows: BitmapRows, chunk: Chunk, matrix: CodeMatrix
+    ) -> tuple[Floats, Floats]:
+        """Sums ``[rows, width]`` of the matrix rows at each row's set bits, and how many those are.
+
+        Args:
+            rows: The bitmap.
+            chunk: Which rows of it.
+            matrix: What is summed: one bucket of plain codes (step 1, offset 0) or fp32 values.
+        """
+
+    def row_sums(self, rowptr: Array, values: Floats) -> Floats:
+        """Sums ``[rows]`` over the entries of each row."""
+
     def row_dots(self, rows: Array, matrix: CodeMatrix, vectors: Floats) -> Floats:
         """Inner products ``[entries, heads]`` of matrix rows with ``vectors [heads, channels]``."""
 
@@ -51,3 +65,19 @@ class Engine(Protocol):
 
         A row of zeros has cosine 0 with all.
         """
+
+    def degree_weights(
+        self, rowptr: Array, columns: Array, row: int, degrees: PackedIntegers, table: Floats
+    ) -> Floats:
+        """``table[d_i] * table[d_j]`` of each entry ``[entries]``, row ``row + k`` being sum ``k``.
+
+        Args:
+            rowptr: ``[rows + 1]``.
+            columns: ``[entries]``.
+            row: The first row.
+            degrees: The degree of every row.
+            table: Indexed by degree.
+        """
+
+    def fake_quantize(self, values: Floats, ranges: Ranges, group: int) -> Floats:
+        """Values ``[n]`` rounded to those that codes of one group stand for."""

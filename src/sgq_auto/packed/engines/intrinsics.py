@@ -1,18 +1,46 @@
-"""What numba has no word for: unaligned words, trailing zeros, and eight codes at a time."""
+"""What numba has no word for: unaligned words, bit scans, and eight codes at a time in registers.
+
+Memory is given by pointers. Vectors are values of LLVM's own vector types; the compiler splits
+them into whatever registers the machine has.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
 from numba.core import types
-from numba.extending import intrinsic
+from numba.extending import intrinsic, models, register_model
 
 # Codes that one 64-bit word holds at up to 8 bits, whatever bit of a byte the first starts at.
 LANES = 8
+# Integer totals of one vector.
+COUNTERS = 16
 
-_WORD = ir.IntType(64)
-_WORDS = ir.VectorType(_WORD, LANES)
+_I8, _I32, _I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
+_WORDS = ir.VectorType(_I64, LANES)
 _REALS = ir.VectorType(ir.DoubleType(), LANES)
+_INTS = ir.VectorType(_I32, COUNTERS)
+# Sums may be fused with products; their order stays.
+_FUSED = ("contract",)
+
+
+class VectorType(types.Type):
+    """The numba type of an LLVM vector."""
+
+    def __init__(self, name: str, kind: ir.VectorType) -> None:
+        self.kind = kind
+        super().__init__(name=name)
+
+
+@register_model(VectorType)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, dmm: Any, fe_type: VectorType) -> None:
+        super().__init__(dmm, fe_type, fe_type.kind)
+
+
+_words = VectorType("int64x8", _WORDS)
+_reals = VectorType("float64x8", _REALS)
+_ints = VectorType("int32x16", _INTS)
 
 
 def _intrinsic(function: Callable[..., Any]) -> Any:
@@ -22,30 +50,33 @@ def _intrinsic(function: Callable[..., Any]) -> Any:
 
 @_intrinsic
 def load_word(_typing: Any, stream: Any, byte: Any) -> Any:
-    """The 64-bit word of a byte array that starts at ``byte``; unaligned and unchecked."""
+    """The 64-bit word that starts at ``byte``."""
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = _element(context, builder, signature, args)
-        return builder.load(builder.bitcast(pointer, _WORD.as_pointer()), align=1)
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.load(_at(builder, args, _I64), align=1)
 
     return types.uint64(stream, types.int64), codegen
 
 
 @_intrinsic
-def prefetch(_typing: Any, stream: Any, byte: Any) -> Any:
-    """Ask for the cache line of a byte array that holds ``byte``."""
+def store_word(_typing: Any, stream: Any, byte: Any, word: Any) -> Any:
+    """Write the 64-bit word that starts at ``byte``."""
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = _element(context, builder, signature, args)
-        number = ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [pointer.type, number, number, number])
-        name = "llvm.prefetch.p0i8"
-        function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
-        # To read, to be kept in every cache, data.
-        builder.call(function, [pointer, number(0), number(3), number(1)])
+    def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        builder.store(args[2], _at(builder, args, _I64), align=1)
         return context.get_dummy_value()
 
-    return types.void(stream, types.int64), codegen
+    return types.void(stream, types.int64, types.uint64), codegen
+
+
+@_intrinsic
+def as_real(_typing: Any, bits: Any) -> Any:
+    """The fp64 number with the bits of an int64."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.DoubleType())
+
+    return types.float64(types.int64), codegen
 
 
 @_intrinsic
@@ -59,56 +90,371 @@ def trailing_zeros(_typing: Any, word: Any) -> Any:
 
 
 @_intrinsic
-def load_real(_typing: Any, stream: Any, byte: Any) -> Any:
-    """The fp32 value of a byte array that starts at ``byte``; unaligned and unchecked."""
+def count_ones(_typing: Any, word: Any) -> Any:
+    """Set bits of a word."""
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = _element(context, builder, signature, args)
-        return builder.load(builder.bitcast(pointer, ir.FloatType().as_pointer()), align=1)
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.ctpop(args[0])
 
-    return types.float32(stream, types.int64), codegen
+    return types.int64(types.uint64), codegen
 
 
 @_intrinsic
-def add_codes(_typing: Any, out: Any, first: Any, word: Any, bits: Any, weight: Any) -> Any:
-    """Add the eight lowest codes of a word, times ``weight``, to an fp64 array."""
+def prefetch(_typing: Any, stream: Any, byte: Any) -> Any:
+    """Ask for the cache line that holds ``byte``."""
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = _reals(context, builder, signature, args)
-        weights = _spread(builder, args[4], _REALS)
-        scaled = builder.fmul(weights, _codes(builder, *args[2:4]), flags=("contract",))
-        total = builder.fadd(builder.load(pointer, align=8), scaled, flags=("contract",))
-        builder.store(total, pointer, 8)
+    def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        pointer = _at(builder, args, _I8)
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, _I32, _I32, _I32])
+        # To read, to be kept in every cache, data.
+        numbers = [_I32(0), _I32(3), _I32(1)]
+        builder.call(_declared(builder, "llvm.prefetch.p0", kind), [pointer, *numbers])
         return context.get_dummy_value()
 
-    wanted = out, types.int64, types.uint64, types.uint64, types.float64
-    return types.void(*wanted), codegen
+    return types.void(stream, types.int64), codegen
 
 
-def _codes(builder: Any, word: Any, bits: Any) -> Any:
-    """The eight lowest codes of a word as fp64."""
+@_intrinsic
+def spread(_typing: Any, value: Any) -> Any:
+    """A number in every lane."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return _spread(builder, args[0], _REALS)
+
+    return _reals(types.float64), codegen
+
+
+@_intrinsic
+def load_lanes(_typing: Any, values: Any, first: Any) -> Any:
+    """Eight consecutive fp64 values."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.load(_at(builder, args, _REALS), align=8)
+
+    return _reals(values, types.int64), codegen
+
+
+@_intrinsic
+def store_lanes(_typing: Any, values: Any, first: Any, lanes: Any) -> Any:
+    """Write eight consecutive fp64 values."""
+
+    def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        builder.store(args[2], _at(builder, args, _REALS), align=8)
+        return context.get_dummy_value()
+
+    return types.void(values, types.int64, lanes), codegen
+
+
+@_intrinsic
+def add_lanes(_typing: Any, left: Any, right: Any) -> Any:
+    """``left + right``, lane by lane."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.fadd(*args)
+
+    return left(left, right), codegen
+
+
+@_intrinsic
+def multiply_add(_typing: Any, total: Any, left: Any, right: Any) -> Any:
+    """``total + left * right``, lane by lane."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        product = builder.fmul(args[1], args[2], flags=_FUSED)
+        return builder.fadd(args[0], product, flags=_FUSED)
+
+    return total(total, left, right), codegen
+
+
+@_intrinsic
+def sum_lanes(_typing: Any, lanes: Any) -> Any:
+    """The sum of all lanes."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        real = ir.DoubleType()
+        kind = ir.FunctionType(real, [real, _REALS])
+        reduce = _declared(builder, f"llvm.vector.reduce.fadd.v{LANES}f64", kind)
+        return builder.call(reduce, [ir.Constant(real, 0.0), args[0]], fastmath=("reassoc",))
+
+    return types.float64(lanes), codegen
+
+
+@_intrinsic
+def codes(_typing: Any, word: Any, bits: Any) -> Any:
+    """The eight lowest codes of a word, up to 8 bits each."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        found = _split(builder, *args)
+        # From 32 bits, which every vector unit converts.
+        return builder.sitofp(builder.trunc(found, ir.VectorType(_I32, LANES)), _REALS)
+
+    return _reals(types.uint64, types.int64), codegen
+
+
+@_intrinsic
+def wide_codes(_typing: Any, stream: Any, size: Any, bit: Any, bits: Any) -> Any:
+    """Eight codes of up to 16 bits; those past the end of the stream are anything."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        found = _each_code(builder, args, LANES, _I32)
+        return builder.uitofp(found, _REALS)
+
+    return _reals(stream, types.int64, types.int64, types.int64), codegen
+
+
+@_intrinsic
+def load_singles(_typing: Any, stream: Any, size: Any, byte: Any) -> Any:
+    """Eight fp32 values; those past the end of the stream are some of its last."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        stream, size, byte = args
+        lanes = ir.Constant(_REALS, ir.Undefined)
+        for lane in range(LANES):
+            at = _least(builder, builder.add(byte, _I64(4 * lane)), builder.sub(size, _I64(4)))
+            single = builder.load(_at(builder, (stream, at), ir.FloatType()), align=1)
+            real = builder.fpext(single, ir.DoubleType())
+            lanes = builder.insert_element(lanes, real, _I32(lane))
+        return lanes
+
+    return _reals(stream, types.int64, types.int64), codegen
+
+
+@_intrinsic
+def nearest_codes(_typing: Any, lanes: Any, step: Any, offset: Any, top: Any) -> Any:
+    """Codes ``0 .. top`` of values; halves round to even."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        step, offset, top = (_spread(builder, number, _REALS) for number in args[1:])
+        scaled = builder.fdiv(builder.fsub(args[0], offset), step)
+        unary, binary = (ir.FunctionType(_REALS, [_REALS] * n) for n in (1, 2))
+        rint = _declared(builder, f"llvm.rint.v{LANES}f64", unary)
+        least = _declared(builder, f"llvm.minnum.v{LANES}f64", binary)
+        most = _declared(builder, f"llvm.maxnum.v{LANES}f64", binary)
+        zero = ir.Constant(_REALS, [0.0] * LANES)
+        rounded = builder.call(most, [builder.call(rint, [scaled]), zero])
+        return builder.call(least, [rounded, top])
+
+    return lanes(lanes, types.float64, types.float64, types.float64), codegen
+
+
+@_intrinsic
+def join_codes(_typing: Any, lanes: Any, bits: Any) -> Any:
+    """A word of eight codes of up to 8 bits, the first one lowest."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        narrow = builder.fptosi(args[0], ir.VectorType(_I32, LANES))
+        lanes = ir.Constant(_WORDS, list(range(LANES)))
+        shifts = builder.mul(lanes, _spread(builder, args[1], _WORDS))
+        shifted = builder.shl(builder.zext(narrow, _WORDS), shifts)
+        kind = ir.FunctionType(_I64, [_WORDS])
+        return builder.call(
+            _declared(builder, f"llvm.vector.reduce.or.v{LANES}i64", kind), [shifted]
+        )
+
+    return types.uint64(lanes, types.int64), codegen
+
+
+@_intrinsic
+def load_integers(_typing: Any, values: Any, first: Any) -> Any:
+    """Eight consecutive int64 values."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.load(_at(builder, args, _WORDS), align=8)
+
+    return _words(values, types.int64), codegen
+
+
+@_intrinsic
+def store_integers(_typing: Any, values: Any, first: Any, integers: Any) -> Any:
+    """Write eight consecutive int64 values."""
+
+    def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        builder.store(args[2], _at(builder, args, _WORDS), align=8)
+        return context.get_dummy_value()
+
+    return types.void(values, types.int64, integers), codegen
+
+
+@_intrinsic
+def store_narrow(_typing: Any, values: Any, first: Any, integers: Any) -> Any:
+    """Write eight integers as consecutive int32 values."""
+
+    def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        kind = ir.VectorType(_I32, LANES)
+        builder.store(builder.trunc(args[2], kind), _at(builder, args, kind), align=4)
+        return context.get_dummy_value()
+
+    return types.void(values, types.int64, integers), codegen
+
+
+@_intrinsic
+def add_integer(_typing: Any, integers: Any, value: Any) -> Any:
+    """``integers + value``."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.add(args[0], _spread(builder, args[1], _WORDS))
+
+    return integers(integers, types.int64), codegen
+
+
+@_intrinsic
+def add_integers(_typing: Any, left: Any, right: Any) -> Any:
+    """``left + right``, lane by lane."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.add(*args)
+
+    return left(left, right), codegen
+
+
+@_intrinsic
+def shift_integers(_typing: Any, integers: Any, bits: Any) -> Any:
+    """``integers << bits``."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.shl(args[0], _spread(builder, args[1], _WORDS))
+
+    return integers(integers, types.int64), codegen
+
+
+@_intrinsic
+def count_below(_typing: Any, integers: Any, limit: Any) -> Any:
+    """How many integers come before the first that is not less than ``limit``."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        beyond = builder.icmp_signed(">=", args[0], _spread(builder, args[1], _WORDS))
+        mask = builder.zext(builder.bitcast(beyond, _I8), _I64)
+        ended = builder.or_(mask, _I64(1 << LANES))
+        return builder.cttz(ended, ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(integers, types.int64), codegen
+
+
+@_intrinsic
+def spread_bytes(_typing: Any, word: Any) -> Any:
+    """The eight bytes of a word as integers."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.zext(builder.bitcast(args[0], ir.VectorType(_I8, LANES)), _WORDS)
+
+    return _words(types.uint64), codegen
+
+
+@_intrinsic
+def split_word(_typing: Any, word: Any, bits: Any) -> Any:
+    """The eight lowest integers of a word, up to 8 bits each."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return _split(builder, *args)
+
+    return _words(types.uint64, types.int64), codegen
+
+
+@_intrinsic
+def wide_integers(_typing: Any, stream: Any, size: Any, bit: Any, bits: Any) -> Any:
+    """Eight packed integers of up to 57 bits; those past the end of the stream are anything."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return _each_code(builder, args, LANES, _I64)
+
+    return _words(stream, types.int64, types.int64, types.int64), codegen
+
+
+@_intrinsic
+def no_counters(_typing: Any) -> Any:
+    """Sixteen zeros."""
+
+    def codegen(_context: Any, _builder: Any, _signature: Any, _args: Any) -> Any:
+        return ir.Constant(_INTS, [0] * COUNTERS)
+
+    return _ints(), codegen
+
+
+@_intrinsic
+def load_counters(_typing: Any, values: Any, first: Any) -> Any:
+    """Sixteen consecutive int32 values."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.load(_at(builder, args, _INTS), align=4)
+
+    return _ints(values, types.int64), codegen
+
+
+@_intrinsic
+def store_counters(_typing: Any, values: Any, first: Any, counters: Any) -> Any:
+    """Write sixteen consecutive int32 values."""
+
+    def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        builder.store(args[2], _at(builder, args, _INTS), align=4)
+        return context.get_dummy_value()
+
+    return types.void(values, types.int64, counters), codegen
+
+
+@_intrinsic
+def add_counters(_typing: Any, left: Any, right: Any) -> Any:
+    """``left + right``."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.add(*args)
+
+    return left(left, right), codegen
+
+
+@_intrinsic
+def code_counters(_typing: Any, stream: Any, size: Any, bit: Any, bits: Any) -> Any:
+    """Sixteen codes of up to 16 bits; those past the end of the stream are anything."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return _each_code(builder, args, COUNTERS, _I32)
+
+    return _ints(stream, types.int64, types.int64, types.int64), codegen
+
+
+def _split(builder: Any, word: Any, bits: Any) -> Any:
+    """The eight lowest codes of a word as int64."""
     lanes = ir.Constant(_WORDS, list(range(LANES)))
-    mask = builder.sub(builder.shl(_WORD(1), bits), _WORD(1))
     shifts = builder.mul(lanes, _spread(builder, bits, _WORDS))
     shifted = builder.lshr(_spread(builder, word, _WORDS), shifts)
-    codes = builder.and_(shifted, _spread(builder, mask, _WORDS))
-    # From 32 bits, which every vector unit converts.
-    return builder.sitofp(builder.trunc(codes, ir.VectorType(ir.IntType(32), LANES)), _REALS)
+    return builder.and_(shifted, _spread(builder, _mask(builder, bits), _WORDS))
+
+
+def _each_code(builder: Any, args: Any, count: int, kind: Any) -> Any:
+    """Consecutive codes, each from the bytes of one ``kind`` that hold it."""
+    stream, size, bit, bits = args
+    last = builder.sub(size, _I64(kind.width // 8))
+    mask = builder.trunc(_mask(builder, bits), kind)
+    found = ir.Constant(ir.VectorType(kind, count), ir.Undefined)
+    for lane in range(count):
+        at = builder.add(bit, builder.mul(bits, _I64(lane)))
+        byte = _least(builder, builder.lshr(at, _I64(3)), last)
+        word = builder.load(_at(builder, (stream, byte), kind), align=1)
+        # Past the end the shift may be too large; its result is not used.
+        shift = builder.and_(builder.sub(at, builder.shl(byte, _I64(3))), _I64(kind.width - 1))
+        code = builder.and_(builder.lshr(word, builder.trunc(shift, kind)), mask)
+        found = builder.insert_element(found, code, _I32(lane))
+    return found
+
+
+def _mask(builder: Any, bits: Any) -> Any:
+    return builder.sub(builder.shl(_I64(1), bits), _I64(1))
+
+
+def _at(builder: Any, args: Any, kind: Any) -> Any:
+    """A pointer to a ``kind`` at element ``args[1]`` of pointer ``args[0]``."""
+    return builder.bitcast(builder.gep(args[0], [args[1]]), kind.as_pointer())
+
+
+def _least(builder: Any, left: Any, right: Any) -> Any:
+    return builder.select(builder.icmp_signed("<", left, right), left, right)
 
 
 def _spread(builder: Any, value: Any, vector: Any) -> Any:
     """A vector with ``value`` in every lane."""
-    one = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.IntType(32)(0))
-    zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    one = builder.insert_element(ir.Constant(vector, ir.Undefined), value, _I32(0))
+    zeros = ir.Constant(ir.VectorType(_I32, vector.count), [0] * vector.count)
     return builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), zeros)
 
 
-def _reals(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    pointer = _element(context, builder, signature, args)
-    return builder.bitcast(pointer, _REALS.as_pointer())
-
-
-def _element(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    """A pointer to the element of the first argument that the second one counts."""
-    array = context.make_array(signature.args[0])(context, builder, args[0])
-    return builder.gep(array.data, [args[1]])
+def _declared(builder: Any, name: str, kind: Any) -> Any:
+    return builder.module.globals.get(name) or ir.Function(builder.module, kind, name)

@@ -1,286 +1,452 @@
-"""Compiled loops over packed codes.
+"""Loops over packed codes, as numba compiles them.
 
-A row of codes is unpacked into a few bytes of scratch (8-bit rows are read where they are) and
-used at once. Totals are fp64: sums do not depend on their order to any digit that could move a
-value across the border between two codes.
+Arrays are pointers, so that the code needs nothing of numba once it is compiled. Where eight codes
+are taken at once, lanes past the last column hold what follows in memory; they are not used.
+Totals are fp64: sums do not depend on their order to any digit that could move a value across the
+border between two codes.
+
+A matrix of codes is its stream, the stream's size in bytes (at least 8), and a layout of five
+numbers a bucket: its first row and byte, its bits, and the bits of its fp64 step and offset.
 """
 
-from functools import partial
-
+import numba
 import numpy as np
 
-from sgq_auto.compiled import compiled as _compiled
 from sgq_auto.packed.engines.intrinsics import (
+    COUNTERS,
     LANES,
-    add_codes,
-    load_real,
+    add_counters,
+    add_integer,
+    add_integers,
+    add_lanes,
+    as_real,
+    code_counters,
+    codes,
+    count_below,
+    count_ones,
+    join_codes,
+    load_counters,
+    load_integers,
+    load_lanes,
+    load_singles,
     load_word,
+    multiply_add,
+    nearest_codes,
+    no_counters,
     prefetch,
+    shift_integers,
+    split_word,
+    spread,
+    spread_bytes,
+    store_counters,
+    store_integers,
+    store_lanes,
+    store_narrow,
+    store_word,
+    sum_lanes,
     trailing_zeros,
+    wide_codes,
+    wide_integers,
 )
 
 _SMALLEST_NORM = 1e-12
 _CACHE_LINE = 64
 # Codes that stay in a near cache by themselves.
 _NEAR_BYTES = 1 << 18
-# Entries between asking for a row and using it.
-_AHEAD = 8
+# Rows between asking for what a row gathers and gathering it.
+_AHEAD = 2
+# Numbers that are kept of a run of entries.
+_RUN = 7
+# Entries of an Elias-Fano code that are decoded at once.
+_POSITIONS = 256
+# Groups of four columns whose sums are tabled at once: 28 KiB of them.
+_GROUPS = 28
 
-# Nothing is allocated here, and counting references would cost more than the work.
-compiled = partial(_compiled, _nrt=False)
-
-
-@compiled()
-def decode_elias_fano(
-    high, low, low_bits, first_bit, start, stop, columns, row, loops, rowptr, out
-):
-    """Entries ``start .. stop - 1`` of an Elias-Fano code as CSR rows from ``row`` on."""
-    mask = (np.uint64(1) << np.uint64(low_bits)) - np.uint64(1)
-    bit, word_end = first_bit, (first_bit & ~7) + 64
-    word = _word(high, bit)
-    filled, end, last = 0, (row + 1) * columns, rowptr.size - 1
-    rowptr[0] = 0
-    current = 0
-    if loops and last > 0:
-        out[0] = row
-        filled = 1
-    for entry in range(start, stop):
-        while word == 0:
-            bit, word_end = word_end, word_end + 64
-            word = _word(high, bit)
-        zeros = trailing_zeros(word)
-        # Twice, for a shift by 64 is none.
-        word = (word >> np.uint64(zeros)) >> np.uint64(1)
-        bit += zeros + 1
-        position = (bit - 1 - entry) << low_bits
-        if low_bits:
-            position |= np.int64(_word(low, entry * low_bits) & mask)
-        while position >= end:
-            current += 1
-            rowptr[current] = filled
-            if loops:
-                out[filled] = row + current
-                filled += 1
-            end += columns
-        out[filled] = position - (end - columns)
-        filled += 1
-    while current < last:
-        current += 1
-        rowptr[current] = filled
-        if loops and current < last:
-            out[filled] = row + current
-            filled += 1
+_inlined = numba.njit(forceinline=True, boundscheck=False, error_model="numpy", _nrt=False)
 
 
-@compiled()
-def decode_bitmap(bitmap, columns, row, loops, rowptr, out):
-    """The set bits of a bitmap as CSR rows from ``row`` on."""
-    filled = 0
-    rowptr[0] = 0
-    for current in range(rowptr.size - 1):
-        if loops:
-            out[filled] = row + current
-            filled += 1
-        first = (row + current) * columns
-        column = 0
-        while column < columns:
-            word = _word(bitmap, first + column)
-            word &= (np.uint64(1) << np.uint64(min(56, columns - column))) - np.uint64(1)
-            while word:
-                out[filled] = column + trailing_zeros(word)
-                word &= word - np.uint64(1)
-                filled += 1
-            column += 56
-        rowptr[current + 1] = filled
+@_inlined
+def _word(stream, size, bit):
+    """The bits of a stream from ``bit`` on, 57 of them or up to its end."""
+    byte = min(bit >> 3, size - 8)
+    return load_word(stream, byte) >> np.uint64(bit - 8 * byte)
 
 
-@compiled()
-def read_values(stream, start, first, bits, step, offset, out):
-    """Consecutive values from code ``first`` of the bucket whose bytes begin at ``start``."""
-    _unpack(stream, start, first, bits, out.size, out)
-    for k in range(out.size):
-        out[k] = out[k] * step + offset
+@_inlined
+def _lanes(stream, size, bit, bits):
+    """Eight codes from ``bit`` on, or fp32 values."""
+    if bits <= 8:
+        return codes(_word(stream, size, bit), bits)
+    if bits == 32:
+        return load_singles(stream, size, bit >> 3)
+    return wide_codes(stream, size, bit, bits)
 
 
-@compiled()
-def quantize(values, step, offset, bits, skip, packed):
-    """Round values to codes and pack them from bit ``skip`` on; halves round to even."""
-    top = np.float64((1 << bits) - 1)
-    word, held, byte = np.uint64(0), skip, 0
-    for value in values:
-        code = min(max(np.rint((value - offset) / step), 0.0), top)
-        word |= np.uint64(code) << np.uint64(held)
-        held += bits
-        while held >= 8:
-            packed[byte] = np.uint8(word & np.uint64(0xFF))
-            word >>= np.uint64(8)
-            held -= 8
-            byte += 1
-    if held > 0:
-        packed[byte] = np.uint8(word & np.uint64(0xFF))
-
-
-@compiled(fastmath={"contract"})
-def weighted_sum(
-    rowptr,
-    columns,
-    weights,
-    stream,
-    row_starts,
-    byte_starts,
-    bits,
-    steps,
-    offsets,
-    codes,
-    totals,
-    shifts,
-    out,
-):
-    """Sums of weighted rows of codes."""
-    width, heads = out.shape[1], weights.shape[1]
-    channels = width // heads
-    padded = -(-channels // LANES) * LANES
-    is_far = stream.size > _NEAR_BYTES
-    for k in range(out.shape[0]):
-        shifts[:] = 0
-        totals[:] = 0
-        bucket = 0
-        for entry in range(rowptr[k], rowptr[k + 1]):
-            row = columns[entry]
-            bucket = _bucket(row_starts, row, bucket)
-            within, step, offset = row - row_starts[bucket], steps[bucket], offsets[bucket]
-            start, b = byte_starts[bucket], bits[bucket]
-            if is_far and entry + _AHEAD < columns.size:
-                # Rows lie anywhere: without asking ahead, each would be waited for.
-                ahead = columns[entry + _AHEAD]
-                guess = _bucket(row_starts, ahead, bucket)
-                size = width * bits[guess] >> 3
-                first = byte_starts[guess] + (
-                    (ahead - row_starts[guess]) * width * bits[guess] >> 3
-                )
-                for byte in range(first, first + size + 1, _CACHE_LINE):
-                    prefetch(stream, byte)
-            if b <= 8:
-                first = 8 * start + within * width * b
-                for h in range(heads):
-                    weight = weights[entry, h] * step
-                    for c in range(0, channels, LANES):
-                        word = _word(stream, first + (h * channels + c) * b)
-                        add_codes(totals, h * padded + c, word, np.uint64(b), weight)
-            else:
-                _unpack(stream, start, within * width, b, width, codes)
-                for h in range(heads):
-                    weight = weights[entry, h] * step
-                    for c in range(channels):
-                        totals[h * padded + c] += weight * codes[h * channels + c]
-            for h in range(heads):
-                shifts[h] += weights[entry, h] * offset
-        for h in range(heads):
-            for c in range(channels):
-                out[k, h * channels + c] = totals[h * padded + c] + shifts[h]
-
-
-@compiled(fastmath={"contract"})
-def row_dots(rows, stream, row_starts, byte_starts, bits, steps, offsets, codes, vectors, out):
-    """Inner products of rows with one vector a head."""
-    heads, channels = vectors.shape
-    bucket = 0
-    for k in range(rows.size):
-        bucket = _bucket(row_starts, rows[k], bucket)
-        within = rows[k] - row_starts[bucket]
-        _unpack(
-            stream,
-            byte_starts[bucket],
-            within * codes.size,
-            bits[bucket],
-            codes.size,
-            codes,
-        )
-        for h in range(heads):
-            dot = 0.0
-            for c in range(channels):
-                value = codes[h * channels + c] * steps[bucket] + offsets[bucket]
-                dot += value * vectors[h, c]
-            out[k, h] = dot
-
-
-@compiled(fastmath={"contract"})
-def cosines(
-    rowptr, columns, row, stream, row_starts, byte_starts, bits, steps, offsets, left, right, out
-):
-    """Cosines of rows with other rows."""
-    width = left.size
-    for k in range(rowptr.size - 1):
-        bucket = _bucket(row_starts, row + k, 0)
-        within = row + k - row_starts[bucket]
-        _unpack(stream, byte_starts[bucket], within * width, bits[bucket], width, left)
-        _normalize(left, steps[bucket], offsets[bucket])
-        for entry in range(rowptr[k], rowptr[k + 1]):
-            bucket = _bucket(row_starts, columns[entry], bucket)
-            within = columns[entry] - row_starts[bucket]
-            _unpack(stream, byte_starts[bucket], within * width, bits[bucket], width, right)
-            _normalize(right, steps[bucket], offsets[bucket])
-            dot = 0.0
-            for c in range(width):
-                dot += left[c] * right[c]
-            out[entry] = dot
-
-
-@compiled(inline="always")
-def _normalize(codes, step, offset):
-    """Turn codes into the direction of their values."""
-    norm = 0.0
-    for c in range(codes.size):
-        codes[c] = codes[c] * step + offset
-        norm += codes[c] * codes[c]
-    norm = max(np.sqrt(norm), _SMALLEST_NORM)
-    for c in range(codes.size):
-        codes[c] /= norm
-
-
-@compiled(inline="always")
-def _bucket(row_starts, row, guess):
+@_inlined
+def _bucket(layout, row, guess):
     """The bucket of a row, looked for from a guess on."""
-    while row >= row_starts[guess + 1]:
+    while row >= layout[5 * (guess + 1)]:
         guess += 1
-    while row < row_starts[guess]:
+    while row < layout[5 * guess]:
         guess -= 1
     return guess
 
 
-@compiled(inline="always")
-def _unpack(stream, start, first, bits, count, codes):
-    """Codes from ``first`` on of the bucket whose bytes begin at ``start``, or fp32 values."""
-    if bits == 32:
-        for c in range(count):
-            codes[c] = load_real(stream, start + 4 * (first + c))
-    else:
-        _unpack_codes(stream, start, first, bits, count, codes)
+@_inlined
+def _first_bit(layout, bucket, row, width):
+    """Where the codes of a row start."""
+    within = row - layout[5 * bucket]
+    return 8 * layout[5 * bucket + 1] + within * width * layout[5 * bucket + 2]
 
 
-@compiled(inline="always")
-def _unpack_codes(stream, start, first, bits, total, codes):
-    """Codes of up to 16 bits each."""
+def decode_elias_fano(
+    high, low, low_size, low_bits, first_bit, start, stop, columns, row, rows, loops,
+    ranks, positions, rowptr, out,
+):  # fmt: skip
+    """Entries ``start .. stop - 1`` of an Elias-Fano code as CSR rows from ``row`` on.
+
+    Eight entries at a time: the set bits of a byte are looked up in ``ranks``, low parts are added,
+    and columns are written as long as they belong to one row. ``positions`` has room for
+    ``_POSITIONS + 24``, ``out`` for eight more.
+    """
+    byte, cleared = first_bit >> 3, first_bit & 7
+    filled, current, begin = 0, 0, row * columns
+    rowptr[0] = 0
+    if loops and rows > 0:
+        out[0] = row
+        filled = 1
+    entry = start
+    while entry < stop:
+        count = 0
+        while count < _POSITIONS and entry + count < stop:
+            octet = np.int64(high[byte]) >> cleared << cleared
+            cleared = 0
+            ranked = spread_bytes(load_word(ranks, octet * LANES))
+            store_integers(positions, count, add_integer(ranked, 8 * byte - entry - count))
+            count += count_ones(np.uint64(octet))
+            byte += 1
+        count = min(count, stop - entry)
+        for k in range(0, count if low_bits > 0 else 0, LANES):
+            shifted = shift_integers(load_integers(positions, k), low_bits)
+            added = _integers(low, low_size, (entry + k) * low_bits, low_bits)
+            store_integers(positions, k, add_integers(shifted, added))
+        k = 0
+        while k < count:
+            lanes = load_integers(positions, k)
+            inside = min(count_below(lanes, begin + columns), count - k)
+            store_narrow(out, filled, add_integer(lanes, -begin))
+            filled += inside
+            k += inside
+            if inside < LANES and k < count:
+                current += 1
+                begin += columns
+                rowptr[current] = filled
+                if loops:
+                    out[filled] = row + current
+                    filled += 1
+        entry += count
+    while current < rows:
+        current += 1
+        rowptr[current] = filled
+        if loops and current < rows:
+            out[filled] = row + current
+            filled += 1
+
+
+@_inlined
+def _integers(stream, size, bit, bits):
+    """Eight packed integers of up to 57 bits."""
+    if bits <= 8:
+        return split_word(_word(stream, size, bit), bits)
+    return wide_integers(stream, size, bit, bits)
+
+
+def decode_bitmap(bitmap, size, columns, row, rows, loops, rowptr, out):
+    """The set bits of a bitmap as CSR rows from ``row`` on."""
+    filled = 0
+    rowptr[0] = 0
+    for current in range(rows):
+        if loops:
+            out[filled] = row + current
+            filled += 1
+        for column in range(0, columns, 56):
+            word = _columns(bitmap, size, (row + current) * columns, column, columns)
+            while word != 0:
+                out[filled] = column + trailing_zeros(word)
+                word &= word - np.uint64(1)
+                filled += 1
+        rowptr[current + 1] = filled
+
+
+@_inlined
+def _columns(bitmap, size, first, column, columns):
+    """Up to 56 bits of a row of a bitmap, those past its end cleared."""
+    word = _word(bitmap, size, first + column)
+    return word & ((np.uint64(1) << np.uint64(min(56, columns - column))) - np.uint64(1))
+
+
+def read_values(stream, size, bit, bits, count, step, offset, out):
+    """Consecutive values of one bucket; ``out`` has room for a multiple of eight."""
+    for k in range(0, count, LANES):
+        lanes = _lanes(stream, size, bit + k * bits, bits)
+        store_lanes(out, k, multiply_add(spread(offset), lanes, spread(step)))
+
+
+def quantize(values, count, step, offset, bits, skip, packed):
+    """Round values to codes and pack them from bit ``skip`` on; halves round to even.
+
+    ``packed`` has room for eight bytes more.
+    """
+    top = np.float64((1 << bits) - 1)
+    held, carry, byte, done = skip, np.uint64(0), 0, 0
+    if bits <= 8:
+        while done + LANES <= count:
+            word = join_codes(nearest_codes(load_lanes(values, done), step, offset, top), bits)
+            # At 8 bits nothing is carried: every code starts at a byte.
+            store_word(packed, byte, carry | (word << np.uint64(skip)))
+            carry = word >> np.uint64(min(8 * bits - skip, 63)) if skip > 0 else np.uint64(0)
+            byte += bits
+            done += LANES
+    for k in range(done, count):
+        code = min(max(np.rint((values[k] - offset) / step), 0.0), top)
+        carry |= np.uint64(code) << np.uint64(held)
+        held += bits
+        while held >= 8:
+            packed[byte] = np.uint8(carry & np.uint64(0xFF))
+            carry >>= np.uint64(8)
+            held -= 8
+            byte += 1
+    if held > 0:
+        packed[byte] = np.uint8(carry & np.uint64(0xFF))
+
+
+def fake_quantize(values, count, step, offset, top):
+    """Round values to those of codes; there is room for a multiple of eight."""
+    for k in range(0, count, LANES):
+        lanes = nearest_codes(load_lanes(values, k), step, offset, top)
+        store_lanes(values, k, multiply_add(spread(offset), lanes, spread(step)))
+
+
+def row_sums(rowptr, rows, values, out):
+    """Sums over the entries of each row."""
+    for k in range(rows):
+        entry, end = rowptr[k], rowptr[k + 1]
+        total, rest = spread(0.0), 0.0
+        while entry + LANES <= end:
+            total = multiply_add(total, load_lanes(values, entry), spread(1.0))
+            entry += LANES
+        while entry < end:
+            rest += values[entry]
+            entry += 1
+        out[k] = sum_lanes(total) + rest
+
+
+def weighted_sum(rowptr, rows, columns, weights, heads, stream, size, layout, width, runs, out):
+    """Sums of weighted rows of codes; ``out`` has room for sixteen values more."""
+    channels = width // heads
+    for k in range(rows):
+        first, last = rowptr[k], rowptr[k + 1]
+        if size > _NEAR_BYTES and k + _AHEAD < rows:
+            # Rows lie anywhere: without asking ahead, each would be waited for.
+            _ask_for(columns, rowptr[k + _AHEAD], rowptr[k + _AHEAD + 1], stream, layout, width)
+        count = _find_runs(columns, first, last, size, layout, width, runs)
+        for h in range(heads):
+            for c in range(0, channels, 2 * LANES):
+                left, right, start = spread(0.0), spread(0.0), first
+                for r in range(count):
+                    stop, bits = runs[_RUN * r], runs[_RUN * r + 1]
+                    step, offset = as_real(runs[_RUN * r + 4]), as_real(runs[_RUN * r + 5])
+                    where = stream, size, runs[_RUN * r + 2] + (h * channels + c) * bits
+                    entries = columns, weights, heads, h, start, stop
+                    if bits > 8:
+                        sums = _sum_run(entries, where, runs[_RUN * r + 3], bits, 0)
+                    elif runs[_RUN * r + 6] > 0:
+                        sums = _sum_run(entries, where, runs[_RUN * r + 3], bits, 1)
+                    else:
+                        sums = _sum_run(entries, where, runs[_RUN * r + 3], bits, 2)
+                    shift = spread(sums[2] * offset)
+                    left = add_lanes(multiply_add(left, sums[0], spread(step)), shift)
+                    right = add_lanes(multiply_add(right, sums[1], spread(step)), shift)
+                    start = stop
+                at = k * width + h * channels + c
+                store_lanes(out, at, left)
+                if channels - c > LANES:
+                    store_lanes(out, at + LANES, right)
+
+
+@_inlined
+def _sum_run(entries, where, row_bits, bits, how):
+    """Weighted sums of sixteen columns of the codes of one run, and the sum of its weights.
+
+    ``how`` is a constant: codes of more than 8 bits (0), words that end inside the stream (2), or
+    words that may not (1).
+    """
+    columns, weights, heads, head, start, stop = entries
+    stream, size, base = where
+    left, right, total = spread(0.0), spread(0.0), 0.0
+    for e in range(start, stop):
+        bit = base + columns[e] * row_bits
+        weight = weights[e * heads + head]
+        if how == 0:
+            one = _lanes(stream, size, bit, bits)
+            two = _lanes(stream, size, bit + LANES * bits, bits)
+        elif how == 1:
+            one = codes(_word(stream, size, bit), bits)
+            two = codes(_word(stream, size, bit + LANES * bits), bits)
+        else:
+            # Eight codes on, the bit of its byte is the same.
+            byte, shift = bit >> 3, np.uint64(bit & 7)
+            one = codes(load_word(stream, byte) >> shift, bits)
+            two = codes(load_word(stream, byte + bits) >> shift, bits)
+        total += weight
+        left = multiply_add(left, one, spread(weight))
+        right = multiply_add(right, two, spread(weight))
+    return left, right, total
+
+
+@_inlined
+def _find_runs(columns, first, last, size, layout, width, runs):
+    """Runs of consecutive entries whose rows lie in one bucket.
+
+    Of each: its end, its bits, the bit of a row 0 that is not there, bits of a row, step, offset,
+    and whether its words may reach past the stream.
+    """
+    count, bucket, entry = 0, 0, first
+    while entry < last:
+        bucket = _bucket(layout, columns[entry], bucket)
+        begin, end, bits = layout[5 * bucket], layout[5 * (bucket + 1)], layout[5 * bucket + 2]
+        largest = columns[entry]
+        while entry < last and begin <= columns[entry] < end:
+            entry += 1
+        at = _RUN * count
+        runs[at], runs[at + 1] = entry, bits
+        runs[at + 2] = 8 * layout[5 * bucket + 1] - begin * width * bits
+        runs[at + 3] = width * bits
+        runs[at + 4], runs[at + 5] = layout[5 * bucket + 3], layout[5 * bucket + 4]
+        # Columns increase, but for the first; the last words of a row start eight codes past it.
+        largest = max(largest, columns[entry - 1])
+        reached = _first_bit(layout, bucket, largest, width) + (width + LANES) * bits
+        runs[at + 6] = np.int64((reached >> 3) + 8 > size)
+        count += 1
+    return count
+
+
+@_inlined
+def _ask_for(columns, first, last, stream, layout, width):
+    bucket = 0
+    for entry in range(first, last):
+        bucket = _bucket(layout, columns[entry], bucket)
+        byte = _first_bit(layout, bucket, columns[entry], width) >> 3
+        end = byte + (width * layout[5 * bucket + 2] >> 3)
+        while byte <= end:
+            prefetch(stream, byte)
+            byte += _CACHE_LINE
+
+
+def bitmap_sums(
+    bitmap, bitmap_size, columns, row, rows, stream, size, bits, width, table, totals, counts
+):
+    """Sums of the codes of a matrix's rows at the set bits of each row of a bitmap.
+
+    Four columns have sixteen sums; they are tabled once, and looked up by four bits at a time.
+
+    ``table`` has room for 16 x 16 counters a group, ``totals`` is ``[rows, width]`` with each row
+    padded to a multiple of 16 and zero, ``counts`` is ``[rows]`` and zero.
+    """
+    padded = -(-width // COUNTERS) * COUNTERS
+    for first in range(0, columns, 4 * _GROUPS):
+        last = min(columns, first + 4 * _GROUPS)
+        for lane in range(0, width, COUNTERS):
+            for column in range(first, last, 4):
+                at = (column - first) * 4 * COUNTERS
+                _fill_table(stream, size, bits, width, column, last, lane, table, at)
+            for k in range(rows):
+                total = load_counters(totals, k * padded + lane)
+                for column in range(first, last, 56):
+                    word = _columns(bitmap, bitmap_size, (row + k) * columns, column, columns)
+                    counts[k] += count_ones(word) if lane == 0 else 0
+                    at = (column - first) * 4 * COUNTERS
+                    while word != 0:
+                        group = np.int64(word & np.uint64(15))
+                        total = add_counters(total, load_counters(table, at + group * COUNTERS))
+                        word >>= np.uint64(4)
+                        at += 16 * COUNTERS
+                store_counters(totals, k * padded + lane, total)
+
+
+@_inlined
+def _fill_table(stream, size, bits, width, column, last, lane, table, at):
+    """The sums of every subset of four rows of codes."""
+    store_counters(table, at, no_counters())
+    for subset in range(1, 16):
+        member = column + trailing_zeros(np.uint64(subset))
+        rest = load_counters(table, at + (subset & (subset - 1)) * COUNTERS)
+        if member < last:
+            bit = (member * width + lane) * bits
+            rest = add_counters(rest, code_counters(stream, size, bit, bits))
+        store_counters(table, at + subset * COUNTERS, rest)
+
+
+def row_dots(rows, count, stream, size, layout, width, vectors, heads, out):
+    """Inner products of rows with one vector a head, padded with zeros to a multiple of eight."""
+    channels = width // heads
+    padded = -(-channels // LANES) * LANES
+    bucket = 0
+    for k in range(count):
+        bucket = _bucket(layout, rows[k], bucket)
+        bits, bit = layout[5 * bucket + 2], _first_bit(layout, bucket, rows[k], width)
+        step = spread(as_real(layout[5 * bucket + 3]))
+        offset = spread(as_real(layout[5 * bucket + 4]))
+        for h in range(heads):
+            dot = spread(0.0)
+            for c in range(0, channels, LANES):
+                lanes = _lanes(stream, size, bit + (h * channels + c) * bits, bits)
+                values = multiply_add(offset, lanes, step)
+                dot = multiply_add(dot, values, load_lanes(vectors, h * padded + c))
+            out[k * heads + h] = sum_lanes(dot)
+
+
+def cosines(rowptr, rows, columns, row, stream, size, layout, width, valid, left, out):
+    """Cosines of rows with other rows.
+
+    ``valid`` is 1 for a column and 0 for the padding to a multiple of eight; ``left`` is as long.
+    """
+    for k in range(rows):
+        bucket = _bucket(layout, row + k, 0)
+        length = 0.0
+        for c in range(0, width, LANES):
+            values = _valid_values(stream, size, layout, bucket, row + k, width, c, valid)
+            store_lanes(left, c, values)
+            length += sum_lanes(multiply_add(spread(0.0), values, values))
+        length = max(np.sqrt(length), _SMALLEST_NORM)
+        for entry in range(rowptr[k], rowptr[k + 1]):
+            bucket = _bucket(layout, columns[entry], bucket)
+            dot, norm = spread(0.0), spread(0.0)
+            for c in range(0, width, LANES):
+                values = _valid_values(
+                    stream, size, layout, bucket, columns[entry], width, c, valid
+                )
+                dot = multiply_add(dot, values, load_lanes(left, c))
+                norm = multiply_add(norm, values, values)
+            other = max(np.sqrt(sum_lanes(norm)), _SMALLEST_NORM)
+            out[entry] = sum_lanes(dot) / (length * other)
+
+
+@_inlined
+def _valid_values(stream, size, layout, bucket, row, width, column, valid):
+    """Values of eight columns of a row, 0 past the last."""
+    bits = layout[5 * bucket + 2]
+    bit = _first_bit(layout, bucket, row, width) + column * bits
+    step, offset = as_real(layout[5 * bucket + 3]), as_real(layout[5 * bucket + 4])
+    values = multiply_add(spread(offset), _lanes(stream, size, bit, bits), spread(step))
+    return multiply_add(spread(0.0), values, load_lanes(valid, column))
+
+
+def degree_weights(rowptr, rows, columns, row, degrees, size, bits, table, out):
+    """Products of what a table says of the degrees of both ends of each entry."""
     mask = (np.uint64(1) << np.uint64(bits)) - np.uint64(1)
-    bit = 8 * start + first * bits
-    done = 0
-    while done < total:
-        word = _word(stream, bit)
-        count = min(57 // bits, total - done)
-        for k in range(count):
-            codes[done + k] = np.float64((word >> np.uint64(k * bits)) & mask)
-        done += count
-        bit += count * bits
-
-
-@compiled(inline="always")
-def _word(stream, bit):
-    """The bits of a stream from ``bit`` on, at least 57 of them; zeros beyond its end."""
-    byte = bit >> 3
-    word = np.uint64(0)
-    if byte + 8 <= stream.size:
-        word = load_word(stream, byte)
-    else:
-        for k in range(stream.size - byte):
-            word |= np.uint64(stream[byte + k]) << np.uint64(8 * k)
-    return word >> np.uint64(bit & 7)
+    for k in range(rows):
+        own = table[np.int64(_word(degrees, size, (row + k) * bits) & mask)]
+        for entry in range(rowptr[k], rowptr[k + 1]):
+            degree = _word(degrees, size, columns[entry] * bits) & mask
+            out[entry] = own * table[np.int64(degree)]

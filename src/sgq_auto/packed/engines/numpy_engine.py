@@ -5,8 +5,8 @@ import numpy as np
 from sgq_auto.allocation import FULL_PRECISION
 from sgq_auto.packed.code_matrix import CodeMatrix
 from sgq_auto.packed.coded_rows import BitmapRows, Chunk, EliasFanoRows
-from sgq_auto.packed.codes import Array, Bytes, pack_codes, unpack_codes
-from sgq_auto.packed.ranges import Floats
+from sgq_auto.packed.codes import Array, Bytes, PackedIntegers, pack_codes, unpack_codes
+from sgq_auto.packed.ranges import Floats, Ranges
 
 # Values that are unpacked at once: 1 MiB of them.
 _MAX_VALUES = 1 << 17
@@ -26,11 +26,8 @@ class NumpyEngine:
             first_bit = rows.first_bit(chunk)
             positions = rows.layout.decode(rows.high, rows.low, start, stop, first_bit)
         else:
-            first, skip = divmod(chunk.row * rows.columns, 8)
-            last = -(-chunk.stop * rows.columns // 8)
-            digits = np.unpackbits(rows.bitmap[first:last], bitorder="little")[skip:]
-            size = chunk.num_rows * rows.columns
-            positions = np.flatnonzero(digits[:size]) + chunk.row * rows.columns
+            digits = _digits(rows, chunk.row, chunk.stop)
+            positions = np.flatnonzero(digits) + chunk.row * rows.columns
         row, column = np.divmod(positions, rows.columns)
         counts = np.bincount(row - chunk.row, minlength=chunk.num_rows)
         rowptr = np.concatenate(([0], np.cumsum(counts + loops)))
@@ -51,7 +48,7 @@ class NumpyEngine:
 
     def write(self, matrix: CodeMatrix, row: int, values: Floats) -> None:
         """See the protocol."""
-        bucket, skip = matrix.bucket_of(row), matrix.first_bit(row)
+        bucket, skip = matrix.bucket_of(row), matrix.first_bit(row) % 8
         bits = matrix.bits[bucket]
         if bits == FULL_PRECISION:
             packed = np.ascontiguousarray(values, dtype="<f4").view(np.uint8).ravel()
@@ -81,6 +78,26 @@ class NumpyEngine:
             out[first + filled] += sums
         return out
 
+    def sums_at_set_bits(
+        self, rows: BitmapRows, chunk: Chunk, matrix: CodeMatrix
+    ) -> tuple[Floats, Floats]:
+        """See the protocol."""
+        summed = self.read(matrix, 0, rows.columns)
+        out = np.empty((chunk.num_rows, matrix.width))
+        counts = np.empty(chunk.num_rows)
+        for start, stop in _parts(chunk.num_rows, rows.columns):
+            digits = _digits(rows, chunk.row + start, chunk.row + stop)
+            entries = digits.reshape(stop - start, rows.columns).astype(np.float64)
+            np.matmul(entries, summed, out=out[start:stop])
+            counts[start:stop] = entries.sum(axis=1)
+        return out, counts
+
+    def row_sums(self, rowptr: Array, values: Floats) -> Floats:
+        """See the protocol."""
+        before = np.concatenate(([0.0], np.cumsum(values)))
+        sums: Floats = before[rowptr[1:]] - before[rowptr[:-1]]
+        return sums
+
     def row_dots(self, rows: Array, matrix: CodeMatrix, vectors: Floats) -> Floats:
         """See the protocol."""
         heads = vectors.shape[0]
@@ -98,6 +115,26 @@ class NumpyEngine:
             ends = [_directions(_take(matrix, i[start:stop])) for i in (left, columns)]
             np.einsum("ec,ec->e", *ends, out=out[start:stop])
         return out
+
+    def degree_weights(
+        self, rowptr: Array, columns: Array, row: int, degrees: PackedIntegers, table: Floats
+    ) -> Floats:
+        """See the protocol."""
+        own = table[degrees[np.arange(row, row + rowptr.size - 1)]]
+        weights: Floats = np.repeat(own, np.diff(rowptr)) * table[degrees[columns]]
+        return weights
+
+    def fake_quantize(self, values: Floats, ranges: Ranges, group: int) -> Floats:
+        """See the protocol."""
+        return ranges.values(ranges.codes(values, group), group)
+
+
+def _digits(rows: BitmapRows, row: int, stop: int) -> Bytes:
+    """The bits of consecutive rows, one a byte."""
+    first, skip = divmod(row * rows.columns, 8)
+    last = -(-stop * rows.columns // 8)
+    digits = np.unpackbits(rows.bitmap[first:last], bitorder="little")[skip:]
+    return digits[: (stop - row) * rows.columns]
 
 
 def _parts(count: int, width: int) -> list[tuple[int, int]]:

@@ -1,0 +1,42 @@
+"""The arguments of every compiled kernel, told without numba.
+
+``b``, ``n``, ``q``, ``d`` are pointers to uint8, int32, int64 and fp64; ``i`` is an int64 and ``f``
+an fp64 number.
+"""
+
+import ctypes
+from typing import Any
+
+from sgq_auto.packed.codes import Array
+
+SIGNATURES = {
+    "decode_elias_fano": "b bii iiiiiii bq qn",
+    "decode_bitmap": "bi iiii qn",
+    "read_values": "bi ii i ff d",
+    "quantize": "di ff ii b",
+    "fake_quantize": "di fff",
+    "row_sums": "qi d d",
+    "weighted_sum": "qi nd i biq i q d",
+    "bitmap_sums": "bi iii bii i n n q",
+    "row_dots": "ni biq i di d",
+    "cosines": "qi n i biq i dd d",
+    "degree_weights": "qi n i bii d d",
+}
+
+
+class _Pointer:
+    """An argument that is given as an array and arrives as its address."""
+
+    @classmethod
+    def from_param(cls, array: Array) -> ctypes.c_void_p:
+        return ctypes.c_void_p(array.ctypes.data)
+
+
+_TYPES = {"i": ctypes.c_int64, "f": ctypes.c_double}
+
+
+def c_function(name: str, address: int) -> Any:
+    """A kernel at an address as a function of arrays and numbers; it runs without the GIL."""
+    letters = SIGNATURES[name].replace(" ", "")
+    arguments = [_TYPES.get(letter, _Pointer) for letter in letters]
+    return ctypes.CFUNCTYPE(None, *arguments)(address)
