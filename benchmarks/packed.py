@@ -6,12 +6,16 @@ numba. Times are medians of turns in one process, one thread each. Peak memory i
 process that loads the files and predicts once; the PyG side loads a checkpoint and its data.
 """
 
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+# One thread a side: torch is told below, numpy before it is loaded.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import torch
 from safetensors.torch import save_file

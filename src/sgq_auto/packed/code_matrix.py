@@ -54,16 +54,26 @@ class CodeMatrix:
 
     @cached_property
     def layout(self) -> Index:
-        """``[buckets + 1, 5]``, what compiled kernels know of each bucket.
+        """``[buckets + 1, 6]``, what compiled kernels know of each bucket.
 
-        First row, first byte, bits, and the bits of step and offset as fp64 (1 and 0 of fp32
-        values); the last row ends the last bucket.
+        First row, first byte, bits, the bits of step and offset as fp64 (1 and 0 of fp32 values),
+        and how many of its rows can be read by whole words; the last row ends the last bucket.
         """
-        rows = np.zeros((len(self.bits) + 1, 5), dtype=np.int64)
+        rows = np.zeros((len(self.bits) + 1, 6), dtype=np.int64)
         rows[:, 0], rows[:, 1], rows[:-1, 2] = self.row_starts, self.byte_starts, self.bits
         rows[:-1, 3] = self.ranges.step.astype(np.float64).view(np.int64)
         rows[:-1, 4] = self.ranges.offset.astype(np.float64).view(np.int64)
+        rows[:-1, 5] = [self._whole_rows(bucket) for bucket in range(len(self.bits))]
         return rows
+
+    def _whole_rows(self, bucket: int) -> int:
+        """Rows of a bucket whose 64-bit words, and those of eight codes past them, exist."""
+        bits, rows = self.bits[bucket], self.bucket_rows[bucket]
+        if bits == 0 or bits > 8 or self.width == 0:
+            return 0
+        # The last word of row r starts before bit (r + 1) * width * bits + 8 * bits.
+        room = 8 * (self.stream.size - int(self.byte_starts[bucket]) - 8) - 8 * bits
+        return min(rows, max(0, room // (self.width * bits)))
 
     def bucket_of(self, row: int) -> int:
         """The bucket that holds ``row``."""

@@ -14,7 +14,7 @@ from sgq_auto.packed.ranges import Floats, Ranges
 from sgq_auto.packed.specs import FeatureSpec
 
 # Stored values of a chunk.
-_CHUNK_VALUES = 1 << 16
+_CHUNK_VALUES = 1 << 17
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,19 +55,15 @@ class PackedFeatures:
             fp64 ``[rows, width]`` and ``[rows]``, before rows are normalised.
         """
         assert self.pattern is not None
-        is_constant = self.values.bits[chunk.bucket] == 0
-        constant = float(self.values.ranges.offset[chunk.bucket])
-        if is_constant and isinstance(self.pattern, BitmapRows):
+        if self.values.bits[chunk.bucket] == 0 and isinstance(self.pattern, BitmapRows):
+            constant = float(self.values.ranges.offset[chunk.bucket])
             out, counts = engine.sums_at_set_bits(self.pattern, chunk, weight)
             return constant * out, constant * counts
         rowptr, columns = engine.decode(self.pattern, chunk, loops=False)
+        if columns.size == 0:
+            return np.zeros((chunk.num_rows, weight.width)), np.zeros(chunk.num_rows)
         first = int(self.pattern.block_starts[chunk.block])
-        if is_constant:
-            values = np.full(columns.size, constant)
-        else:
-            values = engine.read(self.values, first, first + columns.size)[:, 0]
-        out = engine.weighted_sum(rowptr, columns, values[:, None], weight)
-        return out, engine.row_sums(rowptr, values)
+        return engine.value_sums(rowptr, columns, self.values, first, weight)
 
     def dense_rows(self, engine: Engine, chunk: Chunk) -> Floats:
         """Values ``[rows, features]`` of a chunk of dense rows, normalised."""

@@ -16,7 +16,9 @@ _LANES, _PAST = 8, 16
 _COUNTERS = 16
 _GROUPS, _SUBSETS = 28, 16
 _WORD_BYTES = 8
-_RUN, _POSITIONS = 7, 256
+_POSITIONS = 256
+# Weights of so many bytes are unpacked at once for what multiplies them; larger ones never are.
+_TILE_BYTES = 1 << 18
 
 
 def _ranks() -> Bytes:
@@ -95,11 +97,10 @@ class CompiledEngine:
         """See the protocol."""
         rows, heads = rowptr.size - 1, weights.shape[1]
         out = np.empty(rows * matrix.width + _PAST)
-        runs = np.empty(_RUN * (len(matrix.bits) + 1), dtype=np.int64)
         stream, weights = _words(matrix.stream), np.ascontiguousarray(weights)
         entries = rowptr, rows, columns, weights, heads
         code = stream, stream.size, matrix.layout, matrix.width
-        self.kernels.weighted_sum(*entries, *code, runs, out)
+        self.kernels.weighted_sum(*entries, *code, out)
         return out[: rows * matrix.width].reshape(rows, matrix.width)
 
     def sums_at_set_bits(
@@ -116,18 +117,34 @@ class CompiledEngine:
             )
         bitmap, stream = _words(rows.bitmap), _words(matrix.stream)
         table = np.empty(_GROUPS * _SUBSETS * _COUNTERS, dtype=np.int32)
-        totals = np.zeros((chunk.num_rows, -(-width // _COUNTERS) * _COUNTERS), dtype=np.int32)
+        totals = np.zeros((chunk.num_rows, _padded(matrix)), dtype=np.int32)
         counts = np.zeros(chunk.num_rows, dtype=np.int64)
         where = bitmap, bitmap.size, rows.columns, chunk.row, chunk.num_rows
         code = stream, stream.size, bits, width
         self.kernels.bitmap_sums(*where, *code, table, totals, counts)
         return totals[:, :width].astype(np.float64), counts.astype(np.float64)
 
-    def row_sums(self, rowptr: Array, values: Floats) -> Floats:
-        """See the protocol."""
-        out = np.empty(rowptr.size - 1)
-        self.kernels.row_sums(rowptr, out.size, values, out)
-        return out
+    def value_sums(
+        self, rowptr: Array, columns: Array, values: CodeMatrix, first: int, matrix: CodeMatrix
+    ) -> tuple[Floats, Floats]:
+        """See the protocol; where totals of codes fit a counter, they are integers."""
+        bucket, rows = values.bucket_of(first), rowptr.size - 1
+        value_bits, count, padded = values.bits[bucket], matrix.bucket_rows[0], _padded(matrix)
+        fits = count << value_bits + matrix.bits[0] <= 1 << 31 and 4 * count * padded <= _TILE_BYTES
+        if value_bits > MAX_CODE_BITS or not fits:
+            weights = self.read(values, first, first + columns.size)
+            sums = np.empty(rows)
+            self.kernels.row_sums(rowptr, rows, weights, sums)
+            return self.weighted_sum(rowptr, columns, weights, matrix), sums
+        tile = np.empty((count, padded), dtype=np.int32)
+        summed = _words(matrix.stream)
+        bits = summed, summed.size, matrix.bits[0]
+        self.kernels.fill_tile(*bits, count, matrix.width, padded, tile)
+        out, sums, weights = np.empty((rows, padded)), np.empty(rows), _words(values.stream)
+        where = weights, weights.size, values.first_bit(first), value_bits
+        scale = (float(s[bucket]) for s in (values.ranges.step, values.ranges.offset))
+        self.kernels.code_sums(rowptr, rows, columns, *where, *scale, tile, padded, out, sums)
+        return out[:, : matrix.width], sums
 
     def row_dots(self, rows: Array, matrix: CodeMatrix, vectors: Floats) -> Floats:
         """See the protocol."""
@@ -167,6 +184,11 @@ class CompiledEngine:
         top = float(2 ** ranges.bits[group] - 1)
         self.kernels.fake_quantize(padded, values.size, step, offset, top)
         return padded[: values.size]
+
+
+def _padded(matrix: CodeMatrix) -> int:
+    """Its width, filled up to whole vectors of counters."""
+    return -(-matrix.width // _COUNTERS) * _COUNTERS
 
 
 def _words(stream: Bytes) -> Bytes:

@@ -54,8 +54,18 @@ class Engine(Protocol):
             matrix: What is summed: one bucket of plain codes (step 1, offset 0) or fp32 values.
         """
 
-    def row_sums(self, rowptr: Array, values: Floats) -> Floats:
-        """Sums ``[rows]`` over the entries of each row."""
+    def value_sums(
+        self, rowptr: Array, columns: Array, values: CodeMatrix, first: int, matrix: CodeMatrix
+    ) -> tuple[Floats, Floats]:
+        """Sums ``[rows, width]`` of matrix rows weighted by values, and of these ``[rows]``.
+
+        Args:
+            rowptr: ``[rows + 1]``, where each sum's entries start.
+            columns: ``[entries]`` rows of the matrix.
+            values: One column; the weights are consecutive rows of one bucket.
+            first: The first of these.
+            matrix: What is summed: one bucket of plain codes (step 1, offset 0) or fp32 values.
+        """
 
     def row_dots(self, rows: Array, matrix: CodeMatrix, vectors: Floats) -> Floats:
         """Inner products ``[entries, heads]`` of matrix rows with ``vectors [heads, channels]``."""

@@ -402,6 +402,34 @@ def add_counters(_typing: Any, left: Any, right: Any) -> Any:
 
 
 @_intrinsic
+def half_counters(_typing: Any, counters: Any, half: Any) -> Any:
+    """The first (0) or second (1) eight totals as fp64."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        lanes = ir.VectorType(_I32, LANES)
+        halves = [
+            builder.shuffle_vector(
+                args[0], args[0], ir.Constant(lanes, list(range(start, start + LANES)))
+            )
+            for start in (0, LANES)
+        ]
+        is_first = builder.icmp_signed("==", args[1], _I64(0))
+        return builder.sitofp(builder.select(is_first, *halves), _REALS)
+
+    return _reals(counters, types.int64), codegen
+
+
+@_intrinsic
+def scale_counters(_typing: Any, counters: Any, factor: Any) -> Any:
+    """``counters * factor``."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.mul(args[0], _spread(builder, builder.trunc(args[1], _I32), _INTS))
+
+    return counters(counters, types.int64), codegen
+
+
+@_intrinsic
 def code_counters(_typing: Any, stream: Any, size: Any, bit: Any, bits: Any) -> Any:
     """Sixteen codes of up to 16 bits; those past the end of the stream are anything."""
 

@@ -5,8 +5,8 @@ are taken at once, lanes past the last column hold what follows in memory; they 
 Totals are fp64: sums do not depend on their order to any digit that could move a value across the
 border between two codes.
 
-A matrix of codes is its stream, the stream's size in bytes (at least 8), and a layout of five
-numbers a bucket: its first row and byte, its bits, and the bits of its fp64 step and offset.
+A matrix of codes is its stream, the stream's size in bytes (at least 8), and a layout of six
+numbers a bucket; see :attr:`~sgq_auto.packed.code_matrix.CodeMatrix.layout`.
 """
 
 import numba
@@ -24,6 +24,7 @@ from sgq_auto.packed.engines.intrinsics import (
     codes,
     count_below,
     count_ones,
+    half_counters,
     join_codes,
     load_counters,
     load_integers,
@@ -34,6 +35,7 @@ from sgq_auto.packed.engines.intrinsics import (
     nearest_codes,
     no_counters,
     prefetch,
+    scale_counters,
     shift_integers,
     split_word,
     spread,
@@ -55,8 +57,8 @@ _CACHE_LINE = 64
 _NEAR_BYTES = 1 << 18
 # Rows between asking for what a row gathers and gathering it.
 _AHEAD = 2
-# Numbers that are kept of a run of entries.
-_RUN = 7
+# Numbers of a layout that a bucket has.
+_FIELDS = 6
 # Entries of an Elias-Fano code that are decoded at once.
 _POSITIONS = 256
 # Groups of four columns whose sums are tabled at once: 28 KiB of them.
@@ -85,9 +87,9 @@ def _lanes(stream, size, bit, bits):
 @_inlined
 def _bucket(layout, row, guess):
     """The bucket of a row, looked for from a guess on."""
-    while row >= layout[5 * (guess + 1)]:
+    while row >= layout[_FIELDS * (guess + 1)]:
         guess += 1
-    while row < layout[5 * guess]:
+    while row < layout[_FIELDS * guess]:
         guess -= 1
     return guess
 
@@ -95,8 +97,8 @@ def _bucket(layout, row, guess):
 @_inlined
 def _first_bit(layout, bucket, row, width):
     """Where the codes of a row start."""
-    within = row - layout[5 * bucket]
-    return 8 * layout[5 * bucket + 1] + within * width * layout[5 * bucket + 2]
+    within = row - layout[_FIELDS * bucket]
+    return 8 * layout[_FIELDS * bucket + 1] + within * width * layout[_FIELDS * bucket + 2]
 
 
 def decode_elias_fano(
@@ -132,6 +134,11 @@ def decode_elias_fano(
             store_integers(positions, k, add_integers(shifted, added))
         k = 0
         while k < count:
+            # A loop of its own, so that the next eight need not wait for how many these are.
+            while k + LANES <= count and positions[k + LANES - 1] < begin + columns:
+                store_narrow(out, filled, add_integer(load_integers(positions, k), -begin))
+                filled += LANES
+                k += LANES
             lanes = load_integers(positions, k)
             inside = min(count_below(lanes, begin + columns), count - k)
             store_narrow(out, filled, add_integer(lanes, -begin))
@@ -241,7 +248,7 @@ def row_sums(rowptr, rows, values, out):
         out[k] = sum_lanes(total) + rest
 
 
-def weighted_sum(rowptr, rows, columns, weights, heads, stream, size, layout, width, runs, out):
+def weighted_sum(rowptr, rows, columns, weights, heads, stream, size, layout, width, out):
     """Sums of weighted rows of codes; ``out`` has room for sixteen values more."""
     channels = width // heads
     for k in range(rows):
@@ -249,25 +256,10 @@ def weighted_sum(rowptr, rows, columns, weights, heads, stream, size, layout, wi
         if size > _NEAR_BYTES and k + _AHEAD < rows:
             # Rows lie anywhere: without asking ahead, each would be waited for.
             _ask_for(columns, rowptr[k + _AHEAD], rowptr[k + _AHEAD + 1], stream, layout, width)
-        count = _find_runs(columns, first, last, size, layout, width, runs)
         for h in range(heads):
             for c in range(0, channels, 2 * LANES):
-                left, right, start = spread(0.0), spread(0.0), first
-                for r in range(count):
-                    stop, bits = runs[_RUN * r], runs[_RUN * r + 1]
-                    step, offset = as_real(runs[_RUN * r + 4]), as_real(runs[_RUN * r + 5])
-                    where = stream, size, runs[_RUN * r + 2] + (h * channels + c) * bits
-                    entries = columns, weights, heads, h, start, stop
-                    if bits > 8:
-                        sums = _sum_run(entries, where, runs[_RUN * r + 3], bits, 0)
-                    elif runs[_RUN * r + 6] > 0:
-                        sums = _sum_run(entries, where, runs[_RUN * r + 3], bits, 1)
-                    else:
-                        sums = _sum_run(entries, where, runs[_RUN * r + 3], bits, 2)
-                    shift = spread(sums[2] * offset)
-                    left = add_lanes(multiply_add(left, sums[0], spread(step)), shift)
-                    right = add_lanes(multiply_add(right, sums[1], spread(step)), shift)
-                    start = stop
+                entries = columns, weights, heads, h, first, last
+                left, right = _sum_row(entries, stream, size, layout, width, h * channels + c)
                 at = k * width + h * channels + c
                 store_lanes(out, at, left)
                 if channels - c > LANES:
@@ -275,60 +267,77 @@ def weighted_sum(rowptr, rows, columns, weights, heads, stream, size, layout, wi
 
 
 @_inlined
-def _sum_run(entries, where, row_bits, bits, how):
-    """Weighted sums of sixteen columns of the codes of one run, and the sum of its weights.
-
-    ``how`` is a constant: codes of more than 8 bits (0), words that end inside the stream (2), or
-    words that may not (1).
-    """
-    columns, weights, heads, head, start, stop = entries
-    stream, size, base = where
-    left, right, total = spread(0.0), spread(0.0), 0.0
-    for e in range(start, stop):
-        bit = base + columns[e] * row_bits
-        weight = weights[e * heads + head]
-        if how == 0:
-            one = _lanes(stream, size, bit, bits)
-            two = _lanes(stream, size, bit + LANES * bits, bits)
-        elif how == 1:
-            one = codes(_word(stream, size, bit), bits)
-            two = codes(_word(stream, size, bit + LANES * bits), bits)
-        else:
-            # Eight codes on, the bit of its byte is the same.
+def _sum_row(entries, stream, size, layout, width, column):
+    """Weighted sums of sixteen columns of codes, a run of entries in one bucket after another."""
+    columns, weights, heads, head, e, last = entries
+    left, right, bucket = spread(0.0), spread(0.0), 0
+    while e < last:
+        bucket = _bucket(layout, columns[e], bucket)
+        begin, bits = layout[_FIELDS * bucket], layout[_FIELDS * bucket + 2]
+        rows, whole_rows = layout[_FIELDS * (bucket + 1)] - begin, layout[_FIELDS * bucket + 5]
+        base = 8 * layout[_FIELDS * bucket + 1] + column * bits
+        row_bits = width * bits
+        one, two, total = spread(0.0), spread(0.0), 0.0
+        while e < last and np.uint64(columns[e] - begin) < np.uint64(whole_rows):
+            bit = base + (columns[e] - begin) * row_bits
             byte, shift = bit >> 3, np.uint64(bit & 7)
-            one = codes(load_word(stream, byte) >> shift, bits)
-            two = codes(load_word(stream, byte + bits) >> shift, bits)
-        total += weight
-        left = multiply_add(left, one, spread(weight))
-        right = multiply_add(right, two, spread(weight))
-    return left, right, total
+            weight = weights[e * heads + head]
+            total += weight
+            # Eight codes on, the bit of its byte is the same.
+            first = codes(load_word(stream, byte) >> shift, bits)
+            second = codes(load_word(stream, byte + bits) >> shift, bits)
+            one = multiply_add(one, first, spread(weight))
+            two = multiply_add(two, second, spread(weight))
+            e += 1
+        while e < last and whole_rows <= columns[e] - begin < rows:
+            bit = base + (columns[e] - begin) * row_bits
+            weight = weights[e * heads + head]
+            total += weight
+            one = multiply_add(one, _lanes(stream, size, bit, bits), spread(weight))
+            second = _lanes(stream, size, bit + LANES * bits, bits)
+            two = multiply_add(two, second, spread(weight))
+            e += 1
+        step = spread(as_real(layout[_FIELDS * bucket + 3]))
+        shift = spread(total * as_real(layout[_FIELDS * bucket + 4]))
+        left = add_lanes(multiply_add(left, one, step), shift)
+        right = add_lanes(multiply_add(right, two, step), shift)
+    return left, right
 
 
-@_inlined
-def _find_runs(columns, first, last, size, layout, width, runs):
-    """Runs of consecutive entries whose rows lie in one bucket.
+def code_sums(
+    rowptr, rows, columns, values, values_size, bit, value_bits, step, offset, tile, width, out,
+    sums,
+):  # fmt: skip
+    """Sums of rows of a tile weighted by values, whose codes start at ``bit``, and of the values.
 
-    Of each: its end, its bits, the bit of a row 0 that is not there, bits of a row, step, offset,
-    and whether its words may reach past the stream.
+    ``tile`` is int32 ``[columns, width]``, the width padded to a multiple of sixteen like that of
+    ``out``. What is summed are integers; only the totals are scaled.
     """
-    count, bucket, entry = 0, 0, first
-    while entry < last:
-        bucket = _bucket(layout, columns[entry], bucket)
-        begin, end, bits = layout[5 * bucket], layout[5 * (bucket + 1)], layout[5 * bucket + 2]
-        largest = columns[entry]
-        while entry < last and begin <= columns[entry] < end:
-            entry += 1
-        at = _RUN * count
-        runs[at], runs[at + 1] = entry, bits
-        runs[at + 2] = 8 * layout[5 * bucket + 1] - begin * width * bits
-        runs[at + 3] = width * bits
-        runs[at + 4], runs[at + 5] = layout[5 * bucket + 3], layout[5 * bucket + 4]
-        # Columns increase, but for the first; the last words of a row start eight codes past it.
-        largest = max(largest, columns[entry - 1])
-        reached = _first_bit(layout, bucket, largest, width) + (width + LANES) * bits
-        runs[at + 6] = np.int64((reached >> 3) + 8 > size)
-        count += 1
-    return count
+    mask = (np.uint64(1) << np.uint64(value_bits)) - np.uint64(1)
+    for k in range(rows):
+        total = 0
+        for c in range(0, width, COUNTERS):
+            weighted, single = no_counters(), no_counters()
+            for e in range(rowptr[k], rowptr[k + 1]):
+                word = _word(values, values_size, bit + e * value_bits) & mask
+                row = load_counters(tile, columns[e] * width + c)
+                total += np.int64(word)
+                weighted = add_counters(weighted, scale_counters(row, np.int64(word)))
+                single = add_counters(single, row)
+            for half in range(2):
+                shift = multiply_add(spread(0.0), half_counters(single, half), spread(offset))
+                scaled = multiply_add(shift, half_counters(weighted, half), spread(step))
+                store_lanes(out, k * width + c + half * LANES, scaled)
+        codes_sum = total // (width // COUNTERS)
+        sums[k] = step * codes_sum + offset * (rowptr[k + 1] - rowptr[k])
+
+
+def fill_tile(stream, size, bits, rows, width, padded, tile):
+    """The codes of a matrix as int32 ``[rows, padded]``."""
+    for k in range(rows):
+        for c in range(0, width, COUNTERS):
+            row = code_counters(stream, size, (k * width + c) * bits, bits)
+            store_counters(tile, k * padded + c, row)
 
 
 @_inlined
@@ -337,7 +346,7 @@ def _ask_for(columns, first, last, stream, layout, width):
     for entry in range(first, last):
         bucket = _bucket(layout, columns[entry], bucket)
         byte = _first_bit(layout, bucket, columns[entry], width) >> 3
-        end = byte + (width * layout[5 * bucket + 2] >> 3)
+        end = byte + (width * layout[_FIELDS * bucket + 2] >> 3)
         while byte <= end:
             prefetch(stream, byte)
             byte += _CACHE_LINE
@@ -394,9 +403,9 @@ def row_dots(rows, count, stream, size, layout, width, vectors, heads, out):
     bucket = 0
     for k in range(count):
         bucket = _bucket(layout, rows[k], bucket)
-        bits, bit = layout[5 * bucket + 2], _first_bit(layout, bucket, rows[k], width)
-        step = spread(as_real(layout[5 * bucket + 3]))
-        offset = spread(as_real(layout[5 * bucket + 4]))
+        bits, bit = layout[_FIELDS * bucket + 2], _first_bit(layout, bucket, rows[k], width)
+        step = spread(as_real(layout[_FIELDS * bucket + 3]))
+        offset = spread(as_real(layout[_FIELDS * bucket + 4]))
         for h in range(heads):
             dot = spread(0.0)
             for c in range(0, channels, LANES):
@@ -435,9 +444,9 @@ def cosines(rowptr, rows, columns, row, stream, size, layout, width, valid, left
 @_inlined
 def _valid_values(stream, size, layout, bucket, row, width, column, valid):
     """Values of eight columns of a row, 0 past the last."""
-    bits = layout[5 * bucket + 2]
+    bits = layout[_FIELDS * bucket + 2]
     bit = _first_bit(layout, bucket, row, width) + column * bits
-    step, offset = as_real(layout[5 * bucket + 3]), as_real(layout[5 * bucket + 4])
+    step, offset = as_real(layout[_FIELDS * bucket + 3]), as_real(layout[_FIELDS * bucket + 4])
     values = multiply_add(spread(offset), _lanes(stream, size, bit, bits), spread(step))
     return multiply_add(spread(0.0), values, load_lanes(valid, column))
 

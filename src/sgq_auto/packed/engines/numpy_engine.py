@@ -92,11 +92,14 @@ class NumpyEngine:
             counts[start:stop] = entries.sum(axis=1)
         return out, counts
 
-    def row_sums(self, rowptr: Array, values: Floats) -> Floats:
+    def value_sums(
+        self, rowptr: Array, columns: Array, values: CodeMatrix, first: int, matrix: CodeMatrix
+    ) -> tuple[Floats, Floats]:
         """See the protocol."""
-        before = np.concatenate(([0.0], np.cumsum(values)))
-        sums: Floats = before[rowptr[1:]] - before[rowptr[:-1]]
-        return sums
+        weights = self.read(values, first, first + columns.size)
+        before = np.concatenate(([0.0], np.cumsum(weights[:, 0])))
+        sums = before[rowptr[1:]] - before[rowptr[:-1]]
+        return self.weighted_sum(rowptr, columns, weights, matrix), sums
 
     def row_dots(self, rows: Array, matrix: CodeMatrix, vectors: Floats) -> Floats:
         """See the protocol."""

@@ -16,7 +16,9 @@ SIGNATURES = {
     "quantize": "di ff ii b",
     "fake_quantize": "di fff",
     "row_sums": "qi d d",
-    "weighted_sum": "qi nd i biq i q d",
+    "weighted_sum": "qi nd i biq i d",
+    "code_sums": "qi n biii ff n i d d",
+    "fill_tile": "bii iii n",
     "bitmap_sums": "bi iii bii i n n q",
     "row_dots": "ni biq i di d",
     "cosines": "qi n i biq i dd d",
@@ -24,11 +26,19 @@ SIGNATURES = {
 }
 
 
+_Memory = ctypes.c_char * 0
+
+
 class _Pointer:
-    """An argument that is given as an array and arrives as its address."""
+    """An argument that is given as a contiguous array and arrives as its address."""
 
     @classmethod
-    def from_param(cls, array: Array) -> ctypes.c_void_p:
+    def from_param(cls, array: Array) -> Any:
+        # Several times faster than ``array.ctypes``, but for arrays that can be written only.
+        if array.flags.writeable:
+            return _Memory.from_buffer(array)
+        if not array.flags.c_contiguous:
+            raise ValueError("kernels take contiguous arrays")
         return ctypes.c_void_p(array.ctypes.data)
 
 
