@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sgq_auto.allocation import FULL_PRECISION
 from sgq_auto.packed.codes import Array, Bytes, pack_codes, packed_bytes
-from sgq_auto.packed.ranges import Ranges
+from sgq_auto.packed.ranges import Floats, Ranges
 
 Index = npt.NDArray[np.int64]
 
@@ -114,6 +114,30 @@ class CodeMatrix:
         bucket = self.bucket_of(row)
         within = int(row - self.row_starts[bucket]) * self.width
         return 8 * int(self.byte_starts[bucket]) + within * self.bits[bucket]
+
+
+@dataclass(frozen=True, eq=False)
+class PackedWeight:
+    """A weight matrix ``[in, out]``, each output channel with a range of its own.
+
+    Attributes:
+        codes: Codes, or fp32 values, as one bucket.
+        channels: The range of each output channel, which scales sums of codes.
+    """
+
+    codes: CodeMatrix
+    channels: Ranges
+
+    @property
+    def bits(self) -> int:
+        """Bits of a code."""
+        return self.codes.bits[0]
+
+    def scaled(self, sums: Floats, totals: Floats) -> Floats:
+        """``x W``, from sums of codes weighted by rows of ``x`` and the totals of these rows."""
+        sums *= self.channels.step
+        sums += totals[:, None] * self.channels.offset
+        return sums
 
 
 def stream_bytes(bucket_rows: tuple[int, ...], width: int, bits: tuple[int, ...]) -> int:

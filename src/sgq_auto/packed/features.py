@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sgq_auto.packed.code_matrix import CodeMatrix, pack_matrix
+from sgq_auto.packed.code_matrix import CodeMatrix, PackedWeight, pack_matrix
 from sgq_auto.packed.coded_rows import BitmapRows, Blocks, Chunk, EliasFanoRows
 from sgq_auto.packed.codes import Array
 from sgq_auto.packed.engines import Engine
@@ -43,13 +43,13 @@ class PackedFeatures:
         costs = np.maximum(listed, np.diff(blocks.rows) * width)
         return blocks.chunks(np.concatenate(([0], np.cumsum(costs))), _CHUNK_VALUES)
 
-    def weigh_rows(self, engine: Engine, chunk: Chunk, weight: CodeMatrix) -> tuple[Floats, Floats]:
-        """A chunk of sparse rows times the codes of a weight, and the sum of each row.
+    def product(self, engine: Engine, chunk: Chunk, weight: PackedWeight) -> tuple[Floats, Floats]:
+        """A chunk of sparse rows times a weight, and the sum of each row.
 
         Args:
             engine: Does the arithmetic.
             chunk: Which rows.
-            weight: Codes ``[features, width]``.
+            weight: The weight ``[features, width]``.
 
         Returns:
             fp64 ``[rows, width]`` and ``[rows]``, before rows are normalised.
@@ -57,13 +57,13 @@ class PackedFeatures:
         assert self.pattern is not None
         if self.values.bits[chunk.bucket] == 0 and isinstance(self.pattern, BitmapRows):
             constant = float(self.values.ranges.offset[chunk.bucket])
-            out, counts = engine.sums_at_set_bits(self.pattern, chunk, weight)
+            out, counts = engine.bitmap_product(self.pattern, chunk, weight)
             return constant * out, constant * counts
         rowptr, columns = engine.decode(self.pattern, chunk, loops=False)
         if columns.size == 0:
-            return np.zeros((chunk.num_rows, weight.width)), np.zeros(chunk.num_rows)
+            return np.zeros((chunk.num_rows, weight.codes.width)), np.zeros(chunk.num_rows)
         first = int(self.pattern.block_starts[chunk.block])
-        return engine.value_sums(rowptr, columns, self.values, first, weight)
+        return engine.sparse_product(rowptr, columns, self.values, first, weight)
 
     def dense_rows(self, engine: Engine, chunk: Chunk) -> Floats:
         """Values ``[rows, features]`` of a chunk of dense rows, normalised."""

@@ -134,7 +134,7 @@ def _describe_layer(layer: PackedLayer) -> dict[str, Any]:
     if isinstance(layer, ConvLayer | AgnnLayer):
         entry["bits"]["attention"] = layer.attention.bits
     if isinstance(layer, WeightedLayer):
-        entry["bits"]["weight"] = layer.weight.ranges.bits[0]
+        entry["bits"]["weight"] = layer.weight.bits
     if isinstance(layer, GatLayer):
         entry |= {
             "heads": layer.spec.heads,

@@ -73,7 +73,7 @@ class Inference:
         """Products ``x W`` of a layer's input with its weight."""
         if isinstance(source, PackedFeatures) and source.pattern is not None:
             self._for_chunks(
-                source.chunks(self.graph.blocks, layer.weight.width),
+                source.chunks(self.graph.blocks, layer.weight.codes.width),
                 lambda chunk: sink(chunk, self._sparse_product(layer, source, chunk)),
             )
             return
@@ -143,19 +143,16 @@ class Inference:
     def _sparse_product(
         self, layer: WeightedLayer, features: PackedFeatures, chunk: Chunk
     ) -> Floats:
-        out, sums = features.weigh_rows(self.engine, chunk, layer.weight)
-        out *= layer.channels.step
-        out += sums[:, None] * layer.channels.offset
+        out, sums = features.product(self.engine, chunk, layer.weight)
         if features.normalize_rows:
             out /= np.maximum(sums, 1.0)[:, None]
         return out
 
     def _weight(self, layer: WeightedLayer) -> Floats:
         """The weight ``[in, out]`` in fp64: small beside what it multiplies."""
-        codes = self.engine.read(layer.weight, 0, layer.weight.bucket_rows[0])
-        codes *= layer.channels.step
-        codes += layer.channels.offset
-        return codes
+        codes = layer.weight.codes
+        rows = codes.bucket_rows[0]
+        return layer.weight.scaled(self.engine.read(codes, 0, rows), np.ones(rows))
 
     def _writer(self, matrix: CodeMatrix) -> Sink:
         return lambda chunk, x: self.engine.write(matrix, chunk.row, x)

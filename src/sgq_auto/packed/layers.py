@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from sgq_auto.packed.code_matrix import CodeMatrix
+from sgq_auto.packed.code_matrix import CodeMatrix, PackedWeight
 from sgq_auto.packed.coded_rows import Chunk
 from sgq_auto.packed.codes import Array
 from sgq_auto.packed.ranges import Floats, Ranges
@@ -84,12 +84,10 @@ class WeightedLayer(PackedLayer):
     """A layer with a weight matrix.
 
     Attributes:
-        weight: Codes ``[in, out]``, one bucket.
-        channels: Ranges of the weight's output channels.
+        weight: The weight ``[in, out]``.
     """
 
-    weight: CodeMatrix
-    channels: Ranges
+    weight: PackedWeight
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

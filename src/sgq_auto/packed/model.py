@@ -154,5 +154,5 @@ def _bits(layer: PackedLayer) -> list[tuple[Site, int]]:
         attention = layer.attention.bits
         sites += [(Site(name, Component.ATTENTION, b), bits) for b, bits in enumerate(attention)]
     if isinstance(layer, WeightedLayer):
-        sites.append((Site(name, Component.WEIGHT), layer.weight.ranges.bits[0]))
+        sites.append((Site(name, Component.WEIGHT), layer.weight.bits))
     return sites

@@ -7,7 +7,7 @@ import numpy as np
 
 from sgq_auto.allocation import FULL_PRECISION, BitAllocation, Component, Site
 from sgq_auto.errors import ArtifactError
-from sgq_auto.packed.code_matrix import CodeMatrix
+from sgq_auto.packed.code_matrix import CodeMatrix, PackedWeight
 from sgq_auto.packed.coded_rows import BitmapRows, Blocks, EliasFanoRows
 from sgq_auto.packed.codes import Array, PackedIntegers, index_bits, unpack_codes
 from sgq_auto.packed.elias_fano import EliasFano
@@ -130,15 +130,15 @@ def _layer(layer: LayerHeader, graph: GraphSpec, tensors: Tensors) -> PackedLaye
         beta = float(held["beta"][0]) if layer.learns_beta else 1.0
         return AgnnLayer(**common, attention=parts[1], beta=beta)
     rows = layer.spec.in_features
-    weight = CodeMatrix(
+    codes = CodeMatrix(
         (rows,),
         layer.spec.weight_shape[0] if layer.spec.weight_shape else 0,
         (layer.weight_bits,),
         Ranges((layer.weight_bits,), np.ones(1, np.float32), np.zeros(1, np.float32)),
         tensors[f"{name}.weight"],
     )
-    _check_finite(weight, f"{name}.weight")
-    common |= {"weight": weight, "channels": parts[-1]}
+    _check_finite(codes, f"{name}.weight")
+    common["weight"] = PackedWeight(codes, parts[-1])
     if layer.kind is LayerKind.LINEAR:
         return LinearLayer(**common)
     common |= {"transformed": parts[1], "attention": parts[2]}

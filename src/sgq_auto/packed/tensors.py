@@ -103,8 +103,8 @@ def _layer_tensors(layer: PackedLayer, graph: GraphSpec) -> dict[str, Array]:
         if layer.spec.vector_elements:
             tensors[f"{name}.beta"] = np.array([layer.beta], dtype=np.float32)
     if isinstance(layer, WeightedLayer):
-        tensors[f"{name}.weight"] = layer.weight.stream
-        ranges.append(layer.channels)
+        tensors[f"{name}.weight"] = layer.weight.codes.stream
+        ranges.append(layer.weight.channels)
     groups = _occupied(layer, ranges, graph)
     scales = [
         np.stack([r.step[list(g)], r.offset[list(g)]], axis=1)

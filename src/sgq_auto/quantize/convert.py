@@ -12,7 +12,7 @@ from sgq_auto.allocation import FULL_PRECISION
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, SparseFeatures
 from sgq_auto.packed import PackedModel
-from sgq_auto.packed.code_matrix import pack_matrix
+from sgq_auto.packed.code_matrix import PackedWeight, pack_matrix
 from sgq_auto.packed.features import PackedFeatures, code_pattern, pack_values
 from sgq_auto.packed.graph import PackedGraph, graph_of
 from sgq_auto.packed.layers import (
@@ -143,8 +143,7 @@ def _weight(layer: Any, parameter: Tensor) -> dict[str, Any]:
     # The codes themselves: channels are scaled after their sums.
     plain = Ranges(bits, np.ones(1, np.float32), np.zeros(1, np.float32))
     return {
-        "weight": pack_matrix(codes, (codes.shape[0],), bits, plain),
-        "channels": channels,
+        "weight": PackedWeight(pack_matrix(codes, (codes.shape[0],), bits, plain), channels),
         "bias": None if layer.bias is None else _array(layer.bias),
     }
 

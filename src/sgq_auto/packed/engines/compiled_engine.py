@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sgq_auto.allocation import FULL_PRECISION, MAX_CODE_BITS
-from sgq_auto.packed.code_matrix import CodeMatrix
+from sgq_auto.packed.code_matrix import CodeMatrix, PackedWeight
 from sgq_auto.packed.coded_rows import BitmapRows, Chunk, EliasFanoRows
 from sgq_auto.packed.codes import Array, Bytes, PackedIntegers, packed_bytes
 from sgq_auto.packed.engines.machine_code import Kernels, load_kernels
@@ -14,6 +14,8 @@ from sgq_auto.packed.ranges import Floats, Ranges
 # Values that a vector holds, and kernels may write past the last one of their result.
 _LANES, _PAST = 8, 16
 _COUNTERS = 16
+# Totals are sums of products of codes, one less than powers of two, so that this is never reached.
+_COUNTER_LIMIT = 1 << 31
 _GROUPS, _SUBSETS = 28, 16
 _WORD_BYTES = 8
 _POSITIONS = 256
@@ -103,48 +105,49 @@ class CompiledEngine:
         self.kernels.weighted_sum(*entries, *code, out)
         return out[: rows * matrix.width].reshape(rows, matrix.width)
 
-    def sums_at_set_bits(
-        self, rows: BitmapRows, chunk: Chunk, matrix: CodeMatrix
+    def bitmap_product(
+        self, rows: BitmapRows, chunk: Chunk, weight: PackedWeight
     ) -> tuple[Floats, Floats]:
-        """See the protocol."""
-        bits, width = matrix.bits[0], matrix.width
-        if bits > MAX_CODE_BITS or rows.columns << bits >= 1 << 31:
-            # Real values, or totals that no counter holds.
+        """See the protocol; totals of codes are integers where they fit a counter."""
+        codes, bits = weight.codes, weight.bits
+        if bits > MAX_CODE_BITS or rows.columns << bits > _COUNTER_LIMIT:
             rowptr, columns = self.decode(rows, chunk, loops=False)
-            ones = np.ones((columns.size, 1))
-            return self.weighted_sum(rowptr, columns, ones, matrix), np.diff(rowptr).astype(
-                np.float64
-            )
-        bitmap, stream = _words(rows.bitmap), _words(matrix.stream)
+            out = self.weighted_sum(rowptr, columns, np.ones((columns.size, 1)), codes)
+            counts = np.diff(rowptr).astype(np.float64)
+            return weight.scaled(out, counts), counts
+        bitmap, stream = _words(rows.bitmap), _words(codes.stream)
         table = np.empty(_GROUPS * _SUBSETS * _COUNTERS, dtype=np.int32)
-        totals = np.zeros((chunk.num_rows, _padded(matrix)), dtype=np.int32)
-        counts = np.zeros(chunk.num_rows, dtype=np.int64)
+        totals = np.zeros((chunk.num_rows, _padded(codes.width)), dtype=np.int32)
+        ones = np.zeros(chunk.num_rows, dtype=np.int64)
         where = bitmap, bitmap.size, rows.columns, chunk.row, chunk.num_rows
-        code = stream, stream.size, bits, width
-        self.kernels.bitmap_sums(*where, *code, table, totals, counts)
-        return totals[:, :width].astype(np.float64), counts.astype(np.float64)
+        summed = stream, stream.size, bits, codes.width
+        self.kernels.bitmap_sums(*where, *summed, table, totals, ones)
+        out, counts = totals[:, : codes.width].astype(np.float64), ones.astype(np.float64)
+        return weight.scaled(out, counts), counts
 
-    def value_sums(
-        self, rowptr: Array, columns: Array, values: CodeMatrix, first: int, matrix: CodeMatrix
+    def sparse_product(
+        self, rowptr: Array, columns: Array, values: CodeMatrix, first: int, weight: PackedWeight
     ) -> tuple[Floats, Floats]:
-        """See the protocol; where totals of codes fit a counter, they are integers."""
-        bucket, rows = values.bucket_of(first), rowptr.size - 1
-        value_bits, count, padded = values.bits[bucket], matrix.bucket_rows[0], _padded(matrix)
-        fits = count << value_bits + matrix.bits[0] <= 1 << 31 and 4 * count * padded <= _TILE_BYTES
-        if value_bits > MAX_CODE_BITS or not fits:
-            weights = self.read(values, first, first + columns.size)
-            sums = np.empty(rows)
-            self.kernels.row_sums(rowptr, rows, weights, sums)
-            return self.weighted_sum(rowptr, columns, weights, matrix), sums
-        tile = np.empty((count, padded), dtype=np.int32)
-        summed = _words(matrix.stream)
-        bits = summed, summed.size, matrix.bits[0]
-        self.kernels.fill_tile(*bits, count, matrix.width, padded, tile)
-        out, sums, weights = np.empty((rows, padded)), np.empty(rows), _words(values.stream)
-        where = weights, weights.size, values.first_bit(first), value_bits
+        """See the protocol; totals of codes are integers where they fit a counter."""
+        codes, rows, sums = weight.codes, rowptr.size - 1, np.empty(rowptr.size - 1)
+        bucket, count, padded = values.bucket_of(first), codes.bucket_rows[0], _padded(codes.width)
+        value_bits = values.bits[bucket]
+        fits = max(value_bits, weight.bits) <= MAX_CODE_BITS
+        fits &= count << value_bits + weight.bits <= _COUNTER_LIMIT
+        if not fits or 4 * count * padded > _TILE_BYTES:
+            listed = self.read(values, first, first + columns.size)
+            self.kernels.row_sums(rowptr, rows, listed, sums)
+            return weight.scaled(self.weighted_sum(rowptr, columns, listed, codes), sums), sums
+        tile, out = np.empty((count, padded), dtype=np.int32), np.empty((rows, padded))
+        stream, coded = _words(codes.stream), _words(values.stream)
+        self.kernels.fill_tile(stream, stream.size, weight.bits, count, codes.width, padded, tile)
+        where = coded, coded.size, values.first_bit(first), value_bits
         scale = (float(s[bucket]) for s in (values.ranges.step, values.ranges.offset))
-        self.kernels.code_sums(rowptr, rows, columns, *where, *scale, tile, padded, out, sums)
-        return out[:, : matrix.width], sums
+        channels = np.zeros((2, padded))
+        channels[:, : codes.width] = weight.channels.step, weight.channels.offset
+        totals = tile, padded, channels, out, sums
+        self.kernels.code_sums(rowptr, rows, columns, *where, *scale, *totals)
+        return out[:, : codes.width], sums
 
     def row_dots(self, rows: Array, matrix: CodeMatrix, vectors: Floats) -> Floats:
         """See the protocol."""
@@ -186,9 +189,9 @@ class CompiledEngine:
         return padded[: values.size]
 
 
-def _padded(matrix: CodeMatrix) -> int:
-    """Its width, filled up to whole vectors of counters."""
-    return -(-matrix.width // _COUNTERS) * _COUNTERS
+def _padded(width: int) -> int:
+    """A width filled up to whole vectors of counters."""
+    return -(-width // _COUNTERS) * _COUNTERS
 
 
 def _words(stream: Bytes) -> Bytes:

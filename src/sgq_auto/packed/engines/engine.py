@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from sgq_auto.packed.code_matrix import CodeMatrix
+from sgq_auto.packed.code_matrix import CodeMatrix, PackedWeight
 from sgq_auto.packed.coded_rows import BitmapRows, Chunk, EliasFanoRows
 from sgq_auto.packed.codes import Array, PackedIntegers
 from sgq_auto.packed.ranges import Floats, Ranges
@@ -43,28 +43,28 @@ class Engine(Protocol):
             matrix: What is summed.
         """
 
-    def sums_at_set_bits(
-        self, rows: BitmapRows, chunk: Chunk, matrix: CodeMatrix
+    def bitmap_product(
+        self, rows: BitmapRows, chunk: Chunk, weight: PackedWeight
     ) -> tuple[Floats, Floats]:
-        """Sums ``[rows, width]`` of the matrix rows at each row's set bits, and how many those are.
+        """Products ``[rows, out]`` of a bitmap's rows and a weight, and the set bits of each row.
 
         Args:
             rows: The bitmap.
             chunk: Which rows of it.
-            matrix: What is summed: one bucket of plain codes (step 1, offset 0) or fp32 values.
+            weight: The weight ``[columns, out]``.
         """
 
-    def value_sums(
-        self, rowptr: Array, columns: Array, values: CodeMatrix, first: int, matrix: CodeMatrix
+    def sparse_product(
+        self, rowptr: Array, columns: Array, values: CodeMatrix, first: int, weight: PackedWeight
     ) -> tuple[Floats, Floats]:
-        """Sums ``[rows, width]`` of matrix rows weighted by values, and of these ``[rows]``.
+        """Products ``[rows, out]`` of sparse rows and a weight, and the sum of each row.
 
         Args:
-            rowptr: ``[rows + 1]``, where each sum's entries start.
-            columns: ``[entries]`` rows of the matrix.
-            values: One column; the weights are consecutive rows of one bucket.
+            rowptr: ``[rows + 1]``, where each row's entries start.
+            columns: ``[entries]``.
+            values: One column; those of the entries are consecutive rows of one bucket.
             first: The first of these.
-            matrix: What is summed: one bucket of plain codes (step 1, offset 0) or fp32 values.
+            weight: The weight ``[columns, out]``.
         """
 
     def row_dots(self, rows: Array, matrix: CodeMatrix, vectors: Floats) -> Floats:

@@ -64,7 +64,7 @@ _POSITIONS = 256
 # Groups of four columns whose sums are tabled at once: 28 KiB of them.
 _GROUPS = 28
 
-_inlined = numba.njit(forceinline=True, boundscheck=False, error_model="numpy", _nrt=False)
+_inlined = numba.njit(forceinline=True, error_model="numpy")
 
 
 @_inlined
@@ -305,18 +305,19 @@ def _sum_row(entries, stream, size, layout, width, column):
 
 
 def code_sums(
-    rowptr, rows, columns, values, values_size, bit, value_bits, step, offset, tile, width, out,
-    sums,
+    rowptr, rows, columns, values, values_size, bit, value_bits, step, offset, tile, width,
+    channels, out, sums,
 ):  # fmt: skip
-    """Sums of rows of a tile weighted by values, whose codes start at ``bit``, and of the values.
+    """Products of sparse rows, whose codes start at ``bit``, and a weight; and the rows' sums.
 
-    ``tile`` is int32 ``[columns, width]``, the width padded to a multiple of sixteen like that of
-    ``out``. What is summed are integers; only the totals are scaled.
+    ``tile`` is int32 ``[columns, width]``, the codes of the weight, its width padded to a multiple
+    of sixteen like that of ``out`` and of the channels' steps and offsets ``[2, width]``. What is
+    summed are integers; only the totals are scaled.
     """
     mask = (np.uint64(1) << np.uint64(value_bits)) - np.uint64(1)
     for k in range(rows):
-        total = 0
         for c in range(0, width, COUNTERS):
+            total = np.int64(0)
             weighted, single = no_counters(), no_counters()
             for e in range(rowptr[k], rowptr[k + 1]):
                 word = _word(values, values_size, bit + e * value_bits) & mask
@@ -324,12 +325,17 @@ def code_sums(
                 total += np.int64(word)
                 weighted = add_counters(weighted, scale_counters(row, np.int64(word)))
                 single = add_counters(single, row)
+            count = np.float64(rowptr[k + 1] - rowptr[k])
+            sums[k] = step * np.float64(total) + offset * count
             for half in range(2):
+                at = c + half * LANES
                 shift = multiply_add(spread(0.0), half_counters(single, half), spread(offset))
                 scaled = multiply_add(shift, half_counters(weighted, half), spread(step))
-                store_lanes(out, k * width + c + half * LANES, scaled)
-        codes_sum = total // (width // COUNTERS)
-        sums[k] = step * codes_sum + offset * (rowptr[k + 1] - rowptr[k])
+                constant = multiply_add(
+                    spread(0.0), load_lanes(channels, width + at), spread(sums[k])
+                )
+                scaled = multiply_add(constant, scaled, load_lanes(channels, at))
+                store_lanes(out, k * width + at, scaled)
 
 
 def fill_tile(stream, size, bits, rows, width, padded, tile):

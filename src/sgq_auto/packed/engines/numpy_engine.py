@@ -3,7 +3,7 @@
 import numpy as np
 
 from sgq_auto.allocation import FULL_PRECISION
-from sgq_auto.packed.code_matrix import CodeMatrix
+from sgq_auto.packed.code_matrix import CodeMatrix, PackedWeight
 from sgq_auto.packed.coded_rows import BitmapRows, Chunk, EliasFanoRows
 from sgq_auto.packed.codes import Array, Bytes, PackedIntegers, pack_codes, unpack_codes
 from sgq_auto.packed.ranges import Floats, Ranges
@@ -78,28 +78,29 @@ class NumpyEngine:
             out[first + filled] += sums
         return out
 
-    def sums_at_set_bits(
-        self, rows: BitmapRows, chunk: Chunk, matrix: CodeMatrix
+    def bitmap_product(
+        self, rows: BitmapRows, chunk: Chunk, weight: PackedWeight
     ) -> tuple[Floats, Floats]:
         """See the protocol."""
-        summed = self.read(matrix, 0, rows.columns)
-        out = np.empty((chunk.num_rows, matrix.width))
+        summed = self.read(weight.codes, 0, rows.columns)
+        out = np.empty((chunk.num_rows, weight.codes.width))
         counts = np.empty(chunk.num_rows)
         for start, stop in _parts(chunk.num_rows, rows.columns):
             digits = _digits(rows, chunk.row + start, chunk.row + stop)
             entries = digits.reshape(stop - start, rows.columns).astype(np.float64)
             np.matmul(entries, summed, out=out[start:stop])
             counts[start:stop] = entries.sum(axis=1)
-        return out, counts
+        return weight.scaled(out, counts), counts
 
-    def value_sums(
-        self, rowptr: Array, columns: Array, values: CodeMatrix, first: int, matrix: CodeMatrix
+    def sparse_product(
+        self, rowptr: Array, columns: Array, values: CodeMatrix, first: int, weight: PackedWeight
     ) -> tuple[Floats, Floats]:
         """See the protocol."""
         weights = self.read(values, first, first + columns.size)
         before = np.concatenate(([0.0], np.cumsum(weights[:, 0])))
         sums = before[rowptr[1:]] - before[rowptr[:-1]]
-        return self.weighted_sum(rowptr, columns, weights, matrix), sums
+        out = self.weighted_sum(rowptr, columns, weights, weight.codes)
+        return weight.scaled(out, sums), sums
 
     def row_dots(self, rows: Array, matrix: CodeMatrix, vectors: Floats) -> Floats:
         """See the protocol."""

@@ -17,7 +17,7 @@ SIGNATURES = {
     "fake_quantize": "di fff",
     "row_sums": "qi d d",
     "weighted_sum": "qi nd i biq i d",
-    "code_sums": "qi n biii ff n i d d",
+    "code_sums": "qi n biii ff ni d d d",
     "fill_tile": "bii iii n",
     "bitmap_sums": "bi iii bii i n n q",
     "row_dots": "ni biq i di d",
@@ -36,13 +36,13 @@ class _Pointer:
     def from_param(cls, array: Array) -> Any:
         # Several times faster than ``array.ctypes``, but for arrays that can be written only.
         if array.flags.writeable:
-            return _Memory.from_buffer(array)
+            return _Memory.from_buffer(array.data)
         if not array.flags.c_contiguous:
             raise ValueError("kernels take contiguous arrays")
         return ctypes.c_void_p(array.ctypes.data)
 
 
-_TYPES = {"i": ctypes.c_int64, "f": ctypes.c_double}
+_TYPES: dict[str, Any] = {"i": ctypes.c_int64, "f": ctypes.c_double}
 
 
 def c_function(name: str, address: int) -> Any:

@@ -15,13 +15,6 @@ _TYPES = {
     "i": types.int64,
     "f": types.float64,
 }
-# Products may be fused with sums.
-_OPTIONS = {
-    "boundscheck": False,
-    "error_model": "numpy",
-    "fastmath": {"contract"},
-    "_nrt": False,
-}
 
 
 def translate_kernels(machine: llvm.TargetMachine) -> bytes:
@@ -37,7 +30,9 @@ def translate_kernels(machine: llvm.TargetMachine) -> bytes:
 def _translate(name: str) -> llvm.ModuleRef:
     letters = SIGNATURES[name].replace(" ", "")
     signature = types.void(*(_TYPES[letter] for letter in letters))
-    function = numba.cfunc(signature, **_OPTIONS)(getattr(kernels, name))
+    # Products may be fused with sums.
+    compiled = numba.cfunc(signature, error_model="numpy", fastmath={"contract"})
+    function = compiled(getattr(kernels, name))
     module = llvm.parse_assembly(function.inspect_llvm())
     for part in module.functions:
         if part.name == function.native_name:
