@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from sgq_auto import search
+from sgq_auto.graphs.sources import EmbeddedCora
 from sgq_auto.packed import load
 
 QUICK = [
@@ -287,6 +288,8 @@ def test_bad_input_is_one_line_that_names_it(
         ({"edge_index": np.zeros((3, 3), dtype=int)}, ["edge_index", "[2, edges]"]),
         ({"y": np.zeros(60)}, ["y", "integer"]),
         ({"y": np.arange(60) // 20}, ["class 1", "training"]),
+        ({"class_names": np.array(["a", "b"])}, ["class_names", "2 names", "3 classes"]),
+        ({"class_names": np.array(["a", "b", "a"])}, ["class_names", "'a' twice"]),
     ],
 )
 def test_a_bad_npz_is_one_line(
@@ -338,8 +341,12 @@ def test_infer_predicts_with_the_recommended_artifact(searched: Path, tmp_path: 
     assert "peak memory of the process" in done.stdout
     classes = np.load(tmp_path / "all.npy", allow_pickle=False)
     assert classes.shape == (2708,)
+    assert classes.dtype == np.int64
+    names = EmbeddedCora().load().class_names
+    assert names is not None
     some = infer(tmp_path, artifact, "nodes=5,2707")
-    assert some.stdout.startswith(f"node 5: class {classes[5]}\nnode 2707: class {classes[2707]}\n")
+    first, second = (names[classes[node]] for node in (5, 2707))
+    assert some.stdout.startswith(f"node 5: class {first}\nnode 2707: class {second}\n")
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,6 @@ import pytest
 
 from sgq_auto.config import conf_dir
 
-REPOSITORY = Path(__file__).parents[1]
-
 
 def test_the_packed_room_loads_neither_torch_nor_pyg() -> None:
     code = (
@@ -42,11 +40,7 @@ def test_the_configuration_is_found() -> None:
 
 
 @pytest.mark.slow
-def test_a_wheel_installed_elsewhere_finds_its_configuration(tmp_path: Path) -> None:
-    pip = [sys.executable, "-m", "pip"]
-    wheel_command = [*pip, "wheel", "--quiet", "--no-deps", "-w", str(tmp_path), str(REPOSITORY)]
-    subprocess.run(wheel_command, check=True)
-    (wheel,) = tmp_path.glob("*.whl")
+def test_a_wheel_installed_elsewhere_finds_its_configuration(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     with zipfile.ZipFile(wheel) as archive:
         assert "sgq_auto/conf/config.yaml" in archive.namelist()

@@ -1,8 +1,10 @@
 """``python -m sgq_auto.infer``: predict with a packed model; needs numpy and safetensors only."""
 
+import io
 import os
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Self
@@ -16,8 +18,10 @@ import numpy as np
 from sgq_auto.arguments import parse_arguments, run_command
 from sgq_auto.errors import InputError
 from sgq_auto.packed import load
+from sgq_auto.packed.codes import Array
 
 _USAGE = "python -m sgq_auto.infer artifact=PATH [nodes=0,5,7] [out=preds.npy] [threads=1]"
+_MOST_CLASSES = 10
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,9 @@ class Request:
 
 def main() -> None:
     """Run the command; bad input ends it with one line and status 2."""
+    # A name that the terminal cannot show is no reason to fail.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     run_command(_run)
 
 
@@ -76,6 +83,7 @@ def _run(arguments: list[str]) -> None:
     if request.out is None and request.nodes is not None:
         for node, k in zip(nodes, classes, strict=True):
             print(f"node {node}: class {model.classes[k]}")
+    print(f"Predicted: {_by_class(classes, model.classes)}")
     footprint = model.footprint()
     print(
         f"{len(nodes)} of {model.num_nodes} nodes predicted; "
@@ -88,6 +96,16 @@ def _run(arguments: list[str]) -> None:
     )
     if request.out is not None:
         print(f"Classes: {request.out}")
+
+
+def _by_class(classes: Array, names: Sequence[str]) -> str:
+    """How many nodes are of each class, the largest classes first, in one short line."""
+    found, counts = np.unique(classes, return_counts=True)
+    largest = np.argsort(-counts, kind="stable")[:_MOST_CLASSES]
+    shown = [f"{names[found[k]]} ({counts[k]:,})" for k in largest]
+    if found.size > largest.size:
+        shown.append(f"{found.size - largest.size} classes more")
+    return ", ".join(shown)
 
 
 def _peak_mib() -> float:

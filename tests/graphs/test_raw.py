@@ -19,6 +19,7 @@ def test_good_graphs_pass() -> None:
     _GOOD.check()
     replace(_GOOD, x=scipy.sparse.csr_matrix(_X)).check()
     replace(_GOOD, edge_index=np.empty((2, 0), dtype=np.int64)).check()
+    replace(_GOOD, class_names=("a", "b", "ü 1")).check()
     assert (_GOOD.num_nodes, _GOOD.num_classes) == (3, 3)
 
 
@@ -39,6 +40,12 @@ def test_good_graphs_pass() -> None:
         ("y", np.array([0, 1])),
         ("y", np.zeros((3, 1), dtype=np.int64)),
         ("y", np.array([0, -1, 1])),
+        ("class_names", ("a", "b")),
+        ("class_names", ("a", "b", "c", "d")),
+        ("class_names", ("a", "b", 2)),
+        ("class_names", ("a", "b", "")),
+        ("class_names", ("a", "b", "two\nlines")),
+        ("class_names", ("a", "b", "a")),
     ],
 )
 def test_bad_arrays_are_refused_by_name(array: str, value: Any) -> None:

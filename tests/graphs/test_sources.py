@@ -41,6 +41,21 @@ def test_embedded_cora_is_the_planetoid_graph(
     assert profile(cora_raw) == profile(planetoid)
 
 
+def test_embedded_cora_names_its_subjects(cora_raw: RawGraph) -> None:
+    assert cora_raw.class_names is not None
+    papers = dict(zip(cora_raw.class_names, np.bincount(cora_raw.y).tolist(), strict=True))
+    # What is known of Cora; no two are alike, so each name is at its place.
+    assert papers == {
+        "Case_Based": 298,
+        "Genetic_Algorithms": 418,
+        "Neural_Networks": 818,
+        "Probabilistic_Methods": 426,
+        "Reinforcement_Learning": 217,
+        "Rule_Learning": 180,
+        "Theory": 351,
+    }
+
+
 def test_embedded_cora_edges_join_alike_papers(cora_raw: RawGraph) -> None:
     source, target = cora_raw.edge_index
     assert np.mean(cora_raw.y[source] == cora_raw.y[target]) > 0.8
@@ -186,6 +201,13 @@ def test_npz_with_dense_features(tmp_path: Path) -> None:
     np.testing.assert_array_equal(raw.x, _X)
     assert (raw.x.dtype, raw.y.dtype, raw.edge_index.dtype) == (np.float32, np.int64, np.int64)
     assert raw.split is None
+    assert raw.class_names is None
+
+
+def test_npz_with_class_names(tmp_path: Path) -> None:
+    raw = _npz(tmp_path, **_ARRAYS, class_names=np.array(["cat", "Hündin"])).load()
+    raw.check()
+    assert raw.class_names == ("cat", "Hündin")
 
 
 def test_npz_with_sparse_features_and_masks(tmp_path: Path) -> None:
@@ -221,6 +243,9 @@ def _without(*names: str) -> dict[str, Any]:
         (_without("x") | _CSR_PARTS | {"x_indices": np.array([0, 2, 1, 9])}, "x_"),
         (_without("x") | _CSR_PARTS | {"x_indptr": np.array([0, 1])}, "x_"),
         (_without("x") | _CSR_PARTS | {"x_shape": np.array(3)}, "x_"),
+        (_without() | {"class_names": np.array([0, 1])}, "class_names"),
+        (_without() | {"class_names": np.array("ab")}, "class_names"),
+        (_without() | {"class_names": np.array(["a", "b"], dtype=object)}, "plain arrays"),
         (_without("x") | _CSR_PARTS | {"x_data": np.array(["a"] * 4)}, "x_data"),
     ],
 )

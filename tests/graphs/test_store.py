@@ -1,11 +1,14 @@
 """Prepared graphs and labels on disk."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from sgq_auto.graphs import BucketSettings, PreparedData, RawGraph, prepare_graph
 from sgq_auto.graphs.splits import PublicSplit
@@ -19,6 +22,7 @@ def _same(path: Path, prepared: PreparedData) -> None:
     assert loaded.fingerprint == graph.fingerprint
     assert loaded.spec == graph.spec
     assert (loaded.name, loaded.split_points) == (graph.name, graph.split_points)
+    assert loaded.class_names == graph.class_names
     torch.testing.assert_close(loaded.node_order, graph.node_order)
     torch.testing.assert_close(loaded.features.dense(), graph.features.dense())
     torch.testing.assert_close(loaded.edge_index(), graph.edge_index())
@@ -70,6 +74,25 @@ def test_the_file_holds_no_test_label(
         assert not any(
             tensor.shape == other.shape and torch.equal(tensor.long(), other) for other in secret
         )
+
+
+def test_graphs_from_before_classes_had_names_are_read(cora: PreparedData, tmp_path: Path) -> None:
+    path = tmp_path / "graph.safetensors"
+    save_graph(cora.graph, path)
+    with safe_open(path, framework="pt") as file:
+        header = json.loads(file.metadata()["graph"])
+    del header["class_names"]
+    save_file(load_file(path), path, {"graph": json.dumps(header)})
+    loaded = load_graph(path)
+    assert loaded.class_names is None
+    assert loaded.classes == ("0", "1", "2", "3", "4", "5", "6")
+    assert loaded.fingerprint == cora.graph.fingerprint
+
+
+def test_names_of_classes_change_no_fingerprint(cora: PreparedData) -> None:
+    named = replace(cora.graph, class_names=tuple("gfedcba"))
+    assert named.fingerprint == replace(named, class_names=None).fingerprint
+    assert named.classes == tuple("gfedcba")
 
 
 def test_labels_have_a_file_of_their_own(cora: PreparedData, tmp_path: Path) -> None:

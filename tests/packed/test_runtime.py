@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from cases import Case, exact_logits, make_case
 from sgq_auto.graphs import BucketSettings, Graph, PreparedData, RawGraph, Split, prepare_graph
 from sgq_auto.packed import load, save
 from sgq_auto.packed.engines import Engine, NumpyEngine, fastest_engine
+from sgq_auto.packed.graph import PackedGraph
 from sgq_auto.packed.inference import Inference
 from sgq_auto.packed.tensors import resident_arrays, tensors_of
 
@@ -91,6 +93,33 @@ def test_some_nodes_get_the_logits_that_they_get_among_all(
     nodes = [7, 0, 299, 7]
     np.testing.assert_allclose(packed.predict(nodes), packed.predict()[nodes], atol=1e-6)
     assert packed.predict([]).shape == (0, 4)
+
+
+@pytest.mark.parametrize("model", _MODELS)
+def test_only_the_neighborhood_of_some_nodes_is_computed(
+    model: str, cora: PreparedData, cora_raw: RawGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = make_case(cora.graph, model, [2, 4]).packed
+    computed: list[PackedGraph] = []
+
+    def watched(graph: PackedGraph, *rest: Any) -> Inference:
+        computed.append(graph)
+        return Inference(graph, *rest)
+
+    monkeypatch.setattr("sgq_auto.packed.model.Inference", watched)
+    nodes = [0, 1000, 2707]
+    logits = packed.predict(nodes)
+    # The edges into whatever fewer hops reach, and the nodes at both of their ends.
+    source, target = np.unique(cora_raw.edge_index, axis=1)
+    reached, needed = np.isin(np.arange(2708), nodes), np.zeros(source.size, dtype=bool)
+    for _ in range(2):
+        needed = reached[target]
+        reached[source[needed]] = True
+    (small,) = computed
+    assert (small.spec.num_nodes, small.spec.num_edges) == (reached.sum(), needed.sum())
+    assert small.spec.num_nodes < 0.05 * packed.num_nodes
+    assert small.spec.num_edges < 0.05 * packed.graph.spec.num_edges
+    np.testing.assert_allclose(logits, packed.predict()[nodes], atol=1e-6)
 
 
 @pytest.mark.parametrize("model", _MODELS)

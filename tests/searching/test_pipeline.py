@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,26 @@ def test_the_recommended_point_becomes_an_artifact_that_is_what_was_confirmed(
     written = path.stat().st_mtime_ns
     run_search(settings(tolerance=100), synthetic, [], tmp_path / "summary.json")
     assert path.stat().st_mtime_ns == written
+
+
+def test_a_study_stays_the_same_when_its_classes_are_named(
+    settings: SettingsBuilder, synthetic: PreparedData, tmp_path: Path
+) -> None:
+    names = ("north", "east", "south", "west")
+    named = replace(synthetic, graph=replace(synthetic.graph, class_names=names))
+    recorder = Recorder()
+    logits = []
+    for data, classes in ((synthetic, ("0", "1", "2", "3")), (named, names)):
+        outcome = run_search(settings(tolerance=100), data, [recorder], tmp_path / "summary.json")
+        packed = load(outcome.summary["recommended"]["artifact_path"])
+        assert packed.classes == classes
+        logits.append(packed.predict())
+    (folder,) = (tmp_path / "studies").iterdir()
+    (folder / "graph.safetensors").write_bytes(b"damaged")
+    run_search(settings(tolerance=100), named, [recorder], tmp_path / "summary.json")
+    assert load_graph(folder / "graph.safetensors").class_names == names
+    assert recorder.trials == list(range(8))
+    assert (logits[0] == logits[1]).all()
 
 
 def test_an_artifact_that_cannot_be_written_costs_no_result(

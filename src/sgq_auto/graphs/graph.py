@@ -59,6 +59,7 @@ class Graph:
         val: Validation nodes and labels.
         num_classes: Number of classes.
         node_order: ``int64 [N]``, the original node of each row.
+        class_names: Names of the classes, where the source knows them.
     """
 
     name: str
@@ -70,11 +71,17 @@ class Graph:
     val: LabelledNodes
     num_classes: int
     node_order: Tensor
+    class_names: tuple[str, ...] | None = None
 
     @property
     def num_nodes(self) -> int:
         """Number of nodes."""
         return self.adj_t.shape[0]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What each class is called: its name, or its number where it has none."""
+        return self.class_names or tuple(str(k) for k in range(self.num_classes))
 
     @property
     def engine(self) -> Engine:
@@ -123,7 +130,10 @@ class Graph:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of everything a search depends on: edges, features, buckets, labels and split."""
+        """Hash of everything a search depends on: edges, features, buckets, labels and split.
+
+        Class names are not in it: a study is the same one after its classes are named.
+        """
         tensors = [self.adj_t.rowptr, self.adj_t.col, self.features.values]
         if isinstance(self.features, SparseFeatures):
             tensors += [self.features.pattern.rowptr, self.features.pattern.col]

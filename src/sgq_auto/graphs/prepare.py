@@ -85,6 +85,7 @@ def prepare_graph(
         val=_labelled(raw, order, split.val),
         num_classes=raw.num_classes,
         node_order=torch.from_numpy(order.astype(np.int64)),
+        class_names=raw.class_names,
     )
     return PreparedData(graph, _labelled(raw, order, split.test))
 

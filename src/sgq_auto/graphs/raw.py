@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
+from sgq_auto.class_names import class_names_fault
 from sgq_auto.errors import InputError
 
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
@@ -37,6 +38,7 @@ class RawGraph:
         edge_index: integers ``[2, E]``, source and target; repeats and self-loops are merged later.
         y: ``int64 [N]`` classes from 0 on.
         split: The source's own split, if it has one.
+        class_names: Names of the classes in the order of their numbers, if the source knows them.
     """
 
     name: str
@@ -44,6 +46,7 @@ class RawGraph:
     edge_index: IntArray
     y: IntArray
     split: Split | None = None
+    class_names: tuple[str, ...] | None = None
 
     @property
     def num_nodes(self) -> int:
@@ -89,6 +92,14 @@ class RawGraph:
                 f"{self.name}: y holds {self.y.max()}, more classes than the {n} nodes; "
                 "number the classes from 0 without gaps"
             )
+        self._check_class_names()
+
+    def _check_class_names(self) -> None:
+        if self.class_names is None:
+            return
+        fault = class_names_fault(self.class_names, self.num_classes)
+        if fault is not None:
+            raise InputError(f"{self.name}: class_names {fault}")
 
 
 def check_split(raw: RawGraph, split: Split) -> None:

@@ -33,6 +33,7 @@ def save_graph(graph: Graph, path: Path) -> None:
         "bucket_nodes": graph.bucket_nodes,
         "split_points": graph.split_points,
         "num_classes": graph.num_classes,
+        "class_names": graph.class_names,
         "bucket_values": graph.features.bucket_values,
         "num_features": graph.features.num_features,
         "normalize_rows": graph.features.normalize_rows,
@@ -47,6 +48,8 @@ def load_graph(path: Path) -> Graph:
         header = json.loads(file.metadata()["graph"])
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     num_nodes = sum(header["bucket_nodes"])
+    # Files from before classes had names do not have the entry.
+    class_names = header.get("class_names")
     return Graph(
         name=header["name"],
         features=_features(header, tensors, num_nodes),
@@ -57,6 +60,7 @@ def load_graph(path: Path) -> Graph:
         val=_labels(tensors, "val"),
         num_classes=header["num_classes"],
         node_order=tensors["node_order"],
+        class_names=None if class_names is None else tuple(class_names),
     )
 
 

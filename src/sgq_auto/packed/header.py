@@ -9,7 +9,8 @@ Version 1 has these entries:
 - ``layers``, in order: ``kind`` (``linear``, ``gcn``, ``gat``, ``agnn``), ``name``, ``in``,
   ``out``, ``activation``, ``bits`` (``embedding`` and ``attention`` a list, ``weight`` a number),
   ``bias``, and ``heads``, ``concat``, ``slope`` (GAT) or ``beta`` (AGNN: whether it is learned);
-- ``classes``: their names; ``source``: where the model came from, free of form.
+- ``classes``: their names (numbers where none are known), different and printable;
+- ``source``: where the model came from, free of form.
 """
 
 import json
@@ -18,6 +19,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from sgq_auto.allocation import is_bit_width
+from sgq_auto.class_names import class_names_fault
 from sgq_auto.errors import ArtifactError
 from sgq_auto.packed.layers import (
     Activation,
@@ -112,8 +114,11 @@ def parse(text: str) -> Header:
     graph = _graph(_dict(root, "graph"), _dict(root, "features"))
     listed = _list(root, "layers", _MAX_LAYERS)
     layers = tuple(_layer(node, graph.num_buckets) for node in listed)
-    classes = tuple(str(name) for name in _list(root, "classes", _LARGEST))
+    classes = tuple(_list(root, "classes", _LARGEST))
     _check_chain(layers, graph, len(classes))
+    fault = class_names_fault(classes, len(classes))
+    if fault is not None:
+        raise ArtifactError(f"classes {fault}")
     points = _ints(_dict(root, "graph"), "split_points")
     if len(points) != graph.num_buckets - 1 or list(points) != sorted(set(points)):
         raise ArtifactError("split_points must increase, one fewer than there are buckets")

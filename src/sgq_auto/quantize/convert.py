@@ -63,8 +63,7 @@ def convert(
     if layers[-1].activation is not Activation.NONE:
         raise InputError(f"{calls[-1][0].name}: the last layer's output must be the logits")
     features = _features(graph, layers[0].inputs)
-    classes = tuple(str(k) for k in range(graph.num_classes))
-    return PackedModel(_graph(graph), features, tuple(layers), classes, dict(source or {}))
+    return PackedModel(_graph(graph), features, tuple(layers), graph.classes, dict(source or {}))
 
 
 def _trace(

@@ -76,8 +76,9 @@ def pack_point(
         "val_accuracy": point.val_accuracy,
         "test_accuracy": point.test_accuracy,
     }
-    if not _holds(path, source):
-        bench = Workbench.build(settings, load_graph(folder.graph), point.pretrain_seed)
+    graph = load_graph(folder.graph)
+    if not _holds(path, source, graph.classes):
+        bench = Workbench.build(settings, graph, point.pretrain_seed)
         model, _ = bench.finetune(bench.space.allocation(point.params), point.seed)
         save(convert(model, bench.graph, source), path)
     return path
@@ -107,9 +108,10 @@ def pack_trial(
     return pack_point(settings, folder, point, path)
 
 
-def _holds(path: Path, source: dict[str, Any]) -> bool:
-    """Whether a sound artifact of this very model is there."""
+def _holds(path: Path, source: dict[str, Any], classes: tuple[str, ...]) -> bool:
+    """Whether a sound artifact of this very model is there, its classes called as they are now."""
     try:
-        return load(path).source == source
+        packed = load(path)
+        return (packed.source, packed.classes) == (source, classes)
     except ArtifactError:
         return False

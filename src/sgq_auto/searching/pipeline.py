@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import optuna
+from safetensors import SafetensorError
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import PreparedData
-from sgq_auto.graphs.store import save_graph, save_labels
+from sgq_auto.graphs.store import load_graph, save_graph, save_labels
 from sgq_auto.processes import process_context
 from sgq_auto.searching.confirm import choose_points, confirm, confirmed_rows
 from sgq_auto.searching.packing import Point, pack_point
@@ -126,7 +127,7 @@ def _make_folder(settings: SearchSettings, data: PreparedData) -> StudyFolder:
     folder = StudyFolder(settings.output_root.resolve() / "studies" / name, name)
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
-        if not (folder.graph.exists() and folder.held_out.exists()):
+        if not _has_graph(folder, data):
             save_graph(data.graph, folder.graph)
             save_labels(data.held_out, folder.held_out)
         folder.config.write_text(json.dumps(dict(settings.config), indent=1) + "\n")
@@ -136,6 +137,19 @@ def _make_folder(settings: SearchSettings, data: PreparedData) -> StudyFolder:
             f"({error.strerror or error}); give a folder that can"
         ) from error
     return folder
+
+
+def _has_graph(folder: StudyFolder, data: PreparedData) -> bool:
+    """Whether the folder has the study's graph, whole, its classes called as they are now.
+
+    Nothing else of the graph can differ: the study's name depends on it.
+    """
+    if not (folder.graph.exists() and folder.held_out.exists()):
+        return False
+    try:
+        return load_graph(folder.graph).class_names == data.graph.class_names
+    except SafetensorError:
+        return False
 
 
 def _run_trials(

@@ -10,6 +10,18 @@ import scipy.sparse
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.raw import RawGraph
 
+# The files hold numbers; these are their meanings in serialize_cora.py, the package's script that
+# wrote the files.
+_SUBJECTS = (
+    "Neural_Networks",
+    "Rule_Learning",
+    "Reinforcement_Learning",
+    "Probabilistic_Methods",
+    "Theory",
+    "Genetic_Algorithms",
+    "Case_Based",
+)
+
 
 class EmbeddedCora:
     """Cora's 2,708 papers, 1,433 words and 5,429 citations, read as undirected edges.
@@ -37,6 +49,7 @@ class EmbeddedCora:
             x=scipy.sparse.csr_matrix(x, dtype=np.float32),
             edge_index=np.concatenate([edges, edges[::-1]], axis=1),
             y=nodes["subject"].to_numpy().astype(np.int64),
+            class_names=_SUBJECTS,
         )
 
     @staticmethod

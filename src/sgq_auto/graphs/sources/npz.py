@@ -18,11 +18,12 @@ _MASKS = ("train_mask", "val_mask", "test_mask")
 
 
 class NpzSource:
-    """Reads ``x`` (or CSR parts), ``edge_index``, ``y`` and optional masks from a ``.npz`` file.
+    """Reads features, edges, classes, and optional names and masks from a ``.npz`` file.
 
     - ``x``: ``[N, F]`` numbers; or ``x_data``, ``x_indices``, ``x_indptr``, ``x_shape``.
     - ``edge_index``: ``[2, E]`` integers, source and target.
     - ``y``: ``[N]`` integers, classes from 0.
+    - ``class_names``: ``[classes]`` strings (NumPy's own, no objects), or none.
     - ``train_mask``, ``val_mask``, ``test_mask``: ``[N]`` booleans, all three or none.
 
     Object arrays (pickles) are refused.
@@ -51,6 +52,7 @@ class NpzSource:
             edge_index=self._integers(arrays, "edge_index"),
             y=self._integers(arrays, "y"),
             split=self._split(arrays),
+            class_names=self._class_names(arrays),
         )
 
     def _x(self, arrays: dict[str, Any]) -> Any:
@@ -83,6 +85,17 @@ class NpzSource:
                 f"{self.path}: {name} has dtype {arrays[name].dtype}; it must be integer"
             )
         return arrays[name].astype(np.int64)
+
+    def _class_names(self, arrays: dict[str, Any]) -> tuple[str, ...] | None:
+        if "class_names" not in arrays:
+            return None
+        names = arrays["class_names"]
+        if names.dtype.kind != "U" or names.ndim != 1:
+            raise InputError(
+                f"{self.path}: class_names is {names.dtype} {names.shape}; "
+                "it must hold one string a class"
+            )
+        return tuple(names.tolist())
 
     def _split(self, arrays: dict[str, Any]) -> Split | None:
         given = [name for name in _MASKS if name in arrays]
