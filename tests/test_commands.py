@@ -67,6 +67,13 @@ def tracked(folder: Path) -> tuple[int, int]:
     return counts[0], counts[1]
 
 
+def models(folder: Path) -> dict[str, Path]:
+    """Folders by names of the models in the tracking store."""
+    with sqlite3.connect(folder / "mlruns" / "mlflow.db") as store:
+        found = store.execute("select name, artifact_location from logged_models").fetchall()
+    return {name: Path(location.removeprefix("file://")) for name, location in found}
+
+
 def front(summary: dict[str, Any]) -> list[tuple[Any, ...]]:
     return [(p["bits"], p["val_accuracy"], p["resident_bytes"]) for p in summary["front"]]
 
@@ -79,6 +86,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stderr
     assert "<- recommended" in done.stdout
     assert "python -m sgq_auto.ui" in done.stdout
+    assert "mlflow models serve -m models:/m-" in done.stdout
     assert "trials ━" not in done.stdout
     assert done.stderr == ""
     return folder
@@ -103,6 +111,14 @@ def test_the_summary_keeps_its_contract(searched: Path) -> None:
 def test_tracking_holds_one_parent_and_n_trials_children(searched: Path) -> None:
     assert tracked(searched) == (1, 8)
     assert {p.name for p in searched.iterdir()} == {"outputs", "mlruns"}
+
+
+def test_tracking_holds_the_recommended_model(searched: Path) -> None:
+    (summary,) = summaries(searched)
+    artifact = Path(summary["recommended"]["artifact_path"])
+    folder = models(searched)[artifact.stem]
+    assert (folder / "artifacts" / artifact.name).read_bytes() == artifact.read_bytes()
+    assert "python_function" in (folder / "MLmodel").read_text()
 
 
 def test_the_same_command_in_another_folder_gives_the_same_front(

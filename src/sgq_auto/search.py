@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sgq_auto.config import checked, conf_dir, load_data, search_settings
 from sgq_auto.errors import InputError
-from sgq_auto.searching import Watcher, run_search
+from sgq_auto.searching import run_search
 from sgq_auto.tracking import MlflowTracker, Terminal, TrackingSettings, quiet_libraries
 
 _BAD_INPUT = 2
@@ -60,13 +60,13 @@ def _task(config: DictConfig) -> None:
     tracking = TrackingSettings(
         cfg.tracking.uri, Path(cfg.tracking.artifacts), cfg.tracking.experiment
     )
-    watchers: list[Watcher] = [
-        Terminal(summary_path, "python -m sgq_auto.ui"),
-        MlflowTracker(tracking, output_dir),
-    ]
+    terminal = Terminal(summary_path, "python -m sgq_auto.ui")
+    tracker = MlflowTracker(tracking, output_dir)
     data = load_data(cfg)
     _yield_to_workers()
-    outcome = run_search(settings, data, watchers, summary_path)
+    outcome = run_search(settings, data, [terminal, tracker], summary_path)
+    if tracker.model_uri:
+        terminal.served(tracker.model_uri, tracking.uri)
     if outcome.interrupted:
         sys.exit(_INTERRUPTED)
     if outcome.failure:

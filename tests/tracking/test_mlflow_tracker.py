@@ -89,6 +89,13 @@ def runs(tracking: TrackingSettings) -> tuple[list[Run], dict[int, Run]]:
     return parents, by_number
 
 
+def with_model(progress: StudyProgress, artifact: Path) -> Summary:
+    """The same, with a packed model of trial 2."""
+    artifact.write_bytes(b"packed")
+    (point,) = describe_points(progress.bench, [progress.front[-1]], {})
+    return {**summary(progress), "recommended": {**point, "artifact_path": str(artifact)}}
+
+
 def follow(
     tracker: MlflowTracker, progress: StudyProgress, *, finish: bool = True
 ) -> MlflowTracker:
@@ -227,3 +234,46 @@ def test_sensitivities_are_logged_as_numbers_and_as_a_picture(
     assert {"sensitivities.png", "sensitivities.json", "front.png", "summary.json"} <= names
     logged = json.loads((tmp_path / "sensitivities.json").read_text())
     assert tuple(logged["groups"]) == progress.bench.space.searched
+
+
+def test_the_recommended_model_is_logged_once_however_often_a_study_is_continued(
+    progress: StudyProgress, tracking: TrackingSettings, tmp_path: Path
+) -> None:
+    found = with_model(progress, tmp_path / "trial-2.safetensors")
+    uris = set()
+    for _ in range(2):
+        tracker = follow(MlflowTracker(tracking, tmp_path), progress, finish=False)
+        tracker.finished(progress, found)
+        assert tracker.delivered
+        uris.add(tracker.model_uri)
+    (parent,), _ = runs(tracking)
+    (model,) = MlflowClient(tracking.uri).search_logged_models([parent.info.experiment_id])
+    assert uris == {model.model_uri}
+    assert model.source_run_id == parent.info.run_id
+    assert model.tags["sgq_auto.trial"] == "2"
+    sites = {str(site) for site in progress.bench.footprints.sites()}
+    assert {f"bits.{site}" for site in sites} == set(model.params)
+    metrics = {metric.key: metric.value for metric in model.metrics}
+    assert metrics["recommended_val_accuracy"] == pytest.approx(0.7)
+    assert metrics.items() <= parent.data.metrics.items()
+
+
+def test_a_model_that_cannot_be_logged_leaves_the_run_finished(
+    progress: StudyProgress,
+    tracking: TrackingSettings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = with_model(progress, tmp_path / "trial-2.safetensors")
+    monkeypatch.setattr(MlflowClient, "log_model_artifacts", _broken)
+    tracker = follow(MlflowTracker(tracking, tmp_path), progress, finish=False)
+    tracker.finished(progress, found)
+    (parent,), _ = runs(tracking)
+    assert not tracker.delivered
+    assert tracker.model_uri is None
+    assert "recommended_val_accuracy" in parent.data.metrics
+    assert parent.info.end_time is not None
+
+
+def _broken(*_: object) -> None:
+    raise OSError("no space left")

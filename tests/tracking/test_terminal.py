@@ -1,5 +1,6 @@
 """What people read at the end of a search."""
 
+import shlex
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -76,3 +77,11 @@ def test_without_a_recommendation_it_says_why(capsys: pytest.CaptureFixture[str]
     text = printed(capsys, summary(None, "the nearest is trial 7"))
     assert "No recommendation: the nearest is trial 7" in text
     assert "<- recommended" not in text
+
+
+def test_how_to_serve_a_model_can_be_pasted(capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal(Path("summary.json"), "ui").served("models:/m-1", "sqlite:////my runs/mlflow.db")
+    line = capsys.readouterr().out
+    words = shlex.split(line.removeprefix("Serve it: "))
+    assert words[0] == "MLFLOW_TRACKING_URI=sqlite:////my runs/mlflow.db"
+    assert words[1:6] == ["mlflow", "models", "serve", "-m", "models:/m-1"]

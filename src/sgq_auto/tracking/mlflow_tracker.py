@@ -1,4 +1,4 @@
-"""MLflow: one parent run a study, one nested run a trial.
+"""MLflow: one parent run a study, one nested run a trial, and the recommended one as a model.
 
 Writing goes around the fluent API (one run, one batch, one end a trial), and a store that fails
 costs a warning, never the search: what is missing is delivered by the next call or the next run.
@@ -19,6 +19,7 @@ from mlflow.entities import Metric, Param, Run, RunStatus, RunTag
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.summary import Summary, trial_sizes, write_summary
+from sgq_auto.tracking.packed_model import ModelNotes, log_packed_model
 from sgq_auto.tracking.plots import save_front_html, save_front_png, save_sensitivities_png
 
 _logger = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ _logger = logging.getLogger(__name__)
 _STUDY_TAG = "sgq_auto.study"
 _TRIAL_TAG = "sgq_auto.trial"
 _PARENT_TAG = "mlflow.parentRunId"
+_RECOMMENDED = "recommended"
 # Metrics that a batch may hold at most.
 _BATCH = 1000
 
@@ -46,11 +48,16 @@ class TrackingSettings:
 
 
 class MlflowTracker:
-    """Follows a search and keeps MLflow in step with the study."""
+    """Follows a search and keeps MLflow in step with the study.
+
+    Attributes:
+        model_uri: The recommended model in the store, once it is there.
+    """
 
     def __init__(self, settings: TrackingSettings, output_dir: Path) -> None:
         self.settings = settings
         self.output_dir = output_dir
+        self.model_uri: str | None = None
         self._client: MlflowClient | None = None
         self._parent: Run | None = None
         self._tracked: dict[int, str] = {}
@@ -71,12 +78,13 @@ class MlflowTracker:
         """The confirm stage is logged with the summary."""
 
     def finished(self, progress: StudyProgress, summary: Summary) -> None:
-        """Bring every run up to date; log the summary and the front to the parent."""
+        """Bring every run up to date; log the summary, the front and the model to the parent."""
         # One more try for a store that was away for a while.
         self._failed = False
         if self._parent is None:
             self._attempt(self._open, progress)
         self._attempt(self._close, progress, summary)
+        self._attempt(self._log_model, progress, summary)
 
     @property
     def delivered(self) -> bool:
@@ -179,7 +187,7 @@ class MlflowTracker:
         self._sync(progress)
         self._mark_front(progress)
         run_id = parent.info.run_id
-        now = max((record.end_ms for record in progress.records), default=0)
+        now = _last_ms(progress)
         metrics = [Metric(k, v, now, 0) for k, v in _summary_metrics(summary).items()]
         client.log_batch(run_id, metrics=metrics)
         for path in _write_artifacts(progress, summary, self.output_dir):
@@ -187,6 +195,21 @@ class MlflowTracker:
         wanted = progress.bench.settings.n_trials if progress.start.allocations else 0
         interrupted = len(progress.records) < wanted
         client.set_terminated(run_id, "KILLED" if interrupted else "FINISHED")
+
+    def _log_model(self, progress: StudyProgress, summary: Summary) -> None:
+        best = summary["recommended"] or {}
+        if not best.get("artifact_path"):
+            return
+        client, parent = self._open_runs()
+        trial = {_STUDY_TAG: progress.study_name, _TRIAL_TAG: str(best["trial"])}
+        metrics = _summary_metrics(summary).items()
+        notes = ModelNotes(
+            tags={**_study_tags(progress), **trial},
+            params={f"bits.{site}": str(width) for site, width in best["bits"].items()},
+            metrics={k: v for k, v in metrics if k.startswith(_RECOMMENDED)},
+            time_ms=_last_ms(progress),
+        )
+        self.model_uri = log_packed_model(client, parent, Path(best["artifact_path"]), notes)
 
     def _mark_front(self, progress: StudyProgress) -> None:
         """Trials may have been overtaken, or a lucky one before them unmasked, since they ended."""
@@ -220,6 +243,11 @@ def _open_store(settings: TrackingSettings) -> tuple[MlflowClient, str]:
             return client, experiment.experiment_id
         location = settings.artifacts.resolve().as_uri()
         return client, client.create_experiment(settings.experiment, location)
+
+
+def _last_ms(progress: StudyProgress) -> int:
+    """When the last trial ended: the time of all that sums a search up."""
+    return max((record.end_ms for record in progress.records), default=0)
 
 
 def _study_tags(progress: StudyProgress) -> dict[str, str]:
@@ -283,7 +311,7 @@ def _summary_metrics(summary: Summary) -> dict[str, float]:
         "val_accuracy_noise",
     ):
         metrics[f"final_{name}" if name == "hypervolume" else name] = summary[name]
-    for prefix in ("full_precision", "recommended"):
+    for prefix in ("full_precision", _RECOMMENDED):
         for name, value in (summary[prefix] or {}).items():
             metrics[f"{prefix}_{name}"] = value
     metrics |= {f"trials_{state}": count for state, count in summary["trials"].items()}

@@ -1,6 +1,8 @@
 """What the person at the terminal sees."""
 
 import logging
+import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -115,11 +117,20 @@ class Terminal:
         self.console.print(f"Summary: {self.summary_path}")
         self.console.print(f"Compare in the MLflow UI: {self.ui_command}")
 
+    def served(self, model_uri: str, tracking_uri: str) -> None:
+        """Say how to serve the model that MLflow now holds."""
+        # The UI takes MLflow's usual port.
+        self.console.print(
+            f"Serve it: MLFLOW_TRACKING_URI={shlex.quote(tracking_uri)} "
+            f"mlflow models serve -m {model_uri} --env-manager local -p 5001"
+        )
+
 
 def quiet_libraries() -> None:
     """Keep library chatter off the terminal."""
     for name in ("alembic", "mlflow", "optuna", "matplotlib"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 
 def _table(summary: Summary) -> Table:

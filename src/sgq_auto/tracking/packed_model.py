@@ -1,0 +1,159 @@
+"""Packed models as MLflow models, which ``mlflow models serve`` answers requests with."""
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import mlflow
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric, Run
+from mlflow.models import Model, ModelSignature
+from mlflow.types.schema import Array, ColSpec, DataType, Schema
+
+import sgq_auto
+
+_SCRIPT = Path(__file__).with_name("served_model.py")
+_DIGEST_TAG = "sgq_auto.sha256"
+_SIGNATURE = ModelSignature(
+    inputs=Schema([ColSpec(DataType.long, "node")]),
+    outputs=Schema(
+        [
+            ColSpec(DataType.long, "node"),
+            ColSpec(DataType.string, "class"),
+            ColSpec(DataType.long, "class_index"),
+            ColSpec(Array(DataType.float), "logits"),
+        ]
+    ),
+)
+# sgq_auto itself comes as a copy. MLflow is what wrote the folder and must read it.
+_REQUIREMENTS = (f"mlflow=={mlflow.__version__}", "numpy>=2.0", "safetensors>=0.5")
+# MLflow takes the working folder for the model's own project if it is one of uv's, and would
+# serve the model in that project's environment.
+_UV_FILES = ("uv.lock", "pyproject.toml", ".python-version")
+
+
+@dataclass(frozen=True)
+class ModelNotes:
+    """What MLflow shows beside a model.
+
+    Attributes:
+        tags: Where it comes from.
+        params: Its bits by site.
+        metrics: Its accuracies and sizes.
+        time_ms: When they were measured, in milliseconds since 1970.
+    """
+
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    time_ms: int
+
+
+def log_packed_model(client: MlflowClient, run: Run, artifact: Path, notes: ModelNotes) -> str:
+    """Log an artifact as a model that the run has made; the same file is never logged twice.
+
+    Args:
+        client: The store.
+        run: The run.
+        artifact: A packed model.
+        notes: What is shown beside it.
+
+    Returns:
+        The model's URI, ``models:/ID``.
+
+    Raises:
+        MlflowException: If the store fails; what it holds then is replaced by the next call.
+        OSError: If the artifact cannot be read.
+    """
+    with artifact.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    for model in _logged(client, run, digest):
+        if model.status == LoggedModelStatus.READY:
+            return str(model.model_uri)
+        client.delete_logged_model(model.model_id)  # A kill left it half-written.
+    model = client.create_logged_model(
+        run.info.experiment_id,
+        name=artifact.stem,
+        source_run_id=run.info.run_id,
+        tags={**notes.tags, _DIGEST_TAG: digest},
+        params=dict(notes.params),
+    )
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "model"
+        save_packed_model(artifact, folder, _described(model))
+        client.log_model_artifacts(model.model_id, str(folder))
+    _link(client, run, model, notes)
+    client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+    return str(model.model_uri)
+
+
+def save_packed_model(artifact: Path, folder: Path, description: Model | None = None) -> None:
+    """Write an artifact as a model of the flavour ``mlflow.pyfunc``.
+
+    The folder holds the artifact, a script and a copy of the packed runtime: no pickle, and
+    nothing that needs sgq_auto where it is served.
+
+    Args:
+        artifact: A packed model.
+        folder: Where the model goes; it is made.
+        description: Where it is logged, if it is.
+    """
+    with TemporaryDirectory() as scratch:
+        runtime = Path(scratch) / "runtime"
+        _copy_runtime(runtime)
+        mlflow.pyfunc.save_model(
+            folder,
+            mlflow_model=description,
+            python_model=_SCRIPT,
+            artifacts={"model": artifact.resolve().as_uri(), "runtime": runtime.as_uri()},
+            signature=_SIGNATURE,
+            input_example=pd.DataFrame({"node": [0]}),
+            pip_requirements=list(_REQUIREMENTS),
+        )
+    for name in _UV_FILES:
+        (folder / name).unlink(missing_ok=True)
+
+
+def _copy_runtime(folder: Path) -> None:
+    """The part of sgq_auto that predicts in numpy.
+
+    Without ``compiled.py`` it never compiles: numba would keep machine code, pickled, in the
+    model's folder.
+    """
+    package = Path(sgq_auto.__file__).parent
+    copy = folder / package.name
+    caches = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(package / "packed", copy / "packed", ignore=caches)
+    for name in ("__init__.py", "allocation.py", "errors.py"):
+        shutil.copy(package / name, copy)
+
+
+def _logged(client: MlflowClient, run: Run, digest: str) -> list[LoggedModel]:
+    models = client.search_logged_models(
+        [run.info.experiment_id], f"tags.`{_DIGEST_TAG}` = '{digest}'"
+    )
+    return [model for model in models if model.source_run_id == run.info.run_id]
+
+
+def _described(model: LoggedModel) -> Model:
+    return Model(
+        artifact_path=model.artifact_location,
+        run_id=model.source_run_id,
+        model_uuid=model.model_id,
+        model_id=model.model_id,
+    )
+
+
+def _link(client: MlflowClient, run: Run, model: LoggedModel, notes: ModelNotes) -> None:
+    """Make the model an output of the run, and the metrics the model's."""
+    run_id = run.info.run_id
+    client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+    metrics = [
+        Metric(name, value, notes.time_ms, 0, model_id=model.model_id, run_id=run_id)
+        for name, value in notes.metrics.items()
+    ]
+    client.log_batch(run_id, metrics=metrics)

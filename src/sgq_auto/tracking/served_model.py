@@ -1,0 +1,66 @@
+"""The script by which MLflow loads a packed model ("models from code"); nothing is pickled.
+
+MLflow copies it into the model's folder and runs it there, so it imports nothing of sgq_auto
+before it knows where that is.
+"""
+
+import sys
+from typing import Any
+
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.models import set_model
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
+
+
+class ServedModel(PythonModel):
+    """Predicts nodes of the graph that the packed model holds."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Load the artifact ``model``, by the installed sgq_auto or by the copy ``runtime``."""
+        try:
+            from sgq_auto.packed import load
+        except ImportError:
+            # Last, for a part of sgq_auto must not hide a whole one.
+            sys.path.append(context.artifacts["runtime"])
+            from sgq_auto.packed import load
+        self._model = load(context.artifacts["model"])
+        self._model.predict([0])  # Kernels are compiled now: no request waits for it.
+
+    def predict(
+        self,
+        context: PythonModelContext,  # noqa: ARG002
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,  # noqa: ARG002
+    ) -> pd.DataFrame:
+        """Classes of nodes.
+
+        Args:
+            context: Not needed any more.
+            model_input: A column ``node``.
+            params: There are none.
+
+        Returns:
+            A row for each: ``node``, ``class`` (its name), ``class_index``, and ``logits``, a list
+            of one number a class.
+
+        Raises:
+            MlflowException: If a node is unknown; a server answers with status 400.
+        """
+        nodes = model_input["node"].to_numpy()
+        try:
+            logits = self._model.predict(nodes)
+        except ValueError as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from error
+        classes = logits.argmax(axis=1)
+        return pd.DataFrame(
+            {
+                "node": nodes,
+                "class": [self._model.classes[k] for k in classes],
+                "class_index": classes,
+                "logits": logits.tolist(),
+            }
+        )
+
+
+set_model(ServedModel())
