@@ -41,7 +41,7 @@ def test_least_error_is_no_worse_than_minmax(bits: int, seed: int, centre: float
     x = torch.randn(3, 50, generator=torch.Generator().manual_seed(seed)) ** 3 + centre
     levels = _levels(bits, 3)
     best = _error(x, *least_error_range(x, levels), levels)
-    assert bool((best <= _error(x, *minmax_range(x, levels), levels) * (1 + 1e-5)).all())
+    assert bool((best <= _error(x, *minmax_range(x, levels), levels) * (1 + 1e-4)).all())
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])

@@ -119,16 +119,12 @@ def save_packed_model(artifact: Path, folder: Path, description: Model | None = 
 
 
 def _copy_runtime(folder: Path) -> None:
-    """The part of sgq_auto that predicts in numpy.
-
-    Without ``compiled.py`` it never compiles: numba would keep machine code, pickled, in the
-    model's folder.
-    """
+    """The part of sgq_auto that predicts."""
     package = Path(sgq_auto.__file__).parent
     copy = folder / package.name
     caches = shutil.ignore_patterns("__pycache__")
     shutil.copytree(package / "packed", copy / "packed", ignore=caches)
-    for name in ("__init__.py", "allocation.py", "errors.py"):
+    for name in ("__init__.py", "allocation.py", "class_names.py", "errors.py"):
         shutil.copy(package / name, copy)
 
 
