@@ -58,7 +58,7 @@ _PACKED_PROCESS = """
 import os, sys
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 if sys.argv[2] == "numpy":
-    sys.modules["numba"] = None
+    sys.modules["numba"] = sys.modules["llvmlite"] = None
 from sgq_auto.packed import load
 load(sys.argv[1]).predict()
 """
