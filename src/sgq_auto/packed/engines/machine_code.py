@@ -10,10 +10,10 @@ import hashlib
 import os
 from collections.abc import Iterator
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 
+import llvmlite
 import llvmlite.binding as llvm
 
 from sgq_auto.packed.engines.signatures import SIGNATURES, c_function
@@ -98,5 +98,5 @@ def _fingerprint() -> str:
     for name in _SOURCES:
         digest.update((_FOLDER / name).read_bytes())
     processor = llvm.get_host_cpu_name() + llvm.get_host_cpu_features().flatten()
-    digest.update(f"{processor} {metadata.version('llvmlite')}".encode())
+    digest.update(f"{processor} {llvmlite.__version__}".encode())
     return digest.hexdigest()[:20]
