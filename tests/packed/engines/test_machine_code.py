@@ -64,7 +64,7 @@ def test_damaged_or_stale_code_is_compiled_again(copy: Path) -> None:
         kept.write_bytes(damaged)
         assert _run(copy) == "CompiledEngine True"
         assert kept.read_bytes() == code
-    with (copy / "sgq_auto/packed/engines/kernels.py").open("a") as source:
+    with (copy / "sgq_auto/packed/engines/kernels/sums.py").open("a") as source:
         source.write("\n# Another version.\n")
     assert _run(copy) == "CompiledEngine True"
     assert len(_kept(copy)) == 2

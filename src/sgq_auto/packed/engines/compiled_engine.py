@@ -9,16 +9,14 @@ from sgq_auto.packed.code_matrix import CodeMatrix, PackedWeight
 from sgq_auto.packed.coded_rows import BitmapRows, Chunk, EliasFanoRows
 from sgq_auto.packed.codes import Array, Bytes, PackedIntegers, packed_bytes
 from sgq_auto.packed.engines.machine_code import Kernels, load_kernels
+from sgq_auto.packed.engines.signatures import COUNTERS, GROUPS, LANES, POSITIONS, SUBSETS
 from sgq_auto.packed.ranges import Floats, Ranges
 
-# Values that a vector holds, and kernels may write past the last one of their result.
-_LANES, _PAST = 8, 16
-_COUNTERS = 16
+# Values that kernels may write past the last one of their result.
+_PAST = 16
 # Totals are sums of products of codes, one less than powers of two, so that this is never reached.
 _COUNTER_LIMIT = 1 << 31
-_GROUPS, _SUBSETS = 28, 16
 _WORD_BYTES = 8
-_POSITIONS = 256
 # Weights of so many bytes are unpacked at once for what multiplies them; larger ones never are.
 _TILE_BYTES = 1 << 18
 
@@ -27,7 +25,7 @@ def _ranks() -> Bytes:
     """``[256, 8]``: of every byte, for each set bit, its place less the set bits below it."""
     octets = np.arange(256, dtype=np.uint8)[:, None]
     digits = np.unpackbits(octets, axis=1, bitorder="little")
-    ranks = np.zeros((256, _LANES), dtype=np.uint8)
+    ranks = np.zeros((256, LANES), dtype=np.uint8)
     for octet, bits in enumerate(digits):
         places = np.flatnonzero(bits)
         ranks[octet, : places.size] = places - np.arange(places.size)
@@ -59,7 +57,7 @@ class CompiledEngine:
             high, low = _words(rows.high), _words(rows.low)
             code = high, low, low.size, rows.layout.low_bits
             span = rows.first_bit(chunk), start, stop
-            scratch = np.empty(_POSITIONS + 3 * _LANES, dtype=np.int64)
+            scratch = np.empty(POSITIONS + 3 * LANES, dtype=np.int64)
             self.kernels.decode_elias_fano(*code, *span, *where, _RANKS, scratch, rowptr, columns)
         else:
             bitmap = _words(rows.bitmap)
@@ -116,7 +114,7 @@ class CompiledEngine:
             counts = np.diff(rowptr).astype(np.float64)
             return weight.scaled(out, counts), counts
         bitmap, stream = _words(rows.bitmap), _words(codes.stream)
-        table = np.empty(_GROUPS * _SUBSETS * _COUNTERS, dtype=np.int32)
+        table = np.empty(GROUPS * SUBSETS * COUNTERS, dtype=np.int32)
         totals = np.zeros((chunk.num_rows, _padded(codes.width)), dtype=np.int32)
         ones = np.zeros(chunk.num_rows, dtype=np.int64)
         where = bitmap, bitmap.size, rows.columns, chunk.row, chunk.num_rows
@@ -152,7 +150,7 @@ class CompiledEngine:
     def row_dots(self, rows: Array, matrix: CodeMatrix, vectors: Floats) -> Floats:
         """See the protocol."""
         heads, channels = vectors.shape
-        padded = np.zeros((heads, -(-channels // _LANES) * _LANES))
+        padded = np.zeros((heads, -(-channels // LANES) * LANES))
         padded[:, :channels] = vectors
         out = np.empty((rows.size, heads))
         stream = _words(matrix.stream)
@@ -163,7 +161,7 @@ class CompiledEngine:
     def cosines(self, rowptr: Array, columns: Array, row: int, matrix: CodeMatrix) -> Floats:
         """See the protocol."""
         out, stream = np.empty(columns.size), _words(matrix.stream)
-        valid = (np.arange(-(-matrix.width // _LANES) * _LANES) < matrix.width).astype(np.float64)
+        valid = (np.arange(-(-matrix.width // LANES) * LANES) < matrix.width).astype(np.float64)
         entries = rowptr, rowptr.size - 1, columns, row
         code = stream, stream.size, matrix.layout, matrix.width
         self.kernels.cosines(*entries, *code, valid, np.empty_like(valid), out)
@@ -191,7 +189,7 @@ class CompiledEngine:
 
 def _padded(width: int) -> int:
     """A width filled up to whole vectors of counters."""
-    return -(-width // _COUNTERS) * _COUNTERS
+    return -(-width // COUNTERS) * COUNTERS
 
 
 def _words(stream: Bytes) -> Bytes:

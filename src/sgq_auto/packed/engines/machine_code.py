@@ -19,7 +19,6 @@ import llvmlite.binding as llvm
 from sgq_auto.packed.engines.signatures import SIGNATURES, c_function
 
 _FOLDER = Path(__file__).parent
-_SOURCES = ("intrinsics.py", "kernels.py", "machine_code.py", "signatures.py", "translate.py")
 _DIGEST_BYTES = 32
 
 
@@ -95,8 +94,8 @@ def _keep(path: Path, data: bytes) -> None:
 def _fingerprint() -> str:
     """Of the sources, the compiler and the processor."""
     digest = hashlib.sha256()
-    for name in _SOURCES:
-        digest.update((_FOLDER / name).read_bytes())
+    for source in sorted(_FOLDER.rglob("*.py")):
+        digest.update(source.read_bytes())
     processor = llvm.get_host_cpu_name() + llvm.get_host_cpu_features().flatten()
     digest.update(f"{processor} {llvmlite.__version__}".encode())
     return digest.hexdigest()[:20]

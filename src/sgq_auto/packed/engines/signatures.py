@@ -1,4 +1,4 @@
-"""The arguments of every compiled kernel, told without numba.
+"""The arguments of every compiled kernel, and the sizes of its scratch, told without numba.
 
 ``b``, ``n``, ``q``, ``d`` are pointers to uint8, int32, int64 and fp64; ``i`` is an int64 and ``f``
 an fp64 number.
@@ -8,6 +8,14 @@ import ctypes
 from typing import Any
 
 from sgq_auto.packed.codes import Array
+
+# Values of a vector: codes that one 64-bit word holds at up to 8 bits, whatever bit of a byte the
+# first starts at, and integer totals.
+LANES, COUNTERS = 8, 16
+# Entries of an Elias-Fano code that are decoded at once.
+POSITIONS = 256
+# Groups of four columns whose sums are tabled at once, sixteen each: 28 KiB of them.
+GROUPS, SUBSETS = 28, 16
 
 SIGNATURES = {
     "decode_elias_fano": "b bii iiiiiii bq qn",

@@ -1,20 +1,16 @@
-"""What numba has no word for: unaligned words, bit scans, and eight codes at a time in registers.
+"""Eight codes, or sixteen totals, at a time: LLVM's own vectors inside numba kernels.
 
-Memory is given by pointers. Vectors are values of LLVM's own vector types; the compiler splits
-them into whatever registers the machine has.
+The compiler splits them into whatever registers the machine has.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
 from numba.core import types
-from numba.extending import intrinsic, models, register_model
+from numba.extending import models, register_model
 
-# Codes that one 64-bit word holds at up to 8 bits, whatever bit of a byte the first starts at.
-LANES = 8
-# Integer totals of one vector.
-COUNTERS = 16
+from sgq_auto.packed.engines.signatures import COUNTERS, LANES
+from sgq_auto.packed.engines.words import declared, pointer_to, typed
 
 _I8, _I32, _I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 _WORDS = ir.VectorType(_I64, LANES)
@@ -43,78 +39,59 @@ _reals = VectorType("float64x8", _REALS)
 _ints = VectorType("int32x16", _INTS)
 
 
-def _intrinsic(function: Callable[..., Any]) -> Any:
-    """Numba's decorator, whose result takes one argument fewer than the function."""
-    return intrinsic(function)
+def _loader(vector: VectorType, bytes_each: int) -> Any:
+    """An intrinsic that reads consecutive values, from a pointer and the index of the first."""
+
+    def load(_typing: Any, values: Any, first: Any) -> Any:
+        def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+            return builder.load(pointer_to(builder, args, vector.kind), align=bytes_each)
+
+        return vector(values, types.int64), codegen
+
+    return typed(load)
 
 
-@_intrinsic
-def load_word(_typing: Any, stream: Any, byte: Any) -> Any:
-    """The 64-bit word that starts at ``byte``."""
+def _storer(vector: VectorType, bytes_each: int) -> Any:
+    """An intrinsic that writes consecutive values."""
 
-    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return builder.load(_at(builder, args, _I64), align=1)
+    def store(_typing: Any, values: Any, first: Any, lanes: Any) -> Any:
+        def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+            pointer = pointer_to(builder, args, vector.kind)
+            builder.store(args[2], pointer, align=bytes_each)
+            return context.get_dummy_value()
 
-    return types.uint64(stream, types.int64), codegen
+        return types.void(values, types.int64, vector), codegen
 
-
-@_intrinsic
-def store_word(_typing: Any, stream: Any, byte: Any, word: Any) -> Any:
-    """Write the 64-bit word that starts at ``byte``."""
-
-    def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        builder.store(args[2], _at(builder, args, _I64), align=1)
-        return context.get_dummy_value()
-
-    return types.void(stream, types.int64, types.uint64), codegen
+    return typed(store)
 
 
-@_intrinsic
-def as_real(_typing: Any, bits: Any) -> Any:
-    """The fp64 number with the bits of an int64."""
-
-    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.DoubleType())
-
-    return types.float64(types.int64), codegen
+load_lanes, store_lanes = _loader(_reals, 8), _storer(_reals, 8)
+load_integers, store_integers = _loader(_words, 8), _storer(_words, 8)
+load_counters, store_counters = _loader(_ints, 4), _storer(_ints, 4)
 
 
-@_intrinsic
-def trailing_zeros(_typing: Any, word: Any) -> Any:
-    """Zeros below the lowest set bit of a word that is not zero."""
+@typed
+def add(_typing: Any, left: Any, right: Any) -> Any:
+    """``left + right``, lane by lane."""
 
-    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+    def codegen(_context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        is_real = signature.return_type is _reals
+        return builder.fadd(*args) if is_real else builder.add(*args)
 
-    return types.int64(types.uint64), codegen
-
-
-@_intrinsic
-def count_ones(_typing: Any, word: Any) -> Any:
-    """Set bits of a word."""
-
-    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return builder.ctpop(args[0])
-
-    return types.int64(types.uint64), codegen
+    return left(left, right), codegen
 
 
-@_intrinsic
-def prefetch(_typing: Any, stream: Any, byte: Any) -> Any:
-    """Ask for the cache line that holds ``byte``."""
+@typed
+def no_counters(_typing: Any) -> Any:
+    """Sixteen zeros."""
 
-    def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        pointer = _at(builder, args, _I8)
-        kind = ir.FunctionType(ir.VoidType(), [pointer.type, _I32, _I32, _I32])
-        # To read, to be kept in every cache, data.
-        numbers = [_I32(0), _I32(3), _I32(1)]
-        builder.call(_declared(builder, "llvm.prefetch.p0", kind), [pointer, *numbers])
-        return context.get_dummy_value()
+    def codegen(_context: Any, _builder: Any, _signature: Any, _args: Any) -> Any:
+        return ir.Constant(_INTS, [0] * COUNTERS)
 
-    return types.void(stream, types.int64), codegen
+    return _ints(), codegen
 
 
-@_intrinsic
+@typed
 def spread(_typing: Any, value: Any) -> Any:
     """A number in every lane."""
 
@@ -124,38 +101,7 @@ def spread(_typing: Any, value: Any) -> Any:
     return _reals(types.float64), codegen
 
 
-@_intrinsic
-def load_lanes(_typing: Any, values: Any, first: Any) -> Any:
-    """Eight consecutive fp64 values."""
-
-    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return builder.load(_at(builder, args, _REALS), align=8)
-
-    return _reals(values, types.int64), codegen
-
-
-@_intrinsic
-def store_lanes(_typing: Any, values: Any, first: Any, lanes: Any) -> Any:
-    """Write eight consecutive fp64 values."""
-
-    def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        builder.store(args[2], _at(builder, args, _REALS), align=8)
-        return context.get_dummy_value()
-
-    return types.void(values, types.int64, lanes), codegen
-
-
-@_intrinsic
-def add_lanes(_typing: Any, left: Any, right: Any) -> Any:
-    """``left + right``, lane by lane."""
-
-    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return builder.fadd(*args)
-
-    return left(left, right), codegen
-
-
-@_intrinsic
+@typed
 def multiply_add(_typing: Any, total: Any, left: Any, right: Any) -> Any:
     """``total + left * right``, lane by lane."""
 
@@ -166,20 +112,20 @@ def multiply_add(_typing: Any, total: Any, left: Any, right: Any) -> Any:
     return total(total, left, right), codegen
 
 
-@_intrinsic
+@typed
 def sum_lanes(_typing: Any, lanes: Any) -> Any:
     """The sum of all lanes."""
 
     def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
         real = ir.DoubleType()
         kind = ir.FunctionType(real, [real, _REALS])
-        reduce = _declared(builder, f"llvm.vector.reduce.fadd.v{LANES}f64", kind)
+        reduce = declared(builder, f"llvm.vector.reduce.fadd.v{LANES}f64", kind)
         return builder.call(reduce, [ir.Constant(real, 0.0), args[0]], fastmath=("reassoc",))
 
     return types.float64(lanes), codegen
 
 
-@_intrinsic
+@typed
 def codes(_typing: Any, word: Any, bits: Any) -> Any:
     """The eight lowest codes of a word, up to 8 bits each."""
 
@@ -191,7 +137,7 @@ def codes(_typing: Any, word: Any, bits: Any) -> Any:
     return _reals(types.uint64, types.int64), codegen
 
 
-@_intrinsic
+@typed
 def wide_codes(_typing: Any, stream: Any, size: Any, bit: Any, bits: Any) -> Any:
     """Eight codes of up to 16 bits; those past the end of the stream are anything."""
 
@@ -202,7 +148,7 @@ def wide_codes(_typing: Any, stream: Any, size: Any, bit: Any, bits: Any) -> Any
     return _reals(stream, types.int64, types.int64, types.int64), codegen
 
 
-@_intrinsic
+@typed
 def load_singles(_typing: Any, stream: Any, size: Any, byte: Any) -> Any:
     """Eight fp32 values; those past the end of the stream are some of its last."""
 
@@ -211,7 +157,7 @@ def load_singles(_typing: Any, stream: Any, size: Any, byte: Any) -> Any:
         lanes = ir.Constant(_REALS, ir.Undefined)
         for lane in range(LANES):
             at = _least(builder, builder.add(byte, _I64(4 * lane)), builder.sub(size, _I64(4)))
-            single = builder.load(_at(builder, (stream, at), ir.FloatType()), align=1)
+            single = builder.load(pointer_to(builder, (stream, at), ir.FloatType()), align=1)
             real = builder.fpext(single, ir.DoubleType())
             lanes = builder.insert_element(lanes, real, _I32(lane))
         return lanes
@@ -219,7 +165,7 @@ def load_singles(_typing: Any, stream: Any, size: Any, byte: Any) -> Any:
     return _reals(stream, types.int64, types.int64), codegen
 
 
-@_intrinsic
+@typed
 def nearest_codes(_typing: Any, lanes: Any, step: Any, offset: Any, top: Any) -> Any:
     """Codes ``0 .. top`` of values; halves round to even."""
 
@@ -227,9 +173,9 @@ def nearest_codes(_typing: Any, lanes: Any, step: Any, offset: Any, top: Any) ->
         step, offset, top = (_spread(builder, number, _REALS) for number in args[1:])
         scaled = builder.fdiv(builder.fsub(args[0], offset), step)
         unary, binary = (ir.FunctionType(_REALS, [_REALS] * n) for n in (1, 2))
-        rint = _declared(builder, f"llvm.rint.v{LANES}f64", unary)
-        least = _declared(builder, f"llvm.minnum.v{LANES}f64", binary)
-        most = _declared(builder, f"llvm.maxnum.v{LANES}f64", binary)
+        rint = declared(builder, f"llvm.rint.v{LANES}f64", unary)
+        least = declared(builder, f"llvm.minnum.v{LANES}f64", binary)
+        most = declared(builder, f"llvm.maxnum.v{LANES}f64", binary)
         zero = ir.Constant(_REALS, [0.0] * LANES)
         rounded = builder.call(most, [builder.call(rint, [scaled]), zero])
         return builder.call(least, [rounded, top])
@@ -237,7 +183,7 @@ def nearest_codes(_typing: Any, lanes: Any, step: Any, offset: Any, top: Any) ->
     return lanes(lanes, types.float64, types.float64, types.float64), codegen
 
 
-@_intrinsic
+@typed
 def join_codes(_typing: Any, lanes: Any, bits: Any) -> Any:
     """A word of eight codes of up to 8 bits, the first one lowest."""
 
@@ -248,46 +194,25 @@ def join_codes(_typing: Any, lanes: Any, bits: Any) -> Any:
         shifted = builder.shl(builder.zext(narrow, _WORDS), shifts)
         kind = ir.FunctionType(_I64, [_WORDS])
         return builder.call(
-            _declared(builder, f"llvm.vector.reduce.or.v{LANES}i64", kind), [shifted]
+            declared(builder, f"llvm.vector.reduce.or.v{LANES}i64", kind), [shifted]
         )
 
     return types.uint64(lanes, types.int64), codegen
 
 
-@_intrinsic
-def load_integers(_typing: Any, values: Any, first: Any) -> Any:
-    """Eight consecutive int64 values."""
-
-    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return builder.load(_at(builder, args, _WORDS), align=8)
-
-    return _words(values, types.int64), codegen
-
-
-@_intrinsic
-def store_integers(_typing: Any, values: Any, first: Any, integers: Any) -> Any:
-    """Write eight consecutive int64 values."""
-
-    def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        builder.store(args[2], _at(builder, args, _WORDS), align=8)
-        return context.get_dummy_value()
-
-    return types.void(values, types.int64, integers), codegen
-
-
-@_intrinsic
+@typed
 def store_narrow(_typing: Any, values: Any, first: Any, integers: Any) -> Any:
     """Write eight integers as consecutive int32 values."""
 
     def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
         kind = ir.VectorType(_I32, LANES)
-        builder.store(builder.trunc(args[2], kind), _at(builder, args, kind), align=4)
+        builder.store(builder.trunc(args[2], kind), pointer_to(builder, args, kind), align=4)
         return context.get_dummy_value()
 
     return types.void(values, types.int64, integers), codegen
 
 
-@_intrinsic
+@typed
 def add_integer(_typing: Any, integers: Any, value: Any) -> Any:
     """``integers + value``."""
 
@@ -297,17 +222,7 @@ def add_integer(_typing: Any, integers: Any, value: Any) -> Any:
     return integers(integers, types.int64), codegen
 
 
-@_intrinsic
-def add_integers(_typing: Any, left: Any, right: Any) -> Any:
-    """``left + right``, lane by lane."""
-
-    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return builder.add(*args)
-
-    return left(left, right), codegen
-
-
-@_intrinsic
+@typed
 def shift_integers(_typing: Any, integers: Any, bits: Any) -> Any:
     """``integers << bits``."""
 
@@ -317,7 +232,7 @@ def shift_integers(_typing: Any, integers: Any, bits: Any) -> Any:
     return integers(integers, types.int64), codegen
 
 
-@_intrinsic
+@typed
 def count_below(_typing: Any, integers: Any, limit: Any) -> Any:
     """How many integers come before the first that is not less than ``limit``."""
 
@@ -330,7 +245,7 @@ def count_below(_typing: Any, integers: Any, limit: Any) -> Any:
     return types.int64(integers, types.int64), codegen
 
 
-@_intrinsic
+@typed
 def spread_bytes(_typing: Any, word: Any) -> Any:
     """The eight bytes of a word as integers."""
 
@@ -340,7 +255,7 @@ def spread_bytes(_typing: Any, word: Any) -> Any:
     return _words(types.uint64), codegen
 
 
-@_intrinsic
+@typed
 def split_word(_typing: Any, word: Any, bits: Any) -> Any:
     """The eight lowest integers of a word, up to 8 bits each."""
 
@@ -350,7 +265,7 @@ def split_word(_typing: Any, word: Any, bits: Any) -> Any:
     return _words(types.uint64, types.int64), codegen
 
 
-@_intrinsic
+@typed
 def wide_integers(_typing: Any, stream: Any, size: Any, bit: Any, bits: Any) -> Any:
     """Eight packed integers of up to 57 bits; those past the end of the stream are anything."""
 
@@ -360,48 +275,7 @@ def wide_integers(_typing: Any, stream: Any, size: Any, bit: Any, bits: Any) -> 
     return _words(stream, types.int64, types.int64, types.int64), codegen
 
 
-@_intrinsic
-def no_counters(_typing: Any) -> Any:
-    """Sixteen zeros."""
-
-    def codegen(_context: Any, _builder: Any, _signature: Any, _args: Any) -> Any:
-        return ir.Constant(_INTS, [0] * COUNTERS)
-
-    return _ints(), codegen
-
-
-@_intrinsic
-def load_counters(_typing: Any, values: Any, first: Any) -> Any:
-    """Sixteen consecutive int32 values."""
-
-    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return builder.load(_at(builder, args, _INTS), align=4)
-
-    return _ints(values, types.int64), codegen
-
-
-@_intrinsic
-def store_counters(_typing: Any, values: Any, first: Any, counters: Any) -> Any:
-    """Write sixteen consecutive int32 values."""
-
-    def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        builder.store(args[2], _at(builder, args, _INTS), align=4)
-        return context.get_dummy_value()
-
-    return types.void(values, types.int64, counters), codegen
-
-
-@_intrinsic
-def add_counters(_typing: Any, left: Any, right: Any) -> Any:
-    """``left + right``."""
-
-    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return builder.add(*args)
-
-    return left(left, right), codegen
-
-
-@_intrinsic
+@typed
 def half_counters(_typing: Any, counters: Any, half: Any) -> Any:
     """The first (0) or second (1) eight totals as fp64."""
 
@@ -419,7 +293,7 @@ def half_counters(_typing: Any, counters: Any, half: Any) -> Any:
     return _reals(counters, types.int64), codegen
 
 
-@_intrinsic
+@typed
 def scale_counters(_typing: Any, counters: Any, factor: Any) -> Any:
     """``counters * factor``."""
 
@@ -429,7 +303,7 @@ def scale_counters(_typing: Any, counters: Any, factor: Any) -> Any:
     return counters(counters, types.int64), codegen
 
 
-@_intrinsic
+@typed
 def code_counters(_typing: Any, stream: Any, size: Any, bit: Any, bits: Any) -> Any:
     """Sixteen codes of up to 16 bits; those past the end of the stream are anything."""
 
@@ -456,7 +330,7 @@ def _each_code(builder: Any, args: Any, count: int, kind: Any) -> Any:
     for lane in range(count):
         at = builder.add(bit, builder.mul(bits, _I64(lane)))
         byte = _least(builder, builder.lshr(at, _I64(3)), last)
-        word = builder.load(_at(builder, (stream, byte), kind), align=1)
+        word = builder.load(pointer_to(builder, (stream, byte), kind), align=1)
         # Past the end the shift may be too large; its result is not used.
         shift = builder.and_(builder.sub(at, builder.shl(byte, _I64(3))), _I64(kind.width - 1))
         code = builder.and_(builder.lshr(word, builder.trunc(shift, kind)), mask)
@@ -468,11 +342,6 @@ def _mask(builder: Any, bits: Any) -> Any:
     return builder.sub(builder.shl(_I64(1), bits), _I64(1))
 
 
-def _at(builder: Any, args: Any, kind: Any) -> Any:
-    """A pointer to a ``kind`` at element ``args[1]`` of pointer ``args[0]``."""
-    return builder.bitcast(builder.gep(args[0], [args[1]]), kind.as_pointer())
-
-
 def _least(builder: Any, left: Any, right: Any) -> Any:
     return builder.select(builder.icmp_signed("<", left, right), left, right)
 
@@ -482,7 +351,3 @@ def _spread(builder: Any, value: Any, vector: Any) -> Any:
     one = builder.insert_element(ir.Constant(vector, ir.Undefined), value, _I32(0))
     zeros = ir.Constant(ir.VectorType(_I32, vector.count), [0] * vector.count)
     return builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), zeros)
-
-
-def _declared(builder: Any, name: str, kind: Any) -> Any:
-    return builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
