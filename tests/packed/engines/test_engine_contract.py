@@ -1,5 +1,6 @@
 """The contract of engines: every one gives the numbers of plain loops over unpacked codes."""
 
+import ctypes
 import itertools
 
 import numpy as np
@@ -260,3 +261,10 @@ def test_degree_weights(engine: Engine, largest: int) -> None:
         engine.degree_weights(rowptr, columns, 20, packed, table),
         table[own] * table[degrees[columns]],
     )
+
+
+def test_kernels_refuse_arrays_that_they_would_misread() -> None:
+    matrix, _ = _matrix(_random(0), (4, 4), 3, (4, 4))
+    for rows in (np.arange(4), np.arange(8, dtype=np.int32)[::2]):
+        with pytest.raises(ctypes.ArgumentError, match="contiguous array of int32"):
+            CompiledEngine().row_dots(rows, matrix, np.ones((1, 3)))

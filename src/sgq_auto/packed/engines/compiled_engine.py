@@ -82,7 +82,7 @@ class CompiledEngine:
         if bits == FULL_PRECISION:
             packed = np.ascontiguousarray(values, dtype="<f4").view(np.uint8).ravel()
         else:
-            values = np.ascontiguousarray(values)
+            values = np.ascontiguousarray(values, dtype=np.float64)
             size = packed_bytes(skip + values.size * bits, 1)
             padded = np.empty(size + _WORD_BYTES, dtype=np.uint8)
             step, offset = (float(s[bucket]) for s in (matrix.ranges.step, matrix.ranges.offset))
@@ -97,7 +97,7 @@ class CompiledEngine:
         """See the protocol."""
         rows, heads = rowptr.size - 1, weights.shape[1]
         out = np.empty(rows * matrix.width + _PAST)
-        stream, weights = _words(matrix.stream), np.ascontiguousarray(weights)
+        stream, weights = _words(matrix.stream), np.ascontiguousarray(weights, dtype=np.float64)
         entries = rowptr, rows, columns, weights, heads
         code = stream, stream.size, matrix.layout, matrix.width
         self.kernels.weighted_sum(*entries, *code, out)

@@ -7,6 +7,8 @@ an fp64 number.
 import ctypes
 from typing import Any
 
+import numpy as np
+
 from sgq_auto.packed.codes import Array
 
 # Values of a vector: codes that one 64-bit word holds at up to 8 bits, whatever bit of a byte the
@@ -40,21 +42,45 @@ _Memory = ctypes.c_char * 0
 class _Pointer:
     """An argument that is given as a contiguous array and arrives as its address."""
 
+    dtype: np.dtype[Any]
+
     @classmethod
     def from_param(cls, array: Array) -> Any:
+        if array.dtype != cls.dtype or not array.flags.c_contiguous:
+            raise TypeError(f"a kernel takes a contiguous array of {cls.dtype}, not {array.dtype}")
         # Several times faster than ``array.ctypes``, but for arrays that can be written only.
         if array.flags.writeable:
             return _Memory.from_buffer(array.data)
-        if not array.flags.c_contiguous:
-            raise ValueError("kernels take contiguous arrays")
         return ctypes.c_void_p(array.ctypes.data)
 
 
-_TYPES: dict[str, Any] = {"i": ctypes.c_int64, "f": ctypes.c_double}
+class _Octets(_Pointer):
+    dtype = np.dtype(np.uint8)
+
+
+class _Integers(_Pointer):
+    dtype = np.dtype(np.int32)
+
+
+class _LongIntegers(_Pointer):
+    dtype = np.dtype(np.int64)
+
+
+class _Reals(_Pointer):
+    dtype = np.dtype(np.float64)
+
+
+_TYPES: dict[str, Any] = {
+    "b": _Octets,
+    "n": _Integers,
+    "q": _LongIntegers,
+    "d": _Reals,
+    "i": ctypes.c_int64,
+    "f": ctypes.c_double,
+}
 
 
 def c_function(name: str, address: int) -> Any:
     """A kernel at an address as a function of arrays and numbers; it runs without the GIL."""
     letters = SIGNATURES[name].replace(" ", "")
-    arguments = [_TYPES.get(letter, _Pointer) for letter in letters]
-    return ctypes.CFUNCTYPE(None, *arguments)(address)
+    return ctypes.CFUNCTYPE(None, *(_TYPES[letter] for letter in letters))(address)

@@ -1,0 +1,91 @@
+"""SGQuant's table with this tool: what each graph and model costs in memory and accuracy.
+
+Every cell is one search with the command's defaults, confirmed on ten fresh seeds: validation
+nodes choose, test nodes are read for the points that were chosen. Where nothing was within the
+tolerance the cell shows the nearest miss, and says so. Studies are kept in ``outputs/paper_table``,
+so that a run that was cut off goes on where it was; rows are written after every cell.
+"""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from scipy.stats import t as student_t
+
+from problem import scratch_overrides
+from report import Row, arguments, finish
+
+_DATASETS = ("cora", "citeseer", "pubmed", "amazon_computers")
+_MODELS = ("gcn", "agnn", "gat")
+_FOLDER = Path("outputs/paper_table")
+_RATIOS = ("sgquant_ratio", "resident_ratio", "stored_ratio")
+
+
+def main() -> None:
+    """Measure every cell."""
+    options = arguments(__doc__)
+    cells = [(d, m) for m in _MODELS for d in _DATASETS]
+    few: tuple[str, ...] = ()
+    if options.quick:
+        cells, few = [("cora", "gcn")], ("n_trials=8", "confirm.seeds=2")
+    rows: list[Row] = []
+    for dataset, model in cells:
+        rows.append(_row(_search(dataset, model, few)))
+        if options.json is not None:
+            options.json.parent.mkdir(parents=True, exist_ok=True)
+            options.json.write_text(json.dumps(rows, indent=2) + "\n")
+    finish([*rows, _mean(rows)], None)
+
+
+def _search(dataset: str, model: str, few: tuple[str, ...]) -> dict[str, Any]:
+    """The summary of one cell's search; a finished study answers at once."""
+    folder = (_FOLDER / f"{dataset}-{model}{'-quick' if few else ''}").resolve()
+    overrides = (f"dataset={dataset}", f"model={model}", "confirm.seeds=10", "workers=2", *few)
+    command = [sys.executable, "-m", "sgq_auto.search", *overrides]
+    subprocess.run(
+        [*command, *scratch_overrides(str(folder))], check=True, stdout=subprocess.DEVNULL
+    )
+    newest = max(folder.glob("outputs/runs/*/summary.json"), key=lambda path: path.parent.name)
+    summary: dict[str, Any] = json.loads(newest.read_text())
+    return summary
+
+
+def _row(summary: dict[str, Any]) -> Row:
+    full, chosen = summary["full_precision"], summary["recommended"]
+    if chosen is None:
+        chosen = summary["nearest_miss"] | summary["nearest_miss"]["confirmed"]
+    drop, seeds = chosen["test_accuracy_drop"], chosen["seeds"]
+    spread = chosen["test_accuracy_drop_std"] / math.sqrt(seeds)
+    return {
+        "dataset": summary["dataset"],
+        "model": summary["model"],
+        "within": summary["recommended"] is not None,
+        "fp32_test_%": 100 * full["test_accuracy"],
+        "fp32_std": 100 * full["test_accuracy_std"],
+        "test_%": 100 * chosen["test_accuracy"],
+        "std": 100 * chosen["test_accuracy_std"],
+        "drop": drop,
+        "drop_ci95": float(student_t.ppf(0.975, seeds - 1)) * spread,
+        "val_drop": chosen["val_drop"],
+        "average_bits": chosen["average_bits"],
+        **{name: chosen[name] for name in _RATIOS},
+        **{f"{n}_sparse": chosen[f"{n}_sparse_fp32"] for n in _RATIOS if n != "sgquant_ratio"},
+        "seeds": seeds,
+        "wall_s": summary["wall_seconds"],
+    }
+
+
+def _mean(rows: list[Row]) -> Row:
+    """Mean drop and bits, geometric mean ratios."""
+    ratios = [name for name in rows[0] if "_ratio" in name]
+    mean: Row = {"dataset": "mean", "drop": sum(row["drop"] for row in rows) / len(rows)}
+    for name in ratios:
+        mean[name] = math.exp(sum(math.log(row[name]) for row in rows) / len(rows))
+    return mean
+
+
+if __name__ == "__main__":
+    main()
