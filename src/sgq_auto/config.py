@@ -46,6 +46,7 @@ class _Fit:
     schedule: str = "constant"
     keep: str = "best"
     distillation: float = 0.0
+    dropout: float | None = None
 
 
 @dataclass

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sgq_auto.allocation import BitAllocation
 from sgq_auto.errors import InputError
@@ -124,6 +124,25 @@ def test_learned_ranges_are_trained_and_not_decayed(synthetic: PreparedData) -> 
     assert float(idle.shift[1].detach()) == 0.25
 
 
+@pytest.mark.parametrize("kind", _KINDS)
+def test_dropout_of_the_settings_replaces_that_of_every_layer(
+    kind: type[nn.Module], synthetic: PreparedData
+) -> None:
+    graph = synthetic.graph
+
+    def trained(dropout: float, settings: FitSettings) -> Tensor:
+        torch.manual_seed(0)
+        plain = kind(graph.features.num_features, graph.num_classes, dropout=dropout)
+        sites = FootprintModel(trace_spec(prepare(plain, graph), graph), graph.spec).sites()
+        model = prepare(plain, graph, BitAllocation.uniform(sites, 4))
+        fit(model, graph, settings, seed=0)
+        return predict(model, graph)
+
+    expected = trained(0.0, _SETTINGS)
+    assert torch.equal(trained(0.5, replace(_SETTINGS, dropout=0.0)), expected)
+    assert not torch.equal(trained(0.5, _SETTINGS), expected)
+
+
 def test_features_and_fixed_attention_are_constant(synthetic: PreparedData) -> None:
     graph = synthetic.graph
     model = _model(GCN, graph, bits=2)
@@ -229,6 +248,7 @@ def test_only_training_labels_drive_the_weights(synthetic: PreparedData) -> None
         {"learning_rate": float("nan")},
         {"range_learning_rate": -1.0},
         {"weight_decay": -0.1},
+        {"dropout": 1.0},
     ],
 )
 def test_impossible_settings_are_refused_by_name(value: dict[str, Any]) -> None:

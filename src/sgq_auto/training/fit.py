@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph
 from sgq_auto.quantize import LearnedQuantizer, freeze_ranges
+from sgq_auto.quantize.dropped import DeferredDropout
 
 
 class Schedule(StrEnum):
@@ -49,6 +50,7 @@ class FitSettings:
             best of many looks at few nodes reports a lucky draw; a cosine's last epoch is settled.
         distillation: Share of the loss that is cross-entropy with a teacher's predictions on all
             nodes; the rest is cross-entropy with the training labels.
+        dropout: Dropout probability of every layer that drops, or ``None`` for the model's own.
     """
 
     epochs: int
@@ -59,6 +61,7 @@ class FitSettings:
     schedule: Schedule = Schedule.CONSTANT
     keep: Keep = Keep.BEST
     distillation: float = 0.0
+    dropout: float | None = None
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -72,6 +75,8 @@ class FitSettings:
             raise InputError(f"weight_decay={self.weight_decay}: it must be 0 or more")
         if not 0 <= self.distillation <= 1:
             raise InputError(f"distillation={self.distillation}: it must lie in 0 to 1")
+        if self.dropout is not None and not 0 <= self.dropout < 1:
+            raise InputError(f"dropout={self.dropout}: it must be 0 or more, and less than 1")
 
 
 @dataclass(frozen=True)
@@ -135,6 +140,8 @@ def fit(
     """
     start = time.perf_counter()
     torch.manual_seed(seed)
+    if settings.dropout is not None:
+        _set_dropout(model, settings.dropout)
     optimizer = _optimizer(model, settings)
     scheduler = LambdaLR(optimizer, lambda done: settings.schedule.factor(done / settings.epochs))
     loss_of = _Loss(graph, 0.0 if teacher is None else settings.distillation, teacher)
@@ -220,6 +227,14 @@ def _train_epoch(
     optimizer.zero_grad()
     loss_of(model(graph.features, graph.adj_t)).backward()
     optimizer.step()
+
+
+def _set_dropout(model: nn.Module, probability: float) -> None:
+    for module in model.modules():
+        if isinstance(module, DeferredDropout):
+            module.p = probability
+        elif isinstance(getattr(module, "dropout", None), float):  # of attention coefficients
+            setattr(module, "dropout", probability)  # noqa: B010
 
 
 def _optimizer(model: nn.Module, settings: FitSettings) -> torch.optim.Optimizer:
