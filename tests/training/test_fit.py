@@ -141,6 +141,8 @@ def test_dropout_of_the_settings_replaces_that_of_every_layer(
     expected = trained(0.0, _SETTINGS)
     assert torch.equal(trained(0.5, replace(_SETTINGS, dropout=0.0)), expected)
     assert not torch.equal(trained(0.5, _SETTINGS), expected)
+    # What does not drop by itself stays so.
+    assert torch.equal(trained(0.0, replace(_SETTINGS, dropout=0.5)), expected)
 
 
 def test_features_and_fixed_attention_are_constant(synthetic: PreparedData) -> None:

@@ -15,6 +15,7 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph
 from sgq_auto.quantize import LearnedQuantizer, freeze_ranges
 from sgq_auto.quantize.dropped import DeferredDropout
+from sgq_auto.quantize.gat import QuantizedGATConv
 
 
 class Schedule(StrEnum):
@@ -230,11 +231,12 @@ def _train_epoch(
 
 
 def _set_dropout(model: nn.Module, probability: float) -> None:
+    """Change every probability above 0; a layer that does not drop stays so."""
     for module in model.modules():
-        if isinstance(module, DeferredDropout):
+        if isinstance(module, DeferredDropout) and module.p > 0:
             module.p = probability
-        elif isinstance(getattr(module, "dropout", None), float):  # of attention coefficients
-            setattr(module, "dropout", probability)  # noqa: B010
+        elif isinstance(module, QuantizedGATConv) and module.dropout > 0:
+            module.dropout = probability
 
 
 def _optimizer(model: nn.Module, settings: FitSettings) -> torch.optim.Optimizer:

@@ -71,7 +71,6 @@ class CompiledEngine:
         bucket, stream = matrix.bucket_of(row), _words(matrix.stream)
         first, bits = matrix.first_bit(row), matrix.bits[bucket]
         scale = float(matrix.ranges.step[bucket]), float(matrix.ranges.offset[bucket])
-        scale = (1.0, 0.0) if bits == FULL_PRECISION else scale
         self.kernels.read_values(stream, stream.size, first, bits, count, *scale, out)
         return out[:count].reshape(stop - row, matrix.width)
 
