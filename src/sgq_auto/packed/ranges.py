@@ -1,6 +1,5 @@
 """Affine ranges: what the codes of consecutive scale groups stand for."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -47,8 +46,3 @@ class Ranges:
         out = codes * np.float64(self.step[group])
         out += np.float64(self.offset[group])
         return out
-
-    def select(self, groups: Sequence[int]) -> Self:
-        """The ranges of some groups."""
-        index = list(groups)
-        return type(self)(tuple(self.bits[g] for g in index), self.step[index], self.offset[index])

@@ -37,15 +37,8 @@ def decode_elias_fano(
         filled = 1
     entry = start
     while entry < stop:
-        count = 0
-        while count < POSITIONS and entry + count < stop:
-            octet = np.int64(high[byte]) >> cleared << cleared
-            cleared = 0
-            ranked = spread_bytes(load_word(ranks, octet * LANES))
-            store_integers(positions, count, add_integer(ranked, 8 * byte - entry - count))
-            count += count_ones(np.uint64(octet))
-            byte += 1
-        count = min(count, stop - entry)
+        count, byte = _find_high_parts(high, byte, cleared, entry, stop, ranks, positions)
+        cleared = 0
         for k in range(0, count if low_bits > 0 else 0, LANES):
             shifted = shift_integers(load_integers(positions, k), low_bits)
             added = _integers(low, low_size, (entry + k) * low_bits, low_bits)
@@ -76,6 +69,23 @@ def decode_elias_fano(
         if loops and current < rows:
             out[filled] = row + current
             filled += 1
+
+
+@inlined
+def _find_high_parts(high, byte, cleared, entry, stop, ranks, positions):
+    """High parts of entries from ``entry`` on: how many were found, and the byte after theirs.
+
+    Of the first byte the lowest ``cleared`` bits belong to entries before.
+    """
+    count = 0
+    while count < POSITIONS and entry + count < stop:
+        octet = np.int64(high[byte]) >> cleared << cleared
+        cleared = 0
+        ranked = spread_bytes(load_word(ranks, octet * LANES))
+        store_integers(positions, count, add_integer(ranked, 8 * byte - entry - count))
+        count += count_ones(np.uint64(octet))
+        byte += 1
+    return min(count, stop - entry), byte
 
 
 @inlined
