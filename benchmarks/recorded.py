@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,11 @@ class RecordedWorkbench(Workbench):
     def open(cls, problem: Problem, folder: Path) -> "RecordedWorkbench":
         """The workbench of a problem, its records in ``folder``."""
         bench = problem.workbench()
-        settings = bench.settings
         folder.mkdir(parents=True, exist_ok=True)
+        settings = bench.settings
         name = f"{settings.model.name}-{settings.dataset}-seed{settings.seed}"
         path = folder / f"{name}-{_digest(bench)}.jsonl"
-        parts = (bench.graph, bench.pretrained, bench.footprints, bench.space)
-        return cls(settings, *parts, path)
+        return cls(*_parts(bench), path)
 
     def finetune(
         self, allocation: BitAllocation, seed: int, stopper: Stopper | None = None
@@ -69,8 +68,7 @@ class RecordedWorkbench(Workbench):
 
     def _record(self, key: str, allocation: BitAllocation, seed: int) -> dict[str, Any]:
         dense = replace(self.settings.finetune, evaluate_every=_EVERY)
-        parts = (self.graph, self.pretrained, self.footprints, self.space)
-        bench = Workbench(replace(self.settings, finetune=dense), *parts)
+        bench = replace(Workbench(*_parts(self)), settings=replace(self.settings, finetune=dense))
         _, result = bench.finetune(allocation, seed)
         row = {
             "key": key,
@@ -84,6 +82,10 @@ class RecordedWorkbench(Workbench):
         return row
 
 
+def _parts(bench: Workbench) -> list[Any]:
+    return [getattr(bench, part.name) for part in fields(Workbench)]
+
+
 def _digest(bench: Workbench) -> str:
     """Whatever changes the result of fine-tuning an allocation."""
     settings = bench.settings
@@ -93,6 +95,7 @@ def _digest(bench: Workbench) -> str:
         "pretrain": asdict(settings.pretrain),
         "finetune": asdict(settings.finetune) | {"evaluate_every": _EVERY},
         "ranges": settings.ranges,
+        "teachers": settings.teachers,
         "seed": settings.seed,
     }
     return hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:8]

@@ -93,6 +93,7 @@ class _Schema:
     workers: int
     device: str
     tolerance: float
+    teachers: int
     max_kib: float | None
     max_drop: float | None
     seeding: int
@@ -138,6 +139,7 @@ def search_settings(cfg: Any, choices: Mapping[str, str]) -> SearchSettings:
         n_trials=cfg.n_trials,
         workers=cfg.workers,
         tolerance=cfg.tolerance,
+        teachers=cfg.teachers,
         budget=Budget(cfg.max_kib, cfg.max_drop),
         seeding=cfg.seeding,
         early_stopping=cfg.early_stopping,

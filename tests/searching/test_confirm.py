@@ -27,7 +27,7 @@ def point(number: int, accuracy: float, num_bytes: int) -> Estimate:
 
 
 def result(drop: float) -> Confirmed:
-    return Confirmed(5, 0.8, drop, 0.8, 0.01, drop, 0.01)
+    return Confirmed(5, 0.8, 99.0, drop, 0.8, 0.01, drop, 0.01)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_rows_are_paired_kept_and_not_trained_again(
     search = settings(granularity=Granularity.UNIFORM, n_trials=1)
     points = [point(0, 0.5, 100), point(2, 0.6, 300)]
     seen: list[tuple[int, int]] = []
-    results = confirm(search, folder, points, lambda done, total: seen.append((done, total)))
+    results = confirm(search, folder, points, 90, lambda done, total: seen.append((done, total)))
     assert seen == [(0, 2), (1, 2), (2, 2)]
     assert set(results) == {None, 0, 2}
     assert results[None].val_drop == results[None].test_accuracy_drop == 0
@@ -58,7 +58,7 @@ def test_rows_are_paired_kept_and_not_trained_again(
     assert results[0].test_accuracy_drop == pytest.approx(drop)
 
     folder.graph.unlink()  # Whoever trains again fails.
-    assert confirm(search, folder, points, lambda *_: None) == results
+    assert confirm(search, folder, points, 90, lambda *_: None) == results
 
 
 def test_a_line_that_a_kill_cut_short_is_trained_again(
@@ -66,11 +66,11 @@ def test_a_line_that_a_kill_cut_short_is_trained_again(
 ) -> None:
     search = settings(granularity=Granularity.UNIFORM, n_trials=1)
     points = [point(0, 0.5, 100)]
-    results = confirm(search, folder, points, lambda *_: None)
+    results = confirm(search, folder, points, 90, lambda *_: None)
     whole = folder.confirmed.read_bytes()
     folder.confirmed.write_bytes(whole[:-20])
-    assert confirm(search, folder, points, lambda *_: None) == results
-    assert confirm(search, folder, points, lambda *_: None) == results
+    assert confirm(search, folder, points, 90, lambda *_: None) == results
+    assert confirm(search, folder, points, 90, lambda *_: None) == results
 
 
 def test_most_points_lie_near_the_tolerance() -> None:

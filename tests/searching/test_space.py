@@ -4,7 +4,7 @@ import pytest
 
 from sgq_auto.allocation import Component
 from sgq_auto.graphs import PreparedData
-from sgq_auto.models import GAT, GCN
+from sgq_auto.models import AGNN, GAT, GCN
 from sgq_auto.packed import FootprintModel, Objective
 from sgq_auto.quantize import prepare, trace_spec
 from sgq_auto.searching import Granularity, SearchSpace
@@ -54,6 +54,16 @@ def test_bits_that_cost_nothing_are_not_searched_but_the_widest(cora: PreparedDa
     allocation = space.allocation({"embedding": 0, "weight": 1})
     bits = {site.component: width for site, width in allocation.items()}
     assert bits == {Component.EMBEDDING: 1, Component.ATTENTION: 4, Component.WEIGHT: 2}
+
+
+def test_binary_features_alone_are_not_searched_but_the_narrowest(cora: PreparedData) -> None:
+    sizes = footprints(AGNN, cora)
+    space = SearchSpace.build(sizes, Granularity.LWQ_CWQ_TAQ, LADDER, Objective.RESIDENT_BYTES)
+    features = {f"lin1.embedding.{bucket}" for bucket in range(4)}
+    assert set(space.groups) - set(space.searched) == features
+    widest = space.allocation(dict.fromkeys(space.searched, 2)).by_name()
+    assert {name for name, bits in widest.items() if bits == 1} == features
+    assert set(widest.values()) == {1, 4}
 
 
 def test_gcn_attention_is_searched_where_the_objective_counts_it(cora: PreparedData) -> None:

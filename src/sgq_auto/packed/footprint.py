@@ -82,6 +82,22 @@ class FootprintModel:
         """Every site of the model on this graph."""
         return self.model.sites(self.graph.num_buckets)
 
+    def exact_sites(self) -> frozenset[Site]:
+        """Sites whose values are the same at any bits: constant features, and what is empty."""
+        first, features = self.model.layers[0], self.graph.features
+        constant = [] if first.transformed_features else features.bucket_constant
+        binary = {
+            Site(first.name, Component.EMBEDDING, bucket)
+            for bucket, is_constant in enumerate(constant)
+            if is_constant
+        }
+        counts = self.graph.bucket_nodes
+        return frozenset(
+            site
+            for site in self.sites()
+            if site in binary or (site.bucket is not None and not counts[site.bucket])
+        )
+
     def packed(self, allocation: BitAllocation) -> Footprint:
         """The footprint of a packed model."""
         return self._measure(PackedStorage(self.graph, allocation), allocation)

@@ -6,16 +6,23 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+
+import torch
 
 from sgq_auto.graphs.store import load_graph, load_labels
 from sgq_auto.processes import process_context
+from sgq_auto.searching.drops import ExpectedDrop, estimated_drop, expected_drop
 from sgq_auto.searching.front import pareto_front, spread
 from sgq_auto.searching.repeats import NEAR, Estimate
 from sgq_auto.searching.settings import ConfirmSettings, SearchSettings
-from sgq_auto.searching.workbench import Workbench
+from sgq_auto.searching.workbench import Workbench, mean_probabilities, pretrain_model
 from sgq_auto.searching.workers import StudyFolder, quiet_process
 from sgq_auto.training import DivergedError, predict
+
+# Full-precision models of later seeds that say what drop they expect.
+_JUDGES = 3
 
 
 @dataclass(frozen=True)
@@ -27,12 +34,16 @@ class ConfirmRow:
         trial: The trial whose allocation it has, or ``None`` at full precision.
         val_accuracy: Validation accuracy, 0..1.
         test_accuracy: Test accuracy, 0..1.
+        expected_drop: Drop that full precision of other seeds expects, percentage points.
+        expected_val_drop: The same on validation nodes.
     """
 
     seed: int
     trial: int | None
     val_accuracy: float
     test_accuracy: float
+    expected_drop: float
+    expected_val_drop: float
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,8 @@ class Confirmed:
         seeds: Number of seeds.
         val_accuracy: Mean validation accuracy.
         val_drop: Mean paired drop from full precision on validation nodes, percentage points.
+        estimated_drop: The drop on unseen nodes as far as it can be known without test labels,
+            see :mod:`sgq_auto.searching.drops`; it chooses.
         test_accuracy: Mean test accuracy.
         test_accuracy_std: Standard deviation of the test accuracy over seeds.
         test_accuracy_drop: Mean paired drop on test nodes, percentage points.
@@ -52,6 +65,7 @@ class Confirmed:
     seeds: int
     val_accuracy: float
     val_drop: float
+    estimated_drop: float
     test_accuracy: float
     test_accuracy_std: float
     test_accuracy_drop: float
@@ -103,6 +117,7 @@ def confirm(
     settings: SearchSettings,
     folder: StudyFolder,
     points: Sequence[Estimate],
+    num_val: int,
     on_seed: Callable[[int, int], None],
 ) -> dict[int | None, Confirmed]:
     """Train every point and full precision on fresh seeds; rows already on disk are kept.
@@ -111,6 +126,7 @@ def confirm(
         settings: The search.
         folder: The study's folder, with its graph and held-out labels.
         points: The points to confirm.
+        num_val: Number of validation nodes.
         on_seed: Called with (finished seeds, all seeds).
 
     Returns:
@@ -133,7 +149,7 @@ def confirm(
     if missing:
         _run_missing(settings, folder, params, missing, rows, on_seed)
     complete = [n for n in wanted if all((seed, n) in rows for seed in seeds)]
-    return {n: _summarise(n, seeds, rows) for n in complete}
+    return {n: _summarise([(rows[s, None], rows[s, n]) for s in seeds], num_val) for n in complete}
 
 
 def confirmed_rows(folder: StudyFolder, settings: SearchSettings, number: int) -> list[ConfirmRow]:
@@ -157,6 +173,11 @@ def _run_missing(
     )
     total = settings.confirm.seeds
     try:
+        # First, so that no two processes train one model: a seed's teachers and judges are later
+        # seeds' models.
+        last = max(missing) + max(settings.teachers - 1, _JUDGES)
+        pretrain_seed = partial(_pretrain_seed, settings, folder)
+        list(executor.map(pretrain_seed, range(min(missing), last + 1)))
         futures: list[Future[list[ConfirmRow]]] = [
             executor.submit(_confirm_seed, settings, folder, seed, numbers, dict(params))
             for seed, numbers in missing.items()
@@ -174,6 +195,12 @@ def _run_missing(
     executor.shutdown()
 
 
+def _pretrain_seed(settings: SearchSettings, folder: StudyFolder, seed: int) -> None:
+    """Leave full precision of one seed in the cache."""
+    graph = load_graph(folder.graph).to(torch.device(settings.device))
+    pretrain_model(settings, graph, seed)
+
+
 def _confirm_seed(
     settings: SearchSettings,
     folder: StudyFolder,
@@ -183,34 +210,42 @@ def _confirm_seed(
 ) -> list[ConfirmRow]:
     """Train full precision and the numbered allocations with one seed, and test them."""
     bench = Workbench.build(settings, load_graph(folder.graph), seed)
+    judges = mean_probabilities(settings, bench.graph, range(seed + 1, seed + 1 + _JUDGES))
     held_out = load_labels(folder.held_out).to(bench.graph.device)
+    full_logits = predict(bench.full_precision(), bench.graph)
     rows = []
     for number in numbers:
         if number is None:
-            model, val_accuracy = bench.full_precision(), bench.pretrained.val_accuracy
+            logits, val_accuracy = full_logits, bench.pretrained.val_accuracy
         else:
             try:
                 model, result = bench.finetune(bench.space.allocation(params[number]), seed)
             except DivergedError:
                 continue
-            val_accuracy = result.val_accuracy
-        test_accuracy = held_out.accuracy(predict(model, bench.graph))
-        rows.append(ConfirmRow(seed, number, val_accuracy, test_accuracy))
+            logits, val_accuracy = predict(model, bench.graph), result.val_accuracy
+        expected = expected_drop(judges, full_logits, logits, bench.graph)
+        test_accuracy = held_out.accuracy(logits)
+        rows.append(
+            ConfirmRow(seed, number, val_accuracy, test_accuracy, expected.unlabelled, expected.val)
+        )
     return rows
 
 
-def _summarise(
-    number: int | None, seeds: Sequence[int], rows: Mapping[tuple[int, int | None], ConfirmRow]
-) -> Confirmed:
-    own = [rows[seed, number] for seed in seeds]
-    full = [rows[seed, None] for seed in seeds]
-    val_drops = [100 * (f.val_accuracy - q.val_accuracy) for f, q in zip(full, own, strict=True)]
-    test_drops = [100 * (f.test_accuracy - q.test_accuracy) for f, q in zip(full, own, strict=True)]
+def _summarise(pairs: Sequence[tuple[ConfirmRow, ConfirmRow]], num_val: int) -> Confirmed:
+    """Rows of full precision and of a point, seed by seed."""
+    own = [quantized for _, quantized in pairs]
+    val_drop = 100 * statistics.fmean(f.val_accuracy - q.val_accuracy for f, q in pairs)
+    expected = ExpectedDrop(
+        statistics.fmean(row.expected_drop for row in own),
+        statistics.fmean(row.expected_val_drop for row in own),
+    )
+    test_drops = [100 * (f.test_accuracy - q.test_accuracy) for f, q in pairs]
     tests = [row.test_accuracy for row in own]
     return Confirmed(
         seeds=len(own),
         val_accuracy=statistics.fmean(row.val_accuracy for row in own),
-        val_drop=statistics.fmean(val_drops),
+        val_drop=val_drop,
+        estimated_drop=estimated_drop(val_drop, expected, num_val),
         test_accuracy=statistics.fmean(tests),
         test_accuracy_std=_std(tests),
         test_accuracy_drop=statistics.fmean(test_drops),

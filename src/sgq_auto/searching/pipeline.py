@@ -106,7 +106,8 @@ def run_search(
             if start.allocations:
                 _run_trials(settings, folder, study, progress, watchers)
                 points = _points_to_confirm(progress)
-                results = confirm(settings, folder, points, _announce(watchers))
+                num_val = data.graph.val.nodes.numel()
+                results = confirm(settings, folder, points, num_val, _announce(watchers))
                 artifact = _pack_recommended(settings, folder, points, results)
         except KeyboardInterrupt:
             interrupted, failure = True, "the search was interrupted before its front was confirmed"

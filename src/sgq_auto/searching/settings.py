@@ -22,7 +22,7 @@ from sgq_auto.searching.storage import StorageSettings
 from sgq_auto.training import FitSettings
 
 # Raised whenever a change makes older trials incomparable with new ones.
-_VERSION = 4
+_VERSION = 5
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,7 @@ class SearchSettings:
         sampler: Its ``_target_`` and arguments.
         pretrain: Training at full precision.
         finetune: Fine-tuning of each trial.
+        teachers: Full-precision models whose mean prediction teaches fine-tuning.
         output_root: Folder of studies and cached weights.
         storage: Where the study lives.
         seed: Seed of everything random.
@@ -119,6 +120,7 @@ class SearchSettings:
     pretrain: FitSettings
     finetune: FitSettings
     output_root: Path
+    teachers: int = 4
     storage: StorageSettings = field(default_factory=StorageSettings)
     seed: int = 0
     n_trials: int = 100
@@ -141,7 +143,7 @@ class SearchSettings:
         Raises:
             InputError: One line that names the value and what is allowed.
         """
-        for name in ("n_trials", "workers"):
+        for name in ("n_trials", "workers", "teachers"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name}={getattr(self, name)}: it must be at least 1")
         if not self.tolerance >= 0:
@@ -166,6 +168,7 @@ class SearchSettings:
             "sampler": dict(self.sampler),
             "pretrain": asdict(self.pretrain),
             "finetune": asdict(self.finetune),
+            "teachers": self.teachers,
             "seed": self.seed,
             "objective": self.objective,
             "budget": asdict(self.budget),

@@ -1,7 +1,7 @@
 """The search space: which sites share bits, and which bits a search may choose."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from optuna.distributions import IntDistribution
@@ -44,14 +44,16 @@ class SearchSpace:
     Attributes:
         groups: Sites of each group of the granularity.
         searched: Names of the groups whose bits are searched. The others change no byte of the
-            objective (GCN's adjacency follows from the degrees; an empty bucket has no codes) and
-            take the highest width.
+            objective (GCN's adjacency follows from the degrees; an empty bucket has no codes).
         ladder: The allowed bit-widths, increasing.
+        exact: Names of groups whose values are the same at any bits. Where they are not searched
+            they take the lowest width, other groups the highest.
     """
 
     groups: Mapping[str, tuple[Site, ...]]
     searched: tuple[str, ...]
     ladder: tuple[int, ...]
+    exact: frozenset[str] = frozenset()
 
     @classmethod
     def build(
@@ -65,7 +67,9 @@ class SearchSpace:
         groups: dict[str, list[Site]] = {}
         for site in footprints.sites():
             groups.setdefault(granularity.group(site), []).append(site)
-        space = cls({k: tuple(v) for k, v in groups.items()}, tuple(groups), tuple(ladder))
+        exact_sites = footprints.exact_sites()
+        exact = frozenset(name for name, sites in groups.items() if exact_sites.issuperset(sites))
+        space = cls({k: tuple(v) for k, v in groups.items()}, tuple(groups), tuple(ladder), exact)
         smallest = dict.fromkeys(groups, 0)
 
         def cost(indices: Mapping[str, int]) -> int:
@@ -75,14 +79,14 @@ class SearchSpace:
         top = len(space.ladder) - 1
         # With a one-step ladder nothing changes a byte; keep every group then.
         searched = [n for n in groups if top == 0 or cost({**smallest, n: top}) != base]
-        return cls(space.groups, tuple(searched), space.ladder)
+        return replace(space, searched=tuple(searched))
 
     def allocation(self, indices: Mapping[str, int]) -> BitAllocation:
-        """The allocation of ladder positions by group; groups left out take the highest width."""
-        top = len(self.ladder) - 1
+        """The allocation of ladder positions by group; see ``exact`` for groups left out."""
+        left_out = {name: 0 if name in self.exact else -1 for name in self.groups}
         return BitAllocation(
             {
-                site: self.ladder[indices.get(name, top)]
+                site: self.ladder[indices.get(name, left_out[name])]
                 for name, sites in self.groups.items()
                 for site in sites
             }

@@ -37,9 +37,9 @@ def trial_sizes(footprints: FootprintModel, footprint: Mapping[str, int]) -> dic
 def choose_recommended(
     confirmed: Sequence[Estimate], results: Results, allowed_drop: float
 ) -> Estimate | None:
-    """The smallest confirmed point whose mean validation drop is within ``allowed_drop`` points."""
+    """The smallest confirmed point whose estimated drop is within ``allowed_drop`` points."""
     # Sums of decimal fractions are off in the last bit: an exact tie is within.
-    within = [p for p in confirmed if results[p.number].val_drop <= allowed_drop + 1e-9]
+    within = [p for p in confirmed if results[p.number].estimated_drop <= allowed_drop + 1e-9]
     return min(within, key=lambda p: p.num_bytes, default=None)
 
 
@@ -65,12 +65,13 @@ def nearest_miss(
         }
     if not confirmed:
         return {"reason": "no point was confirmed"}
-    nearest = min(confirmed, key=lambda p: results[p.number].val_drop)
+    nearest = min(confirmed, key=lambda p: results[p.number].estimated_drop)
+    drop = results[nearest.number].estimated_drop
     limit = "" if settings.budget.max_kib is None else f" in {settings.budget.max_kib:g} KiB"
     return {
         "reason": f"no confirmed point{limit} is within {settings.allowed_drop:g} points of full "
         f"precision; the nearest is trial {nearest.number}, "
-        f"{results[nearest.number].val_drop:.2f} points below in {nearest.num_bytes / 1024:,.1f} "
+        f"{drop:.2f} points below in {nearest.num_bytes / 1024:,.1f} "
         "KiB",
         **describe_points(bench, [nearest], results)[0],
     }

@@ -1,6 +1,6 @@
 """What a process needs to measure allocations."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -30,44 +30,38 @@ class Workbench:
 
     Attributes:
         settings: The search.
+        seed: The seed of the full-precision weights.
         graph: The prepared graph.
         pretrained: The plain model at full precision.
+        teacher: Mean class probabilities ``[N, classes]`` of full precision over several seeds.
         footprints: Sizes of the model on the graph.
         space: The search space.
     """
 
     settings: SearchSettings
+    seed: int
     graph: Graph
     pretrained: Pretrained
+    teacher: Tensor
     footprints: FootprintModel
     space: SearchSpace
 
     @classmethod
     def build(cls, settings: SearchSettings, graph: Graph, seed: int | None = None) -> "Workbench":
-        """Pre-train with ``seed`` (the study's own if ``None``), or read cached weights.
+        """Pre-train from ``seed`` (the study's own if ``None``) on, or read cached weights.
 
         The graph is moved to the device of the settings.
         """
         graph = graph.to(torch.device(settings.device))
-        pretrained = pretrain(
-            lambda: settings.model.build(graph),
-            graph,
-            settings.pretrain,
-            settings.seed if seed is None else seed,
-            model_config=settings.model.key,
-            cache=settings.cache,
-        )
+        seed = settings.seed if seed is None else seed
+        pretrained = pretrain_model(settings, graph, seed)
         spec = trace_spec(prepare(pretrained.model, graph), graph)
         footprints = FootprintModel(spec, graph.spec)
         space = SearchSpace.build(
             footprints, settings.granularity, settings.ladder, settings.objective
         )
-        return cls(settings, graph, pretrained, footprints, space)
-
-    @cached_property
-    def teacher(self) -> Tensor:
-        """Class probabilities ``[N, classes]`` of the full-precision model."""
-        return predict(self.full_precision(), self.graph).softmax(dim=1)
+        teacher = mean_probabilities(settings, graph, range(seed, seed + settings.teachers))
+        return cls(settings, seed, graph, pretrained, teacher, footprints, space)
 
     @cached_property
     def frame(self) -> Frame:
@@ -126,6 +120,25 @@ class Workbench:
             curve=result.curve,
             finetune_seconds=result.seconds,
         )
+
+
+def pretrain_model(settings: SearchSettings, graph: Graph, seed: int) -> Pretrained:
+    """The search's model at full precision, trained with ``seed`` or read from the cache."""
+    return pretrain(
+        lambda: settings.model.build(graph),
+        graph,
+        settings.pretrain,
+        seed,
+        model_config=settings.model.key,
+        cache=settings.cache,
+    )
+
+
+def mean_probabilities(settings: SearchSettings, graph: Graph, seeds: Iterable[int]) -> Tensor:
+    """Mean class probabilities ``[N, classes]`` of full-precision models with these seeds."""
+    models = (pretrain_model(settings, graph, seed).model for seed in seeds)
+    logits = (predict(prepare(model, graph), graph) for model in models)
+    return torch.stack([each.softmax(dim=1) for each in logits]).mean(dim=0)
 
 
 def finetune_seed(settings: SearchSettings, repeat: int) -> int:

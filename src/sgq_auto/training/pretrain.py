@@ -16,7 +16,7 @@ from sgq_auto.quantize import plain_state, prepare
 from sgq_auto.training.fit import FitSettings, fit
 
 # Raised whenever training changes in a way that makes older weights incomparable.
-_VERSION = 2
+_VERSION = 3
 
 ModelBuilder = Callable[[], nn.Module]
 
