@@ -24,7 +24,7 @@ from torch_geometric.nn import AGNNConv, GATConv
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 from torch_geometric.utils import softmax
 
-from sgq_auto.allocation import BitAllocation, Component, Site
+from sgq_auto.allocation import FEATURES, BitAllocation, Component, Site
 from sgq_auto.graphs import Graph
 from sgq_auto.models import AGNN, GAT, GCN
 from sgq_auto.quantize.ranges import least_error_range, representatives, step_size
@@ -87,12 +87,12 @@ class Quantizers:
         quantizer = FakeQuantize([bits] * rows.numel(), rows)
         parametrize.register_parametrization(linear, "weight", quantizer)
 
-    def features(self, layer: str) -> Tensor:
+    def features(self) -> Tensor:
         """The quantized node features as a dense matrix, rows normalised where the graph says."""
         stored = self.graph.features
         counts = torch.tensor(stored.bucket_values)
         group = torch.arange(counts.numel()).repeat_interleave(counts)
-        quantize = FakeQuantize(self._bits(layer, Component.EMBEDDING), group)
+        quantize = FakeQuantize(self._bits(FEATURES, Component.EMBEDDING), group)
         return dataclasses.replace(stored, values=quantize(stored.values).detach()).dense()
 
     def _bits(self, layer: str, component: Component) -> list[int]:
@@ -106,7 +106,7 @@ class PlainGCN(nn.Module):
     def __init__(self, model: GCN, graph: Graph, make: Quantizers) -> None:
         super().__init__()
         self.conv1, self.conv2, self.p = model.conv1, model.conv2, model.dropout1.p
-        self.x = make.features("conv1")
+        self.x = make.features()
         self.edge_index, coefficients = gcn_norm(graph.edge_index(), None, graph.num_nodes)
         self.input2 = make.embedding("conv2")
         self.coefficients = []
@@ -139,7 +139,7 @@ class PlainGAT(nn.Module):
     def __init__(self, model: GAT, graph: Graph, make: Quantizers) -> None:
         super().__init__()
         self.conv1, self.conv2, self.p = model.conv1, model.conv2, model.dropout1.p
-        self.x = make.features("conv1")
+        self.x = make.features()
         self.edge_index = graph.edge_index()
         self.input2 = make.embedding("conv2")
         # The convolution appends the self-loops.
@@ -173,7 +173,7 @@ class PlainAGNN(nn.Module):
         super().__init__()
         self.lin1, self.lin2, self.p = model.lin1, model.lin2, model.dropout1.p
         self.prop1, self.prop2 = model.prop1, model.prop2
-        self.x = make.features("lin1")
+        self.x = make.features()
         self.edge_index = graph.edge_index()
         target = torch.cat([self.edge_index[1], torch.arange(graph.num_nodes)])
         make.weight("lin1", self.lin1)

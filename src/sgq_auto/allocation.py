@@ -14,6 +14,8 @@ from sgq_auto.errors import InputError
 FULL_PRECISION = 32
 DEFAULT_LADDER = (1, 2, 3, 4, 6, 8)
 MAX_CODE_BITS = 16
+# What sites of the node features have for a layer: the features are an embedding of their own.
+FEATURES = "features"
 
 
 class Component(StrEnum):
@@ -26,7 +28,10 @@ class Component(StrEnum):
 
 @dataclass(frozen=True, order=True)
 class Site:
-    """One place that is quantized: a component of a layer, for one degree bucket or for none."""
+    """One place that is quantized: a component of a layer, for one degree bucket or for none.
+
+    The node features are the embedding of a layer called :data:`FEATURES`.
+    """
 
     layer: str
     component: Component

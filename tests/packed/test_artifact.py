@@ -118,7 +118,7 @@ def _fill(name: str, value: float) -> Edit:
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (_set("version", to=2), "version 2"),
+        (_set("version", to=1), "version 1"),
         (_set("version", to=True), "version True"),
         (_set("graph", to=[]), "graph is"),
         (_set("graph", "bucket_nodes", to=[300]), "bucket_in_edges"),

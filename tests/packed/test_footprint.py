@@ -130,10 +130,10 @@ def test_sites_are_every_component_of_every_layer(
     buckets = range(4)
     if kind is AGNN:
         weights = {"lin1.weight", "lin2.weight"}
-        layers, propagating = ("lin1", "prop1", "prop2", "lin2"), ("prop1", "prop2")
+        layers, propagating = ("features", "prop1", "prop2", "lin2"), ("prop1", "prop2")
     else:
         weights = {"conv1.weight", "conv2.weight"}
-        layers = propagating = ("conv1", "conv2")
+        layers, propagating = ("features", "conv1", "conv2"), ("conv1", "conv2")
     assert names == weights | {f"{layer}.embedding.{b}" for layer in layers for b in buckets} | {
         f"{layer}.attention.{b}" for layer in propagating for b in buckets
     }

@@ -33,7 +33,7 @@ def test_cora_features_take_the_bytes_of_their_code(cora: PreparedData, bits: in
     layout = EliasFano(positions.size, cora.graph.num_nodes * features.num_features)
     code = layout.encode_parts([positions])
     size = sum(part.nbytes for part in code)
-    assert _storage(cora.graph.spec, bits).features(_LAYER) == size
+    assert _storage(cora.graph.spec, bits).features() == size
     # 8.2 bits a word; an index of the column alone would take 11.
     assert size * 8 / positions.size < 8.3
 
@@ -79,28 +79,30 @@ def test_full_precision_takes_four_bytes_and_no_scale(cora: PreparedData) -> Non
     storage = _storage(cora.graph.spec, 32)
     assert storage.embedding(_LAYER, 7) == 2708 * 7 * 4
     assert storage.weight(_LAYER) == 18 * 4
-    assert storage.scales(_LAYER) == 0
+    assert storage.scales(_LAYER, reads_features=True) == 0
 
 
 def test_scales_are_eight_bytes_a_group_that_holds_something() -> None:
     # Input and transformed embedding: bucket 0 and 1 each; attention: the same; 3 output channels.
-    assert _storage(_sparse_spec(5, 6, constant=False), 4).scales(_LAYER) == (4 + 2 + 3) * 8
+    storage = _storage(_sparse_spec(5, 6, constant=False), 4)
+    for reads_features in (True, False):
+        assert storage.scales(_LAYER, reads_features=reads_features) == (4 + 2 + 3) * 8
     empty = GraphSpec((4, 0), (9, 0), (9, 0), 3, FeatureSpec(6, True, (24, 0), (False, True)))
-    assert _storage(empty, 4).scales(_LAYER) == (2 + 1 + 3) * 8
+    assert _storage(empty, 4).scales(_LAYER, reads_features=False) == (2 + 1 + 3) * 8
 
 
 def test_sparse_features_take_the_smaller_index() -> None:
     # 5 nodes of 6 features: 5 values, 2 low bits each, and a bitmap of 5 + 29 // 4 bits.
-    assert _storage(_sparse_spec(5, 6, constant=False), 4).features(_LAYER) == 3 + 2 + 2
+    assert _storage(_sparse_spec(5, 6, constant=False), 4).features() == 3 + 2 + 2
     # 12 values would take 1 low bit each and a bitmap of 26; one bit an entry is less.
-    assert _storage(_sparse_spec(12, 6, constant=False), 4).features(_LAYER) == 6 + 4
+    assert _storage(_sparse_spec(12, 6, constant=False), 4).features() == 6 + 4
 
 
 def test_equal_values_need_no_codes_unless_they_stay_full_precision() -> None:
     spec = _sparse_spec(5, 6, constant=True)
-    sizes = [_storage(spec, bits).features(_LAYER) for bits in range(1, 17)]
+    sizes = [_storage(spec, bits).features() for bits in range(1, 17)]
     assert len(set(sizes)) == 1
-    assert _storage(spec, 32).features(_LAYER) == 5 * 4 + sizes[0]
+    assert _storage(spec, 32).features() == 5 * 4 + sizes[0]
 
 
 def test_dense_features_are_codes_alone() -> None:
@@ -111,7 +113,7 @@ def test_dense_features_are_codes_alone() -> None:
         pack_codes(np.zeros(n * 6, dtype=int), 3).nbytes for n in graph.spec.bucket_nodes
     )
     assert graph.spec.features.dense
-    assert _storage(graph.spec, 3).features(_LAYER) == expected
+    assert _storage(graph.spec, 3).features() == expected
 
 
 def test_one_occupied_bucket_needs_no_map() -> None:

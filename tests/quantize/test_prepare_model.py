@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import AGNNConv, GATConv, GCNConv, SAGEConv
 
-from sgq_auto.allocation import BitAllocation, Component
+from sgq_auto.allocation import BitAllocation, Component, Site
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import BucketSettings, Graph, PreparedData, RawGraph, prepare_graph
 from sgq_auto.graphs.splits import PublicSplit
@@ -166,7 +166,8 @@ def test_bits_of_one_bucket_touch_only_its_nodes(cora: PreparedData) -> None:
     graph = cora.graph
     model = OneLayer(GCNConv(graph.features.num_features, graph.num_classes))
     sites = _footprints(model, graph).sites()
-    target = next(s for s in sites if s.component is Component.EMBEDDING and s.bucket == 3)
+    target = Site("conv", Component.EMBEDDING, 3)
+    assert target in sites
     bits = BitAllocation({**BitAllocation.uniform(sites, 32), target: 1})
     seen: list[Tensor] = []
     for allocation in (None, bits):
@@ -229,3 +230,10 @@ def test_layers_without_twin_are_refused_by_name(
 def test_models_without_layers_are_refused(synthetic: PreparedData) -> None:
     with pytest.raises(InputError, match=r"^OneLayer has no layer to quantize[^\n]*GCNConv[^\n]*$"):
         prepare(OneLayer(nn.Identity()), synthetic.graph)
+
+
+def test_a_layer_with_the_name_of_the_features_is_refused(synthetic: PreparedData) -> None:
+    model = nn.Sequential()
+    model.add_module("features", nn.Linear(3, 2))
+    with pytest.raises(InputError, match=r"'features'.*rename it"):
+        prepare(model, synthetic.graph)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
-from sgq_auto.allocation import FULL_PRECISION, BitAllocation, Component, Site
+from sgq_auto.allocation import FEATURES, FULL_PRECISION, BitAllocation, Component, Site
 from sgq_auto.packed.specs import GraphSpec, LayerSpec, ModelSpec
 from sgq_auto.packed.storage import PackedStorage, PygStorage, SparseFp32Storage, TensorStorage
 
@@ -84,11 +84,9 @@ class FootprintModel:
 
     def exact_sites(self) -> frozenset[Site]:
         """Sites whose values are the same at any bits: constant features, and what is empty."""
-        first, features = self.model.layers[0], self.graph.features
-        constant = [] if first.transformed_features else features.bucket_constant
         binary = {
-            Site(first.name, Component.EMBEDDING, bucket)
-            for bucket, is_constant in enumerate(constant)
+            Site(FEATURES, Component.EMBEDDING, bucket)
+            for bucket, is_constant in enumerate(self.graph.features.bucket_constant)
             if is_constant
         }
         counts = self.graph.bucket_nodes
@@ -154,8 +152,8 @@ class FootprintModel:
     def sgquant_elements(self) -> dict[str, int]:
         """Elements per layer in the accounting of the SGQuant authors."""
         totals = {layer.name: 0 for layer in self.model.layers}
-        for site, count in self._sgquant_elements():
-            totals[site.layer] += count
+        for layer, _, count in self._sgquant_elements():
+            totals[layer] += count
         return totals
 
     def _measure(self, storage: TensorStorage, allocation: BitAllocation) -> Footprint:
@@ -167,7 +165,7 @@ class FootprintModel:
     ) -> dict[Objective, tuple[int, ...]]:
         buffers = self.buffers(storage)
         steps = range(2 * len(self.model.layers))
-        counted = sum(count * allocation[site] for site, count in self._sgquant_elements())
+        counted = sum(n * allocation[site] for _, site, n in self._sgquant_elements())
         return {
             Objective.RESIDENT_BYTES: (_bits(buffers),),
             Objective.STORED_BYTES: (8 * sum(b.stored_bytes for b in buffers),),
@@ -185,7 +183,7 @@ class FootprintModel:
         # The input is needed until it is transformed, or gathered where there is no transform.
         input_last = transform if layer.weight_shape else propagate
         if k == 0:
-            yield _stored("features", Part.FEATURES, storage.features(layer), input_last)
+            yield _stored("features", Part.FEATURES, storage.features(), input_last)
             index = 0 if self.graph.features.dense else storage.block_index()
             yield Buffer("feature_index", Part.FEATURES, index, 0, input_last)
         else:
@@ -194,7 +192,9 @@ class FootprintModel:
             yield Buffer(f"{layer.name}.input", Part.EMBEDDING, size, made, input_last)
         yield _stored(f"{layer.name}.weight", Part.WEIGHTS, storage.weight(layer), transform)
         yield _stored(f"{layer.name}.vectors", Part.WEIGHTS, 4 * layer.vector_elements, last)
-        yield _stored(f"{layer.name}.scales", Part.SCALES, storage.scales(layer), last)
+        yield _stored(
+            f"{layer.name}.scales", Part.SCALES, storage.scales(layer, reads_features=k == 0), last
+        )
         if layer.transformed_features:
             size = storage.embedding(layer, layer.transformed_features)
             yield Buffer(f"{layer.name}.transformed", Part.EMBEDDING, size, transform, last)
@@ -209,32 +209,47 @@ class FootprintModel:
         return {part.value: num_bytes for part, num_bytes in parts.items()}
 
     def _elements(self) -> Iterator[tuple[Site, int]]:
-        for layer in self.model.layers:
-            width = layer.in_features + layer.transformed_features
+        for position, layer in enumerate(self.model.layers):
             for bucket in range(self.graph.num_buckets):
                 nodes, edges = self.graph.bucket_nodes[bucket], self.graph.bucket_in_edges[bucket]
-                yield Site(layer.name, Component.EMBEDDING, bucket), nodes * width
+                own = Site(layer.name, Component.EMBEDDING, bucket)
+                source = own if position else Site(FEATURES, Component.EMBEDDING, bucket)
+                yield source, nodes * layer.in_features
+                if layer.transformed_features:
+                    yield own, nodes * layer.transformed_features
                 if layer.propagates:
                     yield Site(layer.name, Component.ATTENTION, bucket), edges * layer.heads
             if layer.weight_shape:
                 rows, columns = layer.weight_shape
                 yield Site(layer.name, Component.WEIGHT), rows * columns
 
-    def _sgquant_elements(self) -> Iterator[tuple[Site, int]]:
-        graph = self.graph
-        for layer in self.model.layers:
+    def _sgquant_elements(self) -> Iterator[tuple[str, Site, int]]:
+        """Layer, site and elements of every tensor that the SGQuant authors count."""
+        graph, layers = self.graph, self.model.layers
+        for position, layer in enumerate(layers):
             out = layer.weight_shape[0] if layer.weight_shape else layer.normalized_features
+            # A linear layer that reads the features has no embedding of its own: its output is
+            # coded as the input of the layer that follows.
+            source = own = layer.name
+            if position == 0:
+                source = FEATURES
+                if not layer.transformed_features:
+                    own = layers[1].name if len(layers) > 1 else FEATURES
             for bucket in range(graph.num_buckets):
+                nodes, edges = graph.bucket_nodes[bucket], graph.bucket_in_edges[bucket]
                 copies = layer.gathered_features * (
                     layer.source_copies * graph.bucket_out_edges[bucket]
-                    + layer.target_copies * graph.bucket_in_edges[bucket]
+                    + layer.target_copies * edges
                 )
-                embedding = graph.bucket_nodes[bucket] * (layer.in_features + out) + copies
-                yield Site(layer.name, Component.EMBEDDING, bucket), embedding
+                yield (
+                    layer.name,
+                    Site(source, Component.EMBEDDING, bucket),
+                    nodes * layer.in_features,
+                )
+                yield layer.name, Site(own, Component.EMBEDDING, bucket), nodes * out + copies
                 if layer.propagates:
-                    coefficients = graph.bucket_in_edges[bucket] * layer.heads
-                    attention = coefficients * layer.attention_copies
-                    yield Site(layer.name, Component.ATTENTION, bucket), attention
+                    attention = edges * layer.heads * layer.attention_copies
+                    yield layer.name, Site(layer.name, Component.ATTENTION, bucket), attention
 
     def _all_full(self) -> BitAllocation:
         return BitAllocation.uniform(self.sites(), FULL_PRECISION)

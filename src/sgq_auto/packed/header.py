@@ -1,13 +1,14 @@
 """The header of an artifact: everything about a packed model but its codes, as JSON.
 
-Version 1 has these entries:
+Version 2 has these entries:
 
 - ``graph``: ``bucket_nodes``, ``bucket_in_edges``, ``bucket_out_edges`` (a list, one number a
   degree bucket; self-loops counted), ``max_in_degree``, ``symmetric``, ``split_points``;
 - ``features``: ``num_features``, ``dense``, ``bucket_values``, ``bucket_constant``,
-  ``normalize_rows``;
+  ``normalize_rows``, ``bits`` (a list);
 - ``layers``, in order: ``kind`` (``linear``, ``gcn``, ``gat``, ``agnn``), ``name``, ``in``,
-  ``out``, ``activation``, ``bits`` (``embedding`` and ``attention`` a list, ``weight`` a number),
+  ``out``, ``activation``, ``bits`` (``embedding`` and ``attention`` a list, ``weight`` a number;
+  a first layer has those of its transformed embedding, if any),
   ``bias``, and ``heads``, ``concat``, ``slope`` (GAT) or ``beta`` (AGNN: whether it is learned);
 - ``classes``: their names (numbers where none are known), different and printable;
 - ``source``: where the model came from, free of form.
@@ -41,7 +42,7 @@ from sgq_auto.packed.specs import (
     linear_spec,
 )
 
-VERSION = 1
+VERSION = 2
 # No count in a header may be larger: products of two stay below 2**63.
 _LARGEST = 2**31 - 1
 _MAX_BUCKETS = 256
@@ -58,6 +59,7 @@ class LayerHeader:
     spec: LayerSpec
     out_features: int
     activation: Activation
+    input_bits: tuple[int, ...]
     embedding_bits: tuple[int, ...]
     attention_bits: tuple[int, ...]
     weight_bits: int
@@ -87,8 +89,15 @@ def describe(model: PackedModel) -> str:
         {
             "version": VERSION,
             "graph": {**graph, "split_points": model.graph.split_points},
-            "features": {**features, "normalize_rows": model.features.normalize_rows},
-            "layers": [_describe_layer(layer) for layer in model.layers],
+            "features": {
+                **features,
+                "normalize_rows": model.features.normalize_rows,
+                "bits": model.layers[0].inputs.bits,
+            },
+            "layers": [
+                _describe_layer(layer, reads_features=position == 0)
+                for position, layer in enumerate(model.layers)
+            ],
             "classes": model.classes,
             "source": model.source,
         },
@@ -113,7 +122,11 @@ def parse(text: str) -> Header:
         raise ArtifactError(f"the header has version {version!r}; this runtime reads {VERSION}")
     graph = _graph(_dict(root, "graph"), _dict(root, "features"))
     listed = _list(root, "layers", _MAX_LAYERS)
-    layers = tuple(_layer(node, graph.num_buckets) for node in listed)
+    feature_bits = _widths(_dict(root, "features"), "bits", graph.num_buckets)
+    layers = tuple(
+        _layer(node, graph.num_buckets, feature_bits if position == 0 else None)
+        for position, node in enumerate(listed)
+    )
     classes = tuple(_list(root, "classes", _LARGEST))
     _check_chain(layers, graph, len(classes))
     fault = class_names_fault(classes, len(classes))
@@ -126,7 +139,7 @@ def parse(text: str) -> Header:
     return Header(graph, points, normalize, layers, classes, _dict(root, "source"))
 
 
-def _describe_layer(layer: PackedLayer) -> dict[str, Any]:
+def _describe_layer(layer: PackedLayer, *, reads_features: bool) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "kind": layer.kind,
         "name": layer.spec.name,
@@ -134,8 +147,12 @@ def _describe_layer(layer: PackedLayer) -> dict[str, Any]:
         "out": layer.out_features,
         "activation": layer.activation,
         "bias": layer.bias is not None,
-        "bits": {"embedding": layer.inputs.bits},
+        "bits": {},
     }
+    if not reads_features:
+        entry["bits"]["embedding"] = layer.inputs.bits
+    elif isinstance(layer, ConvLayer):
+        entry["bits"]["embedding"] = layer.transformed.bits
     if isinstance(layer, ConvLayer | AgnnLayer):
         entry["bits"]["attention"] = layer.attention.bits
     if isinstance(layer, WeightedLayer):
@@ -185,7 +202,7 @@ def _check_counts(spec: GraphSpec) -> None:
         raise ArtifactError("max_in_degree or symmetric does not fit the edges")
 
 
-def _layer(node: Any, buckets: int) -> LayerHeader:
+def _layer(node: Any, buckets: int, feature_bits: tuple[int, ...] | None) -> LayerHeader:
     if not isinstance(node, dict):
         raise ArtifactError("layers holds something that is no layer")
     kind = _choice(LayerKind, node, "kind")
@@ -196,12 +213,16 @@ def _layer(node: Any, buckets: int) -> LayerHeader:
     weighted, propagates = kind is not LayerKind.AGNN, kind is not LayerKind.LINEAR
     is_gat, is_agnn = kind is LayerKind.GAT, kind is LayerKind.AGNN
     concat, beta = is_gat and _bool(node, "concat"), is_agnn and _bool(node, "beta")
+    spec = _layer_spec(kind, name, node, concat=concat, beta=beta)
+    has_embedding = spec.transformed_features or feature_bits is None
+    embedding_bits = _widths(bits, "embedding", buckets) if has_embedding else ()
     return LayerHeader(
         kind=kind,
-        spec=_layer_spec(kind, name, node, concat=concat, beta=beta),
+        spec=spec,
         out_features=_int(node, "out", 1),
         activation=_choice(Activation, node, "activation"),
-        embedding_bits=_widths(bits, "embedding", buckets),
+        input_bits=embedding_bits if feature_bits is None else feature_bits,
+        embedding_bits=embedding_bits,
         attention_bits=_widths(bits, "attention", buckets) if propagates else (),
         weight_bits=_width(bits.get("weight"), "weight") if weighted else 0,
         bias=_bool(node, "bias"),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sgq_auto.allocation import BitAllocation, Component, Site
+from sgq_auto.allocation import FEATURES, BitAllocation, Component, Site
 from sgq_auto.packed.codes import Array
 from sgq_auto.packed.engines import Engine, fastest_engine
 from sgq_auto.packed.features import PackedFeatures, pack_features
@@ -54,7 +54,10 @@ class PackedModel:
     @property
     def allocation(self) -> BitAllocation:
         """Bits of every site."""
-        return BitAllocation((site, bits) for layer in self.layers for site, bits in _bits(layer))
+        sites = _bucket_bits(FEATURES, Component.EMBEDDING, self.layers[0].inputs.bits)
+        for position, layer in enumerate(self.layers):
+            sites += _bits(layer, reads_features=position == 0)
+        return BitAllocation(sites)
 
     def footprint(self) -> Footprint:
         """What it takes in an artifact and while it predicts."""
@@ -146,13 +149,19 @@ def check_nodes(nodes: Sequence[int] | Array, num_nodes: int) -> Array:
     return index.astype(np.int64)
 
 
-def _bits(layer: PackedLayer) -> list[tuple[Site, int]]:
-    """The bits of a layer's sites, in the order of its specification."""
-    name = layer.spec.name
-    sites = [(Site(name, Component.EMBEDDING, b), bits) for b, bits in enumerate(layer.inputs.bits)]
+def _bits(layer: PackedLayer, *, reads_features: bool) -> list[tuple[Site, int]]:
+    """The bits of a layer's own sites, in the order of its specification."""
+    name, sites = layer.spec.name, []
+    if not reads_features:
+        sites += _bucket_bits(name, Component.EMBEDDING, layer.inputs.bits)
+    elif isinstance(layer, ConvLayer):
+        sites += _bucket_bits(name, Component.EMBEDDING, layer.transformed.bits)
     if isinstance(layer, ConvLayer | AgnnLayer):
-        attention = layer.attention.bits
-        sites += [(Site(name, Component.ATTENTION, b), bits) for b, bits in enumerate(attention)]
+        sites += _bucket_bits(name, Component.ATTENTION, layer.attention.bits)
     if isinstance(layer, WeightedLayer):
         sites.append((Site(name, Component.WEIGHT), layer.weight.bits))
     return sites
+
+
+def _bucket_bits(layer: str, component: Component, bits: Sequence[int]) -> list[tuple[Site, int]]:
+    return [(Site(layer, component, bucket), width) for bucket, width in enumerate(bits)]

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sgq_auto.allocation import FULL_PRECISION, BitAllocation, Component, Site
+from sgq_auto.allocation import FEATURES, FULL_PRECISION, BitAllocation, Component, Site
 from sgq_auto.errors import ArtifactError
 from sgq_auto.packed.code_matrix import CodeMatrix, PackedWeight
 from sgq_auto.packed.coded_rows import BitmapRows, Blocks, EliasFanoRows
@@ -51,13 +51,13 @@ def model_from_tensors(header: Header, tensors: Tensors, allowed: int) -> Packed
 
 def _check_memory(header: Header, allowed: int) -> None:
     sites: dict[Site, int] = {}
+    embeddings = [(FEATURES, header.layers[0].input_bits)]
+    embeddings += [(layer.spec.name, layer.embedding_bits) for layer in header.layers]
+    for name, bits in embeddings:
+        sites |= {Site(name, Component.EMBEDDING, b): width for b, width in enumerate(bits)}
     for layer in header.layers:
-        name = layer.spec.name
-        for component, bits in (
-            (Component.EMBEDDING, layer.embedding_bits),
-            (Component.ATTENTION, layer.attention_bits),
-        ):
-            sites |= {Site(name, component, b): width for b, width in enumerate(bits)}
+        name, bits = layer.spec.name, layer.attention_bits
+        sites |= {Site(name, Component.ATTENTION, b): width for b, width in enumerate(bits)}
         if layer.spec.weight_shape:
             sites[Site(name, Component.WEIGHT)] = layer.weight_bits
     model = FootprintModel(ModelSpec(tuple(la.spec for la in header.layers)), header.graph)

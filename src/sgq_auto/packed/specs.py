@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sgq_auto.allocation import Component, Site
+from sgq_auto.allocation import FEATURES, Component, Site
 from sgq_auto.packed.codes import index_bits, packed_bytes
 from sgq_auto.packed.elias_fano import EliasFano
 
@@ -54,10 +54,15 @@ class LayerSpec:
         """Whether the layer passes messages along the edges."""
         return self.heads > 0
 
-    def components(self) -> tuple[Component, ...]:
-        """The components of this layer that can be quantized."""
+    def components(self, *, reads_features: bool) -> tuple[Component, ...]:
+        """The components of this layer that can be quantized.
+
+        Args:
+            reads_features: Whether its input is the node features, which have sites of their own.
+        """
+        has_embedding = self.transformed_features or not reads_features
         return (
-            Component.EMBEDDING,
+            *([Component.EMBEDDING] if has_embedding else []),
             *([Component.ATTENTION] if self.propagates else []),
             *([Component.WEIGHT] if self.weight_shape else []),
         )
@@ -70,12 +75,14 @@ class ModelSpec:
     layers: tuple[LayerSpec, ...]
 
     def sites(self, num_buckets: int) -> tuple[Site, ...]:
-        """Every site of the model; weights belong to no degree bucket."""
+        """Every site of features and model; weights belong to no degree bucket."""
         return tuple(self._sites(num_buckets))
 
     def _sites(self, num_buckets: int) -> Iterator[Site]:
-        for layer in self.layers:
-            for component in layer.components():
+        for bucket in range(num_buckets):
+            yield Site(FEATURES, Component.EMBEDDING, bucket)
+        for position, layer in enumerate(self.layers):
+            for component in layer.components(reads_features=position == 0):
                 if component is Component.WEIGHT:
                     yield Site(layer.name, component)
                 else:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sgq_auto.allocation import FULL_PRECISION, BitAllocation, Component, Site
+from sgq_auto.allocation import FEATURES, FULL_PRECISION, BitAllocation, Component, Site
 from sgq_auto.packed.codes import packed_bytes
 from sgq_auto.packed.specs import GraphSpec, LayerSpec
 
@@ -22,8 +22,8 @@ _SCALE_AND_OFFSET = 2 * _FP32
 class TensorStorage(Protocol):
     """Bytes of each kind of tensor, scales left to :meth:`scales`."""
 
-    def features(self, layer: LayerSpec) -> int:
-        """The node features, input of ``layer``."""
+    def features(self) -> int:
+        """The node features."""
 
     def graph(self) -> int:
         """The adjacency."""
@@ -49,8 +49,8 @@ class TensorStorage(Protocol):
     def weight(self, layer: LayerSpec) -> int:
         """The weight matrix of ``layer``."""
 
-    def scales(self, layer: LayerSpec) -> int:
-        """Every scale and offset of ``layer``."""
+    def scales(self, layer: LayerSpec, *, reads_features: bool) -> int:
+        """Every scale and offset of ``layer``, those of features that it reads among them."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,13 @@ class PackedStorage:
     spec: GraphSpec
     allocation: BitAllocation
 
-    def features(self, layer: LayerSpec) -> int:
+    def features(self) -> int:
         """Dense codes; or sparse ones, under the smaller of two indices: Elias-Fano or a bitmap."""
         features, nodes = self.spec.features, self.spec.num_nodes
         values = sum(
             0 if constant and self._is_quantized(site) else self._codes(count, site)
             for site, count, constant in zip(
-                self._sites(layer, Component.EMBEDDING),
+                self._sites(FEATURES, Component.EMBEDDING),
                 features.bucket_values,
                 features.bucket_constant,
                 strict=True,
@@ -101,14 +101,14 @@ class PackedStorage:
     def embedding(self, layer: LayerSpec, width: int) -> int:
         """Codes at the bits of the layer's embedding, bucket by bucket."""
         counts = [count * width for count in self.spec.bucket_nodes]
-        return self._bucket_codes(layer, Component.EMBEDDING, counts)
+        return self._bucket_codes(layer.name, Component.EMBEDDING, counts)
 
     def attention(self, layer: LayerSpec, *, first: bool) -> int:  # noqa: ARG002
         """Codes per edge and head; nothing where degrees determine the coefficients."""
         if layer.attention_from_degrees:
             return 0
         counts = [count * layer.heads for count in self.spec.bucket_in_edges]
-        return self._bucket_codes(layer, Component.ATTENTION, counts)
+        return self._bucket_codes(layer.name, Component.ATTENTION, counts)
 
     def weight(self, layer: LayerSpec) -> int:
         """Codes of the weight matrix."""
@@ -117,18 +117,20 @@ class PackedStorage:
         rows, columns = layer.weight_shape
         return self._codes(rows * columns, Site(layer.name, Component.WEIGHT))
 
-    def scales(self, layer: LayerSpec) -> int:
+    def scales(self, layer: LayerSpec, *, reads_features: bool) -> int:
         """8 bytes a scale group: a tensor's bucket, or an output channel of a weight matrix."""
-        embeddings = 2 if layer.transformed_features else 1
-        groups = embeddings * self._groups(layer, Component.EMBEDDING, self.spec.bucket_nodes)
+        embeddings = [FEATURES if reads_features else layer.name]
+        embeddings += [layer.name] if layer.transformed_features else []
+        nodes = self.spec.bucket_nodes
+        groups = sum(self._groups(name, Component.EMBEDDING, nodes) for name in embeddings)
         if layer.propagates:
-            groups += self._groups(layer, Component.ATTENTION, self.spec.bucket_in_edges)
+            groups += self._groups(layer.name, Component.ATTENTION, self.spec.bucket_in_edges)
         if layer.weight_shape and self._is_quantized(Site(layer.name, Component.WEIGHT)):
             groups += layer.weight_shape[0]
         return groups * _SCALE_AND_OFFSET
 
-    def _sites(self, layer: LayerSpec, component: Component) -> list[Site]:
-        return [Site(layer.name, component, b) for b in range(self.spec.num_buckets)]
+    def _sites(self, layer: str, component: Component) -> list[Site]:
+        return [Site(layer, component, b) for b in range(self.spec.num_buckets)]
 
     def _is_quantized(self, site: Site) -> bool:
         return self.allocation[site] != FULL_PRECISION
@@ -136,11 +138,11 @@ class PackedStorage:
     def _codes(self, count: int, site: Site) -> int:
         return packed_bytes(count, self.allocation[site])
 
-    def _bucket_codes(self, layer: LayerSpec, component: Component, counts: Sequence[int]) -> int:
+    def _bucket_codes(self, layer: str, component: Component, counts: Sequence[int]) -> int:
         sites = self._sites(layer, component)
         return sum(self._codes(n, site) for n, site in zip(counts, sites, strict=True))
 
-    def _groups(self, layer: LayerSpec, component: Component, counts: Sequence[int]) -> int:
+    def _groups(self, layer: str, component: Component, counts: Sequence[int]) -> int:
         sites = self._sites(layer, component)
         return sum(
             n > 0 and self._is_quantized(site) for n, site in zip(counts, sites, strict=True)
@@ -153,9 +155,9 @@ class PygStorage:
 
     spec: GraphSpec
 
-    def features(self, layer: LayerSpec) -> int:
+    def features(self) -> int:
         """``N * F`` fp32."""
-        return self.spec.num_nodes * layer.in_features * _FP32
+        return self.spec.num_nodes * self.spec.features.num_features * _FP32
 
     def graph(self) -> int:
         """``edge_index``: two int64 an edge."""
@@ -190,7 +192,7 @@ class PygStorage:
         rows, columns = layer.weight_shape or (0, 0)
         return rows * columns * _FP32
 
-    def scales(self, layer: LayerSpec) -> int:  # noqa: ARG002
+    def scales(self, layer: LayerSpec, *, reads_features: bool) -> int:  # noqa: ARG002
         """Full precision has no scales."""
         return 0
 
@@ -199,11 +201,11 @@ class PygStorage:
 class SparseFp32Storage(PygStorage):
     """fp32 held with care: sparse features, int32 CSR, GCN's normalisation computed once."""
 
-    def features(self, layer: LayerSpec) -> int:
+    def features(self) -> int:
         """CSR with int32 indices where features are sparse."""
         features = self.spec.features
         if features.dense:
-            return super().features(layer)
+            return super().features()
         stored = sum(features.bucket_values)
         return stored * (_FP32 + _INT32) + (self.spec.num_nodes + 1) * _INT32
 

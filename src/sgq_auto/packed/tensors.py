@@ -130,13 +130,13 @@ def _groups(bits: tuple[int, ...], counts: tuple[int, ...]) -> tuple[int, ...]:
 
 def group_bits(layer: LayerHeader) -> list[tuple[int, ...]]:
     """Bits of each run of scale groups of a layer, in the order of its scales."""
-    embedding, attention = layer.embedding_bits, layer.attention_bits
+    inputs, attention = layer.input_bits, layer.attention_bits
     if layer.kind is LayerKind.AGNN:
-        return [embedding, attention]
+        return [inputs, attention]
     channels = (layer.weight_bits,) * (layer.spec.weight_shape or (0, 0))[0]
     if layer.kind is LayerKind.LINEAR:
-        return [embedding, channels]
-    return [embedding, embedding, attention, channels]
+        return [inputs, channels]
+    return [inputs, layer.embedding_bits, attention, channels]
 
 
 def scale_groups(layer: LayerHeader, graph: GraphSpec) -> list[tuple[int, ...]]:
@@ -164,7 +164,7 @@ def vectors(layer: LayerHeader) -> dict[str, tuple[int, ...]]:
 
 def feature_layout(header: Header) -> tuple[tuple[int, ...], int, tuple[int, ...]]:
     """Rows of each bucket, width and bits of the matrix of stored feature values."""
-    spec, bits = header.graph.features, header.layers[0].embedding_bits
+    spec, bits = header.graph.features, header.layers[0].input_bits
     if spec.dense:
         rows, width = header.graph.bucket_nodes, spec.num_features
     else:

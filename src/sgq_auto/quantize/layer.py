@@ -26,8 +26,9 @@ class QuantizedLayer(nn.Module):
         self.name = name
         self.in_features = 0
         self.engine = quantizers.graph.engine
-        make = quantizers.features if reads_features else quantizers.embedding
-        self.input_quantizer = make(name)
+        self.input_quantizer = (
+            quantizers.features() if reads_features else quantizers.embedding(name)
+        )
         self._matrix: FeatureMatrix | None = None
 
     def quantize_input(self, x: Any) -> Any:

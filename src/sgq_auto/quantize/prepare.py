@@ -8,7 +8,7 @@ from torch import nn
 from torch_geometric.nn import AGNNConv, GATConv, GCNConv, MessagePassing
 from torch_geometric.nn import Linear as PygLinear
 
-from sgq_auto.allocation import BitAllocation
+from sgq_auto.allocation import FEATURES, BitAllocation
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph
 from sgq_auto.packed import ModelSpec
@@ -96,6 +96,10 @@ def _first_layer(model: nn.Module) -> str:
 def _swap(module: nn.Module, prefix: str, quantizers: QuantizerFactory, first: str) -> None:
     for name, child in list(module.named_children()):
         full_name = f"{prefix}{name}"
+        if type(child) in _TWINS and full_name == FEATURES:
+            raise InputError(
+                f"a layer is called {FEATURES!r}, as the sites of the node features are: rename it"
+            )
         if type(child) in _TWINS:
             twin = _TWINS[type(child)](
                 child, full_name, quantizers, reads_features=full_name == first

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from sgq_auto.allocation import FULL_PRECISION, BitAllocation, Component, Site
+from sgq_auto.allocation import FEATURES, FULL_PRECISION, BitAllocation, Component, Site
 from sgq_auto.graphs import Graph
 from sgq_auto.quantize.fake_quantizers import ConstantQuantizer, LearnedQuantizer, MinMaxQuantizer
 from sgq_auto.quantize.ranges import RangeMode
@@ -25,10 +25,10 @@ class QuantizerFactory:
     allocation: BitAllocation | None
     mode: RangeMode
 
-    def features(self, layer: str) -> nn.Module:
-        """For the stored values of the node features, input of ``layer``."""
+    def features(self) -> nn.Module:
+        """For the stored values of the node features."""
         sizes = self.graph.features.bucket_values
-        return self._constant(self._bucket_bits(layer, Component.EMBEDDING), sizes)
+        return self._constant(self._bucket_bits(FEATURES, Component.EMBEDDING), sizes)
 
     def embedding(self, layer: str) -> nn.Module:
         """For a ``[N, features]`` embedding of ``layer``."""

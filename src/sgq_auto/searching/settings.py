@@ -22,7 +22,7 @@ from sgq_auto.searching.storage import StorageSettings
 from sgq_auto.training import FitSettings
 
 # Raised whenever a change makes older trials incomparable with new ones.
-_VERSION = 5
+_VERSION = 6
 
 
 @dataclass(frozen=True)
