@@ -59,6 +59,7 @@ class _Buckets:
 class _Confirm:
     seeds: int
     max_points: int
+    refinements: int
 
 
 @dataclass

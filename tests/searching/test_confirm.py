@@ -9,7 +9,13 @@ import pytest
 from sgq_auto.graphs import PreparedData
 from sgq_auto.graphs.store import save_graph, save_labels
 from sgq_auto.searching import ConfirmSettings, Granularity, SearchSettings, TrialRecord
-from sgq_auto.searching.confirm import Confirmed, choose_points, confirm, fresh_seeds
+from sgq_auto.searching.confirm import (
+    Confirmed,
+    choose_between,
+    choose_points,
+    confirm,
+    fresh_seeds,
+)
 from sgq_auto.searching.records import Measurement
 from sgq_auto.searching.repeats import Estimate
 from sgq_auto.searching.summary import choose_recommended, nearest_miss
@@ -101,6 +107,20 @@ def test_where_full_precision_was_lucky_the_best_trials_count_as_near() -> None:
     behind = [point(2, 0.695, 300), point(3, 0.69, 400), point(4, 0.5, 500)]
     chosen = choose_points([*front, *behind], 0.9, 0.4, ConfirmSettings(max_points=8))
     assert chosen == [*front, behind[0], behind[1]]
+
+
+def test_a_further_point_lies_between_what_holds_and_what_does_not() -> None:
+    measured = [point(k, 0.70 + 0.001 * (k % 5), 100 + 10 * k) for k in range(20)]
+    confirmed = {100: False, 140: False, 240: True, 290: True}
+    # Between 140 and 240 bytes; of middling size are 160 to 200; there 190 is the most accurate.
+    assert choose_between(measured, confirmed) == measured[9]
+    assert choose_between(measured[:10], confirmed | {190: True}) == measured[7]
+    assert choose_between(measured, {100: False, 110: True}) is None
+    # Nothing holds: the most accurate of the larger ones. Everything holds: of the smaller ones.
+    assert choose_between(measured, {140: False}) == measured[9]
+    assert choose_between(measured, {140: True}) == measured[3]
+    assert choose_between(measured, {}) == measured[4]
+    assert choose_between([], confirmed) is None
 
 
 def test_an_empty_front_confirms_nothing() -> None:

@@ -1,6 +1,7 @@
 """The confirm stage: the front on fresh seeds and unseen nodes. Only here test labels are read."""
 
 import json
+import math
 import multiprocessing
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -111,6 +112,28 @@ def choose_points(
         behind = [r for r in behind if r not in layer]
     chosen += spread([p for p in rest if p not in chosen], settings.max_points - len(chosen))
     return sorted(chosen, key=lambda p: p.num_bytes)
+
+
+def choose_between(measured: Sequence[Estimate], confirmed: Mapping[int, bool]) -> Estimate | None:
+    """A point worth confirming next: it may be smaller than the smallest that holds.
+
+    Args:
+        measured: Allocations that may be recommended.
+        confirmed: Bytes of those that were confirmed, and whether each holds: whether its drop is
+            allowed.
+
+    Returns:
+        The most accurate allocation of a middling size between the smallest confirmed one that
+        holds and the largest below it that does not; ``None`` if none lies between.
+    """
+    upper = min((size for size, holds in confirmed.items() if holds), default=math.inf)
+    lower = max((size for size in confirmed if size < upper), default=0)
+    between = [p for p in measured if lower < p.num_bytes < upper]
+    if lower > 0 and upper < math.inf:
+        quarter = (upper / lower) ** 0.25
+        middling = [p for p in between if lower * quarter <= p.num_bytes <= upper / quarter]
+        between = middling or between
+    return max(between, key=lambda p: (p.val_accuracy, -p.num_bytes), default=None)
 
 
 def confirm(

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +14,13 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs import PreparedData
 from sgq_auto.graphs.store import load_graph, save_graph, save_labels
 from sgq_auto.processes import process_context
-from sgq_auto.searching.confirm import choose_points, confirm, confirmed_rows
+from sgq_auto.searching.confirm import (
+    Confirmed,
+    choose_between,
+    choose_points,
+    confirm,
+    confirmed_rows,
+)
 from sgq_auto.searching.packing import Point, pack_point
 from sgq_auto.searching.progress import StudyProgress, Watcher
 from sgq_auto.searching.records import TrialRecord
@@ -95,7 +101,7 @@ def run_search(
         enqueue_start(study, start.allocations)
         progress = StudyProgress(folder.name, bench, start)
         progress.add(finished_trials(study))
-        results: Results = {}
+        results: dict[int | None, Confirmed] = {}
         points: list[Estimate] = []
         artifact: Path | str | None = None
         interrupted, failure = False, None
@@ -105,9 +111,9 @@ def run_search(
             # Without a first trial nothing fits: that is an answer, and costs no training.
             if start.allocations:
                 _run_trials(settings, folder, study, progress, watchers)
-                points = _points_to_confirm(progress)
-                num_val = data.graph.val.nodes.numel()
-                results = confirm(settings, folder, points, num_val, _announce(watchers))
+                for points in _points_to_confirm(progress, results):
+                    num_val = data.graph.val.nodes.numel()
+                    results |= confirm(settings, folder, points, num_val, _announce(watchers))
                 artifact = _pack_recommended(settings, folder, points, results)
         except KeyboardInterrupt:
             interrupted, failure = True, "the search was interrupted before its front was confirmed"
@@ -174,14 +180,22 @@ def _run_trials(
             _add_seconds(study, _SEARCH_SECONDS, time.perf_counter() - start)
 
 
-def _points_to_confirm(progress: StudyProgress) -> list[Estimate]:
+def _points_to_confirm(progress: StudyProgress, results: Results) -> Iterator[list[Estimate]]:
+    """All points to confirm, again and again with one more; ``results`` grow meanwhile."""
     bench, settings = progress.bench, progress.bench.settings
-    return choose_points(
-        [e for e in estimates(progress.records) if settings.budget.holds(e.num_bytes)],
-        bench.pretrained.val_accuracy,
-        settings.allowed_drop,
-        settings.confirm,
-    )
+    measured = [e for e in estimates(progress.records) if settings.budget.holds(e.num_bytes)]
+    full_accuracy, allowed = bench.pretrained.val_accuracy, settings.allowed_drop
+    points = choose_points(measured, full_accuracy, allowed, settings.confirm)
+    yield points
+    for _ in range(settings.confirm.refinements):
+        drops = {
+            p.num_bytes: results[p.number].estimated_drop for p in points if p.number in results
+        }
+        further = choose_between(measured, {size: drop <= allowed for size, drop in drops.items()})
+        if further is None:
+            return
+        points = sorted([*points, further], key=lambda p: p.num_bytes)
+        yield points
 
 
 def _pack_recommended(
