@@ -8,14 +8,12 @@ so that a run that was cut off goes on where it was; rows are written after ever
 
 import json
 import math
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from scipy.stats import t as student_t
 
-from problem import scratch_overrides
+from problem import finished_search
 from report import Row, arguments, finish
 
 _DATASETS = ("cora", "citeseer", "pubmed", "amazon_computers")
@@ -34,24 +32,13 @@ def main() -> None:
         cells, few = [("cora", "gcn")], ("n_trials=8", "confirm.seeds=2")
     rows: list[Row] = []
     for dataset, model in cells:
-        rows.append(_row(_search(dataset, model, few)))
+        folder = _FOLDER / f"{dataset}-{model}{'-quick' if few else ''}"
+        asked = (f"dataset={dataset}", f"model={model}", *_ASKED, *few)
+        rows.append(_row(finished_search(folder, *asked)))
         if options.json is not None:
             options.json.parent.mkdir(parents=True, exist_ok=True)
             options.json.write_text(json.dumps(rows, indent=2) + "\n")
     finish([*rows, _mean(rows)], None)
-
-
-def _search(dataset: str, model: str, few: tuple[str, ...]) -> dict[str, Any]:
-    """The summary of one cell's search; a finished study answers at once."""
-    folder = (_FOLDER / f"{dataset}-{model}{'-quick' if few else ''}").resolve()
-    overrides = (f"dataset={dataset}", f"model={model}", *_ASKED, *few)
-    command = [sys.executable, "-m", "sgq_auto.search", *overrides]
-    subprocess.run(
-        [*command, *scratch_overrides(str(folder))], check=True, stdout=subprocess.DEVNULL
-    )
-    newest = max(folder.glob("outputs/runs/*/summary.json"), key=lambda path: path.parent.name)
-    summary: dict[str, Any] = json.loads(newest.read_text())
-    return summary
 
 
 def _row(summary: dict[str, Any]) -> Row:
@@ -73,6 +60,7 @@ def _row(summary: dict[str, Any]) -> Row:
         "val_drop": chosen["val_drop"],
         "estimated_drop": chosen["estimated_drop"],
         "average_bits": chosen["average_bits"],
+        "hidden_bits": chosen["hidden_bits"],
         **{name: chosen[name] for name in _RATIOS},
         **{f"{n}_sparse": chosen[f"{n}_sparse_fp32"] for n in _RATIOS if n != "sgquant_ratio"},
         "seeds": seeds,

@@ -32,6 +32,19 @@ def only_summary(folder: str) -> dict[str, Any]:
     return summary
 
 
+def finished_search(folder: Path, *overrides: str) -> dict[str, Any]:
+    """The summary of ``python -m sgq_auto.search OVERRIDES``, whose files stay in ``folder``.
+
+    A search that was cut off goes on where it was; a finished one answers at once.
+    """
+    kept = scratch_overrides(str(folder.resolve()))
+    command = [sys.executable, "-m", "sgq_auto.search", *overrides, *kept]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    newest = max(folder.glob("outputs/runs/*/summary.json"), key=lambda path: path.parent.name)
+    summary: dict[str, Any] = json.loads(newest.read_text())
+    return summary
+
+
 def summary_of_search(*overrides: str) -> dict[str, Any]:
     """Run ``python -m sgq_auto.search OVERRIDES`` in a scratch folder; its summary."""
     with tempfile.TemporaryDirectory() as folder:

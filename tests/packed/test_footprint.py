@@ -13,6 +13,7 @@ from sgq_auto.allocation import DEFAULT_LADDER, BitAllocation
 from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.models import AGNN, GAT, GCN
 from sgq_auto.packed import FeatureSpec, Footprint, FootprintModel, GraphSpec, LayerSpec, ModelSpec
+from sgq_auto.packed.codes import packed_bytes
 from sgq_auto.packed.storage import PackedStorage, PygStorage
 from sgq_auto.quantize import prepare, trace_spec
 
@@ -222,3 +223,17 @@ def test_packed_loads_neither_torch_nor_pyg() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("bits", [1, 2, 8])
+def test_hidden_bits_count_codes_scales_and_bucket_map(cora: PreparedData, bits: int) -> None:
+    model = _model(GCN, cora.graph)
+    allocation = BitAllocation.uniform(model.sites(), bits)
+    nodes = cora.graph.num_nodes
+    # conv1's transformed embedding, conv2's input and conv2's transformed embedding: 16, 16 and 7.
+    codes = sum(packed_bytes(n * w, bits) for n in model.graph.bucket_nodes for w in (16, 16, 7))
+    scales, bucket_map = 3 * 4 * 8, packed_bytes(nodes, 2)
+    expected = 8 * (codes + scales + bucket_map) / (nodes * 39)
+    assert model.hidden_bits(allocation) == pytest.approx(expected)
+    assert bits < expected < bits + 0.1
+    assert model.hidden_bits(BitAllocation.uniform(model.sites(), 32)) < 32.1

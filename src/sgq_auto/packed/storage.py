@@ -16,7 +16,8 @@ from sgq_auto.packed.specs import GraphSpec, LayerSpec
 _FP32 = 4
 _INT32 = 4
 _INT64 = 8
-_SCALE_AND_OFFSET = 2 * _FP32
+# A scale and an offset.
+SCALE_BYTES = 2 * _FP32
 
 
 class TensorStorage(Protocol):
@@ -127,7 +128,7 @@ class PackedStorage:
             groups += self._groups(layer.name, Component.ATTENTION, self.spec.bucket_in_edges)
         if layer.weight_shape and self._is_quantized(Site(layer.name, Component.WEIGHT)):
             groups += layer.weight_shape[0]
-        return groups * _SCALE_AND_OFFSET
+        return groups * SCALE_BYTES
 
     def _sites(self, layer: str, component: Component) -> list[Site]:
         return [Site(layer, component, b) for b in range(self.spec.num_buckets)]

@@ -101,6 +101,7 @@ def describe_recommended(
         "trial": point.number,
         "bits": allocation.by_name(),
         "average_bits": bench.footprints.average_bits(allocation),
+        "hidden_bits": bench.footprints.hidden_bits(allocation),
         **{k: v for k, v in asdict(confirmed).items() if k != "seeds"},
         "seeds": confirmed.seeds,
         "search_val_accuracy": point.val_accuracy,
@@ -130,6 +131,7 @@ def describe_points(
                 "measurements": point.measurements,
                 **trial_sizes(bench.footprints, bench.footprints.packed(allocation).as_dict()),
                 "average_bits": bench.footprints.average_bits(allocation),
+                "hidden_bits": bench.footprints.hidden_bits(allocation),
                 "bits": allocation.by_name(),
                 "confirmed": asdict(confirmed) if confirmed else None,
             }
