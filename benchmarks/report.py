@@ -14,12 +14,17 @@ Row = dict[str, Any]
 
 
 def arguments(description: str | None) -> argparse.Namespace:
-    """``--quick`` (fewer repetitions, smaller cases) and ``--json PATH``."""
+    """What :func:`argument_parser` reads from the command line."""
+    return argument_parser(description).parse_args()
+
+
+def argument_parser(description: str | None) -> argparse.ArgumentParser:
+    """``--quick`` (fewer repetitions, smaller cases) and ``--json PATH``; one torch thread."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="a smoke test, not a measurement")
     parser.add_argument("--json", type=Path, help="write the rows to this file")
     torch.set_num_threads(1)
-    return parser.parse_args()
+    return parser
 
 
 def interleaved(

@@ -137,6 +137,8 @@ def _study_overrides(scratch: str) -> list[str]:
         "finetune.epochs=5",
         "confirm.seeds=1",
         "confirm.max_points=1",
+        "confirm.refinements=0",
+        "teachers=1",
     ]
 
 

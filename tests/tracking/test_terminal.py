@@ -13,6 +13,7 @@ from sgq_auto.tracking import Terminal
 def point(trial: int, drop: float) -> dict[str, Any]:
     confirmed = {
         "val_accuracy": 0.8,
+        "estimated_drop": drop - 0.1,
         "test_accuracy": 0.81,
         "test_accuracy_std": 0.01,
         "test_accuracy_drop": drop,

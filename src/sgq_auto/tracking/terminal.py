@@ -143,6 +143,7 @@ def _table(summary: Summary) -> Table:
         ("ratio", "right"),
         ("stored", "right"),
         ("val %", "right"),
+        ("est. drop", "right"),
         ("test %", "right"),
         ("test drop", "right"),
     ):
@@ -156,6 +157,7 @@ def _table(summary: Summary) -> Table:
         "1.0x",
         _kib(full["stored_bytes"]),
         f"{100 * full['val_accuracy']:.1f}",
+        "",
         "" if test is None else f"{100 * test:.1f} ± {100 * full['test_accuracy_std']:.1f}",
         "",
     )
@@ -170,6 +172,7 @@ def _table(summary: Summary) -> Table:
             f"{point['resident_ratio']:.1f}x",
             _kib(point["stored_bytes"]),
             f"{100 * confirmed['val_accuracy']:.1f}",
+            f"{confirmed['estimated_drop']:+.2f}",
             f"{100 * confirmed['test_accuracy']:.1f} ± {100 * confirmed['test_accuracy_std']:.1f}",
             f"{confirmed['test_accuracy_drop']:+.2f}{mark}",
         )
