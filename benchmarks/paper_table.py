@@ -24,6 +24,14 @@ _MODELS = ("gcn", "agnn", "gat")
 _FOLDER = Path("outputs/paper_table")
 _RATIOS = ("sgquant_ratio", "resident_ratio", "stored_ratio")
 _ASKED = ("tolerance=0.2", "confirm.seeds=10", "workers=2")
+# Two models train better at full precision with other hyper-parameters: GAT on PubMed with those
+# of its authors, AGNN on Computers with a dropout that its validation nodes prefer.
+_OWN = {
+    "pubmed-gat": (
+        *("model.output_heads=8", "pretrain.learning_rate=0.01", "pretrain.weight_decay=1e-3"),
+    ),
+    "amazon_computers-agnn": ("pretrain.dropout=0.1", "finetune.dropout=0.1"),
+}
 _QUICK = ("n_trials=8", "confirm.seeds=2")
 # A graph of 57 million edges, each stored both ways, takes minutes for what others do in seconds.
 _REDDIT = (
@@ -45,7 +53,7 @@ def main() -> None:
         cells = {f"{options.reddit}-gcn": (f"dataset={options.reddit}", "model=gcn", *_REDDIT)}
     rows: list[Row] = []
     for name, asked in cells.items():
-        rows.append(_row(finished_search(_FOLDER / name, *asked)))
+        rows.append(_row(finished_search(_FOLDER / name, *asked, *_OWN.get(name, ()))))
         if options.json is not None:
             options.json.parent.mkdir(parents=True, exist_ok=True)
             options.json.write_text(json.dumps(rows, indent=2) + "\n")
