@@ -50,7 +50,7 @@ def test_rows_are_paired_kept_and_not_trained_again(
     search = settings(granularity=Granularity.UNIFORM, n_trials=1)
     points = [point(0, 0.5, 100), point(2, 0.6, 300)]
     seen: list[tuple[int, int]] = []
-    results = confirm(search, folder, points, 90, lambda done, total: seen.append((done, total)))
+    results = confirm(search, folder, points, lambda done, total: seen.append((done, total)))
     assert seen == [(0, 2), (1, 2), (2, 2)]
     assert set(results) == {None, 0, 2}
     assert results[None].val_drop == results[None].test_accuracy_drop == 0
@@ -64,7 +64,7 @@ def test_rows_are_paired_kept_and_not_trained_again(
     assert results[0].test_accuracy_drop == pytest.approx(drop)
 
     folder.graph.unlink()  # Whoever trains again fails.
-    assert confirm(search, folder, points, 90, lambda *_: None) == results
+    assert confirm(search, folder, points, lambda *_: None) == results
 
 
 def test_a_line_that_a_kill_cut_short_is_trained_again(
@@ -72,11 +72,11 @@ def test_a_line_that_a_kill_cut_short_is_trained_again(
 ) -> None:
     search = settings(granularity=Granularity.UNIFORM, n_trials=1)
     points = [point(0, 0.5, 100)]
-    results = confirm(search, folder, points, 90, lambda *_: None)
+    results = confirm(search, folder, points, lambda *_: None)
     whole = folder.confirmed.read_bytes()
     folder.confirmed.write_bytes(whole[:-20])
-    assert confirm(search, folder, points, 90, lambda *_: None) == results
-    assert confirm(search, folder, points, 90, lambda *_: None) == results
+    assert confirm(search, folder, points, lambda *_: None) == results
+    assert confirm(search, folder, points, lambda *_: None) == results
 
 
 def test_most_points_lie_near_the_tolerance() -> None:
@@ -111,16 +111,21 @@ def test_where_full_precision_was_lucky_the_best_trials_count_as_near() -> None:
 
 def test_a_further_point_lies_between_what_holds_and_what_does_not() -> None:
     measured = [point(k, 0.70 + 0.001 * (k % 5), 100 + 10 * k) for k in range(20)]
-    confirmed = {100: False, 140: False, 240: True, 290: True}
+
+    def chosen(**held: bool) -> Estimate | None:
+        return choose_between(measured, [(measured[int(k[1:])], h) for k, h in held.items()])
+
     # Between 140 and 240 bytes; of middling size are 160 to 200; there 190 is the most accurate.
-    assert choose_between(measured, confirmed) == measured[9]
-    assert choose_between(measured[:10], confirmed | {190: True}) == measured[7]
-    assert choose_between(measured, {100: False, 110: True}) is None
+    assert chosen(p0=False, p4=False, p14=True, p19=True) == measured[9]
+    assert chosen(p4=False, p9=True) == measured[7]
+    assert chosen(p0=False, p1=True) is None
     # Nothing holds: the most accurate of the larger ones. Everything holds: of the smaller ones.
-    assert choose_between(measured, {140: False}) == measured[9]
-    assert choose_between(measured, {140: True}) == measured[3]
-    assert choose_between(measured, {}) == measured[4]
-    assert choose_between([], confirmed) is None
+    assert chosen(p4=False) == measured[9]
+    assert chosen(p4=True) == measured[3]
+    assert choose_between([], []) is None
+    # Of two points of one size, one that holds is enough.
+    twin = point(30, 0.5, 240)
+    assert choose_between(measured, [(twin, True), (measured[14], False)]) == measured[4]
 
 
 def test_an_empty_front_confirms_nothing() -> None:

@@ -1,68 +1,88 @@
 """The drop on unseen nodes, estimated without their labels."""
 
+from dataclasses import replace
+
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from torch import Tensor
 
-from sgq_auto.graphs import PreparedData
-from sgq_auto.searching.drops import ExpectedDrop, estimated_drop, expected_drop
-from sgq_auto.searching.workbench import Workbench, mean_probabilities
-from sgq_auto.training import predict
-
-DROPS = st.floats(-20, 20)
+from sgq_auto.graphs import Graph, PreparedData
+from sgq_auto.searching.drops import estimate_drop
 
 
-def test_equal_predictions_are_expected_to_lose_nothing(synthetic: PreparedData) -> None:
-    graph = synthetic.graph
+@pytest.fixture
+def graph(synthetic: PreparedData) -> Graph:
+    return synthetic.graph
+
+
+def always(graph: Graph, label: int) -> Tensor:
+    return torch.eye(graph.num_classes)[label].expand(graph.num_nodes, -1).clone()
+
+
+def sure_of(graph: Graph, label: int, probability: float) -> Tensor:
+    rest = (1 - probability) / (graph.num_classes - 1)
+    reference = torch.full((graph.num_nodes, graph.num_classes), rest)
+    reference[:, label] = probability
+    return reference
+
+
+def test_equal_predictions_lose_nothing(graph: Graph) -> None:
     logits = torch.randn(graph.num_nodes, graph.num_classes)
-    judges = torch.randn(graph.num_nodes, graph.num_classes).softmax(dim=1)
-    assert expected_drop(judges, logits, 3 * logits + 1, graph) == ExpectedDrop(0.0, 0.0)
+    reference = torch.randn(graph.num_nodes, graph.num_classes).softmax(dim=1)
+    assert estimate_drop(reference, logits, 3 * logits + 1, graph) == 0
 
 
-def test_the_judges_probabilities_of_both_predictions_are_compared(
-    synthetic: PreparedData,
-) -> None:
-    graph = synthetic.graph
-    nodes, classes = graph.num_nodes, graph.num_classes
-    judges = torch.full((nodes, classes), 0.1 / (classes - 1))
-    judges[:, 0] = 0.9
-    always = torch.eye(classes).unsqueeze(1).expand(classes, nodes, classes)
-    lost = 100 * (0.9 - 0.1 / (classes - 1))
-    found = expected_drop(judges, always[0], always[1], graph)
-    assert (found.unlabelled, found.val) == pytest.approx((lost, lost), rel=1e-5)
-    # Training nodes do not count: their labels were fitted.
-    only_train = always[0].clone()
-    only_train[graph.train.nodes] = always[1][graph.train.nodes]
-    assert expected_drop(judges, always[0], only_train, graph) == ExpectedDrop(0.0, 0.0)
-    # Validation nodes count among all others, and alone.
-    only_val = always[0].clone()
-    only_val[graph.val.nodes] = always[1][graph.val.nodes]
-    share = graph.val.nodes.numel() / (nodes - graph.train.nodes.numel())
-    found = expected_drop(judges, always[0], only_val, graph)
-    assert (found.unlabelled, found.val) == pytest.approx((share * lost, lost), rel=1e-5)
+def test_training_nodes_do_not_count(graph: Graph) -> None:
+    full, quantized = always(graph, 0), always(graph, 0)
+    quantized[graph.train.nodes] = always(graph, 1)[graph.train.nodes]
+    assert estimate_drop(sure_of(graph, 0, 0.9), full, quantized, graph) == 0
 
 
-@given(DROPS, DROPS, DROPS)
-def test_many_validation_nodes_decide_alone_and_few_hardly_count(
-    val: float, unlabelled: float, expected_val: float
-) -> None:
-    expected = ExpectedDrop(unlabelled, expected_val)
-    unbiased = unlabelled + val - expected_val
-    assert estimated_drop(val, expected, 10**9) == pytest.approx(unbiased, abs=1e-3)
-    assert estimated_drop(val, expected, 0) == unlabelled
-    halfway = (unbiased + unlabelled) / 2
-    assert estimated_drop(val, expected, 500) == pytest.approx(halfway, abs=1e-9)
+def with_val(graph: Graph, nodes: Tensor, labels: Tensor) -> Graph:
+    return replace(graph, val=replace(graph.val, nodes=nodes, labels=labels))
 
 
-def test_judges_see_destroyed_predictions(bench: Workbench) -> None:
-    graph = bench.graph
-    full = predict(bench.full_precision(), graph)
-    judges = mean_probabilities(bench.settings, graph, range(bench.seed + 1, bench.seed + 4))
+def test_few_validation_nodes_hardly_count_and_many_decide(graph: Graph) -> None:
+    reference = sure_of(graph, 0, 0.7)
+    expected = 100 * (0.7 - 0.3 / (graph.num_classes - 1))
+    full, quantized = always(graph, 0), always(graph, 1)
+    first = graph.val.nodes[:1]
+    # On its one validation node full precision is right and quantization wrong: 100 points.
+    one = with_val(graph, first, torch.zeros(1, dtype=torch.long))
+    assert estimate_drop(reference, full, quantized, one) == pytest.approx(expected, abs=0.2)
+    many = first.repeat(10**6)
+    label = torch.zeros(10**6, dtype=torch.long)
+    found = estimate_drop(reference, full, quantized, with_val(graph, many, label))
+    assert found == pytest.approx(100, abs=0.1)
+    half = estimate_drop(reference, full, quantized, with_val(graph, many[:500], label[:500]))
+    assert half == pytest.approx((expected + 100) / 2, abs=1e-3)
+
+
+def test_classes_of_validation_nodes_count_as_they_occur(graph: Graph) -> None:
+    # Class 0 has 9 of 10 nodes, but half of the validation nodes. Quantization loses class 1.
+    reference = sure_of(graph, 0, 0.9)[:, :2]
+    reference[:, 1] = 0.1
+    full = torch.zeros(graph.num_nodes, 2)
+    full[:, 0] = 1
+    val = graph.val.nodes[:2]
+    full[val[1]] = torch.tensor([0.0, 1.0])
+    quantized = torch.zeros_like(full)
+    quantized[:, 0] = 1
+    nodes = val.repeat(10**6)
+    labels = torch.tensor([0, 1]).repeat(10**6)
+    found = estimate_drop(reference, full, quantized, with_val(graph, nodes, labels))
+    # Of the nodes of class 1, a tenth of all, each is lost; the reference expects the contrary of
+    # the one that it knows of.
+    unlabelled = graph.num_nodes - graph.train.nodes.numel()
+    expected = 100 * (0.1 - 0.9)
+    assert found == pytest.approx(expected / unlabelled + 0.1 * (100 - expected), abs=0.1)
+
+
+def test_reference_models_and_labels_see_destroyed_predictions(graph: Graph) -> None:
     torch.manual_seed(0)
+    full = torch.randn(graph.num_nodes, graph.num_classes)
+    full[graph.val.nodes] += 5 * torch.eye(graph.num_classes)[graph.val.labels]
+    reference = full.softmax(dim=1)
     destroyed = full[torch.randperm(graph.num_nodes)]
-    found = expected_drop(judges, full, destroyed, graph)
-    val_drop = 100 * (graph.val.accuracy(full) - graph.val.accuracy(destroyed))
-    assert val_drop > 10
-    # Models of few epochs are unsure: they expect less than is lost.
-    assert 3 < found.val < val_drop
+    assert estimate_drop(reference, full, destroyed, graph) > 20
+    assert estimate_drop(reference, destroyed, full, graph) < -20

@@ -155,7 +155,7 @@ def _feature_spec(features: Features) -> FeatureSpec:
         dense=not sparse,
         bucket_values=tuple(part.numel() for part in slices),
         bucket_constant=tuple(
-            part.numel() == 0 or bool(part.min() == part.max()) for part in slices
+            part.numel() == 0 or (sparse and bool(part.min() == part.max())) for part in slices
         ),
     )
 

@@ -89,17 +89,10 @@ class FootprintModel:
         return self.model.sites(self.graph.num_buckets)
 
     def exact_sites(self) -> frozenset[Site]:
-        """Sites whose values are the same at any bits: constant features, and what is empty."""
-        binary = {
-            Site(FEATURES, Component.EMBEDDING, bucket)
-            for bucket, is_constant in enumerate(self.graph.features.bucket_constant)
-            if is_constant
-        }
-        counts = self.graph.bucket_nodes
+        """Sites whose values are the same at any bits: features that are all equal."""
+        constant = enumerate(self.graph.features.bucket_constant)
         return frozenset(
-            site
-            for site in self.sites()
-            if site in binary or (site.bucket is not None and not counts[site.bucket])
+            Site(FEATURES, Component.EMBEDDING, b) for b, is_constant in constant if is_constant
         )
 
     def packed(self, allocation: BitAllocation) -> Footprint:

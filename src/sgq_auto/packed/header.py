@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
-from sgq_auto.allocation import is_bit_width
+from sgq_auto.allocation import FEATURES, is_bit_width
 from sgq_auto.class_names import class_names_fault
 from sgq_auto.errors import ArtifactError
 from sgq_auto.packed.layers import (
@@ -256,6 +256,8 @@ def _check_chain(layers: tuple[LayerHeader, ...], graph: GraphSpec, classes: int
     names = [layer.spec.name for layer in layers]
     if len(set(names)) != len(names):
         raise ArtifactError("two layers have the same name")
+    if FEATURES in names:
+        raise ArtifactError(f"a layer is called {FEATURES!r}, as the node features are")
     if layers[0].kind is LayerKind.AGNN:
         raise ArtifactError(f"{names[0]}: an AGNN layer cannot read the node features")
     width = graph.features.num_features

@@ -14,7 +14,7 @@ import torch
 
 from sgq_auto.graphs.store import load_graph, load_labels
 from sgq_auto.processes import process_context
-from sgq_auto.searching.drops import ExpectedDrop, estimated_drop, expected_drop
+from sgq_auto.searching.drops import estimate_drop
 from sgq_auto.searching.front import pareto_front, spread
 from sgq_auto.searching.repeats import NEAR, Estimate
 from sgq_auto.searching.settings import ConfirmSettings, SearchSettings
@@ -22,8 +22,8 @@ from sgq_auto.searching.workbench import Workbench, mean_probabilities, pretrain
 from sgq_auto.searching.workers import StudyFolder, quiet_process
 from sgq_auto.training import DivergedError, predict
 
-# Full-precision models of later seeds that say what drop they expect.
-_JUDGES = 3
+# Full-precision models that neither teach nor are compared, and say what drop they expect.
+_REFERENCES = 3
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,15 @@ class ConfirmRow:
         trial: The trial whose allocation it has, or ``None`` at full precision.
         val_accuracy: Validation accuracy, 0..1.
         test_accuracy: Test accuracy, 0..1.
-        expected_drop: Drop that full precision of other seeds expects, percentage points.
-        expected_val_drop: The same on validation nodes.
+        estimated_drop: Its drop from full precision as far as it is known without test labels,
+            percentage points; see :mod:`sgq_auto.searching.drops`.
     """
 
     seed: int
     trial: int | None
     val_accuracy: float
     test_accuracy: float
-    expected_drop: float
-    expected_val_drop: float
+    estimated_drop: float
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,8 @@ class Confirmed:
         seeds: Number of seeds.
         val_accuracy: Mean validation accuracy.
         val_drop: Mean paired drop from full precision on validation nodes, percentage points.
-        estimated_drop: The drop on unseen nodes as far as it can be known without test labels,
-            see :mod:`sgq_auto.searching.drops`; it chooses.
+        estimated_drop: Mean drop on unseen nodes as far as it is known without test labels, see
+            :mod:`sgq_auto.searching.drops`; it chooses.
         test_accuracy: Mean test accuracy.
         test_accuracy_std: Standard deviation of the test accuracy over seeds.
         test_accuracy_drop: Mean paired drop on test nodes, percentage points.
@@ -114,20 +113,27 @@ def choose_points(
     return sorted(chosen, key=lambda p: p.num_bytes)
 
 
-def choose_between(measured: Sequence[Estimate], confirmed: Mapping[int, bool]) -> Estimate | None:
+def holds(confirmed: Confirmed, allowed_drop: float) -> bool:
+    """Whether a confirmed point's estimated drop is within ``allowed_drop`` points."""
+    # Sums of decimal fractions are off in the last bit: an exact tie is within.
+    return confirmed.estimated_drop <= allowed_drop + 1e-9
+
+
+def choose_between(
+    measured: Sequence[Estimate], confirmed: Sequence[tuple[Estimate, bool]]
+) -> Estimate | None:
     """A point worth confirming next: it may be smaller than the smallest that holds.
 
     Args:
         measured: Allocations that may be recommended.
-        confirmed: Bytes of those that were confirmed, and whether each holds: whether its drop is
-            allowed.
+        confirmed: Those that were tried, and whether each holds.
 
     Returns:
         The most accurate allocation of a middling size between the smallest confirmed one that
         holds and the largest below it that does not; ``None`` if none lies between.
     """
-    upper = min((size for size, holds in confirmed.items() if holds), default=math.inf)
-    lower = max((size for size in confirmed if size < upper), default=0)
+    upper = min((p.num_bytes for p, is_held in confirmed if is_held), default=math.inf)
+    lower = max((p.num_bytes for p, _ in confirmed if p.num_bytes < upper), default=0)
     between = [p for p in measured if lower < p.num_bytes < upper]
     if lower > 0 and upper < math.inf:
         quarter = (upper / lower) ** 0.25
@@ -140,7 +146,6 @@ def confirm(
     settings: SearchSettings,
     folder: StudyFolder,
     points: Sequence[Estimate],
-    num_val: int,
     on_seed: Callable[[int, int], None],
 ) -> dict[int | None, Confirmed]:
     """Train every point and full precision on fresh seeds; rows already on disk are kept.
@@ -149,7 +154,6 @@ def confirm(
         settings: The search.
         folder: The study's folder, with its graph and held-out labels.
         points: The points to confirm.
-        num_val: Number of validation nodes.
         on_seed: Called with (finished seeds, all seeds).
 
     Returns:
@@ -172,7 +176,7 @@ def confirm(
     if missing:
         _run_missing(settings, folder, params, missing, rows, on_seed)
     complete = [n for n in wanted if all((seed, n) in rows for seed in seeds)]
-    return {n: _summarise([(rows[s, None], rows[s, n]) for s in seeds], num_val) for n in complete}
+    return {n: _summarise([(rows[s, None], rows[s, n]) for s in seeds]) for n in complete}
 
 
 def confirmed_rows(folder: StudyFolder, settings: SearchSettings, number: int) -> list[ConfirmRow]:
@@ -196,11 +200,11 @@ def _run_missing(
     )
     total = settings.confirm.seeds
     try:
-        # First, so that no two processes train one model: a seed's teachers and judges are later
-        # seeds' models.
-        last = max(missing) + max(settings.teachers - 1, _JUDGES)
-        pretrain_seed = partial(_pretrain_seed, settings, folder)
-        list(executor.map(pretrain_seed, range(min(missing), last + 1)))
+        if any(None in numbers for numbers in missing.values()):
+            # First, so that no two processes train one model: a seed's teachers and references are
+            # later seeds' models.
+            end = max(missing) + settings.teachers + _REFERENCES
+            list(executor.map(partial(_pretrain_seed, settings, folder), range(min(missing), end)))
         futures: list[Future[list[ConfirmRow]]] = [
             executor.submit(_confirm_seed, settings, folder, seed, numbers, dict(params))
             for seed, numbers in missing.items()
@@ -233,7 +237,8 @@ def _confirm_seed(
 ) -> list[ConfirmRow]:
     """Train full precision and the numbered allocations with one seed, and test them."""
     bench = Workbench.build(settings, load_graph(folder.graph), seed)
-    judges = mean_probabilities(settings, bench.graph, range(seed + 1, seed + 1 + _JUDGES))
+    untaught = range(seed + settings.teachers, seed + settings.teachers + _REFERENCES)
+    reference = mean_probabilities(settings, bench.graph, untaught)
     held_out = load_labels(folder.held_out).to(bench.graph.device)
     full_logits = predict(bench.full_precision(), bench.graph)
     rows = []
@@ -246,29 +251,22 @@ def _confirm_seed(
             except DivergedError:
                 continue
             logits, val_accuracy = predict(model, bench.graph), result.val_accuracy
-        expected = expected_drop(judges, full_logits, logits, bench.graph)
+        estimated = estimate_drop(reference, full_logits, logits, bench.graph)
         test_accuracy = held_out.accuracy(logits)
-        rows.append(
-            ConfirmRow(seed, number, val_accuracy, test_accuracy, expected.unlabelled, expected.val)
-        )
+        rows.append(ConfirmRow(seed, number, val_accuracy, test_accuracy, estimated))
     return rows
 
 
-def _summarise(pairs: Sequence[tuple[ConfirmRow, ConfirmRow]], num_val: int) -> Confirmed:
+def _summarise(pairs: Sequence[tuple[ConfirmRow, ConfirmRow]]) -> Confirmed:
     """Rows of full precision and of a point, seed by seed."""
     own = [quantized for _, quantized in pairs]
-    val_drop = 100 * statistics.fmean(f.val_accuracy - q.val_accuracy for f, q in pairs)
-    expected = ExpectedDrop(
-        statistics.fmean(row.expected_drop for row in own),
-        statistics.fmean(row.expected_val_drop for row in own),
-    )
     test_drops = [100 * (f.test_accuracy - q.test_accuracy) for f, q in pairs]
     tests = [row.test_accuracy for row in own]
     return Confirmed(
         seeds=len(own),
         val_accuracy=statistics.fmean(row.val_accuracy for row in own),
-        val_drop=val_drop,
-        estimated_drop=estimated_drop(val_drop, expected, num_val),
+        val_drop=100 * statistics.fmean(f.val_accuracy - q.val_accuracy for f, q in pairs),
+        estimated_drop=statistics.fmean(row.estimated_drop for row in own),
         test_accuracy=statistics.fmean(tests),
         test_accuracy_std=_std(tests),
         test_accuracy_drop=statistics.fmean(test_drops),

@@ -20,6 +20,7 @@ from sgq_auto.searching.confirm import (
     choose_points,
     confirm,
     confirmed_rows,
+    holds,
 )
 from sgq_auto.searching.packing import Point, pack_point
 from sgq_auto.searching.progress import StudyProgress, Watcher
@@ -112,15 +113,23 @@ def run_search(
             if start.allocations:
                 _run_trials(settings, folder, study, progress, watchers)
                 for points in _points_to_confirm(progress, results):
-                    num_val = data.graph.val.nodes.numel()
-                    results |= confirm(settings, folder, points, num_val, _announce(watchers))
+                    results |= confirm(settings, folder, points, _announce(watchers))
                 artifact = _pack_recommended(settings, folder, points, results)
         except KeyboardInterrupt:
-            interrupted, failure = True, "the search was interrupted before its front was confirmed"
+            interrupted = True
+            when = "while" if results else "before"
+            failure = f"the search was interrupted {when} its front was confirmed"
         except (WorkerError, BrokenExecutor, DivergedError) as error:
             failure = f"{type(error).__name__}: {error}"
         finally:
             _add_seconds(study, _WALL_SECONDS, time.perf_counter() - began)
+        if failure is not None and results:
+            # The points that were confirmed stay confirmed.
+            artifact = (
+                "the search was interrupted"
+                if interrupted
+                else _pack_recommended(settings, folder, points, results)
+            )
         progress.add(finished_trials(study))
         summary = _summarise(study, progress, points, results, artifact, failure)
         write_summary(summary, summary_path)
@@ -188,10 +197,9 @@ def _points_to_confirm(progress: StudyProgress, results: Results) -> Iterator[li
     points = choose_points(measured, full_accuracy, allowed, settings.confirm)
     yield points
     for _ in range(settings.confirm.refinements):
-        drops = {
-            p.num_bytes: results[p.number].estimated_drop for p in points if p.number in results
-        }
-        further = choose_between(measured, {size: drop <= allowed for size, drop in drops.items()})
+        # A point that diverged has no result: it does not hold.
+        tried = [(p, p.number in results and holds(results[p.number], allowed)) for p in points]
+        further = choose_between(measured, tried)
         if further is None:
             return
         points = sorted([*points, further], key=lambda p: p.num_bytes)

@@ -43,11 +43,11 @@ class SearchSpace:
 
     Attributes:
         groups: Sites of each group of the granularity.
-        searched: Names of the groups whose bits are searched. The others change no byte of the
-            objective (GCN's adjacency follows from the degrees; an empty bucket has no codes).
+        searched: Names of the groups whose bits are searched. The others are exact or change no
+            byte of the objective (GCN's adjacency follows from the degrees; an empty bucket has no
+            codes); those take the highest width.
         ladder: The allowed bit-widths, increasing.
-        exact: Names of groups whose values are the same at any bits. Where they are not searched
-            they take the lowest width, other groups the highest.
+        exact: Names of groups whose values are the same at any bits; they take the lowest width.
     """
 
     groups: Mapping[str, tuple[Site, ...]]
@@ -78,7 +78,9 @@ class SearchSpace:
         base = cost(smallest)
         top = len(space.ladder) - 1
         # With a one-step ladder nothing changes a byte; keep every group then.
-        searched = [n for n in groups if top == 0 or cost({**smallest, n: top}) != base]
+        searched = [
+            n for n in groups if top == 0 or (n not in exact and cost({**smallest, n: top}) != base)
+        ]
         return replace(space, searched=tuple(searched))
 
     def allocation(self, indices: Mapping[str, int]) -> BitAllocation:

@@ -1,9 +1,8 @@
 """What a study knows before its first trial, and where it begins."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from sgq_auto.searching.repeats import NEAR
 from sgq_auto.searching.samplers import Knowledge
 from sgq_auto.searching.seeding import seeds
 from sgq_auto.searching.sensitivity import Sensitivities, cached_sensitivities
@@ -38,13 +37,10 @@ class SearchStart:
             first += [space.params(row) for row in seeded.tolist()]
         affordable = [p for p in first if settings.budget.holds(bench.num_bytes(p))]
         unique = {tuple(params.values()): params for params in affordable}
-        frame = settings.budget.inside(bench.frame)
         knowledge = Knowledge(
             sizes=bench.sizes,
             expected_losses=found.losses if found else None,
-            # Full precision's accuracy on a few hundred nodes may be bad luck: what seems a little
-            # better than it still counts.
-            frame=replace(frame, full_accuracy=frame.full_accuracy + NEAR / 100),
+            frame=settings.budget.inside(bench.frame),
             parameters=space.searched,
         )
         return cls(found, tuple(unique.values()), knowledge)

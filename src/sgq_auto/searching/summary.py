@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sgq_auto.packed import Footprint, FootprintModel
-from sgq_auto.searching.confirm import Confirmed
+from sgq_auto.searching.confirm import Confirmed, holds
 from sgq_auto.searching.repeats import Estimate
 from sgq_auto.searching.workbench import Workbench
 
@@ -38,8 +38,7 @@ def choose_recommended(
     confirmed: Sequence[Estimate], results: Results, allowed_drop: float
 ) -> Estimate | None:
     """The smallest confirmed point whose estimated drop is within ``allowed_drop`` points."""
-    # Sums of decimal fractions are off in the last bit: an exact tie is within.
-    within = [p for p in confirmed if results[p.number].estimated_drop <= allowed_drop + 1e-9]
+    within = [p for p in confirmed if holds(results[p.number], allowed_drop)]
     return min(within, key=lambda p: p.num_bytes, default=None)
 
 

@@ -60,7 +60,10 @@ class Workbench:
         space = SearchSpace.build(
             footprints, settings.granularity, settings.ladder, settings.objective
         )
-        teacher = mean_probabilities(settings, graph, range(seed, seed + settings.teachers))
+        # Also what leaves every teacher in the cache before a study's workers look for them.
+        taught = settings.finetune.distillation > 0
+        teachers = range(seed, seed + (settings.teachers if taught else 1))
+        teacher = mean_probabilities(settings, graph, teachers)
         return cls(settings, seed, graph, pretrained, teacher, footprints, space)
 
     @cached_property

@@ -132,8 +132,8 @@ def fit(
         graph: The graph it was prepared for.
         settings: How to train.
         seed: Seed of dropout.
-        teacher: Class probabilities ``[N, classes]`` of a full-precision model, for distillation
-            (Hinton et al. 2015). They reach every node, labelled or not, and no label is in them.
+        teacher: Class probabilities ``[N, classes]`` of full precision, for distillation (Hinton
+            et al. 2015). They reach every node, labelled or not, and no label is in them.
         stopper: May end the run early, at the epoch kept by then.
 
     Raises:

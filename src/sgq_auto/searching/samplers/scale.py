@@ -10,6 +10,10 @@ from sgq_auto.searching.samplers.history import History
 
 Floats = NDArray[np.float64]
 
+# Accuracy above full precision's that still counts as a gain: a point, as far as 500 validation
+# nodes may be off.
+_LUCK = 0.01
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -27,10 +31,15 @@ class Scale:
 
     @classmethod
     def of(cls, history: History, frame: Frame | None) -> "Scale":
-        """The scale of a frame; without one, of what was seen and as much accuracy again."""
+        """The scale of a frame and a little more accuracy; without one, of what was seen.
+
+        What seems better than full precision still counts a little: full precision's accuracy on a
+        few hundred nodes may be bad luck.
+        """
         if frame is not None:
             sizes = float(np.log(frame.smallest_bytes)), float(np.log(frame.full_bytes))
-            return cls((frame.majority_accuracy, frame.full_accuracy), sizes, log=True)
+            top = frame.full_accuracy + _LUCK
+            return cls((frame.majority_accuracy, top), sizes, log=True)
         log = bool((history.size > 0).all())
         seen = np.log(history.size) if log else history.size
         low, high = float(history.accuracy.min()), float(history.accuracy.max())
