@@ -24,7 +24,9 @@ from sgq_auto.searching import (
     TrialRecord,
     run_search,
 )
+from sgq_auto.searching.confirm import confirm
 from sgq_auto.searching.workbench import Workbench
+from sgq_auto.training import DivergedError
 
 SettingsBuilder = Callable[..., SearchSettings]
 
@@ -247,3 +249,31 @@ def test_an_artifact_that_cannot_be_written_costs_no_result(
     assert best["artifact_path"] is None
     assert "no space left" in best["artifact_reason"]
     assert outcome.failure is None
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), DivergedError("full precision")])
+def test_what_was_confirmed_before_a_failure_stays_confirmed(
+    error: BaseException,
+    settings: SettingsBuilder,
+    synthetic: PreparedData,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rounds = []
+
+    def fails_in_the_second_round(*arguments: Any) -> Any:
+        rounds.append(len(rounds))
+        if len(rounds) == 2:
+            raise error
+        return confirm(*arguments)
+
+    monkeypatch.setattr("sgq_auto.searching.pipeline.confirm", fails_in_the_second_round)
+    # The one point of the first round holds, so that a smaller one is tried in a second.
+    search = settings(tolerance=100, confirm=ConfirmSettings(seeds=2, max_points=1))
+    outcome = run_search(search, synthetic, [], tmp_path / "summary.json")
+    assert outcome.interrupted == isinstance(error, KeyboardInterrupt)
+    assert outcome.failure
+    best = outcome.summary["recommended"]
+    assert best["trial"] in {p["trial"] for p in outcome.summary["confirmed"] if p["confirmed"]}
+    assert bool(best["artifact_path"]) != outcome.interrupted
+    assert bool(best["artifact_reason"]) == outcome.interrupted

@@ -8,7 +8,13 @@ import pytest
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import PreparedData
 from sgq_auto.quantize import RangeMode
-from sgq_auto.searching import Granularity, ModelSettings, SearchSettings, StorageKind
+from sgq_auto.searching import (
+    ConfirmSettings,
+    Granularity,
+    ModelSettings,
+    SearchSettings,
+    StorageKind,
+)
 from sgq_auto.searching.storage import StorageSettings
 from sgq_auto.training import FitSettings
 
@@ -19,6 +25,7 @@ SettingsBuilder = Callable[..., SearchSettings]
     "changes",
     [
         {"seed": 1},
+        {"teachers": 2},
         {"granularity": Granularity.CWQ},
         {"ladder": (1, 2)},
         {"ranges": RangeMode.MINMAX},
@@ -54,6 +61,7 @@ def test_another_graph_is_another_study(
     [
         ({"n_trials": 0}, "n_trials=0"),
         ({"workers": 0}, "workers=0"),
+        ({"teachers": 0}, "teachers=0"),
         ({"tolerance": -0.1}, "tolerance=-0.1"),
         ({"tolerance": float("nan")}, "tolerance=nan"),
         ({"seed": -1}, "seed=-1"),
@@ -73,6 +81,12 @@ def test_bad_values_are_named_in_one_line(
         settings(**changes)
     assert named in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_refinements_are_none_or_more() -> None:
+    assert ConfirmSettings(refinements=0).refinements == 0
+    with pytest.raises(InputError, match="refinements=-1"):
+        ConfirmSettings(refinements=-1)
 
 
 def test_postgresql_wants_an_address() -> None:
