@@ -23,8 +23,10 @@ def main() -> None:
     options = arguments(__doc__)
     points: dict[str, list[dict[str, Any]]] = {}
     for cell in sorted(_FOLDER.glob("*-*")):
-        path = max(cell.glob("outputs/runs/*/summary.json"), key=lambda p: p.parent.name)
-        summary = json.loads(path.read_text())
+        paths = sorted(cell.glob("outputs/runs/*/summary.json"), key=lambda p: p.parent.name)
+        if not paths:
+            continue
+        summary = json.loads(paths[-1].read_text())
         near = [p["confirmed"] for p in summary["confirmed"]]
         near = [p for p in near if p["test_accuracy_drop"] <= _LARGEST_DROP]
         points.setdefault(summary["dataset"], []).extend(near)

@@ -23,7 +23,7 @@ _DATASETS = ("cora", "citeseer", "pubmed", "amazon_computers")
 _MODELS = ("gcn", "agnn", "gat")
 _FOLDER = Path("outputs/paper_table")
 _RATIOS = ("sgquant_ratio", "resident_ratio", "stored_ratio")
-_ASKED = ("tolerance=0.2", "confirm.seeds=10", "workers=2")
+ASKED = ("tolerance=0.2", "confirm.seeds=10", "workers=2")
 # Two models train better at full precision with other hyper-parameters: GAT on PubMed with those
 # of its authors, AGNN on Computers with a dropout that its validation nodes prefer.
 _OWN = {
@@ -32,7 +32,7 @@ _OWN = {
     ),
     "amazon_computers-agnn": ("pretrain.dropout=0.1", "finetune.dropout=0.1"),
 }
-_QUICK = ("n_trials=8", "confirm.seeds=2")
+QUICK = ("n_trials=8", "confirm.seeds=2")
 # A graph of 57 million edges, each stored both ways, takes minutes for what others do in seconds.
 _REDDIT = (
     *("granularity=lwq_cwq", "n_trials=8", "pretrain.epochs=30", "finetune.epochs=10"),
@@ -44,11 +44,9 @@ _REDDIT = (
 def main() -> None:
     """Measure every cell."""
     options = _arguments()
-    cells = {
-        f"{d}-{m}": (f"dataset={d}", f"model={m}", *_ASKED) for m in _MODELS for d in _DATASETS
-    }
+    cells = {f"{d}-{m}": (f"dataset={d}", f"model={m}", *ASKED) for m in _MODELS for d in _DATASETS}
     if options.quick:
-        cells = {"quick": ("dataset=cora", "model=gcn", *_ASKED, *_QUICK)}
+        cells = {"quick": ("dataset=cora", "model=gcn", *ASKED, *QUICK)}
     if options.reddit:
         cells = {f"{options.reddit}-gcn": (f"dataset={options.reddit}", "model=gcn", *_REDDIT)}
     rows: list[Row] = []

@@ -8,11 +8,10 @@ element-weighted bits. Ours are the recommended points of the same protocol as
 
 from pathlib import Path
 
+from paper_table import ASKED, QUICK
 from problem import finished_search
 from report import Row, arguments, finish
 
-_ASKED = ("tolerance=0.2", "confirm.seeds=10", "workers=2")
-_QUICK = ("n_trials=8", "confirm.seeds=2")
 # Method, model, override, folder, then their bits and test accuracy in %.
 _RIVALS = (
     ("A2Q", "gcn", "model.hidden=16", "paper_table/cora-gcn", 3.93, 79.4),
@@ -25,11 +24,11 @@ _RIVALS = (
 def main() -> None:
     """Compare bits and test accuracy."""
     options = arguments(__doc__)
-    few = _QUICK if options.quick else ()
+    few = QUICK if options.quick else ()
     rows: list[Row] = []
     for method, model, hidden, folder, bits, test in _RIVALS:
         path = Path("outputs") / (f"successors/quick-{model}" if options.quick else folder)
-        asked = ("dataset=cora", f"model={model}", hidden, *_ASKED, *few)
+        asked = ("dataset=cora", f"model={model}", hidden, *ASKED, *few)
         summary = finished_search(path, *asked)
         best = summary["recommended"]
         row: Row = {"model": f"{model}, {hidden}", "rival": method, "bits": bits, "test_%": test}
