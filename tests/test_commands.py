@@ -178,7 +178,7 @@ def test_ctrl_c_leaves_a_valid_summary(tmp_path: Path) -> None:
     )
     wait_for_trials(tmp_path, 3)
     os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=180)
     assert process.returncode == 130
     assert "Traceback" not in errors
     (summary,) = summaries(tmp_path)
