@@ -13,8 +13,9 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 
+from paper_table import QUICK
 from problem import finished_search
-from report import Row, arguments, finish
+from report import Row, arguments, finish, std
 
 _GRANULARITIES = ("uniform", "lwq", "cwq", "taq", "lwq_cwq", "lwq_cwq_taq")
 _MODELS = ("gcn", "agnn", "gat")
@@ -38,7 +39,7 @@ def main() -> None:
     """Measure granularities for every model, and parts for GCN."""
     options = arguments(__doc__)
     seeds = range(1 if options.quick else 3)
-    few = ("n_trials=8", "confirm.seeds=2") if options.quick else ()
+    few = QUICK if options.quick else ()
     models = _MODELS[:1] if options.quick else _MODELS
     rows = [
         _row(model, name, seeds, (f"granularity={name}", *few))
@@ -59,7 +60,7 @@ def _row(model: str, name: str, seeds: Sequence[int], overrides: Sequence[str]) 
         return row
     for ratio in ("resident_ratio", "sgquant_ratio"):
         row[ratio] = statistics.geometric_mean(best[ratio] for best in within)
-    row["spread"] = math.exp(_std([math.log(best["resident_ratio"]) for best in within]))
+    row["spread"] = math.exp(std([math.log(best["resident_ratio"]) for best in within]))
     for figure in ("average_bits", "estimated_drop", "test_accuracy_drop"):
         row[figure] = statistics.fmean(best[figure] for best in within)
     return row
@@ -89,10 +90,6 @@ def _draw(rows: Sequence[Row]) -> None:
     axes.legend(ncols=3, fontsize=8)
     axes.margins(y=0.2)
     figure.savefig(_FIGURE, dpi=150)
-
-
-def _std(values: Sequence[float]) -> float:
-    return statistics.stdev(values) if len(values) > 1 else 0.0
 
 
 if __name__ == "__main__":

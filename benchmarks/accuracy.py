@@ -16,7 +16,7 @@ import torch
 
 from plain import fit_plain, prepare_plain, pretrain_plain
 from problem import Problem, load_problem
-from report import Row, arguments, finish
+from report import Row, arguments, finish, std
 from sgq_auto.searching.workbench import Workbench
 from sgq_auto.training import predict
 
@@ -83,13 +83,9 @@ def _row(name: str, pairs: Sequence[Pair]) -> Row:
         "peer": statistics.fmean(peer),
         "ours": statistics.fmean(ours),
         "difference": statistics.fmean(differences),
-        "standard_error": _std(differences) / len(differences) ** 0.5,
+        "standard_error": std(differences) / len(differences) ** 0.5,
         "seeds": len(pairs),
     }
-
-
-def _std(values: Sequence[float]) -> float:
-    return statistics.stdev(values) if len(values) > 1 else 0.0
 
 
 if __name__ == "__main__":

@@ -5,13 +5,13 @@ and the estimate that chooses, each against the drop on test nodes. Points that 
 3 points on test nodes are left out; nobody would choose between those.
 """
 
-import json
 import math
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from problem import newest_summary
 from report import Row, arguments, finish
 
 _FOLDER = Path("outputs/paper_table")
@@ -23,10 +23,9 @@ def main() -> None:
     options = arguments(__doc__)
     points: dict[str, list[dict[str, Any]]] = {}
     for cell in sorted(_FOLDER.glob("*-*")):
-        paths = sorted(cell.glob("outputs/runs/*/summary.json"), key=lambda p: p.parent.name)
-        if not paths:
+        summary = newest_summary(cell)
+        if summary is None:
             continue
-        summary = json.loads(paths[-1].read_text())
         near = [p["confirmed"] for p in summary["confirmed"]]
         near = [p for p in near if p["test_accuracy_drop"] <= _LARGEST_DROP]
         points.setdefault(summary["dataset"], []).extend(near)

@@ -55,7 +55,7 @@ def main() -> None:
         if options.json is not None:
             options.json.parent.mkdir(parents=True, exist_ok=True)
             options.json.write_text(json.dumps(rows, indent=2) + "\n")
-    finish([*rows, _mean(rows)], None)
+    finish([*rows, mean_row(rows)], None)
 
 
 def _arguments() -> argparse.Namespace:
@@ -95,7 +95,7 @@ def _row(summary: dict[str, Any]) -> Row:
     }
 
 
-def _mean(rows: list[Row]) -> Row:
+def mean_row(rows: list[Row]) -> Row:
     """Mean drop, geometric mean ratios."""
     mean: Row = {"dataset": "mean", "drop": statistics.fmean(row["drop"] for row in rows)}
     for name in (name for name in rows[0] if "_ratio" in name):

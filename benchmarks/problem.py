@@ -25,11 +25,11 @@ def scratch_overrides(folder: str) -> list[str]:
     ]
 
 
-def only_summary(folder: str) -> dict[str, Any]:
-    """The summary of the one search that was run with :func:`scratch_overrides`."""
-    (path,) = Path(folder).glob("outputs/runs/*/summary.json")
-    summary: dict[str, Any] = json.loads(path.read_text())
-    return summary
+def newest_summary(folder: Path) -> dict[str, Any] | None:
+    """The newest summary of searches run with :func:`scratch_overrides`, if there is any."""
+    runs = folder.glob("outputs/runs/*/summary.json")
+    newest = max(runs, key=lambda path: path.parent.name, default=None)
+    return None if newest is None else json.loads(newest.read_text())
 
 
 def finished_search(folder: Path, *overrides: str) -> dict[str, Any]:
@@ -40,17 +40,15 @@ def finished_search(folder: Path, *overrides: str) -> dict[str, Any]:
     kept = scratch_overrides(str(folder.resolve()))
     command = [sys.executable, "-m", "sgq_auto.search", *overrides, *kept]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    newest = max(folder.glob("outputs/runs/*/summary.json"), key=lambda path: path.parent.name)
-    summary: dict[str, Any] = json.loads(newest.read_text())
+    summary = newest_summary(folder)
+    assert summary is not None
     return summary
 
 
 def summary_of_search(*overrides: str) -> dict[str, Any]:
     """Run ``python -m sgq_auto.search OVERRIDES`` in a scratch folder; its summary."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "sgq_auto.search", *overrides, *scratch_overrides(folder)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        return only_summary(folder)
+        return finished_search(Path(folder), *overrides)
 
 
 @dataclass(frozen=True, eq=False)

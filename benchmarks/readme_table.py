@@ -1,9 +1,9 @@
 """Prints the README's table of results from ``benchmarks/results/paper_table.json``."""
 
 import json
-import statistics
 from pathlib import Path
 
+from paper_table import mean_row
 from report import Row
 
 _RESULTS = Path(__file__).parent / "results" / "paper_table.json"
@@ -30,11 +30,9 @@ def main() -> None:
     print(_line(["---"] * len(_HEADINGS)))
     for row in rows:
         print(_line(_cells(row)))
-    drop = statistics.fmean(row["drop"] for row in rows)
-    means = [statistics.geometric_mean(row[name] for row in rows) for name in _RATIOS]
-    print(
-        _line(["mean", "", "", "", f"{drop:+.2f}", "", "", *(f"{mean:.1f}x" for mean in means), ""])
-    )
+    mean = mean_row(rows)
+    ratios = (f"{mean[name]:.1f}x" for name in _RATIOS)
+    print(_line(["mean", "", "", "", f"{mean['drop']:+.2f}", "", "", *ratios, ""]))
 
 
 def _cells(row: Row) -> list[str]:

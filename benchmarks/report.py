@@ -50,6 +50,11 @@ def ratio(above: Sequence[float], below: Sequence[float]) -> float:
     return statistics.median(a / b for a, b in zip(above, below, strict=True))
 
 
+def std(values: Sequence[float]) -> float:
+    """Standard deviation, 0 of a single value."""
+    return statistics.stdev(values) if len(values) > 1 else 0.0
+
+
 def finish(rows: Sequence[Row], path: Path | None) -> None:
     """Print rows as a table, columns as they first appear; write them as JSON."""
     names = list(dict.fromkeys(name for row in rows for name in row))

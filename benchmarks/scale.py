@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from problem import only_summary, scratch_overrides
+from problem import newest_summary, scratch_overrides
 from report import Row, arguments, finish, interleaved, ratio, timed
 from sgq_auto.engines import NumbaEngine
 from sgq_auto.graphs import CsrPattern
@@ -114,7 +114,8 @@ def _reddit_study() -> Row:
         if process.returncode:
             assert process.stderr is not None
             sys.exit(process.stderr.read().decode())
-        summary = only_summary(scratch)
+        summary = newest_summary(Path(scratch))
+        assert summary is not None
     return {
         "study": "synthetic_reddit, 3 trials",
         "seconds": time.perf_counter() - start,

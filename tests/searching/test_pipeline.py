@@ -267,7 +267,7 @@ def test_what_was_confirmed_before_a_failure_stays_confirmed(
             raise error
         return confirm(*arguments)
 
-    monkeypatch.setattr("sgq_auto.searching.pipeline.confirm", fails_in_the_second_round)
+    monkeypatch.setattr("sgq_auto.searching.answer.confirm", fails_in_the_second_round)
     # The one point of the first round holds, so that a smaller one is tried in a second.
     search = settings(tolerance=100, confirm=ConfirmSettings(seeds=2, max_points=1))
     outcome = run_search(search, synthetic, [], tmp_path / "summary.json")

@@ -14,13 +14,7 @@ from enum import StrEnum
 
 from sgq_auto.allocation import FEATURES, FULL_PRECISION, BitAllocation, Component, Site
 from sgq_auto.packed.specs import GraphSpec, LayerSpec, ModelSpec
-from sgq_auto.packed.storage import (
-    SCALE_BYTES,
-    PackedStorage,
-    PygStorage,
-    SparseFp32Storage,
-    TensorStorage,
-)
+from sgq_auto.packed.storage import PackedStorage, PygStorage, SparseFp32Storage, TensorStorage
 
 
 class Part(StrEnum):
@@ -154,22 +148,17 @@ class FootprintModel:
         That is padded codes, their scales and offsets, and the bucket map that tells which range
         a row has; over the elements of every embedding that the runtime holds, 0 if there is none.
         """
-        buffers = self.buffers(PackedStorage(self.graph, allocation))
-        held = sum(b.num_bytes for b in buffers if b.part is Part.EMBEDDING)
-        layers = self.model.layers
-        embeddings = [(la.name, la.in_features) for la in layers[1:]]
-        embeddings += [
-            (la.name, la.transformed_features) for la in layers if la.transformed_features
-        ]
-        if not embeddings:
+        storage = PackedStorage(self.graph, allocation)
+        hidden = [(la, la.in_features) for la in self.model.layers[1:]]
+        hidden += [(la, la.transformed_features) for la in self.model.layers]
+        hidden = [(layer, width) for layer, width in hidden if width]
+        if not hidden:
             return 0.0
-        scaled = sum(
-            count > 0 and allocation[Site(name, Component.EMBEDDING, bucket)] != FULL_PRECISION
-            for name, _ in embeddings
-            for bucket, count in enumerate(self.graph.bucket_nodes)
+        held = storage.bucket_map() + sum(
+            storage.embedding(layer, width) + storage.embedding_scales(layer.name)
+            for layer, width in hidden
         )
-        elements = self.graph.num_nodes * sum(width for _, width in embeddings)
-        return 8 * (held + SCALE_BYTES * scaled + self.graph.bucket_map_bytes) / elements
+        return 8 * held / (self.graph.num_nodes * sum(width for _, width in hidden))
 
     def sgquant_elements(self) -> dict[str, int]:
         """Elements per layer in the accounting of the SGQuant authors."""

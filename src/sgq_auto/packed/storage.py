@@ -16,8 +16,7 @@ from sgq_auto.packed.specs import GraphSpec, LayerSpec
 _FP32 = 4
 _INT32 = 4
 _INT64 = 8
-# A scale and an offset.
-SCALE_BYTES = 2 * _FP32
+_SCALE_AND_OFFSET = 2 * _FP32
 
 
 class TensorStorage(Protocol):
@@ -122,13 +121,18 @@ class PackedStorage:
         """8 bytes a scale group: a tensor's bucket, or an output channel of a weight matrix."""
         embeddings = [FEATURES if reads_features else layer.name]
         embeddings += [layer.name] if layer.transformed_features else []
-        nodes = self.spec.bucket_nodes
-        groups = sum(self._groups(name, Component.EMBEDDING, nodes) for name in embeddings)
+        size = sum(self.embedding_scales(name) for name in embeddings)
+        groups = 0
         if layer.propagates:
             groups += self._groups(layer.name, Component.ATTENTION, self.spec.bucket_in_edges)
         if layer.weight_shape and self._is_quantized(Site(layer.name, Component.WEIGHT)):
             groups += layer.weight_shape[0]
-        return groups * SCALE_BYTES
+        return size + groups * _SCALE_AND_OFFSET
+
+    def embedding_scales(self, layer: str) -> int:
+        """Scales and offsets of one embedding of ``layer``, or of the features."""
+        groups = self._groups(layer, Component.EMBEDDING, self.spec.bucket_nodes)
+        return groups * _SCALE_AND_OFFSET
 
     def _sites(self, layer: str, component: Component) -> list[Site]:
         return [Site(layer, component, b) for b in range(self.spec.num_buckets)]

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,18 +14,11 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs import PreparedData
 from sgq_auto.graphs.store import load_graph, save_graph, save_labels
 from sgq_auto.processes import process_context
-from sgq_auto.searching.confirm import (
-    Confirmed,
-    choose_between,
-    choose_points,
-    confirm,
-    confirmed_rows,
-    holds,
-)
+from sgq_auto.searching.answer import Answer, confirm_front
+from sgq_auto.searching.confirm import confirmed_rows
 from sgq_auto.searching.packing import Point, pack_point
 from sgq_auto.searching.progress import StudyProgress, Watcher
 from sgq_auto.searching.records import TrialRecord
-from sgq_auto.searching.repeats import Estimate, estimates
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.study import (
@@ -37,9 +30,7 @@ from sgq_auto.searching.study import (
     requeue_stale,
 )
 from sgq_auto.searching.summary import (
-    Results,
     Summary,
-    choose_recommended,
     describe_full_precision,
     describe_points,
     describe_recommended,
@@ -59,7 +50,7 @@ class Outcome:
     """How a search ended.
 
     Attributes:
-        summary: What it found.
+        summary: What it answer.
         interrupted: Whether Ctrl-C ended it.
         failure: What else ended it early, or ``None``.
     """
@@ -102,9 +93,7 @@ def run_search(
         enqueue_start(study, start.allocations)
         progress = StudyProgress(folder.name, bench, start)
         progress.add(finished_trials(study))
-        results: dict[int | None, Confirmed] = {}
-        points: list[Estimate] = []
-        artifact: Path | str | None = None
+        answer = Answer()
         interrupted, failure = False, None
         try:
             for watcher in watchers:
@@ -112,26 +101,22 @@ def run_search(
             # Without a first trial nothing fits: that is an answer, and costs no training.
             if start.allocations:
                 _run_trials(settings, folder, study, progress, watchers)
-                for points in _points_to_confirm(progress, results):
-                    results |= confirm(settings, folder, points, _announce(watchers))
-                artifact = _pack_recommended(settings, folder, points, results)
+                confirm_front(folder, progress, answer, _announce(watchers))
+                answer.artifact = _pack_recommended(settings, folder, answer)
         except KeyboardInterrupt:
             interrupted = True
-            when = "while" if results else "before"
+            when = "while" if answer.results else "before"
             failure = f"the search was interrupted {when} its front was confirmed"
+            answer.artifact = "the search was interrupted"
         except (WorkerError, BrokenExecutor, DivergedError) as error:
             failure = f"{type(error).__name__}: {error}"
         finally:
             _add_seconds(study, _WALL_SECONDS, time.perf_counter() - began)
-        if failure is not None and results:
+        if failure is not None and answer.artifact is None:
             # The points that were confirmed stay confirmed.
-            artifact = (
-                "the search was interrupted"
-                if interrupted
-                else _pack_recommended(settings, folder, points, results)
-            )
+            answer.artifact = _pack_recommended(settings, folder, answer)
         progress.add(finished_trials(study))
-        summary = _summarise(study, progress, points, results, artifact, failure)
+        summary = _summarise(study, progress, answer, failure)
         write_summary(summary, summary_path)
         for watcher in watchers:
             watcher.finished(progress, summary)
@@ -189,36 +174,18 @@ def _run_trials(
             _add_seconds(study, _SEARCH_SECONDS, time.perf_counter() - start)
 
 
-def _points_to_confirm(progress: StudyProgress, results: Results) -> Iterator[list[Estimate]]:
-    """All points to confirm, again and again with one more; ``results`` grow meanwhile."""
-    bench, settings = progress.bench, progress.bench.settings
-    measured = [e for e in estimates(progress.records) if settings.budget.holds(e.num_bytes)]
-    full_accuracy, allowed = bench.pretrained.val_accuracy, settings.allowed_drop
-    points = choose_points(measured, full_accuracy, allowed, settings.confirm)
-    yield points
-    for _ in range(settings.confirm.refinements):
-        # A point that diverged has no result: it does not hold.
-        tried = [(p, p.number in results and holds(results[p.number], allowed)) for p in points]
-        further = choose_between(measured, tried)
-        if further is None:
-            return
-        points = sorted([*points, further], key=lambda p: p.num_bytes)
-        yield points
-
-
 def _pack_recommended(
-    settings: SearchSettings, folder: StudyFolder, points: Sequence[Estimate], results: Results
+    settings: SearchSettings, folder: StudyFolder, answer: Answer
 ) -> Path | str | None:
     """The recommended point's artifact, or why there is none."""
-    confirmed = [p for p in points if p.number in results]
-    chosen = choose_recommended(confirmed, results, settings.allowed_drop)
+    chosen = answer.recommended(settings)
     if chosen is None:
         return None
     try:
         rows = confirmed_rows(folder, settings, chosen.number)
         return pack_point(settings, folder, Point.confirmed(chosen.number, chosen.params, rows))
     except (InputError, DivergedError, OSError) as error:
-        # What was found stays found.
+        # What was found stays answer.
         return f"it could not be packed: {error}"
 
 
@@ -238,15 +205,15 @@ def _add_seconds(study: optuna.Study, name: str, seconds: float) -> None:
 def _summarise(
     study: optuna.Study,
     progress: StudyProgress,
-    points: Sequence[Estimate],
-    results: Results,
-    artifact: Path | str | None,
+    answer: Answer,
     failure: str | None,
 ) -> Summary:
     bench, settings, records = progress.bench, progress.bench.settings, progress.records
-    confirmed = [p for p in points if p.number in results]
-    chosen = choose_recommended(confirmed, results, settings.allowed_drop)
-    recommended = chosen and describe_recommended(bench, chosen, results[chosen.number], artifact)
+    confirmed, results = answer.confirmed, answer.results
+    chosen = answer.recommended(settings)
+    recommended = chosen and describe_recommended(
+        bench, chosen, results[chosen.number], answer.artifact
+    )
     miss = None if chosen else nearest_miss(bench, confirmed, results)
     search_seconds = study.user_attrs.get(_SEARCH_SECONDS, 0.0)
     finetune = sum(r.measurement.finetune_seconds for r in records if r.measurement)

@@ -70,8 +70,7 @@ def nearest_miss(
     return {
         "reason": f"no confirmed point{limit} is within {settings.allowed_drop:g} points of full "
         f"precision; the nearest is trial {nearest.number}, "
-        f"{drop:.2f} points below in {nearest.num_bytes / 1024:,.1f} "
-        "KiB",
+        f"{drop:.2f} points below in {nearest.num_bytes / 1024:,.1f} KiB",
         **describe_points(bench, [nearest], results)[0],
     }
 

@@ -30,7 +30,6 @@ class Workbench:
 
     Attributes:
         settings: The search.
-        seed: The seed of the full-precision weights.
         graph: The prepared graph.
         pretrained: The plain model at full precision.
         teacher: Mean class probabilities ``[N, classes]`` of full precision over several seeds.
@@ -39,7 +38,6 @@ class Workbench:
     """
 
     settings: SearchSettings
-    seed: int
     graph: Graph
     pretrained: Pretrained
     teacher: Tensor
@@ -64,7 +62,7 @@ class Workbench:
         taught = settings.finetune.distillation > 0
         teachers = range(seed, seed + (settings.teachers if taught else 1))
         teacher = mean_probabilities(settings, graph, teachers)
-        return cls(settings, seed, graph, pretrained, teacher, footprints, space)
+        return cls(settings, graph, pretrained, teacher, footprints, space)
 
     @cached_property
     def frame(self) -> Frame:

@@ -1,0 +1,67 @@
+"""What a search answers: its front confirmed, and the point that it recommends."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sgq_auto.searching.confirm import (
+    Confirmed,
+    choose_between,
+    choose_points,
+    confirm,
+    holds,
+)
+from sgq_auto.searching.progress import StudyProgress
+from sgq_auto.searching.repeats import Estimate, estimates
+from sgq_auto.searching.settings import SearchSettings
+from sgq_auto.searching.summary import choose_recommended
+from sgq_auto.searching.workers import StudyFolder
+
+
+@dataclass
+class Answer:
+    """What the confirm stage has found so far; it stays where a later round fails.
+
+    Attributes:
+        points: The points that it confirms.
+        results: Their results, as far as they are there.
+        artifact: The recommended point's artifact, or why there is none.
+    """
+
+    points: list[Estimate] = field(default_factory=list)
+    results: dict[int | None, Confirmed] = field(default_factory=dict)
+    artifact: Path | str | None = None
+
+    @property
+    def confirmed(self) -> list[Estimate]:
+        """The points that have results."""
+        return [p for p in self.points if p.number in self.results]
+
+    def recommended(self, settings: SearchSettings) -> Estimate | None:
+        """The recommended one of them."""
+        return choose_recommended(self.confirmed, self.results, settings.allowed_drop)
+
+
+def confirm_front(
+    folder: StudyFolder,
+    progress: StudyProgress,
+    answer: Answer,
+    on_seed: Callable[[int, int], None],
+) -> None:
+    """Confirm the front, and then one more point at a time where the recommended one ends."""
+    bench, settings = progress.bench, progress.bench.settings
+    measured = [e for e in estimates(progress.records) if settings.budget.holds(e.num_bytes)]
+    full_accuracy, allowed = bench.pretrained.val_accuracy, settings.allowed_drop
+    answer.points = choose_points(measured, full_accuracy, allowed, settings.confirm)
+    answer.results |= confirm(settings, folder, answer.points, on_seed)
+    for _ in range(settings.confirm.refinements):
+        results = answer.results
+        # A point that diverged has no result: it does not hold.
+        tried = [
+            (p, p.number in results and holds(results[p.number], allowed)) for p in answer.points
+        ]
+        further = choose_between(measured, tried)
+        if further is None:
+            return
+        answer.points = sorted([*answer.points, further], key=lambda p: p.num_bytes)
+        answer.results |= confirm(settings, folder, answer.points, on_seed)
