@@ -20,16 +20,15 @@ import torch
 from problem import load_problem
 from recorded import RecordedWorkbench
 from report import Row, finish
+from sgq_auto.searching.claims import requeue_stale
 from sgq_auto.searching.front import pareto_front
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.runner import TrialRunner
 from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.study import (
-    counted_trials,
     enqueue_start,
     finished_trials,
     open_study,
-    requeue_stale,
 )
 
 PROBLEMS = {
@@ -132,8 +131,8 @@ def _study(problem: str, seed: int, name: str, side: Side, cache: Path) -> Resul
     requeue_stale(study, bench.space)
     enqueue_start(study, start.allocations)
     runner = TrialRunner(bench, study, start, told)
-    while len(counted_trials(study)) < side.n_trials:
-        runner.run(runner.ask())
+    while (trial := runner.ask()) is not None:
+        runner.run(trial)
     return _result(bench, study)
 
 

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 import scipy.sparse
 import torch
 
+from servers import PostgresServer, postgres_binary, running_postgres
 from sgq_auto.graphs import BucketSettings, PreparedData, RawGraph, Split, prepare_graph
 from sgq_auto.graphs.sources import EmbeddedCora, PygSource, SyntheticSource
 from sgq_auto.graphs.splits import OwnOrPerClassSplit, PerClassSplit
@@ -126,3 +127,13 @@ def odd_raw(request: pytest.FixtureRequest) -> RawGraph:
 def mixed_raw() -> RawGraph:
     """The 12-node graph that is odd in every way at once."""
     return _twelve_nodes("everything")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of this run."""
+    pytest.importorskip("psycopg", reason="the extra 'postgresql' is not installed")
+    if postgres_binary("initdb") is None:
+        pytest.skip("PostgreSQL's programs are not on this machine")
+    with running_postgres() as server:
+        yield server

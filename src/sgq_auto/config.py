@@ -65,7 +65,10 @@ class _Confirm:
 @dataclass
 class _Storage:
     kind: str
-    url: str | None = None
+    url: str | None
+    heartbeat_seconds: float
+    grace_seconds: float
+    patience_seconds: float
 
 
 @dataclass
@@ -133,9 +136,7 @@ def search_settings(cfg: Any, choices: Mapping[str, str]) -> SearchSettings:
         pretrain=_fit_settings(cfg.pretrain, "pretrain"),
         finetune=_fit_settings(cfg.finetune, "finetune"),
         output_root=Path(cfg.output_root),
-        storage=StorageSettings(
-            _choice(StorageKind, cfg.storage.kind, "storage.kind"), cfg.storage.url
-        ),
+        storage=_storage_settings(cfg.storage),
         seed=cfg.seed,
         n_trials=cfg.n_trials,
         workers=cfg.workers,
@@ -194,6 +195,11 @@ def _instantiate(node: Any, name: str) -> Any:
         if isinstance(cause, InputError):
             raise cause from error
         raise InputError(f"{name}: {' '.join(str(cause).split())}") from error
+
+
+def _storage_settings(cfg: Any) -> StorageSettings:
+    fields = _plain(cfg)
+    return StorageSettings(_choice(StorageKind, fields.pop("kind"), "storage.kind"), **fields)
 
 
 def _fit_settings(node: Any, name: str) -> FitSettings:

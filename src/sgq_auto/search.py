@@ -17,6 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
+from optuna.exceptions import StorageInternalError
 
 from sgq_auto.config import checked, conf_dir, load_data, search_settings
 from sgq_auto.errors import InputError
@@ -64,7 +65,16 @@ def _task(config: DictConfig) -> None:
     tracker = MlflowTracker(tracking, output_dir)
     data = load_data(cfg)
     _yield_to_workers()
-    outcome = run_search(settings, data, [terminal, tracker], summary_path)
+    try:
+        outcome = run_search(settings, data, [terminal, tracker], summary_path)
+    except StorageInternalError as error:
+        reason = str(error.__cause__ or error).splitlines()[0]
+        print(
+            f"sgq-auto: the study's database stayed away ({reason}); the same command goes on "
+            "where it was",
+            file=sys.stderr,
+        )
+        sys.exit(1)
     if tracker.model_uri:
         terminal.served(tracker.model_uri, tracking.uri)
     if outcome.interrupted:

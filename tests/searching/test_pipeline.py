@@ -42,6 +42,13 @@ class Recorder:
         self.progress = progress
         self.events.append("started")
 
+    def joined(self, progress: StudyProgress) -> None:
+        self.progress = progress
+        self.events.append("joined")
+
+    def left(self, _: StudyProgress) -> None:
+        self.events.append("left")
+
     def trials_finished(self, _: StudyProgress, new: Sequence[TrialRecord]) -> None:
         self.trials += [record.number for record in new]
 

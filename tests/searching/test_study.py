@@ -6,22 +6,19 @@ from typing import Any
 
 import optuna
 import pytest
-from optuna.trial import TrialState
 
 from sgq_auto.allocation import BitAllocation
 from sgq_auto.errors import InputError
+from sgq_auto.searching.claims import requeue_stale
 from sgq_auto.searching.records import Measurement
 from sgq_auto.searching.runner import TrialRunner
 from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.study import (
-    SamplerMaker,
     counted_trials,
     enqueue_start,
-    fail_orphans,
     finished_trials,
-    only_runner,
+    make_sampler,
     open_study,
-    requeue_stale,
 )
 from sgq_auto.searching.workbench import Workbench
 from sgq_auto.training import DivergedError
@@ -37,7 +34,9 @@ def start(bench: Workbench, folder: Path, name: str = "s") -> TrialRunner:
 
 def run(runner: TrialRunner, count: int) -> None:
     for _ in range(count):
-        runner.run(runner.ask())
+        trial = runner.ask()
+        assert trial is not None
+        runner.run(trial)
 
 
 def fronts(runner: TrialRunner) -> list[tuple[dict[str, int], float, int]]:
@@ -135,15 +134,6 @@ def test_a_trial_that_diverges_fails_with_its_reason_and_the_study_goes_on(
     assert len(counted_trials(runner.study)) == 3
 
 
-def test_the_trial_of_a_dead_worker_fails_with_its_reason(bench: Workbench, tmp_path: Path) -> None:
-    runner = start(bench, tmp_path / "a")
-    runner.ask()
-    fail_orphans(runner.study, "the worker died (exit status -9)")
-    (record,) = finished_trials(runner.study)
-    assert record.failure == "the worker died (exit status -9)"
-    assert not runner.study.get_trials(states=(TrialState.RUNNING,))
-
-
 @pytest.mark.parametrize("target", ["TPESampler", "NSGAIISampler", "GPSampler", "RandomSampler"])
 def test_every_sampler_runs_and_depends_on_seed_and_place_alone(
     target: str, bench: Workbench, tmp_path: Path
@@ -162,19 +152,8 @@ def test_an_unknown_sampler_argument_is_one_line(bench: Workbench) -> None:
         bench.settings, "sampler", {"_target_": "optuna.samplers.TPESampler", "wrong": 1}
     )
     with pytest.raises(InputError, match=r"sampler=tpe.*wrong") as caught:
-        SamplerMaker(bench.settings).at(0)
+        make_sampler(bench.settings)
     assert "\n" not in str(caught.value)
-
-
-def test_a_study_has_one_runner_at_a_time(tmp_path: Path) -> None:
-    with (
-        only_runner(tmp_path),
-        pytest.raises(InputError, match="another command"),
-        only_runner(tmp_path),
-    ):
-        pass
-    with only_runner(tmp_path):
-        pass
 
 
 def test_the_study_has_two_named_directions(bench: Workbench, tmp_path: Path) -> None:

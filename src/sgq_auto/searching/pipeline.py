@@ -15,19 +15,19 @@ from sgq_auto.graphs import PreparedData
 from sgq_auto.graphs.store import load_graph, save_graph, save_labels
 from sgq_auto.processes import process_context
 from sgq_auto.searching.answer import Answer, confirm_front
+from sgq_auto.searching.claims import requeue_stale
 from sgq_auto.searching.confirm import confirmed_rows
+from sgq_auto.searching.lead import Lead, lead_of
 from sgq_auto.searching.packing import Point, pack_point
 from sgq_auto.searching.progress import StudyProgress, Watcher
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.study import (
-    SamplerMaker,
     enqueue_start,
     finished_trials,
-    only_runner,
+    make_sampler,
     open_study,
-    requeue_stale,
 )
 from sgq_auto.searching.summary import (
     Summary,
@@ -43,6 +43,9 @@ from sgq_auto.training import DivergedError
 
 _SEARCH_SECONDS = "search_seconds"
 _WALL_SECONDS = "wall_seconds"
+# Study attribute: the total of trials that its leader confirms the front of.
+_CONFIRMING = "confirming"
+_LEAD_POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,12 @@ class Outcome:
     """How a search ended.
 
     Attributes:
-        summary: What it answer.
+        summary: What it found; ``None`` where another command leads the study.
         interrupted: Whether Ctrl-C ended it.
         failure: What else ended it early, or ``None``.
     """
 
-    summary: Summary
+    summary: Summary | None
     interrupted: bool
     failure: str | None
 
@@ -68,6 +71,9 @@ def run_search(
 ) -> Outcome:
     """Run a search, or continue the one that is there, and write ``summary.json``.
 
+    Where commands on several machines share a study, one leads: it tracks, confirms and writes the
+    summary. The others run trials, and leave when there are none left.
+
     Ctrl-C ends the search early with a summary of what there is.
 
     Args:
@@ -78,48 +84,74 @@ def run_search(
 
     Raises:
         InputError: If the output folder cannot be written, or the study is being run already.
+        StorageInternalError: If the study's database stayed away.
     """
-    began = time.perf_counter()
     # A model or sampler that cannot be made fails before a file is.
     settings.model.build(data.graph)
-    SamplerMaker(settings).at(0)
+    make_sampler(settings)
     process_context()
     folder = _make_folder(settings, data)
-    with only_runner(folder.path):
-        bench = Workbench.build(settings, data.graph)
-        study = open_study(settings, folder.path, folder.name)
+    lead = lead_of(settings.storage, folder.path, folder.name)
+    try:
+        return _run_led(settings, data, folder, lead, watchers, summary_path)
+    finally:
+        lead.release()
+
+
+def _run_led(
+    settings: SearchSettings,
+    data: PreparedData,
+    folder: StudyFolder,
+    lead: Lead,
+    watchers: Sequence[Watcher],
+    summary_path: Path,
+) -> Outcome:
+    began = time.perf_counter()
+    # First of all: the storage may have to be installed, or not be there.
+    study = open_study(settings, folder.path, folder.name)
+    leads = lead.take()
+    bench = Workbench.build(settings, data.graph)
+    if not settings.storage.shared:
         requeue_stale(study, bench.space)
-        start = SearchStart.prepare(bench, folder.sensitivities)
-        enqueue_start(study, start.allocations)
-        progress = StudyProgress(folder.name, bench, start)
-        progress.add(finished_trials(study))
-        answer = Answer()
-        interrupted, failure = False, None
-        try:
-            for watcher in watchers:
+    start = SearchStart.prepare(bench, folder.sensitivities)
+    enqueue_start(study, start.allocations)
+    progress = StudyProgress(folder.name, bench, start)
+    progress.add(finished_trials(study))
+    answer = Answer()
+    interrupted, failure = False, None
+    try:
+        for watcher in watchers:
+            if leads:
                 watcher.started(progress)
-            # Without a first trial nothing fits: that is an answer, and costs no training.
-            if start.allocations:
-                _run_trials(settings, folder, study, progress, watchers)
+            else:
+                watcher.joined(progress)
+        # Without a first trial nothing fits: that is an answer, and costs no training.
+        if start.allocations:
+            _run_trials(settings, folder, study, progress, watchers)
+            leads = _confirms(lead, study, settings)
+            if leads:
                 confirm_front(folder, progress, answer, _announce(watchers))
                 answer.artifact = _pack_recommended(settings, folder, answer)
-        except KeyboardInterrupt:
-            interrupted = True
-            when = "while" if answer.results else "before"
-            failure = f"the search was interrupted {when} its front was confirmed"
-            answer.artifact = "the search was interrupted"
-        except (WorkerError, BrokenExecutor, DivergedError) as error:
-            failure = f"{type(error).__name__}: {error}"
-        finally:
-            _add_seconds(study, _WALL_SECONDS, time.perf_counter() - began)
-        if failure is not None and answer.artifact is None:
-            # The points that were confirmed stay confirmed.
-            answer.artifact = _pack_recommended(settings, folder, answer)
-        progress.add(finished_trials(study))
-        summary = _summarise(study, progress, answer, failure)
-        write_summary(summary, summary_path)
+    except KeyboardInterrupt:
+        interrupted = True
+        when = "while" if answer.results else "before"
+        failure = f"the search was interrupted {when} its front was confirmed"
+        answer.artifact = "the search was interrupted"
+    except (WorkerError, BrokenExecutor, DivergedError) as error:
+        failure = f"{type(error).__name__}: {error}"
+    if not leads:
         for watcher in watchers:
-            watcher.finished(progress, summary)
+            watcher.left(progress)
+        return Outcome(None, interrupted, failure)
+    _add_seconds(study, _WALL_SECONDS, time.perf_counter() - began)
+    if failure is not None and answer.artifact is None:
+        # The points that were confirmed stay confirmed.
+        answer.artifact = _pack_recommended(settings, folder, answer)
+    progress.add(finished_trials(study))
+    summary = _summarise(study, progress, answer, failure)
+    write_summary(summary, summary_path)
+    for watcher in watchers:
+        watcher.finished(progress, summary)
     return Outcome(summary, interrupted, failure)
 
 
@@ -168,10 +200,21 @@ def _run_trials(
     start = time.perf_counter()
     before = len(progress.records)
     try:
-        run_workers(settings, folder, study, on_progress)
+        run_workers(settings, folder, study, progress.bench.space, on_progress)
     finally:
         if len(progress.records) > before:
             _add_seconds(study, _SEARCH_SECONDS, time.perf_counter() - start)
+
+
+def _confirms(lead: Lead, study: optuna.Study, settings: SearchSettings) -> bool:
+    """Whether this command leads the study to its end; the leader may have gone meanwhile."""
+    deadline = time.monotonic() + settings.storage.grace_seconds
+    while not lead.take():
+        if study.user_attrs.get(_CONFIRMING) == settings.n_trials or time.monotonic() > deadline:
+            return False
+        time.sleep(_LEAD_POLL_SECONDS)
+    study.set_user_attr(_CONFIRMING, settings.n_trials)
+    return True
 
 
 def _pack_recommended(

@@ -85,6 +85,12 @@ class Watcher(Protocol):
     def started(self, progress: StudyProgress) -> None:
         """The study is open; ``progress`` holds the trials it already had."""
 
+    def joined(self, progress: StudyProgress) -> None:
+        """The study is open, and another command leads it: it tracks, confirms and sums up."""
+
+    def left(self, progress: StudyProgress) -> None:
+        """The trials of a study that another command leads are done, or this one was ended."""
+
     def trials_finished(self, progress: StudyProgress, new: Sequence[TrialRecord]) -> None:
         """Trials finished; called a few times a second, ``new`` may be empty."""
 

@@ -12,6 +12,10 @@ from sgq_auto.searching.samplers.history import ESTIMATE
 REPEAT = "repeat"
 # The user attribute that holds a trial's measurement: one write a trial.
 RECORD = "record"
+# The user attribute that says why a trial lost its worker.
+LOST = "sgq_auto:lost"
+# The user attribute that counts the workers that died over an allocation.
+DEATHS = "sgq_auto:deaths"
 
 
 @dataclass(frozen=True)
@@ -108,10 +112,21 @@ class TrialRecord:
             num_bytes=int(values[1]) if measured else 0,
             measurement=Measurement.from_attr(attr) if measured else None,
             worker_seconds=attr.get("worker_seconds", 0.0),
-            failure=None if measured else attr.get("failure", "the worker died"),
+            failure=None if measured else _failure(trial),
             start_ms=int(trial.datetime_start.timestamp() * 1000) if trial.datetime_start else 0,
             end_ms=int(trial.datetime_complete.timestamp() * 1000)
             if trial.datetime_complete
             else 0,
             repeat=trial.user_attrs.get(REPEAT, 0),
         )
+
+
+def awaits_retry(trial: FrozenTrial) -> bool:
+    """Whether a trial lost its worker and is to be run again."""
+    attrs = trial.user_attrs
+    return trial.state == TrialState.FAIL and LOST in attrs and not attrs.get(DEATHS)
+
+
+def _failure(trial: FrozenTrial) -> str:
+    failure: str | None = trial.user_attrs.get(RECORD, {}).get("failure")
+    return failure or trial.user_attrs.get(LOST, "the worker died")

@@ -1,18 +1,22 @@
 """Runs trials of one study in one process."""
 
 import time
+from contextlib import suppress
 from typing import Any
 
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
+from sgq_auto.searching.claims import give_back, has_room, is_claimed
+from sgq_auto.searching.liveness import Heartbeat
 from sgq_auto.searching.records import RECORD, REPEAT, Measurement
 from sgq_auto.searching.repeats import Noise, repeat_is_due, worth_repeating
 from sgq_auto.searching.samplers import Knowledge
 from sgq_auto.searching.samplers.history import ESTIMATE
 from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.stopping import DominationStopper
-from sgq_auto.searching.study import SamplerMaker, counted_trials, finished_trials
+from sgq_auto.searching.study import counted_trials, finished_trials, make_sampler
 from sgq_auto.searching.workbench import Workbench
 
 
@@ -36,25 +40,44 @@ class TrialRunner:
         self.bench = bench
         self.study = study
         self.start = start
-        self._samplers = SamplerMaker(bench.settings, knowledge or start.knowledge)
+        self._heartbeat = Heartbeat(study, bench.settings.storage.heartbeat_seconds)
+        study.sampler = make_sampler(
+            bench.settings, knowledge or start.knowledge, self._heartbeat.sign
+        )
         self._last = time.perf_counter()
 
-    def ask(self) -> optuna.Trial:
-        """A new trial: an allocation again where one is due, else the sampler's."""
-        place = len(counted_trials(self.study))
-        self._enqueue_repeat(place)
-        self.study.sampler = self._samplers.at(place)
-        return self.study.ask(dict(self.bench.space.distributions()))
+    def ask(self) -> optuna.Trial | None:
+        """A new trial: an allocation again where one is due, else the sampler's.
+
+        Returns:
+            ``None`` where finished and running trials make up ``n_trials``.
+        """
+        n_trials = self.bench.settings.n_trials
+        if not has_room(self.study, n_trials):
+            return None
+        self._enqueue_repeat(len(counted_trials(self.study)))
+        trial = self.study.ask(dict(self.bench.space.distributions()))
+        if is_claimed(self.study, trial.number, n_trials):
+            return trial
+        give_back(self.study, trial._trial_id)
+        return None
 
     def run(self, trial: optuna.Trial) -> None:
-        """Measure a trial and tell the study; one that raises is recorded as failed."""
+        """Measure a trial and tell the study; one that raises is recorded as failed.
+
+        A trial that was given to another worker meanwhile is dropped.
+        """
+        with self._heartbeat.beating(trial._trial_id):
+            result = self._result(trial)
+        with suppress(UpdateFinishedTrialError):
+            self._tell(trial, result)
+
+    def _result(self, trial: optuna.Trial) -> Measurement | str:
+        """What a trial measured, or why it failed."""
         try:
-            measurement = self._known(trial) or self._measure(trial)
+            return self._known(trial) or self._measure(trial)
         except Exception as error:
-            self._record(trial, {"failure": f"{type(error).__name__}: {error}"})
-            self.study.tell(trial, state=TrialState.FAIL)
-        else:
-            self._tell(trial, measurement)
+            return f"{type(error).__name__}: {error}"
 
     def _enqueue_repeat(self, place: int) -> None:
         settings = self.bench.settings
@@ -100,7 +123,14 @@ class TrialRunner:
                 return Measurement.from_attr(attr)
         return None
 
-    def _tell(self, trial: optuna.Trial, measurement: Measurement) -> None:
+    def _tell(self, trial: optuna.Trial, result: Measurement | str) -> None:
+        if isinstance(result, str):
+            self._record(trial, {"failure": result})
+            self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+        else:
+            self._tell_measured(trial, result)
+
+    def _tell_measured(self, trial: optuna.Trial, measurement: Measurement) -> None:
         settings = self.bench.settings
         num_bytes = measurement.footprint[settings.objective.value]
         stopped = measurement.forecast is not None
@@ -113,9 +143,9 @@ class TrialRunner:
         self._record(trial, measurement.as_attr())
         if stopped:
             trial.set_user_attr(ESTIMATE, values)
-            self.study.tell(trial, state=TrialState.PRUNED)
+            self.study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
         else:
-            self.study.tell(trial, values)
+            self.study.tell(trial, values, skip_if_finished=True)
 
     def _record(self, trial: optuna.Trial, attr: dict[str, Any]) -> None:
         now = time.perf_counter()

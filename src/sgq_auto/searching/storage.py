@@ -9,6 +9,7 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 
 from sgq_auto.errors import InputError
+from sgq_auto.searching.patient_storage import open_patiently
 
 
 class StorageKind(StrEnum):
@@ -26,21 +27,41 @@ class StorageSettings:
     Attributes:
         kind: Journal file (default), SQLite (one worker only) or PostgreSQL.
         url: Database URL of PostgreSQL; the others are files beside the study.
+        heartbeat_seconds: Time between two signs of life of a running trial.
+        grace_seconds: Without a sign of life for this long, a trial's worker counts as dead.
+        patience_seconds: How long a server may be away before a search gives up.
     """
 
     kind: StorageKind = StorageKind.JOURNAL
     url: str | None = None
+    heartbeat_seconds: float = 10.0
+    grace_seconds: float = 60.0
+    patience_seconds: float = 600.0
 
     def __post_init__(self) -> None:
-        """Check that PostgreSQL has an address."""
+        """Check the values, and that PostgreSQL has an address."""
+        if not 0 < self.heartbeat_seconds < self.grace_seconds:
+            raise InputError(
+                f"storage.heartbeat_seconds={self.heartbeat_seconds}: it must be above 0 and below "
+                f"storage.grace_seconds={self.grace_seconds}"
+            )
+        if not self.patience_seconds >= 0:
+            raise InputError(
+                f"storage.patience_seconds={self.patience_seconds}: it must be 0 or more"
+            )
         if self.kind is StorageKind.POSTGRESQL and not self.url:
             raise InputError(
                 "storage=postgresql: no server given; add "
                 "storage.url=postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
             )
 
-    def open(self, folder: Path) -> BaseStorage:
-        """Open the storage of the study in ``folder``."""
+    def open(self, folder: Path, *, patient: bool = False) -> BaseStorage:
+        """Open the storage of the study in ``folder``.
+
+        Args:
+            folder: Where the study keeps its files.
+            patient: Whether a server may be away at the moment.
+        """
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         match self.kind:
             case StorageKind.JOURNAL:
@@ -49,4 +70,10 @@ class StorageSettings:
                 return RDBStorage(f"sqlite:///{folder / 'study.db'}")
             case StorageKind.POSTGRESQL:
                 assert self.url is not None
-                return RDBStorage(self.url)
+                patience = self.patience_seconds
+                return open_patiently(self.url, patience, opening_seconds=patience * patient)
+
+    @property
+    def shared(self) -> bool:
+        """Whether commands on several machines may run one study."""
+        return self.kind is StorageKind.POSTGRESQL

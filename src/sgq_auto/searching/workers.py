@@ -13,17 +13,25 @@ from typing import Any
 
 import optuna
 import torch
+from filelock import FileLock
+from optuna.trial import FrozenTrial, TrialState
 
 from sgq_auto.graphs.store import load_graph
 from sgq_auto.processes import process_context
+from sgq_auto.searching.claims import requeue, retire, retry_lost
+from sgq_auto.searching.liveness import Watch, WorkerIdentity
 from sgq_auto.searching.runner import TrialRunner
 from sgq_auto.searching.settings import SearchSettings
+from sgq_auto.searching.space import SearchSpace
 from sgq_auto.searching.start import SearchStart
-from sgq_auto.searching.study import counted_trials, fail_orphans, finished_trials
+from sgq_auto.searching.study import finished_trials
 from sgq_auto.searching.workbench import Workbench
 
 _POLL_SECONDS = 0.2
+_ASKING_POLL_SECONDS = 0.005
 _GRACE_SECONDS = 20.0
+# Workers that may die one after another, for each there is to be, before a search gives up.
+_FRUITLESS_DEATHS = 3
 
 
 class WorkerError(RuntimeError):
@@ -72,29 +80,44 @@ def run_workers(
     settings: SearchSettings,
     folder: StudyFolder,
     study: optuna.Study,
+    space: SearchSpace,
     on_progress: Callable[[], None],
 ) -> None:
     """Run trials until the study has ``n_trials``; ``on_progress`` is called a few times a second.
 
-    A trial whose worker died is recorded as failed, and a new worker takes its place.
+    Workers that died are replaced, and their trials are run again once. Where other commands run
+    the study too, theirs are watched as well.
 
     Raises:
         WorkerError: If workers keep dying before they finish anything.
         KeyboardInterrupt: After running trials were given a moment to finish.
     """
-    fruitless = 0
-    while True:
-        done = len(finished_trials(study))
-        remaining = settings.n_trials - len(counted_trials(study))
-        if remaining <= 0:
-            return
-        exit_codes = _run_round(settings, folder, remaining, on_progress)
-        bad = [code for code in exit_codes if code]
-        fail_orphans(study, f"the worker died (exit status {bad[0] if bad else 'unknown'})")
-        on_progress()
-        fruitless = fruitless + 1 if len(finished_trials(study)) == done else 0
-        if fruitless == 2:
-            raise WorkerError(f"workers ended (exit status {bad}) before they finished a trial")
+    watch = Watch(settings.storage.grace_seconds)
+    crew = _Crew(settings, folder)
+    fruitless, done = 0, len(finished_trials(study))
+    try:
+        while done < settings.n_trials:
+            crew.fill(settings.n_trials - done)
+            ended = crew.wait(_POLL_SECONDS)
+            running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+            lost = watch.lost(running, ended)
+            for trial in running:
+                if trial.number in lost:
+                    retire(study, trial, space, lost[trial.number])
+            retry_lost(study)
+            before, done = done, len(finished_trials(study))
+            fruitless = 0 if done > before else fruitless + len(ended)
+            if fruitless > _FRUITLESS_DEATHS * settings.workers:
+                reasons = ", ".join(sorted(set(ended.values())))
+                raise WorkerError(f"workers ended ({reasons}) before they finished a trial")
+            on_progress()
+        crew.join()
+    except KeyboardInterrupt:
+        for trial in crew.abandon(study):
+            requeue(study, trial, space)
+        raise
+    finally:
+        crew.end()
 
 
 def quiet_process() -> None:
@@ -108,29 +131,52 @@ def quiet_process() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _run_round(
-    settings: SearchSettings, folder: StudyFolder, remaining: int, on_progress: Callable[[], None]
-) -> list[int | None]:
-    context = process_context()
-    claims, asking, stop = context.Semaphore(remaining), context.Lock(), context.Event()
-    workers = [
-        context.Process(target=_work, args=(settings, folder, claims, asking, stop), daemon=True)
-        for _ in range(min(settings.workers, remaining))
-    ]
-    for worker in workers:
-        worker.start()
-    try:
-        while any(worker.is_alive() for worker in workers):
-            _join(workers, _POLL_SECONDS)
-            on_progress()
-    except KeyboardInterrupt:
-        stop.set()
-        _join(workers, _GRACE_SECONDS)
-        for worker in workers:
+class _Crew:
+    """The worker processes of this command."""
+
+    def __init__(self, settings: SearchSettings, folder: StudyFolder) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._context = process_context()
+        self._stop = self._context.Event()
+        self._workers: list[BaseProcess] = []
+        self._pids: set[int] = set()
+
+    def fill(self, trials: int) -> None:
+        """Start as many workers as are missing for this many trials."""
+        while len(self._workers) < min(self._settings.workers, trials):
+            arguments = (self._settings, self._folder, self._stop)
+            worker = self._context.Process(target=_work, args=arguments, daemon=True)
+            worker.start()
+            self._workers.append(worker)
+            self._pids.add(worker.pid)
+
+    def wait(self, seconds: float) -> dict[int, str]:
+        """How workers ended that died within ``seconds``, by process id."""
+        sentinels = [worker.sentinel for worker in self._workers]
+        multiprocessing.connection.wait(sentinels, timeout=seconds)
+        ended = [worker for worker in self._workers if not worker.is_alive()]
+        self._workers = [worker for worker in self._workers if worker not in ended]
+        return {w.pid: f"exit status {w.exitcode}" for w in ended if w.exitcode and w.pid}
+
+    def join(self) -> None:
+        """Wait for workers that have nothing left to do."""
+        _join(self._workers, _GRACE_SECONDS)
+
+    def abandon(self, study: optuna.Study) -> list[FrozenTrial]:
+        """Let running trials finish for a moment; those that did not."""
+        self._stop.set()
+        self.join()
+        self.end()
+        running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        signed = ((trial, WorkerIdentity.of(trial)) for trial in running)
+        return [t for t, w in signed if w is not None and w.here and w.pid in self._pids]
+
+    def end(self) -> None:
+        """End the workers that are left."""
+        for worker in self._workers:
             worker.terminate()
-        _join(workers, _GRACE_SECONDS)
-        raise
-    return [worker.exitcode for worker in workers]
+        _join(self._workers, _GRACE_SECONDS)
 
 
 def _join(workers: list[BaseProcess], seconds: float) -> None:
@@ -143,19 +189,25 @@ def _join(workers: list[BaseProcess], seconds: float) -> None:
         seconds -= step
 
 
-def _work(
-    settings: SearchSettings, folder: StudyFolder, claims: Any, asking: Any, stop: Any
-) -> None:
+def _work(settings: SearchSettings, folder: StudyFolder, stop: Any) -> None:
     quiet_process()
     graph = load_graph(folder.graph)
-    study = optuna.load_study(storage=settings.storage.open(folder.path), study_name=folder.name)
+    storage = settings.storage.open(folder.path, patient=True)
+    study = optuna.load_study(storage=storage, study_name=folder.name)
     bench = Workbench.build(settings, graph)
     runner = TrialRunner(bench, study, SearchStart.prepare(bench, folder.sensitivities))
-    # A claim taken is a trial that will count, so that N workers never run one too many.
-    while not stop.is_set() and claims.acquire(block=False):
+    # One at a time, so that each sees what the others of this machine are trying. A worker that is
+    # killed meanwhile lets go of a file's lock.
+    asking = FileLock(folder.path / "asking.lock", poll_interval=_ASKING_POLL_SECONDS)
+    while not stop.is_set():
         with asking:
             trial = runner.ask()
-        runner.run(trial)
+        if trial is not None:
+            runner.run(trial)
+        elif len(finished_trials(study)) >= settings.n_trials:
+            return
+        else:
+            stop.wait(_POLL_SECONDS)  # A trial that runs elsewhere may yet be lost.
 
 
 def _end_with_parent() -> None:

@@ -64,14 +64,22 @@ class MlflowTracker:
         # What each trial's run says about the front, as far as this process wrote it.
         self._marked: dict[int, bool] = {}
         self._failed = False
+        self._leads = True
 
     def started(self, progress: StudyProgress) -> None:
         """Find or make the parent run, and deliver trials that an earlier run could not."""
         self._attempt(self._open, progress)
 
+    def joined(self, progress: StudyProgress) -> None:  # noqa: ARG002
+        """Another command tracks the study."""
+        self._leads = False
+
+    def left(self, progress: StudyProgress) -> None:
+        """Another command tracked the study."""
+
     def trials_finished(self, progress: StudyProgress, new: Sequence[TrialRecord]) -> None:
         """Log the trials that are not tracked yet."""
-        if new and not self._failed:
+        if new and self._leads and not self._failed:
             self._attempt(self._sync, progress)
 
     def confirming(self, done: int, total: int) -> None:

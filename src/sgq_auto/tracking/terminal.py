@@ -62,6 +62,21 @@ class Terminal:
         )
         self._bar.start()
 
+    def joined(self, progress: StudyProgress) -> None:
+        """Say that another command leads, and show the bar."""
+        self.console.print("another command leads this study: it tracks, confirms and sums up")
+        self.started(progress)
+
+    def left(self, progress: StudyProgress) -> None:
+        """Say what became of the study."""
+        if self._bar is not None:
+            self._bar.stop()
+        done, total = len(progress.records), progress.bench.settings.n_trials
+        self.console.print(
+            f"{done} of {total} trials are done; the command that leads the study confirms its "
+            "front. If that one has ended, this command again takes over."
+        )
+
     def trials_finished(self, progress: StudyProgress, new: Sequence[TrialRecord]) -> None:
         """Move the bar; failures are said in a line of their own."""
         for record in new:

@@ -14,8 +14,12 @@ from sgq_auto.searching.samplers.grid import Grid, Positions
 
 Floats = NDArray[np.float64]
 
-# User attribute of a trial that another one replaces: it does not count.
+# User attribute of a trial that was left: it does not count.
 SUPERSEDED = "sgq_auto:superseded"
+# User attribute that names, by its number, the trial that this one is instead of.
+REPLACES = "sgq_auto:replaces"
+# User attribute of the allocations that a study starts with: the place among them.
+START = "sgq_auto:start"
 # User attribute of a pruned trial: what its values would have become.
 ESTIMATE = "sgq_auto:estimate"
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -82,9 +86,24 @@ class History:
 def standing_trials(
     study: optuna.Study, states: tuple[TrialState, ...] | None = None
 ) -> list[FrozenTrial]:
-    """Trials in any of ``states`` (``None`` for all) that no other one replaces, in order."""
-    trials = study.get_trials(deepcopy=False, states=states)
-    return [trial for trial in trials if SUPERSEDED not in trial.user_attrs]
+    """Trials in any of ``states`` (``None`` for all) that no other one replaces, in order.
+
+    Where several workers began a study, or replaced a trial, at the same moment, the first of
+    their trials stands.
+    """
+    trials = study.get_trials(deepcopy=False)
+    replaced = {trial.user_attrs.get(REPLACES) for trial in trials}
+    taken: set[tuple[str, int]] = set()
+    standing = []
+    for trial in trials:
+        attrs = trial.user_attrs
+        roles = {(name, attrs[name]) for name in (START, REPLACES) if name in attrs}
+        if SUPERSEDED in attrs or trial.number in replaced or roles & taken:
+            continue
+        taken |= roles
+        if states is None or trial.state in states:
+            standing.append(trial)
+    return standing
 
 
 def place(study: optuna.Study, number: int) -> int:

@@ -1,0 +1,108 @@
+"""Which of the commands that run one study leads it: it tracks, confirms and sums up.
+
+Whoever takes a lock first leads. A lock goes with its process, its machine or its connection, so
+that another command can take over.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Protocol
+
+import sqlalchemy
+from filelock import FileLock, Timeout
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from sgq_auto.errors import InputError
+from sgq_auto.searching.patient_storage import CONNECTION
+from sgq_auto.searching.storage import StorageKind, StorageSettings
+
+# The server drops a leader that it cannot reach for half a minute.
+_SERVER_KEEPALIVES = {
+    "tcp_keepalives_idle": 10,
+    "tcp_keepalives_interval": 5,
+    "tcp_keepalives_count": 4,
+}
+
+
+class Lead(Protocol):
+    """The lead of one study."""
+
+    def take(self) -> bool:
+        """Whether this command leads now; takes the lead if nobody has it.
+
+        Raises:
+            InputError: If a study of this kind has room for one command only.
+        """
+
+    def release(self) -> None:
+        """Let another command lead."""
+
+
+def lead_of(storage: StorageSettings, folder: Path, study_name: str) -> Lead:
+    """The lead of the study ``study_name`` in ``folder``."""
+    if storage.kind is StorageKind.POSTGRESQL:
+        assert storage.url is not None
+        return DatabaseLead(storage.url, study_name)
+    return FileLead(folder)
+
+
+class FileLead:
+    """A lock on the study's folder: one command runs it, others are refused."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = FileLock(folder / "running.lock")
+
+    def take(self) -> bool:
+        """See :class:`Lead`."""
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise InputError(
+                f"another command is running this study ({self._folder}); wait for it, or give "
+                "this one another seed"
+            ) from error
+        return True
+
+    def release(self) -> None:
+        """See :class:`Lead`."""
+        self._lock.release(force=True)
+
+
+class DatabaseLead:
+    """An advisory lock of PostgreSQL, which lasts as long as the connection that took it."""
+
+    def __init__(self, url: str, study_name: str) -> None:
+        self._engine = sqlalchemy.create_engine(
+            url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=CONNECTION
+        )
+        digest = hashlib.sha256(study_name.encode()).digest()
+        self._key = int.from_bytes(digest[:8], "big", signed=True)
+        self._connection: sqlalchemy.Connection | None = None
+
+    def take(self) -> bool:
+        """See :class:`Lead`."""
+        if self._connection is not None:
+            try:
+                self._connection.execute(sqlalchemy.text("SELECT 1"))
+            except SQLAlchemyError:
+                self.release()
+            else:
+                return True
+        connection = self._engine.connect()
+        for name, value in _SERVER_KEEPALIVES.items():
+            connection.execute(sqlalchemy.text(f"SET {name} = {value}"))
+        query = sqlalchemy.text("SELECT pg_try_advisory_lock(:key)")
+        if connection.execute(query, {"key": self._key}).scalar():
+            self._connection = connection
+            return True
+        connection.close()
+        return False
+
+    def release(self) -> None:
+        """See :class:`Lead`."""
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection.close()
+            self._connection = None
