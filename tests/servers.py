@@ -3,9 +3,13 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import tempfile
+import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,6 +81,42 @@ class PostgresServer:
             cwd="/",
             env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
         )
+
+
+class MlflowServer:
+    """An MLflow tracking server on a SQLite store."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.uri = f"http://127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "mlflow", "server", "--port", str(self.port)),
+                *("--backend-store-uri", f"sqlite:///{self.folder / 'server.db'}"),
+                *("--artifacts-destination", str(self.folder / "server-artifacts")),
+                *("--workers", "1"),
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.uri}/health"):
+                return
+            time.sleep(0.2)
+        raise TimeoutError("the MLflow server did not start")
+
+    def stop(self) -> None:
+        """Kill it, with everything it had begun."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
 
 @contextlib.contextmanager

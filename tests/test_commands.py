@@ -50,8 +50,9 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def summaries(folder: Path) -> list[dict[str, Any]]:
+    """What each search that ended found, in order."""
     paths = sorted((folder / "outputs").glob("*/**/summary.json"))
-    return [json.loads(path.read_text()) for path in paths]
+    return [json.loads(path.read_text()) for path in paths if "studies" not in path.parts]
 
 
 def tracked(folder: Path) -> tuple[int, int]:

@@ -1,123 +1,47 @@
 """Real searches whose workers, databases and tracking stores die; nothing may be lost."""
 
-import os
 import random
-import signal
-import sqlite3
+import statistics
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
+from mlflow import MlflowClient
 from optuna.trial import TrialState
 
-from servers import PostgresServer
+from running import (
+    N_TRIALS,
+    RunningSearch,
+    kill_workers,
+    running_workers,
+    tracked_numbers,
+    wait_until,
+)
+from servers import MlflowServer, PostgresServer
 from sgq_auto.searching.liveness import WorkerIdentity
 from sgq_auto.searching.samplers.history import standing_trials
 from sgq_auto.searching.storage import StorageKind, StorageSettings
-from test_commands import QUICK, SYNTHETIC, command, summaries, tracked
-
-_TRIALS = 30
-_SEARCH = (*SYNTHETIC, *QUICK, f"n_trials={_TRIALS}", "finetune.epochs=30", "workers=3")
-_LIMIT_SECONDS = 180
-
-
-@dataclass
-class RunningSearch:
-    """A search command that runs, and the study it writes."""
-
-    folder: Path
-    process: subprocess.Popen[str]
-    storage: StorageSettings
-
-    @classmethod
-    def start(
-        cls, folder: Path, storage: StorageSettings, *overrides: str, host: Sequence[str] = ()
-    ) -> "RunningSearch":
-        """Start a search in ``folder``, by a command that enters another host's network."""
-        kind = [f"storage={storage.kind}"]
-        kind += [f"storage.url={storage.url}"] if storage.url else []
-        process = subprocess.Popen(
-            [*host, *command(*_SEARCH, *kind, *overrides)],
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        return cls(folder, process, storage)
-
-    @property
-    def alive(self) -> bool:
-        """Whether the command still runs."""
-        return self.process.poll() is None
-
-    def study(self) -> optuna.Study | None:
-        """The study, once it is there."""
-        folders = list((self.folder / "outputs" / "studies").glob("*"))
-        if not folders:
-            return None
-        try:
-            return optuna.load_study(
-                storage=self.storage.open(folders[0]), study_name=folders[0].name
-            )
-        except (KeyError, optuna.exceptions.OptunaError):
-            return None
-
-    def end(self) -> tuple[int, str, str]:
-        """Its exit status, output and errors."""
-        out, errors = self.process.communicate(timeout=_LIMIT_SECONDS)
-        return self.process.returncode, out, errors
-
-
-def running_workers(study: optuna.Study) -> list[int]:
-    """Processes that run a trial now."""
-    trials = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    return [w.pid for w in map(WorkerIdentity.of, trials) if w is not None and not w.ended]
-
-
-def kill_workers(search: RunningSearch, rng: random.Random, kills: int) -> int:
-    """Kill workers at random moments until the search ends; how many were killed."""
-    killed = 0
-    study = None
-    while search.alive and killed < kills:
-        time.sleep(rng.uniform(0.1, 0.6))
-        study = study or search.study()
-        pids = running_workers(study) if study else []
-        if pids:
-            os.kill(rng.choice(pids), signal.SIGKILL)
-            killed += 1
-    return killed
+from sgq_auto.searching.study import finished_trials
+from test_commands import summaries, tracked
 
 
 def assert_whole(search: RunningSearch) -> dict[str, Any]:
     """Exactly n_trials are finished and tracked, each once; the summary."""
     (summary,) = summaries(search.folder)
-    assert sum(summary["trials"].values()) == _TRIALS
+    assert sum(summary["trials"].values()) == N_TRIALS
     study = search.study()
     assert study is not None
     standing = standing_trials(study)
     finished = [t for t in standing if t.state.is_finished()]
-    assert len(finished) == _TRIALS
+    assert len(finished) == N_TRIALS
     assert not study.get_trials(states=(TrialState.RUNNING,))
-    assert tracked(search.folder) == (1, _TRIALS)
+    assert tracked(search.folder) == (1, N_TRIALS)
     numbers = tracked_numbers(search.folder)
     assert sorted(numbers) == sorted(t.number for t in finished)
     return summary
-
-
-def tracked_numbers(folder: Path) -> list[int]:
-    """Numbers of the trials in the tracking store."""
-    with sqlite3.connect(folder / "mlruns" / "mlflow.db") as store:
-        query = (
-            "select t.value from runs r join tags t on r.run_uuid = t.run_uuid "
-            "where r.lifecycle_stage = 'active' and t.key = 'sgq_auto.trial'"
-        )
-        return [int(number) for (number,) in store.execute(query)]
 
 
 def storage_of(kind: str, request: pytest.FixtureRequest) -> StorageSettings:
@@ -138,12 +62,52 @@ def test_killed_workers_cost_nothing(
     assert_whole(search)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["journal", "postgresql"])
+def test_twenty_rounds_of_killing_cost_nothing(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    rng = random.Random(1)
+    undisturbed = [_round(tmp_path / f"calm{k}", kind, request, k) for k in range(3)]
+    disturbed = [_round(tmp_path / f"round{k}", kind, request, k, rng) for k in range(20)]
+    print(f"{kind}: undisturbed {undisturbed}, disturbed {disturbed}")
+    # Fewer than four workers draw other allocations: spread, but no bias.
+    noise = max(statistics.stdev(undisturbed), statistics.stdev(disturbed))
+    assert statistics.fmean(disturbed) >= statistics.fmean(undisturbed) - 2 * noise
+
+
+def _round(
+    folder: Path,
+    kind: str,
+    request: pytest.FixtureRequest,
+    seed: int,
+    rng: random.Random | None = None,
+) -> float:
+    """The hypervolume of a study whose workers are killed, and whose database is restarted."""
+    folder.mkdir()
+    search = RunningSearch.start(folder, storage_of(kind, request), f"seed={seed}", "workers=4")
+    if rng is not None:
+        kill_workers(search, rng, kills=rng.randint(1, 4))
+        if kind == "postgresql":
+            server: PostgresServer = request.getfixturevalue("postgres")
+            server.stop()
+            time.sleep(rng.uniform(0, 2))
+            server.start()
+        kill_workers(search, rng, kills=rng.randint(0, 3))
+    status, _, errors = search.end()
+    assert status == 0, errors
+    hypervolume: float = assert_whole(search)["hypervolume"]
+    return hypervolume
+
+
 def test_a_database_that_is_away_for_a_while_costs_nothing(
     tmp_path: Path, postgres: PostgresServer
 ) -> None:
     storage = StorageSettings(StorageKind.POSTGRESQL, postgres.new_database())
     search = RunningSearch.start(tmp_path, storage)
-    wait_until(lambda: (study := search.study()) is not None and bool(running_workers(study)))
+    wait_until(
+        lambda: (study := search.study()) is not None and bool(running_workers(study)), search
+    )
     postgres.stop()
     time.sleep(3)
     assert search.alive
@@ -155,10 +119,13 @@ def test_a_database_that_is_away_for_a_while_costs_nothing(
     assert_whole(search)
 
 
+@pytest.mark.slow
 def test_a_database_that_stays_away_is_one_line(tmp_path: Path, postgres: PostgresServer) -> None:
     storage = StorageSettings(StorageKind.POSTGRESQL, postgres.new_database())
     search = RunningSearch.start(tmp_path, storage, "storage.patience_seconds=1")
-    wait_until(lambda: (study := search.study()) is not None and bool(running_workers(study)))
+    wait_until(
+        lambda: (study := search.study()) is not None and bool(running_workers(study)), search
+    )
     postgres.stop()
     try:
         status, _, errors = search.end()
@@ -173,6 +140,7 @@ def test_a_database_that_stays_away_is_one_line(tmp_path: Path, postgres: Postgr
     assert_whole(again)
 
 
+@pytest.mark.slow
 def test_commands_that_start_one_study_at_once_share_it(
     tmp_path: Path, postgres: PostgresServer
 ) -> None:
@@ -190,17 +158,95 @@ def test_commands_that_start_one_study_at_once_share_it(
     leader, helper = both[led.index(True)], ends[led.index(False)]
     assert "another command leads this study" in helper[1]
     (summary,) = summaries(leader.folder)
-    assert sum(summary["trials"].values()) == _TRIALS
+    assert sum(summary["trials"].values()) == N_TRIALS
     study = leader.study()
     assert study is not None
     workers = {WorkerIdentity.of(trial) for trial in standing_trials(study)}
     assert len(workers) == 2
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _LIMIT_SECONDS
-    while time.monotonic() < deadline:
-        if condition():
-            return
-        time.sleep(0.1)
-    pytest.fail("the search did not get going")
+def test_a_tracking_server_that_is_away_misses_nothing(tmp_path: Path) -> None:
+    server = MlflowServer(tmp_path)
+    server.start()
+    try:
+        slow = (f"tracking.uri={server.uri}", "finetune.epochs=100")
+        search = RunningSearch.start(tmp_path, StorageSettings(), *slow)
+        wait_until(lambda: len(trials_at(server.uri)) >= 3, search)
+        server.stop()
+        finished = len(finished_numbers(search))
+        wait_until(lambda: len(finished_numbers(search)) >= min(finished + 3, N_TRIALS))
+        server.start()
+        status, _, errors = search.end()
+        assert status == 0, errors
+        assert "Traceback" not in errors
+        assert trials_at(server.uri) == finished_numbers(search)
+        assert list((tmp_path / "server-artifacts").rglob("front.png"))
+
+        # The store is lost for good; the study gives it back.
+        server.stop()
+        (tmp_path / "server.db").unlink()
+        server.start()
+        for _ in range(2):
+            done = sync(tmp_path)
+            assert done.returncode == 0, done.stderr
+            assert f"{N_TRIALS} trials" in done.stdout
+            assert trials_at(server.uri) == finished_numbers(search)
+    finally:
+        server.stop()
+    failed = sync(tmp_path)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith(f"sgq-auto: MLflow at {server.uri} failed (")
+    assert len(failed.stderr.splitlines()) == 1
+
+
+def finished_numbers(search: RunningSearch) -> list[int]:
+    study = search.study()
+    return [] if study is None else [r.number for r in finished_trials(study)]
+
+
+def trials_at(uri: str) -> list[int]:
+    """Numbers of the trials that a server tracks."""
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name("sgq_auto")
+    if experiment is None:
+        return []
+    runs = client.search_runs([experiment.experiment_id], max_results=1000)
+    tags = (run.data.tags.get("sgq_auto.trial") for run in runs)
+    return sorted(int(tag) for tag in tags if tag is not None)
+
+
+def sync(folder: Path) -> subprocess.CompletedProcess[str]:
+    (study,) = (folder / "outputs" / "studies").glob("*")
+    return subprocess.run(
+        [sys.executable, "-m", "sgq_auto.sync", f"study={study.name}"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_status_says_who_runs_what_and_what_failed(tmp_path: Path) -> None:
+    search = RunningSearch.start(tmp_path, StorageSettings(), "n_trials=1000")
+    wait_until(lambda: len(finished_numbers(search)) >= 5, search)
+    running = status(tmp_path)
+    search.process.kill()
+    search.end()
+    assert "of 1000 trials, " in running
+    assert "a minute" in running
+    assert ", process " in running
+    assert "Front so far" in running
+    wait_until(lambda: "nobody runs it" in status(tmp_path))
+
+
+def status(folder: Path) -> str:
+    (study,) = (folder / "outputs" / "studies").glob("*")
+    done = subprocess.run(
+        [sys.executable, "-m", "sgq_auto.status", f"study={study.name}"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

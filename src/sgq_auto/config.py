@@ -66,9 +66,10 @@ class _Confirm:
 class _Storage:
     kind: str
     url: str | None
-    heartbeat_seconds: float
-    grace_seconds: float
-    patience_seconds: float
+    # Studies of earlier versions keep a configuration without these.
+    heartbeat_seconds: float = 10.0
+    grace_seconds: float = 60.0
+    patience_seconds: float = 600.0
 
 
 @dataclass
@@ -76,6 +77,7 @@ class _Tracking:
     uri: str
     artifacts: str
     experiment: str
+    patience_seconds: float = 60.0
 
 
 @dataclass

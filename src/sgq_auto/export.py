@@ -8,7 +8,7 @@ from sgq_auto.arguments import parse_arguments, run_command
 from sgq_auto.config import settings_of_study
 from sgq_auto.errors import InputError
 from sgq_auto.searching.packing import pack_trial
-from sgq_auto.searching.workers import StudyFolder
+from sgq_auto.searching.reopen import study_folder
 from sgq_auto.tracking import quiet_libraries
 
 _USAGE = "python -m sgq_auto.export study=NAME trial=17 [out=PATH] [output_root=outputs]"
@@ -26,21 +26,11 @@ def _run(arguments: list[str]) -> None:
         raise InputError(f"trial={given['trial']}: it must be the number of a trial")
     torch.set_num_threads(1)
     quiet_libraries()
-    folder = _study_folder(given["study"], Path(given.get("output_root", "outputs")))
+    folder = study_folder(given["study"], Path(given.get("output_root", "outputs")))
     settings = settings_of_study(folder.config)
     out = Path(given["out"]) if "out" in given else None
     path = pack_trial(settings, folder, int(given["trial"]), out)
     print(f"Artifact: {path} ({path.stat().st_size / 1024:,.1f} KiB)")
-
-
-def _study_folder(study: str, output_root: Path) -> StudyFolder:
-    """A study by its folder, or by its name under ``output_root``."""
-    path = Path(study) if Path(study).is_dir() else output_root / "studies" / study
-    if not path.is_dir():
-        there = sorted(p.name for p in (output_root / "studies").glob("*") if p.is_dir())
-        known = ", ".join(there) if there else f"there is none under {output_root}"
-        raise InputError(f"study={study}: no such study; known: {known}")
-    return StudyFolder(path.resolve(), path.resolve().name)
 
 
 if __name__ == "__main__":

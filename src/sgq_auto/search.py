@@ -22,7 +22,7 @@ from optuna.exceptions import StorageInternalError
 from sgq_auto.config import checked, conf_dir, load_data, search_settings
 from sgq_auto.errors import InputError
 from sgq_auto.searching import run_search
-from sgq_auto.tracking import MlflowTracker, Terminal, TrackingSettings, quiet_libraries
+from sgq_auto.tracking import Delivery, MlflowTracker, Terminal, TrackingSettings, quiet_libraries
 
 _BAD_INPUT = 2
 _INTERRUPTED = 130
@@ -58,15 +58,14 @@ def _task(config: DictConfig) -> None:
     settings = search_settings(cfg, hydra_config.runtime.choices)
     output_dir = Path(hydra_config.runtime.output_dir)
     summary_path = output_dir / "summary.json"
-    tracking = TrackingSettings(
-        cfg.tracking.uri, Path(cfg.tracking.artifacts), cfg.tracking.experiment
-    )
+    tracking = TrackingSettings.of(cfg.tracking)
     terminal = Terminal(summary_path, "python -m sgq_auto.ui")
     tracker = MlflowTracker(tracking, output_dir)
+    delivery = Delivery(tracker, tracking.patience_seconds)
     data = load_data(cfg)
     _yield_to_workers()
     try:
-        outcome = run_search(settings, data, [terminal, tracker], summary_path)
+        outcome = run_search(settings, data, [terminal, delivery], summary_path)
     except StorageInternalError as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         print(
@@ -75,6 +74,8 @@ def _task(config: DictConfig) -> None:
             file=sys.stderr,
         )
         sys.exit(1)
+    finally:
+        delivery.stop()
     if tracker.model_uri:
         terminal.served(tracker.model_uri, tracking.uri)
     if outcome.interrupted:

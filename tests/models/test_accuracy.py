@@ -29,7 +29,7 @@ def _pubmed_gat(in_features: int, num_classes: int) -> nn.Module:
 
 
 _GCN = FitSettings(epochs=200, learning_rate=0.01, weight_decay=5e-4)
-_GAT = FitSettings(epochs=300, learning_rate=0.005, weight_decay=5e-4)
+_GAT = FitSettings(epochs=300, learning_rate=0.005, weight_decay=1e-3)
 _PUBMED_GAT = FitSettings(epochs=200, learning_rate=0.01, weight_decay=1e-3)
 
 _PUBLISHED = {

@@ -42,10 +42,6 @@ class Recorder:
         self.progress = progress
         self.events.append("started")
 
-    def joined(self, progress: StudyProgress) -> None:
-        self.progress = progress
-        self.events.append("joined")
-
     def left(self, _: StudyProgress) -> None:
         self.events.append("left")
 

@@ -15,7 +15,7 @@ from sgq_auto.searching.records import Measurement, TrialRecord
 from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.summary import Summary, describe_full_precision, describe_points
 from sgq_auto.searching.workbench import Workbench
-from sgq_auto.tracking import MlflowTracker, TrackingSettings
+from sgq_auto.tracking import Delivery, MlflowTracker, TrackingSettings
 from sgq_auto.training import FitSettings
 
 
@@ -99,9 +99,10 @@ def with_model(progress: StudyProgress, artifact: Path) -> Summary:
 def follow(
     tracker: MlflowTracker, progress: StudyProgress, *, finish: bool = True
 ) -> MlflowTracker:
-    tracker.started(progress)
+    tracker.open(progress)
+    tracker.sync(progress)
     if finish:
-        tracker.finished(progress, summary(progress))
+        tracker.close(progress, summary(progress))
     return tracker
 
 
@@ -170,8 +171,8 @@ def test_is_pareto_is_final_once_the_search_ends(
     tracker = follow(MlflowTracker(tracking, tmp_path), progress, finish=False)
     new = [record(progress, 3, 0, 0.95)]  # Smaller and better than everything before it.
     progress.add(new)
-    tracker.trials_finished(progress, new)
-    tracker.finished(progress, summary(progress))
+    tracker.sync(progress)
+    tracker.close(progress, summary(progress))
     _, children = runs(tracking)
     assert {n: run.data.metrics["is_pareto"] for n, run in children.items()} == {
         0: 0.0,
@@ -200,9 +201,11 @@ def test_a_broken_store_costs_one_warning_and_nothing_else(
     blocked.write_text("")
     broken = TrackingSettings(f"sqlite:///{blocked}/mlflow.db", blocked / "artifacts", "sgq_auto")
     with caplog.at_level(logging.WARNING):
-        tracker = follow(MlflowTracker(broken, tmp_path), progress)
-        tracker.trials_finished(progress, progress.records)
-    assert not tracker.delivered
+        delivery = Delivery(MlflowTracker(broken, tmp_path), patience_seconds=0)
+        delivery.started(progress)
+        delivery.trials_finished(progress, progress.records)
+        delivery.finished(progress, summary(progress))
+    assert not delivery.delivered
     warnings = [r.getMessage() for r in caplog.records if r.name.startswith("sgq_auto")]
     assert warnings
     assert all("the search goes on" in w and "\n" not in w for w in warnings)
@@ -243,8 +246,7 @@ def test_the_recommended_model_is_logged_once_however_often_a_study_is_continued
     uris = set()
     for _ in range(2):
         tracker = follow(MlflowTracker(tracking, tmp_path), progress, finish=False)
-        tracker.finished(progress, found)
-        assert tracker.delivered
+        tracker.close(progress, found)
         uris.add(tracker.model_uri)
     (parent,), _ = runs(tracking)
     (model,) = MlflowClient(tracking.uri).search_logged_models([parent.info.experiment_id])
@@ -267,9 +269,9 @@ def test_a_model_that_cannot_be_logged_leaves_the_run_finished(
     found = with_model(progress, tmp_path / "trial-2.safetensors")
     monkeypatch.setattr(MlflowClient, "log_model_artifacts", _broken)
     tracker = follow(MlflowTracker(tracking, tmp_path), progress, finish=False)
-    tracker.finished(progress, found)
+    with pytest.raises(OSError, match="no space left"):
+        tracker.close(progress, found)
     (parent,), _ = runs(tracking)
-    assert not tracker.delivered
     assert tracker.model_uri is None
     assert "recommended_val_accuracy" in parent.data.metrics
     assert parent.info.end_time is not None

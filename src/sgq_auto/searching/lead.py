@@ -56,6 +56,8 @@ class FileLead:
 
     def take(self) -> bool:
         """See :class:`Lead`."""
+        if self._lock.is_locked:
+            return True
         try:
             self._lock.acquire(timeout=0)
         except Timeout as error:
@@ -90,6 +92,12 @@ class DatabaseLead:
                 self.release()
             else:
                 return True
+        try:
+            return self._connect()
+        except SQLAlchemyError:
+            return False  # The server is away: nobody knows who leads.
+
+    def _connect(self) -> bool:
         connection = self._engine.connect()
         for name, value in _SERVER_KEEPALIVES.items():
             connection.execute(sqlalchemy.text(f"SET {name} = {value}"))

@@ -53,6 +53,11 @@ class WorkerIdentity:
         return attr and cls(attr["host"], attr["pid"], attr["worker"])
 
     @property
+    def name(self) -> str:
+        """The machine as people call it."""
+        return self.host.rpartition(":")[0]
+
+    @property
     def here(self) -> bool:
         """Whether it is of this machine."""
         return self.host == _host()

@@ -109,27 +109,26 @@ def _run_led(
     began = time.perf_counter()
     # First of all: the storage may have to be installed, or not be there.
     study = open_study(settings, folder.path, folder.name)
-    leads = lead.take()
+    # Taken once it is known that the study can be had.
+    leads, confirming = lead.take(), study.user_attrs.get(_CONFIRMING)
     bench = Workbench.build(settings, data.graph)
     if not settings.storage.shared:
         requeue_stale(study, bench.space)
     start = SearchStart.prepare(bench, folder.sensitivities)
     enqueue_start(study, start.allocations)
     progress = StudyProgress(folder.name, bench, start)
+    progress.leads = leads
     progress.add(finished_trials(study))
     answer = Answer()
     interrupted, failure = False, None
     try:
         for watcher in watchers:
-            if leads:
-                watcher.started(progress)
-            else:
-                watcher.joined(progress)
+            watcher.started(progress)
         # Without a first trial nothing fits: that is an answer, and costs no training.
         if start.allocations:
-            _run_trials(settings, folder, study, progress, watchers)
-            leads = _confirms(lead, study, settings)
-            if leads:
+            _run_trials(settings, folder, study, lead, progress, watchers)
+            progress.leads = _confirms(lead, study, settings, confirming)
+            if progress.leads:
                 confirm_front(folder, progress, answer, _announce(watchers))
                 answer.artifact = _pack_recommended(settings, folder, answer)
     except KeyboardInterrupt:
@@ -139,7 +138,7 @@ def _run_led(
         answer.artifact = "the search was interrupted"
     except (WorkerError, BrokenExecutor, DivergedError) as error:
         failure = f"{type(error).__name__}: {error}"
-    if not leads:
+    if not progress.leads:
         for watcher in watchers:
             watcher.left(progress)
         return Outcome(None, interrupted, failure)
@@ -149,7 +148,8 @@ def _run_led(
         answer.artifact = _pack_recommended(settings, folder, answer)
     progress.add(finished_trials(study))
     summary = _summarise(study, progress, answer, failure)
-    write_summary(summary, summary_path)
+    for path in (summary_path, folder.summary):
+        write_summary(summary, path)
     for watcher in watchers:
         watcher.finished(progress, summary)
     return Outcome(summary, interrupted, failure)
@@ -189,11 +189,15 @@ def _run_trials(
     settings: SearchSettings,
     folder: StudyFolder,
     study: optuna.Study,
+    lead: Lead,
     progress: StudyProgress,
     watchers: Sequence[Watcher],
 ) -> None:
     def on_progress() -> None:
         new = progress.add(finished_trials(study))
+        if new:
+            # The leader may have gone; or this one was cut off for a while, and leads no more.
+            progress.leads = lead.take()
         for watcher in watchers:
             watcher.trials_finished(progress, new)
 
@@ -202,15 +206,29 @@ def _run_trials(
     try:
         run_workers(settings, folder, study, progress.bench.space, on_progress)
     finally:
-        if len(progress.records) > before:
+        if progress.leads and len(progress.records) > before:
             _add_seconds(study, _SEARCH_SECONDS, time.perf_counter() - start)
 
 
-def _confirms(lead: Lead, study: optuna.Study, settings: SearchSettings) -> bool:
-    """Whether this command leads the study to its end; the leader may have gone meanwhile."""
+def _confirms(
+    lead: Lead, study: optuna.Study, settings: SearchSettings, confirming: int | None
+) -> bool:
+    """Whether this command leads the study to its end; the leader may have gone meanwhile.
+
+    Args:
+        lead: The study's lead.
+        study: The study.
+        settings: The search.
+        confirming: The total that was being confirmed when this command began.
+    """
     deadline = time.monotonic() + settings.storage.grace_seconds
-    while not lead.take():
-        if study.user_attrs.get(_CONFIRMING) == settings.n_trials or time.monotonic() > deadline:
+    while True:
+        now = study.user_attrs.get(_CONFIRMING)
+        if now != confirming and now == settings.n_trials:
+            return False  # Another command does that, or has done it.
+        if lead.take():
+            break
+        if time.monotonic() > deadline:
             return False
         time.sleep(_LEAD_POLL_SECONDS)
     study.set_user_attr(_CONFIRMING, settings.n_trials)

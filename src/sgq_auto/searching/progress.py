@@ -1,5 +1,6 @@
 """A running study as its watchers see it: finished trials, front and hypervolume."""
 
+import copy
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
@@ -22,6 +23,7 @@ class StudyProgress:
         frame: The frame of its hypervolume.
         records: Finished trials.
         hypervolumes: Hypervolume after each of them.
+        leads: Whether this command leads the study: it tracks, confirms and sums up.
     """
 
     def __init__(self, study_name: str, bench: Workbench, start: SearchStart) -> None:
@@ -31,6 +33,7 @@ class StudyProgress:
         self.frame = bench.frame
         self.records: list[TrialRecord] = []
         self.hypervolumes: list[float] = []
+        self.leads = True
         self._front: list[Estimate] = []
 
     def add(self, records: Iterable[TrialRecord]) -> list[TrialRecord]:
@@ -43,6 +46,12 @@ class StudyProgress:
                 self._front = pareto_front(self._within_budget())
             self.hypervolumes.append(self.frame.hypervolume(self._front))
         return new
+
+    def snapshot(self) -> "StudyProgress":
+        """The progress as it is now, for another thread."""
+        taken = copy.copy(self)
+        taken.records, taken.hypervolumes = self.records.copy(), self.hypervolumes.copy()
+        return taken
 
     @property
     def front(self) -> Sequence[Estimate]:
@@ -84,9 +93,6 @@ class Watcher(Protocol):
 
     def started(self, progress: StudyProgress) -> None:
         """The study is open; ``progress`` holds the trials it already had."""
-
-    def joined(self, progress: StudyProgress) -> None:
-        """The study is open, and another command leads it: it tracks, confirms and sums up."""
 
     def left(self, progress: StudyProgress) -> None:
         """The trials of a study that another command leads are done, or this one was ended."""

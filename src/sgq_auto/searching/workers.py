@@ -4,6 +4,7 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 import optuna
 import torch
 from filelock import FileLock
+from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, TrialState
 
 from sgq_auto.graphs.store import load_graph
@@ -32,6 +34,7 @@ _ASKING_POLL_SECONDS = 0.005
 _GRACE_SECONDS = 20.0
 # Workers that may die one after another, for each there is to be, before a search gives up.
 _FRUITLESS_DEATHS = 3
+_STORAGE_LOST = 1
 
 
 class WorkerError(RuntimeError):
@@ -69,6 +72,11 @@ class StudyFolder:
     def sensitivities(self) -> Path:
         """What each group loses at each bit-width."""
         return self.path / "sensitivities.json"
+
+    @property
+    def summary(self) -> Path:
+        """What its last search found."""
+        return self.path / "summary.json"
 
     @property
     def confirmed(self) -> Path:
@@ -191,6 +199,13 @@ def _join(workers: list[BaseProcess], seconds: float) -> None:
 
 def _work(settings: SearchSettings, folder: StudyFolder, stop: Any) -> None:
     quiet_process()
+    try:
+        _run_trials(settings, folder, stop)
+    except StorageInternalError:
+        sys.exit(_STORAGE_LOST)  # The command itself finds that out, and says so.
+
+
+def _run_trials(settings: SearchSettings, folder: StudyFolder, stop: Any) -> None:
     graph = load_graph(folder.graph)
     storage = settings.storage.open(folder.path, patient=True)
     study = optuna.load_study(storage=storage, study_name=folder.name)

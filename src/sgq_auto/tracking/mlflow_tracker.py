@@ -1,13 +1,14 @@
 """MLflow: one parent run a study, one nested run a trial, and the recommended one as a model.
 
-Writing goes around the fluent API (one run, one batch, one end a trial), and a store that fails
-costs a warning, never the search: what is missing is delivered by the next call or the next run.
+Writing goes around the fluent API: one run, one batch, one end a trial. What is there already is
+read from the store, so that anything can be delivered at any time, and only once.
 """
 
 import json
 import logging
+import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,14 +23,14 @@ from sgq_auto.searching.summary import Summary, trial_sizes, write_summary
 from sgq_auto.tracking.packed_model import ModelNotes, log_packed_model
 from sgq_auto.tracking.plots import save_front_html, save_front_png, save_sensitivities_png
 
-_logger = logging.getLogger(__name__)
-
 _STUDY_TAG = "sgq_auto.study"
 _TRIAL_TAG = "sgq_auto.trial"
 _PARENT_TAG = "mlflow.parentRunId"
 _RECOMMENDED = "recommended"
 # Metrics that a batch may hold at most.
 _BATCH = 1000
+_SQLITE = "sqlite:///"
+_HTTP = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,22 @@ class TrackingSettings:
         uri: MLflow tracking URI.
         artifacts: Folder of artifacts of new experiments.
         experiment: Experiment name.
+        patience_seconds: How long the end of a search waits for a store that is away.
     """
 
     uri: str
     artifacts: Path
     experiment: str
+    patience_seconds: float = 60.0
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> "TrackingSettings":
+        """From the group ``tracking`` of a configuration."""
+        return cls(**{**config, "artifacts": Path(config["artifacts"])})
 
 
 class MlflowTracker:
-    """Follows a search and keeps MLflow in step with the study.
+    """Keeps MLflow in step with a study; see :class:`~sgq_auto.tracking.delivery.TrackingStore`.
 
     Attributes:
         model_uri: The recommended model in the store, once it is there.
@@ -63,58 +71,14 @@ class MlflowTracker:
         self._tracked: dict[int, str] = {}
         # What each trial's run says about the front, as far as this process wrote it.
         self._marked: dict[int, bool] = {}
-        self._failed = False
-        self._leads = True
-
-    def started(self, progress: StudyProgress) -> None:
-        """Find or make the parent run, and deliver trials that an earlier run could not."""
-        self._attempt(self._open, progress)
-
-    def joined(self, progress: StudyProgress) -> None:  # noqa: ARG002
-        """Another command tracks the study."""
-        self._leads = False
-
-    def left(self, progress: StudyProgress) -> None:
-        """Another command tracked the study."""
-
-    def trials_finished(self, progress: StudyProgress, new: Sequence[TrialRecord]) -> None:
-        """Log the trials that are not tracked yet."""
-        if new and self._leads and not self._failed:
-            self._attempt(self._sync, progress)
-
-    def confirming(self, done: int, total: int) -> None:
-        """The confirm stage is logged with the summary."""
-
-    def finished(self, progress: StudyProgress, summary: Summary) -> None:
-        """Bring every run up to date; log the summary, the front and the model to the parent."""
-        # One more try for a store that was away for a while.
-        self._failed = False
-        if self._parent is None:
-            self._attempt(self._open, progress)
-        self._attempt(self._close, progress, summary)
-        self._attempt(self._log_model, progress, summary)
 
     @property
-    def delivered(self) -> bool:
-        """Whether everything so far reached the store."""
-        return not self._failed
+    def address(self) -> str:
+        """What the store is called in messages."""
+        return f"MLflow at {self.settings.uri}"
 
-    def _attempt(self, action: Any, *args: Any) -> None:
-        if self._failed:
-            return
-        try:
-            action(*args)
-        except Exception as error:  # Whatever a store throws, the search goes on.
-            self._failed = True
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            _logger.warning(
-                "MLflow at %s failed (%s); the search goes on, and the same command will deliver "
-                "what is missing",
-                self.settings.uri,
-                reason,
-            )
-
-    def _open(self, progress: StudyProgress) -> None:
+    def open(self, progress: StudyProgress) -> None:
+        """Find or make the parent run, and find out which trials have theirs."""
         client, experiment_id = _open_store(self.settings)
         self._client = client
         parents = client.search_runs(
@@ -129,7 +93,6 @@ class MlflowTracker:
             params = [Param(k, str(v)) for k, v in _study_params(progress).items()]
             client.log_batch(self._parent.info.run_id, params=params)
         self._tracked = self._tracked_trials()
-        self._sync(progress)
 
     def _tracked_trials(self) -> dict[int, str]:
         client, parent = self._open_runs()
@@ -151,7 +114,8 @@ class MlflowTracker:
             if not token:
                 return runs
 
-    def _sync(self, progress: StudyProgress) -> None:
+    def sync(self, progress: StudyProgress) -> None:
+        """Log the trials that are not tracked yet."""
         client, parent = self._open_runs()
         steps = []
         on_front = {record.number for record in progress.front}
@@ -188,11 +152,12 @@ class MlflowTracker:
         client.set_terminated(run.info.run_id, status, record.end_ms)
         return str(run.info.run_id)
 
-    def _close(self, progress: StudyProgress, summary: Summary) -> None:
+    def close(self, progress: StudyProgress, summary: Summary) -> None:
+        """Bring every run up to date; log the summary, the front and the model to the parent."""
         client, parent = self._open_runs()
         # Read again: Ctrl-C may have cut a trial's run short.
         self._tracked = self._tracked_trials()
-        self._sync(progress)
+        self.sync(progress)
         self._mark_front(progress)
         run_id = parent.info.run_id
         now = _last_ms(progress)
@@ -203,6 +168,7 @@ class MlflowTracker:
         wanted = progress.bench.settings.n_trials if progress.start.allocations else 0
         interrupted = len(progress.records) < wanted
         client.set_terminated(run_id, "KILLED" if interrupted else "FINISHED")
+        self._log_model(progress, summary)
 
     def _log_model(self, progress: StudyProgress, summary: Summary) -> None:
         best = summary["recommended"] or {}
@@ -238,19 +204,35 @@ class MlflowTracker:
 
 def _open_store(settings: TrackingSettings) -> tuple[MlflowClient, str]:
     """A client and the experiment, both made under a lock: a fresh store is set up by one alone."""
+    # A server that is away is tried again from here, not for minutes inside every call.
+    for name, value in _HTTP.items():
+        os.environ.setdefault(name, value)
     for name in ("alembic", "mlflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="mlflow")
     settings.artifacts.mkdir(parents=True, exist_ok=True)
-    if settings.uri.startswith("sqlite:///"):
-        Path(settings.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     with FileLock(settings.artifacts.parent / "mlflow.lock"):
+        if settings.uri.startswith(_SQLITE):
+            _make_database(Path(settings.uri.removeprefix(_SQLITE)))
         client = MlflowClient(settings.uri)
         experiment = client.get_experiment_by_name(settings.experiment)
         if experiment is not None:
             return client, experiment.experiment_id
-        location = settings.artifacts.resolve().as_uri()
+        # A server keeps artifacts itself, where everybody can see them.
+        local = not settings.uri.startswith("http")
+        location = settings.artifacts.resolve().as_uri() if local else None
         return client, client.create_experiment(settings.experiment, location)
+
+
+def _make_database(path: Path) -> None:
+    """Make a database whole or not at all: MLflow cannot open one that a kill left half-made."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f"{path.name}.new")
+    scratch.unlink(missing_ok=True)
+    MlflowClient(f"{_SQLITE}{scratch}").search_experiments(max_results=1)
+    scratch.replace(path)
 
 
 def _last_ms(progress: StudyProgress) -> int:

@@ -46,6 +46,8 @@ class Terminal:
             f"precision {_percent(progress.bench.pretrained.val_accuracy)} validation accuracy "
             f"in {_kib(progress.full_bytes)}"
         )
+        if not progress.leads:
+            self.console.print("another command leads this study: it tracks, confirms and sums up")
         if not self.console.is_terminal:
             return
         self._bar = Progress(
@@ -61,11 +63,6 @@ class Terminal:
             "trials", total=settings.n_trials, completed=len(progress.records), state=""
         )
         self._bar.start()
-
-    def joined(self, progress: StudyProgress) -> None:
-        """Say that another command leads, and show the bar."""
-        self.console.print("another command leads this study: it tracks, confirms and sums up")
-        self.started(progress)
 
     def left(self, progress: StudyProgress) -> None:
         """Say what became of the study."""

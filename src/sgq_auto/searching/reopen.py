@@ -1,0 +1,67 @@
+"""A study as its folder tells it: nothing is trained, and no trial is run."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+
+from sgq_auto.errors import InputError
+from sgq_auto.graphs.store import load_graph
+from sgq_auto.searching.progress import StudyProgress
+from sgq_auto.searching.settings import SearchSettings
+from sgq_auto.searching.start import SearchStart
+from sgq_auto.searching.study import finished_trials, open_study
+from sgq_auto.searching.summary import Summary
+from sgq_auto.searching.workbench import Workbench
+from sgq_auto.searching.workers import StudyFolder
+
+
+@dataclass(frozen=True, eq=False)
+class Reopened:
+    """A study that was searched before, or is being searched.
+
+    Attributes:
+        study: The study.
+        progress: Its finished trials.
+        summary: What its last search found; ``None`` if none has ended with these trials.
+    """
+
+    study: optuna.Study
+    progress: StudyProgress
+    summary: Summary | None
+
+
+def study_folder(study: str, output_root: Path) -> StudyFolder:
+    """A study by its folder, or by its name under ``output_root``.
+
+    Raises:
+        InputError: If there is none.
+    """
+    path = Path(study) if Path(study).is_dir() else output_root / "studies" / study
+    if not path.is_dir():
+        there = sorted(p.name for p in (output_root / "studies").glob("*") if p.is_dir())
+        known = ", ".join(there) if there else f"there is none under {output_root}"
+        raise InputError(f"study={study}: no such study; known: {known}")
+    return StudyFolder(path.resolve(), path.resolve().name)
+
+
+def reopen(settings: SearchSettings, folder: StudyFolder) -> Reopened:
+    """Read a study.
+
+    Raises:
+        InputError: If its storage cannot be read.
+    """
+    bench = Workbench.build(settings, load_graph(folder.graph))
+    study = open_study(settings, folder.path, folder.name)
+    progress = StudyProgress(folder.name, bench, SearchStart.prepare(bench, folder.sensitivities))
+    progress.add(finished_trials(study))
+    return Reopened(study, progress, _summary(folder.summary, len(progress.records)))
+
+
+def _summary(path: Path, trials: int) -> Summary | None:
+    try:
+        found: Summary = json.loads(path.read_text())
+        return found if sum(found["trials"].values()) == trials else None
+    except (OSError, ValueError, KeyError):
+        return None
