@@ -22,7 +22,7 @@ def test_the_packed_room_loads_neither_torch_nor_pyg() -> None:
 
 def test_the_configuration_is_found() -> None:
     groups = {path.name for path in conf_dir().iterdir() if path.is_dir()}
-    assert groups == {"dataset", "model", "granularity", "sampler", "storage"}
+    assert groups == {"dataset", "engine", "model", "granularity", "sampler", "storage"}
     datasets = {path.stem for path in (conf_dir() / "dataset").iterdir()}
     assert datasets == {
         "embedded_cora",

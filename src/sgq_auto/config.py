@@ -18,6 +18,8 @@ from sgq_auto.quantize import RangeMode
 from sgq_auto.searching import (
     Budget,
     ConfirmSettings,
+    EngineKind,
+    EngineSettings,
     Granularity,
     ModelSettings,
     SearchSettings,
@@ -73,6 +75,14 @@ class _Storage:
 
 
 @dataclass
+class _Engine:
+    kind: str = "local"
+    address: str | None = None
+    cluster: str = "slurm"
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
 class _Tracking:
     uri: str
     artifacts: str
@@ -89,6 +99,7 @@ class _Schema:
     granularity: dict[str, Any]
     sampler: dict[str, Any]
     storage: _Storage
+    engine: _Engine
     pretrain: _Fit
     finetune: _Fit
     buckets: _Buckets
@@ -139,6 +150,7 @@ def search_settings(cfg: Any, choices: Mapping[str, str]) -> SearchSettings:
         finetune=_fit_settings(cfg.finetune, "finetune"),
         output_root=Path(cfg.output_root),
         storage=_storage_settings(cfg.storage),
+        engine=_engine_settings(cfg.engine),
         seed=cfg.seed,
         n_trials=cfg.n_trials,
         workers=cfg.workers,
@@ -197,6 +209,11 @@ def _instantiate(node: Any, name: str) -> Any:
         if isinstance(cause, InputError):
             raise cause from error
         raise InputError(f"{name}: {' '.join(str(cause).split())}") from error
+
+
+def _engine_settings(cfg: Any) -> EngineSettings:
+    fields = _plain(cfg)
+    return EngineSettings(_choice(EngineKind, fields.pop("kind"), "engine.kind"), **fields)
 
 
 def _storage_settings(cfg: Any) -> StorageSettings:

@@ -8,7 +8,7 @@ import multiprocessing
 import multiprocessing.forkserver
 from typing import Any
 
-_PRELOADED = "sgq_auto.searching.workers"
+_PRELOADED = "sgq_auto.searching.crews.local"
 
 
 def process_context() -> Any:

@@ -16,11 +16,11 @@ from sgq_auto.searching.confirm import (
     confirm,
     fresh_seeds,
 )
+from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.records import Measurement
 from sgq_auto.searching.repeats import Estimate
 from sgq_auto.searching.summary import choose_recommended, nearest_miss
 from sgq_auto.searching.workbench import Workbench
-from sgq_auto.searching.workers import StudyFolder
 
 SettingsBuilder = Callable[..., SearchSettings]
 

@@ -31,7 +31,7 @@ def sign_as(study: optuna.Study, worker: WorkerIdentity, beat: int = 0) -> None:
 
 
 def test_a_trial_says_who_runs_it(study: optuna.Study) -> None:
-    heartbeat = Heartbeat(study, 10)
+    heartbeat = Heartbeat(study, WorkerIdentity(), 10)
     heartbeat.sign(study.ask()._trial_id)
     (trial,) = running(study)
     assert WorkerIdentity.of(trial) == heartbeat.identity
@@ -41,7 +41,7 @@ def test_a_trial_says_who_runs_it(study: optuna.Study) -> None:
 
 
 def test_a_beating_worker_is_never_missed(study: optuna.Study) -> None:
-    heartbeat, watch = Heartbeat(study, 0.02), Watch(grace_seconds=0.3)
+    heartbeat, watch = Heartbeat(study, WorkerIdentity(), 0.02), Watch(grace_seconds=0.3)
     with heartbeat.beating(study.ask()._trial_id):
         for _ in range(20):
             time.sleep(0.05)
@@ -90,18 +90,18 @@ def test_a_process_of_this_machine_that_ended_is_missed_at_once(study: optuna.St
     assert Watch(60).lost(running(study), {}) == {0: "the worker died"}
     # A child that was not waited for yet still has its number.
     sign_as(study, replace(here, pid=os.getpid()))
-    reasons = Watch(60).lost(running(study), {os.getpid(): "exit status -9"})
+    reasons = Watch(60).lost(running(study), {here.worker: "exit status -9"})
     assert reasons == {0: "the worker died (exit status -9)"}
 
 
 def test_an_equal_process_number_of_another_machine_means_nothing(study: optuna.Study) -> None:
     study.ask()
     sign_as(study, WorkerIdentity(host="elsewhere:1", pid=2**22 + 1))
-    assert Watch(60).lost(running(study), {2**22 + 1: "exit status 1"}) == {}
+    assert Watch(60).lost(running(study), {"another": "exit status 1"}) == {}
 
 
 def test_beats_end_when_the_trial_is_taken_away(study: optuna.Study) -> None:
-    heartbeat = Heartbeat(study, 0.01)
+    heartbeat = Heartbeat(study, WorkerIdentity(), 0.01)
     trial = study.ask()
     with heartbeat.beating(trial._trial_id):
         study.tell(trial, state=TrialState.FAIL)

@@ -1,6 +1,7 @@
 """Searching: the bit-widths of a model on a graph, as one multi-objective study."""
 
 from sgq_auto.searching.budget import Budget
+from sgq_auto.searching.engine import EngineKind, EngineSettings
 from sgq_auto.searching.pipeline import Outcome, run_search
 from sgq_auto.searching.progress import StudyProgress, Watcher
 from sgq_auto.searching.records import TrialRecord
@@ -11,6 +12,8 @@ from sgq_auto.searching.storage import StorageKind, StorageSettings
 __all__ = [
     "Budget",
     "ConfirmSettings",
+    "EngineKind",
+    "EngineSettings",
     "Granularity",
     "ModelSettings",
     "Outcome",

@@ -11,11 +11,11 @@ from sgq_auto.searching.confirm import (
     confirm,
     holds,
 )
+from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.repeats import Estimate, estimates
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.summary import choose_recommended
-from sgq_auto.searching.workers import StudyFolder
 
 
 @dataclass

@@ -15,11 +15,12 @@ import torch
 from sgq_auto.graphs.store import load_graph, load_labels
 from sgq_auto.processes import process_context
 from sgq_auto.searching.drops import estimate_drop
+from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.front import pareto_front, spread
 from sgq_auto.searching.repeats import NEAR, Estimate
 from sgq_auto.searching.settings import ConfirmSettings, SearchSettings
+from sgq_auto.searching.work import quiet_process
 from sgq_auto.searching.workbench import Workbench, mean_probabilities, pretrain_model
-from sgq_auto.searching.workers import StudyFolder, quiet_process
 from sgq_auto.training import DivergedError, predict
 
 # Full-precision models that neither teach nor are compared, and say what drop they expect.

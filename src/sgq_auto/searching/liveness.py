@@ -39,7 +39,7 @@ class WorkerIdentity:
         host: The machine, and on Linux the process namespace on it, so that equal numbers of two
             containers are not taken for one process.
         pid: Its process.
-        worker: An identifier of its own.
+        worker: A name of its own.
     """
 
     host: str = field(default_factory=_host)
@@ -81,11 +81,12 @@ class Heartbeat:
 
     Args:
         study: The study.
+        identity: This process.
         seconds: Time between two beats.
     """
 
-    def __init__(self, study: optuna.Study, seconds: float) -> None:
-        self.identity = WorkerIdentity()
+    def __init__(self, study: optuna.Study, identity: WorkerIdentity, seconds: float) -> None:
+        self.identity = identity
         self._storage = study._storage
         self._seconds = seconds
 
@@ -126,12 +127,12 @@ class Watch:
         self._grace = grace_seconds
         self._seen: dict[int, tuple[object, float]] = {}
 
-    def lost(self, running: list[FrozenTrial], ended: Mapping[int, str]) -> dict[int, str]:
+    def lost(self, running: list[FrozenTrial], ended: Mapping[str, str]) -> dict[int, str]:
         """Why each lost trial is lost, by number.
 
         Args:
             running: Every running trial of a study.
-            ended: How processes of this machine ended, by process id.
+            ended: How workers ended that are known to have, by their names.
         """
         now = time.monotonic()
         seen, self._seen = self._seen, {}
@@ -142,8 +143,8 @@ class Watch:
             since = since if before == sign else now
             self._seen[trial.number] = sign, since
             worker = WorkerIdentity.of(trial)
-            if worker is not None and worker.here and worker.pid in ended:
-                reasons[trial.number] = f"the worker died ({ended[worker.pid]})"
+            if worker is not None and worker.worker in ended:
+                reasons[trial.number] = f"the worker died ({ended[worker.worker]})"
             elif worker is not None and worker.ended:
                 reasons[trial.number] = "the worker died"
             elif now - since > self._grace:

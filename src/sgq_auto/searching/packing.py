@@ -10,11 +10,11 @@ from sgq_auto.graphs.store import load_graph
 from sgq_auto.packed import ArtifactError, load, save
 from sgq_auto.quantize import convert
 from sgq_auto.searching.confirm import ConfirmRow, confirmed_rows
+from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.study import finished_trials, open_study
 from sgq_auto.searching.workbench import Workbench, finetune_seed
-from sgq_auto.searching.workers import StudyFolder
 
 
 @dataclass(frozen=True)

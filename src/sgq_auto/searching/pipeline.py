@@ -17,6 +17,7 @@ from sgq_auto.processes import process_context
 from sgq_auto.searching.answer import Answer, confirm_front
 from sgq_auto.searching.claims import requeue_stale
 from sgq_auto.searching.confirm import confirmed_rows
+from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.lead import Lead, lead_of
 from sgq_auto.searching.packing import Point, pack_point
 from sgq_auto.searching.progress import StudyProgress, Watcher
@@ -38,7 +39,7 @@ from sgq_auto.searching.summary import (
     write_summary,
 )
 from sgq_auto.searching.workbench import Workbench
-from sgq_auto.searching.workers import StudyFolder, WorkerError, run_workers
+from sgq_auto.searching.workers import WorkerError, run_workers
 from sgq_auto.training import DivergedError
 
 _SEARCH_SECONDS = "search_seconds"

@@ -8,13 +8,13 @@ import optuna
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.store import load_graph
+from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.study import finished_trials, open_study
 from sgq_auto.searching.summary import Summary
 from sgq_auto.searching.workbench import Workbench
-from sgq_auto.searching.workers import StudyFolder
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from sgq_auto.searching.claims import give_back, has_room, is_claimed
-from sgq_auto.searching.liveness import Heartbeat
+from sgq_auto.searching.liveness import Heartbeat, WorkerIdentity
 from sgq_auto.searching.records import RECORD, REPEAT, Measurement
 from sgq_auto.searching.repeats import Noise, repeat_is_due, worth_repeating
 from sgq_auto.searching.samplers import Knowledge
@@ -28,6 +28,7 @@ class TrialRunner:
         study: The study.
         start: What was known before its first trial.
         knowledge: What samplers are told; ``None`` tells all that ``start`` knows.
+        identity: Who it signs trials as; ``None`` for this process.
     """
 
     def __init__(
@@ -36,11 +37,13 @@ class TrialRunner:
         study: optuna.Study,
         start: SearchStart,
         knowledge: Knowledge | None = None,
+        identity: WorkerIdentity | None = None,
     ) -> None:
         self.bench = bench
         self.study = study
         self.start = start
-        self._heartbeat = Heartbeat(study, bench.settings.storage.heartbeat_seconds)
+        seconds = bench.settings.storage.heartbeat_seconds
+        self._heartbeat = Heartbeat(study, identity or WorkerIdentity(), seconds)
         study.sampler = make_sampler(
             bench.settings, knowledge or start.knowledge, self._heartbeat.sign
         )

@@ -17,6 +17,7 @@ from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.packed import Objective
 from sgq_auto.quantize import RangeMode
 from sgq_auto.searching.budget import Budget
+from sgq_auto.searching.engine import EngineSettings
 from sgq_auto.searching.space import Granularity
 from sgq_auto.searching.storage import StorageSettings
 from sgq_auto.training import FitSettings
@@ -101,6 +102,7 @@ class SearchSettings:
         teachers: Full-precision models whose mean prediction teaches fine-tuning.
         output_root: Folder of studies and cached weights.
         storage: Where the study lives.
+        engine: What runs its workers.
         seed: Seed of everything random.
         n_trials: Trials of the study in all.
         workers: Processes.
@@ -127,6 +129,7 @@ class SearchSettings:
     output_root: Path
     teachers: int = 4
     storage: StorageSettings = field(default_factory=StorageSettings)
+    engine: EngineSettings = field(default_factory=EngineSettings)
     seed: int = 0
     n_trials: int = 100
     workers: int = 1

@@ -1,0 +1,31 @@
+"""From an engine's settings to its crew."""
+
+from sgq_auto.errors import InputError
+from sgq_auto.searching.crews.crew import Crew
+from sgq_auto.searching.crews.local import LocalCrew
+from sgq_auto.searching.engine import EngineKind
+from sgq_auto.searching.folder import StudyFolder
+from sgq_auto.searching.settings import SearchSettings
+
+
+def crew_of(settings: SearchSettings, folder: StudyFolder) -> Crew:
+    """The crew of a search, nobody in it yet.
+
+    Raises:
+        InputError: If the engine is not installed, or cannot be reached.
+    """
+    kind = settings.engine.kind
+    try:
+        match kind:
+            case EngineKind.LOCAL:
+                return LocalCrew(settings, folder)
+            case EngineKind.RAY:
+                from sgq_auto.searching.crews.ray_crew import RayCrew
+
+                return RayCrew(settings, folder)
+            case EngineKind.SUBMITIT:
+                from sgq_auto.searching.crews.submitit_crew import SubmititCrew
+
+                return SubmititCrew(settings, folder)
+    except ModuleNotFoundError as error:
+        raise InputError(f"engine={kind}: {error}; run: pip install 'sgq-auto[{kind}]'") from error

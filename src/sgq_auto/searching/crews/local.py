@@ -1,0 +1,76 @@
+"""Workers as processes of this machine."""
+
+import multiprocessing
+import multiprocessing.connection
+import sys
+import time
+import uuid
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from optuna.exceptions import StorageInternalError
+
+from sgq_auto.processes import process_context
+from sgq_auto.searching.folder import StudyFolder
+from sgq_auto.searching.settings import SearchSettings
+from sgq_auto.searching.work import quiet_process, work
+
+_STORAGE_LOST = 1
+_END_SECONDS = 20.0
+
+
+class LocalCrew:
+    """See :class:`~sgq_auto.searching.crews.crew.Crew`."""
+
+    def __init__(self, settings: SearchSettings, folder: StudyFolder) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._context = process_context()
+        self._stop = self._context.Event()
+        self._workers: dict[str, BaseProcess] = {}
+        self._members: set[str] = set()
+
+    @property
+    def members(self) -> frozenset[str]:
+        """See the protocol."""
+        return frozenset(self._members)
+
+    def fill(self, workers: int) -> None:
+        """See the protocol."""
+        while len(self._workers) < workers:
+            name = uuid.uuid4().hex[:8]
+            arguments = (self._settings, self._folder, name, self._stop)
+            worker = self._context.Process(target=_work, args=arguments, daemon=True)
+            worker.start()
+            self._workers[name] = worker
+            self._members.add(name)
+
+    def wait(self, seconds: float) -> dict[str, str]:
+        """See the protocol."""
+        sentinels = [worker.sentinel for worker in self._workers.values()]
+        multiprocessing.connection.wait(sentinels, timeout=seconds)
+        ended = {name: w for name, w in self._workers.items() if not w.is_alive()}
+        for name in ended:
+            del self._workers[name]
+        return {name: f"exit status {w.exitcode}" for name, w in ended.items() if w.exitcode}
+
+    def dismiss(self, seconds: float) -> None:
+        """See the protocol."""
+        self._stop.set()
+        self._join(seconds)
+        for worker in self._workers.values():
+            worker.terminate()
+        self._join(_END_SECONDS)
+
+    def _join(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        for worker in self._workers.values():
+            worker.join(max(0.0, deadline - time.monotonic()))
+
+
+def _work(settings: SearchSettings, folder: StudyFolder, name: str, stop: Any) -> None:
+    quiet_process()
+    try:
+        work(settings, folder, name, stop.is_set)
+    except StorageInternalError:
+        sys.exit(_STORAGE_LOST)  # The command itself finds that out, and says so.

@@ -1,0 +1,80 @@
+"""What a worker does, wherever it runs."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+
+import optuna
+import torch
+from filelock import FileLock
+
+from sgq_auto.graphs.store import load_graph
+from sgq_auto.searching.folder import StudyFolder
+from sgq_auto.searching.liveness import WorkerIdentity
+from sgq_auto.searching.runner import TrialRunner
+from sgq_auto.searching.settings import SearchSettings
+from sgq_auto.searching.start import SearchStart
+from sgq_auto.searching.study import finished_trials
+from sgq_auto.searching.workbench import Workbench
+
+_POLL_SECONDS = 0.2
+_ASKING_POLL_SECONDS = 0.005
+
+
+def work(
+    settings: SearchSettings,
+    folder: StudyFolder,
+    member: str,
+    stopped: Callable[[], bool] = lambda: False,
+) -> None:
+    """Run trials of a study until it has ``n_trials``.
+
+    Args:
+        settings: The search.
+        folder: The study's folder; the graph is in it.
+        member: Name that this worker signs with.
+        stopped: Whether it is to end after the trial that it runs.
+
+    Raises:
+        StorageInternalError: If the study's database stayed away.
+    """
+    torch.set_num_threads(1)
+    graph = load_graph(folder.graph)
+    storage = settings.storage.open(folder.path, patient=True)
+    study = optuna.load_study(storage=storage, study_name=folder.name)
+    bench = Workbench.build(settings, graph)
+    start = SearchStart.prepare(bench, folder.sensitivities)
+    runner = TrialRunner(bench, study, start, identity=WorkerIdentity(worker=member))
+    # One at a time, so that each sees what the others of this machine are trying. A worker that is
+    # killed meanwhile lets go of a file's lock.
+    asking = FileLock(folder.path / "asking.lock", poll_interval=_ASKING_POLL_SECONDS)
+    while not stopped():
+        with asking:
+            trial = runner.ask()
+        if trial is not None:
+            runner.run(trial)
+        elif len(finished_trials(study)) >= settings.n_trials:
+            return
+        else:
+            time.sleep(_POLL_SECONDS)  # A trial that runs elsewhere may yet be lost.
+
+
+def quiet_process() -> None:
+    """Set a process of this machine up: it uses one torch thread and lives as long as its command.
+
+    Ctrl-C is the command's to handle. A worker of a command that was killed must not go on beside
+    the one that continues it.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
