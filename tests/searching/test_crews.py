@@ -109,7 +109,11 @@ def test_a_ray_cluster_that_loses_a_node_finishes_the_study(
 @pytest.mark.parametrize(
     ("engine", "wrong"),
     [
-        (("engine=ray", "engine.address=127.0.0.1:1"), "engine.address=127.0.0.1:1"),
+        pytest.param(
+            ("engine=ray", "engine.address=127.0.0.1:1"),
+            "engine.address=127.0.0.1:1",
+            marks=pytest.mark.slow,
+        ),
         (("engine.kind=magic",), "engine.kind=magic"),
     ],
 )
