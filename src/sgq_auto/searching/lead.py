@@ -5,9 +5,11 @@ that another command can take over.
 """
 
 import hashlib
+import time
 from pathlib import Path
 from typing import Protocol
 
+import optuna
 import sqlalchemy
 from filelock import FileLock, Timeout
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,6 +17,7 @@ from sqlalchemy.pool import NullPool
 
 from sgq_auto.errors import InputError
 from sgq_auto.searching.patient_storage import CONNECTION
+from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.storage import StorageKind, StorageSettings
 
 # The server drops a leader that it cannot reach for half a minute.
@@ -23,6 +26,11 @@ _SERVER_KEEPALIVES = {
     "tcp_keepalives_interval": 5,
     "tcp_keepalives_count": 4,
 }
+
+
+# Study attribute: the total of trials that its leader confirms the front of.
+CONFIRMING = "confirming"
+_POLL_SECONDS = 0.5
 
 
 class Lead(Protocol):
@@ -45,6 +53,31 @@ def lead_of(storage: StorageSettings, folder: Path, study_name: str) -> Lead:
         assert storage.url is not None
         return DatabaseLead(storage.url, study_name)
     return FileLead(folder)
+
+
+def leads_to_the_end(
+    lead: Lead, study: optuna.Study, settings: SearchSettings, confirming: int | None
+) -> bool:
+    """Whether this command leads the study to its end; the leader may have gone meanwhile.
+
+    Args:
+        lead: The study's lead.
+        study: The study.
+        settings: The search.
+        confirming: The total that was being confirmed when this command began.
+    """
+    deadline = time.monotonic() + settings.storage.grace_seconds
+    while True:
+        now = study.user_attrs.get(CONFIRMING)
+        if now != confirming and now == settings.n_trials:
+            return False  # Another command does that, or has done it.
+        if lead.take():
+            break
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    study.set_user_attr(CONFIRMING, settings.n_trials)
+    return True
 
 
 class FileLead:
@@ -76,9 +109,7 @@ class DatabaseLead:
     """An advisory lock of PostgreSQL, which lasts as long as the connection that took it."""
 
     def __init__(self, url: str, study_name: str) -> None:
-        self._engine = sqlalchemy.create_engine(
-            url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=CONNECTION
-        )
+        self._url = url
         digest = hashlib.sha256(study_name.encode()).digest()
         self._key = int.from_bytes(digest[:8], "big", signed=True)
         self._connection: sqlalchemy.Connection | None = None
@@ -98,7 +129,9 @@ class DatabaseLead:
             return False  # The server is away: nobody knows who leads.
 
     def _connect(self) -> bool:
-        connection = self._engine.connect()
+        connection = sqlalchemy.create_engine(
+            self._url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=CONNECTION
+        ).connect()
         for name, value in _SERVER_KEEPALIVES.items():
             connection.execute(sqlalchemy.text(f"SET {name} = {value}"))
         query = sqlalchemy.text("SELECT pg_try_advisory_lock(:key)")

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import optuna
@@ -18,10 +18,9 @@ from sgq_auto.searching.answer import Answer, confirm_front
 from sgq_auto.searching.claims import requeue_stale
 from sgq_auto.searching.confirm import confirmed_rows
 from sgq_auto.searching.folder import StudyFolder
-from sgq_auto.searching.lead import Lead, lead_of
+from sgq_auto.searching.lead import CONFIRMING, Lead, lead_of, leads_to_the_end
 from sgq_auto.searching.packing import Point, pack_point
 from sgq_auto.searching.progress import StudyProgress, Watcher
-from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.study import (
@@ -30,23 +29,11 @@ from sgq_auto.searching.study import (
     make_sampler,
     open_study,
 )
-from sgq_auto.searching.summary import (
-    Summary,
-    describe_full_precision,
-    describe_points,
-    describe_recommended,
-    nearest_miss,
-    write_summary,
-)
+from sgq_auto.searching.summarise import SEARCH_SECONDS, WALL_SECONDS, summarise
+from sgq_auto.searching.summary import Summary, write_summary
 from sgq_auto.searching.workbench import Workbench
 from sgq_auto.searching.workers import WorkerError, run_workers
 from sgq_auto.training import DivergedError
-
-_SEARCH_SECONDS = "search_seconds"
-_WALL_SECONDS = "wall_seconds"
-# Study attribute: the total of trials that its leader confirms the front of.
-_CONFIRMING = "confirming"
-_LEAD_POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -111,7 +98,7 @@ def _run_led(
     # First of all: the storage may have to be installed, or not be there.
     study = open_study(settings, folder.path, folder.name)
     # Taken once it is known that the study can be had.
-    leads, confirming = lead.take(), study.user_attrs.get(_CONFIRMING)
+    leads, confirming = lead.take(), study.user_attrs.get(CONFIRMING)
     bench = Workbench.build(settings, data.graph)
     if not settings.storage.shared:
         requeue_stale(study, bench.space)
@@ -128,7 +115,7 @@ def _run_led(
         # Without a first trial nothing fits: that is an answer, and costs no training.
         if start.allocations:
             _run_trials(settings, folder, study, lead, progress, watchers)
-            progress.leads = _confirms(lead, study, settings, confirming)
+            progress.leads = leads_to_the_end(lead, study, settings, confirming)
             if progress.leads:
                 confirm_front(folder, progress, answer, _announce(watchers))
                 answer.artifact = _pack_recommended(settings, folder, answer)
@@ -143,12 +130,12 @@ def _run_led(
         for watcher in watchers:
             watcher.left(progress)
         return Outcome(None, interrupted, failure)
-    _add_seconds(study, _WALL_SECONDS, time.perf_counter() - began)
+    _add_seconds(study, WALL_SECONDS, time.perf_counter() - began)
     if failure is not None and answer.artifact is None:
         # The points that were confirmed stay confirmed.
         answer.artifact = _pack_recommended(settings, folder, answer)
     progress.add(finished_trials(study))
-    summary = _summarise(study, progress, answer, failure)
+    summary = summarise(study, progress, answer, failure)
     for path in (summary_path, folder.summary):
         write_summary(summary, path)
     for watcher in watchers:
@@ -208,32 +195,7 @@ def _run_trials(
         run_workers(settings, folder, study, progress.bench.space, on_progress)
     finally:
         if progress.leads and len(progress.records) > before:
-            _add_seconds(study, _SEARCH_SECONDS, time.perf_counter() - start)
-
-
-def _confirms(
-    lead: Lead, study: optuna.Study, settings: SearchSettings, confirming: int | None
-) -> bool:
-    """Whether this command leads the study to its end; the leader may have gone meanwhile.
-
-    Args:
-        lead: The study's lead.
-        study: The study.
-        settings: The search.
-        confirming: The total that was being confirmed when this command began.
-    """
-    deadline = time.monotonic() + settings.storage.grace_seconds
-    while True:
-        now = study.user_attrs.get(_CONFIRMING)
-        if now != confirming and now == settings.n_trials:
-            return False  # Another command does that, or has done it.
-        if lead.take():
-            break
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_LEAD_POLL_SECONDS)
-    study.set_user_attr(_CONFIRMING, settings.n_trials)
-    return True
+            _add_seconds(study, SEARCH_SECONDS, time.perf_counter() - start)
 
 
 def _pack_recommended(
@@ -262,58 +224,3 @@ def _announce(watchers: Sequence[Watcher]) -> Callable[[int, int], None]:
 def _add_seconds(study: optuna.Study, name: str, seconds: float) -> None:
     # Kept with the study, so that a search that was continued reports all its time.
     study.set_user_attr(name, study.user_attrs.get(name, 0.0) + seconds)
-
-
-def _summarise(
-    study: optuna.Study,
-    progress: StudyProgress,
-    answer: Answer,
-    failure: str | None,
-) -> Summary:
-    bench, settings, records = progress.bench, progress.bench.settings, progress.records
-    confirmed, results = answer.confirmed, answer.results
-    chosen = answer.recommended(settings)
-    recommended = chosen and describe_recommended(
-        bench, chosen, results[chosen.number], answer.artifact
-    )
-    miss = None if chosen else nearest_miss(bench, confirmed, results)
-    search_seconds = study.user_attrs.get(_SEARCH_SECONDS, 0.0)
-    finetune = sum(r.measurement.finetune_seconds for r in records if r.measurement)
-    worker = sum(r.worker_seconds for r in records)
-    return {
-        "study": progress.study_name,
-        "dataset": settings.dataset,
-        "model": settings.model.name,
-        "granularity": settings.granularity.value,
-        "sampler": settings.sampler_name,
-        "seed": settings.seed,
-        "n_trials": settings.n_trials,
-        "workers": settings.workers,
-        "finetune_epochs": settings.finetune.epochs,
-        "objective": settings.objective.value,
-        "tolerance": settings.tolerance,
-        **asdict(settings.budget),
-        "wall_seconds": study.user_attrs[_WALL_SECONDS],
-        "trials_per_second": len(records) / search_seconds if search_seconds else None,
-        "overhead_fraction": 1 - finetune / worker if worker else None,
-        "hypervolume": progress.hypervolume,
-        "trials": {
-            "complete": sum(r.complete for r in records),
-            "stopped_early": sum(r.stopped_early for r in records),
-            "failed": sum(r.measurement is None for r in records),
-        },
-        "repeated_trials": sum(r.complete and r.repeat > 0 for r in records),
-        "epochs_saved_fraction": _epochs_saved(records, settings.finetune.epochs),
-        "val_accuracy_noise": progress.noise.std,
-        "full_precision": describe_full_precision(bench, results),
-        "recommended": recommended,
-        "recommended_reason": failure or (miss and miss.pop("reason")),
-        "nearest_miss": miss,
-        "front": describe_points(bench, progress.front, results),
-        "confirmed": describe_points(bench, confirmed, results),
-    }
-
-
-def _epochs_saved(records: Sequence[TrialRecord], epochs: int) -> float | None:
-    trained = [r.measurement.curve[-1][0] for r in records if r.measurement and not r.duplicate]
-    return 1 - sum(trained) / (epochs * len(trained)) if trained else None
