@@ -2,14 +2,10 @@
 
 from pathlib import Path
 
-import torch
-
 from sgq_auto.arguments import parse_arguments, run_command
-from sgq_auto.config import settings_of_study
 from sgq_auto.errors import InputError
 from sgq_auto.searching.packing import pack_trial
-from sgq_auto.searching.reopen import study_folder
-from sgq_auto.tracking import quiet_libraries
+from sgq_auto.studies import named_study
 
 _USAGE = "python -m sgq_auto.export study=NAME trial=17 [out=PATH] [output_root=outputs]"
 _KNOWN = ("study", "trial", "out", "output_root")
@@ -24,10 +20,7 @@ def _run(arguments: list[str]) -> None:
     given = parse_arguments(arguments, _KNOWN, ("study", "trial"), _USAGE)
     if not given["trial"].isdecimal():
         raise InputError(f"trial={given['trial']}: it must be the number of a trial")
-    torch.set_num_threads(1)
-    quiet_libraries()
-    folder = study_folder(given["study"], Path(given.get("output_root", "outputs")))
-    settings = settings_of_study(folder.config)
+    settings, folder = named_study(given)
     out = Path(given["out"]) if "out" in given else None
     path = pack_trial(settings, folder, int(given["trial"]), out)
     print(f"Artifact: {path} ({path.stat().st_size / 1024:,.1f} KiB)")

@@ -1,14 +1,9 @@
 """``python -m sgq_auto.status``: what a study is doing now."""
 
-from pathlib import Path
-
-import torch
-
 from sgq_auto.arguments import parse_arguments, run_command
-from sgq_auto.config import settings_of_study
-from sgq_auto.searching.reopen import reopen, study_folder
+from sgq_auto.searching.reopen import reopen
 from sgq_auto.searching.status import Status
-from sgq_auto.tracking import quiet_libraries
+from sgq_auto.studies import named_study
 from sgq_auto.tracking.status_report import print_status
 
 _USAGE = "python -m sgq_auto.status study=NAME [output_root=outputs]"
@@ -22,10 +17,7 @@ def main() -> None:
 
 def _run(arguments: list[str]) -> None:
     given = parse_arguments(arguments, _KNOWN, ("study",), _USAGE)
-    torch.set_num_threads(1)
-    quiet_libraries()
-    folder = study_folder(given["study"], Path(given.get("output_root", "outputs")))
-    found = reopen(settings_of_study(folder.config), folder)
+    found = reopen(*named_study(given))
     print_status(Status.of(found), found.progress)
 
 

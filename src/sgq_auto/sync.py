@@ -4,13 +4,11 @@ import json
 import sys
 from pathlib import Path
 
-import torch
-
 from sgq_auto.arguments import parse_arguments, run_command
-from sgq_auto.config import settings_of_study
 from sgq_auto.errors import InputError
-from sgq_auto.searching.reopen import reopen, study_folder
-from sgq_auto.tracking import MlflowTracker, TrackingSettings, quiet_libraries
+from sgq_auto.searching.reopen import reopen
+from sgq_auto.studies import named_study
+from sgq_auto.tracking import MlflowTracker, TrackingSettings
 
 _USAGE = "python -m sgq_auto.sync study=NAME [uri=URI] [output_root=outputs]"
 _KNOWN = ("study", "uri", "output_root")
@@ -24,10 +22,8 @@ def main() -> None:
 
 def _run(arguments: list[str]) -> None:
     given = parse_arguments(arguments, _KNOWN, ("study",), _USAGE)
-    torch.set_num_threads(1)
-    quiet_libraries()
-    folder = study_folder(given["study"], Path(given.get("output_root", "outputs")))
-    found = reopen(settings_of_study(folder.config), folder)
+    settings, folder = named_study(given)
+    found = reopen(settings, folder)
     tracker = MlflowTracker(_tracking(folder.config, given.get("uri")), folder.path)
     try:
         tracker.open(found.progress)

@@ -24,7 +24,7 @@ from sgq_auto.searching.study import counted_trials, enqueue_start, finished_tri
 from sgq_auto.searching.workbench import Workbench
 
 OpenStudy = Callable[[], optuna.Study]
-_RUNNING, _WAITING = (TrialState.RUNNING,), (TrialState.WAITING,)
+_WAITING = (TrialState.WAITING,)
 
 
 def new_study(storage: optuna.storages.BaseStorage, name: str = "s") -> optuna.Study:
@@ -52,10 +52,6 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenStudy
 def ask(bench: Workbench, study: optuna.Study) -> FrozenTrial:
     trial = study.ask(dict(bench.space.distributions()))
     return trial._get_latest_trial()
-
-
-def running(study: optuna.Study) -> list[FrozenTrial]:
-    return standing_trials(study, _RUNNING)
 
 
 def test_workers_that_ask_at_once_claim_exactly_n_trials(

@@ -21,6 +21,7 @@ from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.lead import CONFIRMING, Lead, lead_of, leads_to_the_end
 from sgq_auto.searching.packing import Point, pack_point
 from sgq_auto.searching.progress import StudyProgress, Watcher
+from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.study import (
@@ -97,7 +98,6 @@ def _run_led(
     began = time.perf_counter()
     # First of all: the storage may have to be installed, or not be there.
     study = open_study(settings, folder.path, folder.name)
-    # Taken once it is known that the study can be had.
     leads, confirming = lead.take(), study.user_attrs.get(CONFIRMING)
     bench = Workbench.build(settings, data.graph)
     if not settings.storage.shared:
@@ -181,8 +181,8 @@ def _run_trials(
     progress: StudyProgress,
     watchers: Sequence[Watcher],
 ) -> None:
-    def on_progress() -> None:
-        new = progress.add(finished_trials(study))
+    def on_progress(finished: Sequence[TrialRecord]) -> None:
+        new = progress.add(finished)
         if new:
             # The leader may have gone; or this one was cut off for a while, and leads no more.
             progress.leads = lead.take()
@@ -209,7 +209,7 @@ def _pack_recommended(
         rows = confirmed_rows(folder, settings, chosen.number)
         return pack_point(settings, folder, Point.confirmed(chosen.number, chosen.params, rows))
     except (InputError, DivergedError, OSError) as error:
-        # What was found stays answer.
+        # What was found stays found.
         return f"it could not be packed: {error}"
 
 

@@ -71,7 +71,9 @@ class StorageSettings:
             case StorageKind.POSTGRESQL:
                 assert self.url is not None
                 patience = self.patience_seconds
-                return open_patiently(self.url, patience, opening_seconds=patience * patient)
+                return open_patiently(
+                    self.url, patience, opening_seconds=patience if patient else 0.0
+                )
 
     @property
     def shared(self) -> bool:

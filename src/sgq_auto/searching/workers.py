@@ -1,6 +1,6 @@
 """The workers of one command: started, watched, replaced, until the study has its trials."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import optuna
 from optuna.trial import TrialState
@@ -9,6 +9,7 @@ from sgq_auto.searching.claims import requeue, retire, retry_lost
 from sgq_auto.searching.crews import Crew, crew_of
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.liveness import Watch, WorkerIdentity
+from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.space import SearchSpace
 from sgq_auto.searching.study import finished_trials
@@ -28,9 +29,11 @@ def run_workers(
     folder: StudyFolder,
     study: optuna.Study,
     space: SearchSpace,
-    on_progress: Callable[[], None],
+    on_progress: Callable[[Sequence[TrialRecord]], None],
 ) -> None:
-    """Run trials until the study has ``n_trials``; ``on_progress`` is called a few times a second.
+    """Run trials until the study has ``n_trials``.
+
+    A few times a second ``on_progress`` is called with the finished trials.
 
     Workers that died are replaced, and their trials are run again once. Where other commands run
     the study too, theirs are watched as well.
@@ -39,9 +42,11 @@ def run_workers(
         WorkerError: If workers keep dying before they finish anything.
         KeyboardInterrupt: After running trials were given a moment to finish.
     """
+    fruitless, done = 0, len(finished_trials(study))
+    if done >= settings.n_trials:
+        return  # No engine is needed.
     watch = Watch(settings.storage.grace_seconds)
     crew = crew_of(settings, folder)
-    fruitless, done = 0, len(finished_trials(study))
     try:
         while done < settings.n_trials:
             crew.fill(min(settings.workers, settings.n_trials - done))
@@ -52,12 +57,13 @@ def run_workers(
                 if trial.number in lost:
                     retire(study, trial, space, lost[trial.number])
             retry_lost(study)
-            before, done = done, len(finished_trials(study))
+            finished = finished_trials(study)
+            before, done = done, len(finished)
             fruitless = 0 if done > before else fruitless + len(ended)
             if fruitless > _FRUITLESS_DEATHS * settings.workers:
                 reasons = ", ".join(sorted(set(ended.values())))
                 raise WorkerError(f"workers ended ({reasons}) before they finished a trial")
-            on_progress()
+            on_progress(finished)
         crew.dismiss(_GRACE_SECONDS)
     except KeyboardInterrupt:
         crew.dismiss(_GRACE_SECONDS)

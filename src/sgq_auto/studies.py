@@ -1,0 +1,24 @@
+"""The study that a command names."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from sgq_auto.config import settings_of_study
+from sgq_auto.searching import SearchSettings
+from sgq_auto.searching.folder import StudyFolder
+from sgq_auto.searching.reopen import study_folder
+from sgq_auto.tracking import quiet_libraries
+
+
+def named_study(given: Mapping[str, str]) -> tuple[SearchSettings, StudyFolder]:
+    """The settings and the folder of ``study=`` (under ``output_root=``); sets this process up.
+
+    Raises:
+        InputError: If there is no such study.
+    """
+    torch.set_num_threads(1)
+    quiet_libraries()
+    folder = study_folder(given["study"], Path(given.get("output_root", "outputs")))
+    return settings_of_study(folder.config), folder
