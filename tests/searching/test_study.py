@@ -1,5 +1,6 @@
 """The study: enqueued trials, duplicates, failures, kills, and one front for one seed."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from sgq_auto.searching.claims import requeue_stale
 from sgq_auto.searching.records import Measurement
 from sgq_auto.searching.runner import TrialRunner
 from sgq_auto.searching.start import SearchStart
+from sgq_auto.searching.storage import StorageKind, StorageSettings
 from sgq_auto.searching.study import (
     counted_trials,
     enqueue_start,
@@ -161,3 +163,15 @@ def test_the_study_has_two_named_directions(bench: Workbench, tmp_path: Path) ->
     directions = [optuna.study.StudyDirection.MAXIMIZE, optuna.study.StudyDirection.MINIMIZE]
     assert study.directions == directions
     assert study.metric_names == ["val_accuracy", "resident_bytes"]
+
+
+def test_a_database_driver_that_is_missing_is_one_line_that_names_it(
+    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    storage = StorageSettings(StorageKind.POSTGRESQL, "postgresql+psycopg://sgq@127.0.0.1:9/study")
+    with pytest.raises(
+        InputError, match=r"psycopg.*pip install 'sgq-auto\[postgresql\]'"
+    ) as caught:
+        open_study(replace(bench.settings, storage=storage), tmp_path, "s")
+    assert "\n" not in str(caught.value)

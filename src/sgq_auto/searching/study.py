@@ -29,9 +29,10 @@ def open_study(settings: SearchSettings, folder: Path, name: str) -> optuna.Stud
             directions=["maximize", "minimize"],
             load_if_exists=True,
         )
-    except ModuleNotFoundError as error:
+    except ImportError as error:  # Optuna's own, around that of the driver.
         raise InputError(
-            f"storage={settings.storage.kind}: {error}; run: pip install 'sgq-auto[postgresql]'"
+            f"storage={settings.storage.kind}: {error.__cause__ or error}; "
+            "run: pip install 'sgq-auto[postgresql]'"
         ) from error
     except optuna.exceptions.StorageInternalError as error:
         raise InputError(f"storage={settings.storage.kind}: {error}") from error
