@@ -38,8 +38,9 @@ def pids(search: RunningSearch, *states: TrialState) -> set[int]:
 def test_submitit_runs_workers_as_jobs(tmp_path: Path) -> None:
     pytest.importorskip("submitit", reason="the extra 'submitit' is not installed")
     engine = ("engine=submitit", "engine.cluster=local", "workers=2")
-    search = RunningSearch.start(tmp_path, StorageSettings(), *engine, "finetune.epochs=100")
-    wait_until(lambda: len(pids(search, TrialState.COMPLETE)) >= 1, search)
+    search = RunningSearch.start(tmp_path, StorageSettings(), *engine, "finetune.epochs=500")
+    # Long enough for both to have begun before the trials are done.
+    wait_until(lambda: len(pids(search, TrialState.COMPLETE)) >= 2, search)
     (victim, *_) = [pid for pid in pids(search) if Path(f"/proc/{pid}").exists()]
     os.kill(victim, signal.SIGKILL)
     assert_whole(search)
