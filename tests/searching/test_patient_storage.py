@@ -5,6 +5,7 @@ import time
 
 import optuna
 import pytest
+from optuna.distributions import IntDistribution
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
@@ -95,3 +96,37 @@ def test_a_fresh_database_may_be_opened_by_many_at_once(postgres: PostgresServer
         for thread in threads:
             thread.join()
         assert not failures
+
+
+def test_parameters_are_written_together_and_none_is_lost(postgres: PostgresServer) -> None:
+    url = postgres.new_database()
+    study, other = (
+        optuna.create_study(
+            storage=open_storage(url), study_name="s", directions=["maximize"], load_if_exists=True
+        )
+        for _ in range(2)
+    )
+    space = {name: IntDistribution(0, 5) for name in "abc"}
+    study.tell(study.ask(space), 0.5)  # From here on the storage knows the distributions.
+    trial = study.ask(space)
+    assert other.get_trials()[1].params == {}
+    postgres.stop()
+    threading.Timer(1.0, postgres.start).start()
+    assert study.get_trials()[1].params == trial.params
+    assert other.get_trials()[1].params == trial.params
+    study.tell(trial, 0.5)
+    assert [t.distributions for t in other.get_trials()] == [space, space]
+
+
+def test_parameters_of_a_trial_that_somebody_ended_are_refused_once(
+    postgres: PostgresServer,
+) -> None:
+    study = new_study(open_storage(postgres.new_database()))
+    space = {"a": IntDistribution(0, 5)}
+    study.tell(study.ask(space), [0.5, 1.0])
+    trial = study.ask()
+    trial.suggest_int("a", 0, 5)
+    RDBStorage.set_trial_state_values(study._storage._backend, trial._trial_id, TrialState.FAIL)  # type: ignore[attr-defined]
+    with pytest.raises(UpdateFinishedTrialError):
+        study.get_trials()
+    assert [t.params.keys() for t in study.get_trials()] == [{"a"}, set()]

@@ -6,6 +6,7 @@ stand have lower numbers. Numbers only come from below, and trials that stand on
 a claim once true stays true, and never are there more than ``n_trials`` of them.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -20,9 +21,8 @@ from sgq_auto.searching.space import SearchSpace
 _CARRIED = (REPEAT, DEATHS, START, REPLACES)
 
 
-def has_room(study: optuna.Study, n_trials: int) -> bool:
-    """Whether a trial that is asked for now would count."""
-    standing = standing_trials(study)
+def has_room(standing: Sequence[FrozenTrial], n_trials: int) -> bool:
+    """Whether a trial that is asked for now would count, beside all that stand."""
     waiting = (trial.state == TrialState.WAITING for trial in standing[:n_trials])
     return len(standing) < n_trials or any(waiting)
 

@@ -7,8 +7,16 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
+import sqlalchemy
+from optuna.distributions import (
+    BaseDistribution,
+    check_distribution_compatibility,
+    distribution_to_json,
+)
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
+from optuna.storages._rdb import models
+from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.trial import TrialState
 from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 
@@ -39,7 +47,6 @@ _RETRIED = (
     "get_study_system_attrs",
     "get_all_studies",
     "_create_new_trial",
-    "_set_trial_param",
     "get_trial_id_from_study_id_trial_number",
     "set_trial_user_attr",
     "set_trial_system_attr",
@@ -55,6 +62,9 @@ class PatientStorage(RDBStorage):
     is one that nobody runs, and is missed like that of a dead worker; a trial that was finished
     the first time is found finished as it was to be.
 
+    The parameters of a trial are written together, before anything else is read or written: over a
+    network, one by one they would take longer than all the rest.
+
     Args:
         url: Database URL.
         patience_seconds: How long to go on trying.
@@ -65,6 +75,7 @@ class PatientStorage(RDBStorage):
 
     def __init__(self, url: str, patience_seconds: float) -> None:
         self.patience_seconds = patience_seconds
+        self._held_back: list[dict[str, Any]] = []  # Rows of parameters.
         engine_kwargs: dict[str, Any] = {"pool_pre_ping": True}
         if url.startswith("postgresql"):
             engine_kwargs["connect_args"] = CONNECTION
@@ -86,9 +97,51 @@ class PatientStorage(RDBStorage):
 
         return self.patiently(set_state)
 
+    def _set_trial_param(
+        self,
+        trial_id: int,
+        param_name: str,
+        param_value_internal: float,
+        distribution: BaseDistribution,
+        previous_distribution: BaseDistribution | None,
+    ) -> None:
+        if previous_distribution is None:  # Others of this study may have had another one.
+            arguments = (trial_id, param_name, param_value_internal, distribution, None)
+            self.patiently(lambda: RDBStorage._set_trial_param(self, *arguments))
+            return
+        check_distribution_compatibility(previous_distribution, distribution)
+        self._held_back.append(
+            {
+                "trial_id": trial_id,
+                "param_name": param_name,
+                "param_value": param_value_internal,
+                "distribution_json": distribution_to_json(distribution),
+            }
+        )
+
+    def _write_held_back(self) -> None:
+        rows, self._held_back = self._held_back, []
+        if not rows:
+            return
+        try:
+            # Rows that are there already, as the answer to a first try was lost, are no error.
+            with _create_scoped_session(self.scoped_session, True) as session:
+                trial_id = rows[0]["trial_id"]
+                trial: Any = models.TrialModel.find_or_raise_by_id(trial_id, session)
+                self.check_trial_is_updatable(trial_id, trial.state)
+                session.execute(sqlalchemy.insert(models.TrialParamModel), rows)
+        except StorageInternalError:
+            self._held_back = rows
+            raise
+
     def patiently(self, call: Callable[[], T]) -> T:
         """The result of ``call``, tried again while the server is away."""
-        return _patiently(call, self.patience_seconds)
+
+        def write_and_call() -> T:
+            self._write_held_back()
+            return call()
+
+        return _patiently(write_and_call, self.patience_seconds)
 
 
 def open_patiently(url: str, patience_seconds: float, *, opening_seconds: float) -> PatientStorage:

@@ -1,22 +1,24 @@
 """Runs trials of one study in one process."""
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from sgq_auto.searching.claims import give_back, has_room, is_claimed
 from sgq_auto.searching.liveness import Heartbeat, WorkerIdentity
-from sgq_auto.searching.records import RECORD, REPEAT, Measurement
+from sgq_auto.searching.records import RECORD, REPEAT, Measurement, TrialRecord
 from sgq_auto.searching.repeats import Noise, repeat_is_due, worth_repeating
 from sgq_auto.searching.samplers import Knowledge
-from sgq_auto.searching.samplers.history import ESTIMATE
+from sgq_auto.searching.samplers.history import ESTIMATE, standing_trials
 from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.stopping import DominationStopper
-from sgq_auto.searching.study import counted_trials, finished_trials, make_sampler
+from sgq_auto.searching.study import finished_trials, make_sampler, records_of
 from sgq_auto.searching.workbench import Workbench
 
 
@@ -53,15 +55,20 @@ class TrialRunner:
         """A new trial: an allocation again where one is due, else the sampler's.
 
         Returns:
-            ``None`` where finished and running trials make up ``n_trials``.
+            ``None`` where finished and running trials make up ``n_trials``, or the trial was given
+            to another worker meanwhile.
         """
         n_trials = self.bench.settings.n_trials
-        if not has_room(self.study, n_trials):
+        standing = standing_trials(self.study)
+        if not has_room(standing, n_trials):
             return None
-        self._enqueue_repeat(len(counted_trials(self.study)))
-        trial = self.study.ask(dict(self.bench.space.distributions()))
-        if is_claimed(self.study, trial.number, n_trials):
-            return trial
+        self._enqueue_repeat(standing)
+        try:
+            trial = self.study.ask(dict(self.bench.space.distributions()))
+            if is_claimed(self.study, trial.number, n_trials):
+                return trial
+        except UpdateFinishedTrialError:
+            return None  # This process was taken for dead meanwhile.
         give_back(self.study, trial._trial_id)
         return None
 
@@ -78,53 +85,44 @@ class TrialRunner:
     def _result(self, trial: optuna.Trial) -> Measurement | str:
         """What a trial measured, or why it failed."""
         try:
-            return self._known(trial) or self._measure(trial)
+            finished = finished_trials(self.study)
+            return _known(trial, finished) or self._measure(trial, finished)
         except Exception as error:
             return f"{type(error).__name__}: {error}"
 
-    def _enqueue_repeat(self, place: int) -> None:
+    def _enqueue_repeat(self, standing: Sequence[FrozenTrial]) -> None:
         settings = self.bench.settings
-        first = len(self.start.allocations)
-        if not repeat_is_due(place, settings.n_trials, first, settings.remeasuring):
+        waiting, running = (
+            [trial for trial in standing if trial.state == state]
+            for state in (TrialState.WAITING, TrialState.RUNNING)
+        )
+        place, first = len(standing) - len(waiting), len(self.start.allocations)
+        if waiting or not repeat_is_due(place, settings.n_trials, first, settings.remeasuring):
             return
-        if self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
-            return
-        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         lowest = self.bench.pretrained.val_accuracy - settings.allowed_drop / 100
-        records = [r for r in finished_trials(self.study) if settings.budget.holds(r.num_bytes)]
+        records = [r for r in records_of(standing) if settings.budget.holds(r.num_bytes)]
         member = worth_repeating(records, [t.params for t in running], lowest)
         if member is not None:
-            trials = self.study.get_trials(deepcopy=False)
             repeat = 1 + max(
-                t.user_attrs.get(REPEAT, 0) for t in trials if t.params == member.params
+                t.user_attrs.get(REPEAT, 0) for t in standing if t.params == member.params
             )
             self.study.enqueue_trial(member.params, {REPEAT: repeat})
 
-    def _measure(self, trial: optuna.Trial) -> Measurement:
+    def _measure(self, trial: optuna.Trial, finished: Sequence[TrialRecord]) -> Measurement:
         allocation = self.bench.space.allocation(trial.params)
         repeat = trial.user_attrs.get(REPEAT, 0)
-        return self.bench.measure(allocation, repeat, None if repeat else self._stopper(trial))
+        stopper = None if repeat else self._stopper(trial, finished)
+        return self.bench.measure(allocation, repeat, stopper)
 
-    def _stopper(self, trial: optuna.Trial) -> DominationStopper | None:
+    def _stopper(
+        self, trial: optuna.Trial, finished: Sequence[TrialRecord]
+    ) -> DominationStopper | None:
         settings = self.bench.settings
         if not settings.early_stopping:
             return None
-        records = finished_trials(self.study)
         num_bytes = self.bench.num_bytes(trial.params)
-        noise = Noise.of(records).variance
-        return DominationStopper(settings.finetune.epochs, num_bytes, records, noise)
-
-    def _known(self, trial: optuna.Trial) -> Measurement | None:
-        # An equal allocation under the same seed would train to the same result.
-        repeat = trial.user_attrs.get(REPEAT, 0)
-        for other in self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-            if other.params == trial.params and other.user_attrs.get(REPEAT, 0) == repeat:
-                known = other.user_attrs[RECORD]
-                original = known["duplicate_of"]
-                number = other.number if original is None else original
-                attr = {**known, "finetune_seconds": 0.0, "duplicate_of": number}
-                return Measurement.from_attr(attr)
-        return None
+        noise = Noise.of(finished).variance
+        return DominationStopper(settings.finetune.epochs, num_bytes, finished, noise)
 
     def _tell(self, trial: optuna.Trial, result: Measurement | str) -> None:
         if isinstance(result, str):
@@ -154,3 +152,15 @@ class TrialRunner:
         now = time.perf_counter()
         trial.set_user_attr(RECORD, {**attr, "worker_seconds": now - self._last})
         self._last = now
+
+
+def _known(trial: optuna.Trial, finished: Sequence[TrialRecord]) -> Measurement | None:
+    """What an equal allocation under the same seed measured: this one would train to it."""
+    repeat = trial.user_attrs.get(REPEAT, 0)
+    for other in finished:
+        if other.complete and other.params == trial.params and other.repeat == repeat:
+            assert other.measurement is not None
+            original = other.measurement.duplicate_of
+            number = other.number if original is None else original
+            return replace(other.measurement, finetune_seconds=0.0, duplicate_of=number)
+    return None

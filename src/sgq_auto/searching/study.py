@@ -16,7 +16,6 @@ from sgq_auto.searching.samplers import InformedSampler, Knowledge
 from sgq_auto.searching.samplers.history import START, standing_trials
 from sgq_auto.searching.settings import SearchSettings
 
-_COUNTED = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED, TrialState.RUNNING)
 _FINISHED = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)
 
 
@@ -53,14 +52,14 @@ def enqueue_start(study: optuna.Study, start: Sequence[dict[str, int]]) -> None:
             study.enqueue_trial(params, {START: index})
 
 
-def counted_trials(study: optuna.Study) -> list[FrozenTrial]:
-    """Trials that count towards ``n_trials``: finished or running, not superseded."""
-    return standing_trials(study, _COUNTED)
-
-
 def finished_trials(study: optuna.Study) -> list[TrialRecord]:
     """Every finished trial, in order; superseded ones, and those to be run again, are left out."""
-    finished = standing_trials(study, _FINISHED)
+    return records_of(standing_trials(study))
+
+
+def records_of(standing: Sequence[FrozenTrial]) -> list[TrialRecord]:
+    """The finished ones of all trials that stand, less those to be run again."""
+    finished = (trial for trial in standing if trial.state in _FINISHED)
     return [TrialRecord.from_trial(trial) for trial in finished if not awaits_retry(trial)]
 
 

@@ -61,7 +61,7 @@ class History:
         """
         maximised = np.array([d == StudyDirection.MAXIMIZE for d in study.directions])
         signs = np.where(maximised == (np.arange(maximised.size) == 0), 1.0, -1.0)
-        others = [t for t in standing_trials(study)[:before] if t.number != current]
+        others = [t for t in standing(_as_asked(study))[:before] if t.number != current]
         on_grid, positions = grid.encode(others)
         rows: dict[bytes, list[Floats]] = {}
         where: dict[bytes, NDArray[np.int64]] = {}
@@ -86,35 +86,45 @@ class History:
 def standing_trials(
     study: optuna.Study, states: tuple[TrialState, ...] | None = None
 ) -> list[FrozenTrial]:
-    """Trials in any of ``states`` (``None`` for all) that no other one replaces, in order.
+    """The :func:`standing` trials of a study, in any of ``states`` (``None`` for all)."""
+    trials = standing(study.get_trials(deepcopy=False))
+    return trials if states is None else [trial for trial in trials if trial.state in states]
+
+
+def standing(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Those of a study's trials that no other one replaces, in order.
 
     Where several workers began a study, or replaced a trial, at the same moment, the first of
     their trials stands.
     """
-    trials = study.get_trials(deepcopy=False)
     replaced = {trial.user_attrs.get(REPLACES) for trial in trials}
     taken: set[tuple[str, int]] = set()
-    standing = []
+    found = []
     for trial in trials:
         attrs = trial.user_attrs
         roles = {(name, attrs[name]) for name in (START, REPLACES) if name in attrs}
         if SUPERSEDED in attrs or trial.number in replaced or roles & taken:
             continue
         taken |= roles
-        if states is None or trial.state in states:
-            standing.append(trial)
-    return standing
+        found.append(trial)
+    return found
 
 
 def place(study: optuna.Study, number: int) -> int:
     """How many trials that stand come before the one with this number."""
-    return sum(trial.number < number for trial in standing_trials(study))
+    return sum(trial.number < number for trial in standing(_as_asked(study)))
 
 
 def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
     """Trials with values or an estimate of them."""
-    trials = study.get_trials(deepcopy=False, states=_FINISHED)
-    return [trial for trial in trials if _values(trial) is not None]
+    finished = (trial for trial in _as_asked(study) if trial.state in _FINISHED)
+    return [trial for trial in finished if _values(trial) is not None]
+
+
+def _as_asked(study: optuna.Study) -> list[FrozenTrial]:
+    """The study's trials as they were when a trial was asked for: one read for each proposal."""
+    trials: list[FrozenTrial] = study._get_trials(deepcopy=False, use_cache=True)
+    return trials
 
 
 def pooled_variance(groups: Sequence[Floats]) -> float:
