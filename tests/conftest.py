@@ -137,3 +137,15 @@ def postgres() -> Iterator[PostgresServer]:
         pytest.skip("PostgreSQL's programs are not on this machine")
     with running_postgres() as server:
         yield server
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk of its own, of 32 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small disk needs the rights for it")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)

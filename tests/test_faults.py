@@ -1,6 +1,7 @@
 """Real searches whose workers, databases and tracking stores die; nothing may be lost."""
 
 import random
+import shutil
 import statistics
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from sgq_auto.searching.liveness import WorkerIdentity
 from sgq_auto.searching.samplers.history import standing_trials
 from sgq_auto.searching.storage import StorageKind, StorageSettings
 from sgq_auto.searching.study import finished_trials
-from test_commands import summaries, tracked
+from test_commands import QUICK, SYNTHETIC, run, summaries, tracked
 
 
 def assert_whole(search: RunningSearch) -> dict[str, Any]:
@@ -165,6 +166,33 @@ def test_commands_that_start_one_study_at_once_share_it(
     assert len(workers) == 2
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["journal", "postgresql"])
+def test_twenty_pairs_of_commands_that_start_at_once_end_with_one_study_each(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    small = ("n_trials=6", "finetune.epochs=2", "workers=1")
+    for index in range(20):
+        folder = tmp_path / str(index)
+        folder.mkdir()
+        storage = storage_of(kind, request)  # Without tables, as the tracking store is.
+        pair = [RunningSearch.start(folder, storage, *small) for _ in range(2)]
+        ends = [search.end() for search in pair]
+        errors = "".join(end[2] for end in ends)
+        assert "Traceback" not in errors
+        if kind == "journal":
+            assert sorted(state for state, _, _ in ends) == [0, 2], ends
+            assert "another command is running this study" in errors
+        else:
+            assert [state for state, _, _ in ends] == [0, 0], ends
+        (summary,) = summaries(folder)
+        assert sum(summary["trials"].values()) == 6
+        study = pair[0].study()
+        assert study is not None
+        assert len(finished_trials(study)) == 6
+        assert tracked(folder) == (1, 6)
+
+
 def test_a_tracking_server_that_is_away_misses_nothing(tmp_path: Path) -> None:
     server = MlflowServer(tmp_path)
     server.start()
@@ -250,3 +278,46 @@ def status(folder: Path) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_damaged_files_are_made_again(tmp_path: Path) -> None:
+    search = (*SYNTHETIC, *QUICK)
+    assert run(tmp_path, *search).returncode == 0
+    (before,) = summaries(tmp_path)
+    (folder,) = (tmp_path / "outputs" / "studies").glob("*")
+    (folder / "summary.json").write_text('{"study": "syn')
+    assert "not confirmed yet" in status(tmp_path)
+    damaged = [*folder.iterdir(), *(tmp_path / "outputs" / "pretrained").iterdir()]
+    for path in (p for p in damaged if p.suffix in {".json", ".jsonl", ".safetensors"}):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with (folder / "journal.log").open("ab") as journal:
+        journal.write(b'{"op_code":4,"wor')
+    done = run(tmp_path, *search)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    after = summaries(tmp_path)[-1]
+    for part in ("trials", "front", "recommended", "full_precision"):
+        assert after[part] == before[part]
+    assert "confirmed" in status(tmp_path)
+    assert tracked(tmp_path) == (1, 8)
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_up_is_one_line_and_the_search_goes_on_later(small_disk: Path) -> None:
+    filler = small_disk / "filler"
+    search = RunningSearch.start(small_disk, StorageSettings(), "n_trials=300")
+    wait_until(lambda: len(finished_numbers(search)) >= 5, search)
+    filler.write_bytes(b"x" * shutil.disk_usage(small_disk).free)
+    state, _, errors = search.end()
+    assert state == 1
+    assert "the disk is full" in errors.splitlines()[-1]
+    assert "Traceback" not in errors
+    filler.unlink()
+    finished = len(finished_numbers(search))
+    assert finished >= 5
+    again = RunningSearch.start(small_disk, StorageSettings(), f"n_trials={finished + 10}")
+    state, _, errors = again.end()
+    assert state == 0, errors
+    study = again.study()
+    assert study is not None
+    assert len(finished_trials(study)) == finished + 10

@@ -1,13 +1,16 @@
-"""``python -m sgq_auto.export``: pack a trial of a study that was searched here."""
+"""``python -m sgq_auto.export``: a study as one file, or one of its trials packed."""
 
 from pathlib import Path
 
 from sgq_auto.arguments import parse_arguments, run_command
 from sgq_auto.errors import InputError
+from sgq_auto.searching import SearchSettings
+from sgq_auto.searching.bundle import write_bundle
+from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.packing import pack_trial
 from sgq_auto.studies import named_study
 
-_USAGE = "python -m sgq_auto.export study=NAME trial=17 [out=PATH] [output_root=outputs]"
+_USAGE = "python -m sgq_auto.export study=NAME [trial=17] [out=PATH] [output_root=outputs]"
 _KNOWN = ("study", "trial", "out", "output_root")
 
 
@@ -17,13 +20,22 @@ def main() -> None:
 
 
 def _run(arguments: list[str]) -> None:
-    given = parse_arguments(arguments, _KNOWN, ("study", "trial"), _USAGE)
-    if not given["trial"].isdecimal():
+    given = parse_arguments(arguments, _KNOWN, ("study",), _USAGE)
+    if "trial" in given and not given["trial"].isdecimal():
         raise InputError(f"trial={given['trial']}: it must be the number of a trial")
     settings, folder = named_study(given)
     out = Path(given["out"]) if "out" in given else None
-    path = pack_trial(settings, folder, int(given["trial"]), out)
-    print(f"Artifact: {path} ({path.stat().st_size / 1024:,.1f} KiB)")
+    if "trial" in given:
+        what, path = "Artifact", pack_trial(settings, folder, int(given["trial"]), out)
+    else:
+        what, path = "Study", _export_study(settings, folder, out)
+    print(f"{what}: {path} ({path.stat().st_size / 1024:,.1f} KiB)")
+
+
+def _export_study(settings: SearchSettings, folder: StudyFolder, out: Path | None) -> Path:
+    path = out or Path(f"{folder.name}.zip")
+    write_bundle(settings, folder, path)
+    return path
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """``python -m sgq_auto.search``: the main job."""
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from sgq_auto.tracking import Delivery, MlflowTracker, Terminal, TrackingSetting
 
 _BAD_INPUT = 2
 _INTERRUPTED = 130
+_DISK_FULL = "the disk is full; free some space, and the same command goes on where it was"
 _NICENESS = 10
 
 
@@ -35,6 +37,9 @@ def _one_line_errors() -> Iterator[None]:
     try:
         yield
     except (InputError, HydraException, OmegaConfBaseException, OSError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            print(f"sgq-auto: {_DISK_FULL}", file=sys.stderr)
+            sys.exit(1)
         cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else None
         message = " ".join(f"{error} {cause or ''}".split())
         print(f"sgq-auto: {message}", file=sys.stderr)

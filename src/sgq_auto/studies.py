@@ -18,7 +18,16 @@ def named_study(given: Mapping[str, str]) -> tuple[SearchSettings, StudyFolder]:
     Raises:
         InputError: If there is no such study.
     """
+    return open_named(given["study"], given)
+
+
+def open_named(study: str, given: Mapping[str, str]) -> tuple[SearchSettings, StudyFolder]:
+    """The settings and the folder of one study by its name or folder; sets this process up.
+
+    Raises:
+        InputError: If there is no such study.
+    """
     torch.set_num_threads(1)
     quiet_libraries()
-    folder = study_folder(given["study"], Path(given.get("output_root", "outputs")))
+    folder = study_folder(study, Path(given.get("output_root", "outputs")))
     return settings_of_study(folder.config), folder

@@ -4,18 +4,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sgq_auto.errors import InputError
 from sgq_auto.searching.confirm import (
     Confirmed,
     choose_between,
     choose_points,
     confirm,
+    confirmed_rows,
     holds,
 )
 from sgq_auto.searching.folder import StudyFolder
+from sgq_auto.searching.packing import Point, pack_point
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.repeats import Estimate, estimates
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.summary import choose_recommended
+from sgq_auto.training import DivergedError
 
 
 @dataclass
@@ -65,3 +69,18 @@ def confirm_front(
             return
         answer.points = sorted([*answer.points, further], key=lambda p: p.num_bytes)
         answer.results |= confirm(settings, folder, answer.points, on_seed)
+
+
+def pack_recommended(
+    settings: SearchSettings, folder: StudyFolder, answer: Answer
+) -> Path | str | None:
+    """The recommended point's artifact, or why there is none."""
+    chosen = answer.recommended(settings)
+    if chosen is None:
+        return None
+    try:
+        rows = confirmed_rows(folder, settings, chosen.number)
+        return pack_point(settings, folder, Point.confirmed(chosen.number, chosen.params, rows))
+    except (InputError, DivergedError, OSError) as error:
+        # What was found stays found.
+        return f"it could not be packed: {error}"

@@ -78,6 +78,14 @@ def fresh_seeds(settings: SearchSettings) -> list[int]:
     return [100_000 + 1_000 * settings.seed + k for k in range(settings.confirm.seeds)]
 
 
+def model_seeds(settings: SearchSettings) -> list[int]:
+    """Seeds of every full-precision model that a study trains, its confirm stage's too."""
+    fresh = fresh_seeds(settings)
+    # A seed's teachers and references are later seeds' models.
+    end = max(fresh) + settings.teachers + _REFERENCES
+    return [*range(settings.seed, settings.seed + settings.teachers), *range(min(fresh), end)]
+
+
 def choose_points(
     measured: Sequence[Estimate],
     full_accuracy: float,

@@ -1,7 +1,7 @@
 """Trials as artifacts: a trial's model is trained again from its seed, and packed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -46,7 +46,10 @@ class Point:
     @classmethod
     def searched(cls, record: TrialRecord, settings: SearchSettings) -> Self:
         """The model that a trial itself measured."""
-        seed = finetune_seed(settings, record.repeat)
+        origin, repeat = record.origin, record.repeat
+        if origin is not None:
+            settings, repeat = replace(settings, seed=origin.seed), origin.repeat
+        seed = finetune_seed(settings, repeat)
         return cls(record.number, record.params, seed, settings.seed, record.val_accuracy, None)
 
 

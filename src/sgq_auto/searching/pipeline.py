@@ -14,12 +14,10 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs import PreparedData
 from sgq_auto.graphs.store import load_graph, save_graph, save_labels
 from sgq_auto.processes import process_context
-from sgq_auto.searching.answer import Answer, confirm_front
+from sgq_auto.searching.answer import Answer, confirm_front, pack_recommended
 from sgq_auto.searching.claims import requeue_stale
-from sgq_auto.searching.confirm import confirmed_rows
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.lead import CONFIRMING, Lead, lead_of, leads_to_the_end
-from sgq_auto.searching.packing import Point, pack_point
 from sgq_auto.searching.progress import StudyProgress, Watcher
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.settings import SearchSettings
@@ -118,7 +116,7 @@ def _run_led(
             progress.leads = leads_to_the_end(lead, study, settings, confirming)
             if progress.leads:
                 confirm_front(folder, progress, answer, _announce(watchers))
-                answer.artifact = _pack_recommended(settings, folder, answer)
+                answer.artifact = pack_recommended(settings, folder, answer)
     except KeyboardInterrupt:
         interrupted = True
         when = "while" if answer.results else "before"
@@ -133,7 +131,7 @@ def _run_led(
     _add_seconds(study, WALL_SECONDS, time.perf_counter() - began)
     if failure is not None and answer.artifact is None:
         # The points that were confirmed stay confirmed.
-        answer.artifact = _pack_recommended(settings, folder, answer)
+        answer.artifact = pack_recommended(settings, folder, answer)
     progress.add(finished_trials(study))
     summary = summarise(study, progress, answer, failure)
     for path in (summary_path, folder.summary):
@@ -196,21 +194,6 @@ def _run_trials(
     finally:
         if progress.leads and len(progress.records) > before:
             _add_seconds(study, SEARCH_SECONDS, time.perf_counter() - start)
-
-
-def _pack_recommended(
-    settings: SearchSettings, folder: StudyFolder, answer: Answer
-) -> Path | str | None:
-    """The recommended point's artifact, or why there is none."""
-    chosen = answer.recommended(settings)
-    if chosen is None:
-        return None
-    try:
-        rows = confirmed_rows(folder, settings, chosen.number)
-        return pack_point(settings, folder, Point.confirmed(chosen.number, chosen.params, rows))
-    except (InputError, DivergedError, OSError) as error:
-        # What was found stays found.
-        return f"it could not be packed: {error}"
 
 
 def _announce(watchers: Sequence[Watcher]) -> Callable[[int, int], None]:

@@ -18,6 +18,27 @@ LOST = "sgq_auto:lost"
 DEATHS = "sgq_auto:deaths"
 
 
+# The user attribute of a merged study's trial: where it was measured.
+ORIGIN = "sgq_auto:origin"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a trial of a merged study was measured.
+
+    Attributes:
+        study: The study.
+        trial: Its number there.
+        seed: The seed of that study.
+        repeat: How often its allocation had been measured there before.
+    """
+
+    study: str
+    trial: int
+    seed: int
+    repeat: int
+
+
 @dataclass(frozen=True)
 class Measurement:
     """What a trial measured.
@@ -67,6 +88,7 @@ class TrialRecord:
         start_ms: When it started, milliseconds since the epoch.
         end_ms: When it ended.
         repeat: How often its allocation had been measured before, on purpose.
+        origin: Where it was measured, in a merged study.
     """
 
     number: int
@@ -78,6 +100,7 @@ class TrialRecord:
     start_ms: int
     end_ms: int
     repeat: int = 0
+    origin: Origin | None = None
 
     @property
     def val_accuracy(self) -> float:
@@ -118,6 +141,7 @@ class TrialRecord:
             if trial.datetime_complete
             else 0,
             repeat=trial.user_attrs.get(REPEAT, 0),
+            origin=Origin(**trial.user_attrs[ORIGIN]) if ORIGIN in trial.user_attrs else None,
         )
 
 

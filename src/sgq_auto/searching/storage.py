@@ -6,10 +6,10 @@ from pathlib import Path
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
 
 from sgq_auto.errors import InputError
 from sgq_auto.searching.patient_storage import open_patiently
+from sgq_auto.searching.whole_journal import WholeJournal
 
 
 class StorageKind(StrEnum):
@@ -65,7 +65,7 @@ class StorageSettings:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         match self.kind:
             case StorageKind.JOURNAL:
-                return JournalStorage(JournalFileBackend(str(folder / "journal.log")))
+                return JournalStorage(WholeJournal(str(folder / "journal.log")))
             case StorageKind.SQLITE:
                 return RDBStorage(f"sqlite:///{folder / 'study.db'}")
             case StorageKind.POSTGRESQL:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import hydra.utils
 import optuna
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from sgq_auto.errors import InputError
@@ -16,18 +17,15 @@ from sgq_auto.searching.samplers import InformedSampler, Knowledge
 from sgq_auto.searching.samplers.history import START, standing_trials
 from sgq_auto.searching.settings import SearchSettings
 
+# Study attribute: the bit-widths that parameters are positions of, for who looks at a study.
+_LADDER = "ladder"
 _FINISHED = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)
 
 
 def open_study(settings: SearchSettings, folder: Path, name: str) -> optuna.Study:
     """Create the study, or load the one that is there."""
     try:
-        study = optuna.create_study(
-            storage=settings.storage.open(folder),
-            study_name=name,
-            directions=["maximize", "minimize"],
-            load_if_exists=True,
-        )
+        study = new_study(settings.storage.open(folder), name)
     except ImportError as error:  # Optuna's own, around that of the driver.
         raise InputError(
             f"storage={settings.storage.kind}: {error.__cause__ or error}; "
@@ -38,7 +36,19 @@ def open_study(settings: SearchSettings, folder: Path, name: str) -> optuna.Stud
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study.set_metric_names(["val_accuracy", settings.objective.value])
+    if _LADDER not in study.user_attrs:
+        study.set_user_attr(_LADDER, list(settings.ladder))
     return study
+
+
+def new_study(storage: BaseStorage, name: str) -> optuna.Study:
+    """The study of this name in a storage: accuracy up, bytes down."""
+    return optuna.create_study(
+        storage=storage,
+        study_name=name,
+        directions=["maximize", "minimize"],
+        load_if_exists=True,
+    )
 
 
 def enqueue_start(study: optuna.Study, start: Sequence[dict[str, int]]) -> None:

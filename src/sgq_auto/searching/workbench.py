@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,7 +19,15 @@ from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.sizes import SizeTable
 from sgq_auto.searching.space import SearchSpace
 from sgq_auto.searching.stopping import DominationStopper
-from sgq_auto.training import FitResult, Pretrained, Stopper, fit, predict, pretrain
+from sgq_auto.training import (
+    FitResult,
+    Pretrained,
+    Stopper,
+    fit,
+    predict,
+    pretrain,
+    weights_path,
+)
 
 # Between the seeds of a trial and its repeats: further than any two studies' seeds.
 _SEEDS_APART = 1_000_000
@@ -127,6 +136,17 @@ def pretrain_model(settings: SearchSettings, graph: Graph, seed: int) -> Pretrai
     """The search's model at full precision, trained with ``seed`` or read from the cache."""
     return pretrain(
         lambda: settings.model.build(graph),
+        graph,
+        settings.pretrain,
+        seed,
+        model_config=settings.model.key,
+        cache=settings.cache,
+    )
+
+
+def model_path(settings: SearchSettings, graph: Graph, seed: int) -> Path:
+    """Where the weights of :func:`pretrain_model` are kept."""
+    return weights_path(
         graph,
         settings.pretrain,
         seed,

@@ -142,6 +142,7 @@ def quiet_libraries() -> None:
     """Keep library chatter off the terminal."""
     for name in ("alembic", "mlflow", "optuna", "matplotlib"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    logging.raiseExceptions = False  # A log that a full disk does not take.
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 

@@ -11,7 +11,7 @@ from sgq_auto.training.fit import (
     fit,
     predict,
 )
-from sgq_auto.training.pretrain import ModelBuilder, Pretrained, pretrain
+from sgq_auto.training.pretrain import ModelBuilder, Pretrained, pretrain, weights_path
 
 __all__ = [
     "DivergedError",
@@ -26,4 +26,5 @@ __all__ = [
     "fit",
     "predict",
     "pretrain",
+    "weights_path",
 ]

@@ -55,7 +55,7 @@ def pretrain(
     """
     torch.manual_seed(seed)
     model = build()
-    path = cache / f"{_fingerprint(model_config, graph, settings, seed)}.safetensors"
+    path = weights_path(graph, settings, seed, model_config=model_config, cache=cache)
     cached = _read(path, model)
     if cached is not None:
         return Pretrained(model, cached)
@@ -67,9 +67,13 @@ def pretrain(
     return Pretrained(model, result.val_accuracy)
 
 
-def _fingerprint(model_config: str, graph: Graph, settings: FitSettings, seed: int) -> str:
+def weights_path(
+    graph: Graph, settings: FitSettings, seed: int, *, model_config: str, cache: Path
+) -> Path:
+    """Where :func:`pretrain` keeps the weights that it trains with these arguments."""
     key = [_VERSION, model_config, graph.fingerprint, asdict(settings), seed]
-    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+    return cache / f"{digest[:32]}.safetensors"
 
 
 def _read(path: Path, model: nn.Module) -> float | None:

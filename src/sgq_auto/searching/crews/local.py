@@ -1,7 +1,9 @@
 """Workers as processes of this machine."""
 
+import errno
 import multiprocessing
 import multiprocessing.connection
+import os
 import sys
 import time
 import uuid
@@ -16,6 +18,7 @@ from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.work import quiet_process, work
 
 _STORAGE_LOST = 1
+_DISK_FULL = 28
 _END_SECONDS = 20.0
 
 
@@ -46,12 +49,14 @@ class LocalCrew:
             self._members.add(name)
 
     def wait(self, seconds: float) -> dict[str, str]:
-        """See the protocol."""
+        """See the protocol; a full disk ends the command, and takes no trial from its worker."""
         sentinels = [worker.sentinel for worker in self._workers.values()]
         multiprocessing.connection.wait(sentinels, timeout=seconds)
         ended = {name: w for name, w in self._workers.items() if not w.is_alive()}
         for name in ended:
             del self._workers[name]
+        if any(worker.exitcode == _DISK_FULL for worker in ended.values()):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return {name: f"exit status {w.exitcode}" for name, w in ended.items() if w.exitcode}
 
     def dismiss(self, seconds: float) -> None:
@@ -74,3 +79,7 @@ def _work(settings: SearchSettings, folder: StudyFolder, name: str, stop: Any) -
         work(settings, folder, name, stop.is_set)
     except StorageInternalError:
         sys.exit(_STORAGE_LOST)  # The command itself finds that out, and says so.
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        sys.exit(_DISK_FULL)

@@ -1,0 +1,29 @@
+"""``python -m sgq_auto.merge``: one study, and one confirmed front, from several."""
+
+from pathlib import Path
+
+from sgq_auto.arguments import parse_arguments, run_command
+from sgq_auto.config import settings_of_study
+from sgq_auto.searching.merging import Part, conclude, merge_studies
+from sgq_auto.studies import open_named
+from sgq_auto.tracking import Terminal
+
+_USAGE = "python -m sgq_auto.merge studies=NAME,NAME[,…] [output_root=outputs]"
+_KNOWN = ("studies", "output_root")
+
+
+def main() -> None:
+    """Run the command; bad input ends it with one line and status 2."""
+    run_command(_run)
+
+
+def _run(arguments: list[str]) -> None:
+    given = parse_arguments(arguments, _KNOWN, ("studies",), _USAGE)
+    parts = [Part(*open_named(name, given)) for name in given["studies"].split(",")]
+    folder = merge_studies(parts, Path(given.get("output_root", "outputs")))
+    track = f"python -m sgq_auto.sync study={folder.name}, then python -m sgq_auto.ui"
+    conclude(settings_of_study(folder.config), folder, Terminal(folder.summary, track))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""``python -m sgq_auto.restore``: take in a study that was exported elsewhere."""
+
+from pathlib import Path
+
+from sgq_auto.arguments import parse_arguments, run_command
+from sgq_auto.searching.bundle import read_bundle
+from sgq_auto.tracking import quiet_libraries
+
+_USAGE = "python -m sgq_auto.restore file=NAME.zip [output_root=outputs]"
+_KNOWN = ("file", "output_root")
+
+
+def main() -> None:
+    """Run the command; bad input ends it with one line and status 2."""
+    run_command(_run)
+
+
+def _run(arguments: list[str]) -> None:
+    given = parse_arguments(arguments, _KNOWN, ("file",), _USAGE)
+    quiet_libraries()
+    tracking = Path.cwd() / "mlruns"
+    store = {"uri": f"sqlite:///{tracking / 'mlflow.db'}", "artifacts": str(tracking / "artifacts")}
+    output_root = Path(given.get("output_root", "outputs"))
+    folder = read_bundle(Path(given["file"]), output_root, store)
+    print(f"{folder.path}\nIts front: python -m sgq_auto.status study={folder.name}")
+    print(f"Track it: python -m sgq_auto.sync study={folder.name}")
+
+
+if __name__ == "__main__":
+    main()

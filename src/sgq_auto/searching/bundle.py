@@ -1,0 +1,183 @@
+"""A whole study as one file: its trials, its graph and all that it has found.
+
+The file is a zip of JSON and safetensors. What comes out of it lives in a journal, whatever storage
+it had where it came from.
+"""
+
+import json
+import os
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from safetensors import SafetensorError
+
+from sgq_auto.errors import InputError
+from sgq_auto.graphs.store import load_graph, load_labels
+from sgq_auto.searching.confirm import model_seeds
+from sgq_auto.searching.folder import StudyFolder
+from sgq_auto.searching.settings import SearchSettings
+from sgq_auto.searching.storage import StorageSettings
+from sgq_auto.searching.study import new_study, open_study
+from sgq_auto.searching.trial_json import trial_from_json, trial_to_json
+from sgq_auto.searching.workbench import model_path
+
+_FORMAT = "sgq-auto study 1"
+_STUDY = "study.json"
+_WEIGHTS = "pretrained"
+# Everything that a file may hold besides the trials; nothing else is written to a disk.
+_FILES = re.compile(
+    r"(graph|held_out|trial-\d+)\.safetensors|(config|sensitivities|summary)\.json|confirm\.jsonl"
+    rf"|{_WEIGHTS}/[0-9a-f]{{32}}\.safetensors"
+)
+_NEEDED = {_STUDY, "config.json", "graph.safetensors", "held_out.safetensors"}
+_NAME = re.compile(r"\w[\w.+-]*", re.ASCII)
+
+
+def write_bundle(settings: SearchSettings, folder: StudyFolder, path: Path) -> None:
+    """Write a study into one file, whole or not at all.
+
+    Trials that run at the moment are left to those who run them. The address of the study's
+    database stays at home.
+
+    Raises:
+        InputError: If the study's storage cannot be read.
+        OSError: If the file cannot be written.
+    """
+    study = open_study(settings, folder.path, folder.name)
+    content = {
+        "format": _FORMAT,
+        "name": folder.name,
+        "attributes": study.user_attrs,
+        "trials": [trial_to_json(trial) for trial in study.get_trials(deepcopy=False)],
+    }
+    scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with zipfile.ZipFile(scratch, "w", zipfile.ZIP_DEFLATED) as bundle:
+            bundle.writestr(_STUDY, json.dumps(content))
+            bundle.writestr("config.json", json.dumps(portable_config(settings.config)))
+            for name, source in _files(settings, folder):
+                bundle.write(source, name)
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def read_bundle(path: Path, output_root: Path, tracking: Mapping[str, str]) -> StudyFolder:
+    """Put the study of a file under ``output_root``, whole or not at all.
+
+    Args:
+        path: What :func:`write_bundle` wrote.
+        output_root: Folder of studies and cached weights.
+        tracking: ``uri`` and ``artifacts`` of this machine's tracking store.
+
+    Raises:
+        InputError: If the file is damaged or no study, or the study is there already.
+        OSError: If it cannot be read, or nothing can be written.
+    """
+    try:
+        with zipfile.ZipFile(path) as bundle, TemporaryDirectory(dir=_made(output_root)) as scratch:
+            _extract(bundle, path, Path(scratch))
+            content = json.loads((Path(scratch) / _STUDY).read_text())
+            folder = _new_folder(content, path, output_root)
+            own = {"output_root": str(output_root), "tracking": dict(tracking)}
+            found = StudyFolder(Path(scratch), folder.name)
+            _build(found, content, own)
+            _find_artifact(found, folder.path)
+            _move(found.path, folder, output_root)
+            return folder
+    except (zipfile.BadZipFile, SafetensorError, ValueError, KeyError, TypeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{path}: no study that was exported, or a damaged one ({error})"
+        ) from None
+
+
+def portable_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration without what only its machine knows."""
+    storage = {"kind": StorageSettings().kind, "url": None}
+    choices = {**config["choices"], "storage": StorageSettings().kind}
+    return {"choices": choices, "config": {**config["config"], "storage": storage}}
+
+
+def _files(settings: SearchSettings, folder: StudyFolder) -> Iterator[tuple[str, Path]]:
+    """Names in the bundle and files of the study, weights of every seed among them."""
+    for file in sorted(folder.path.iterdir()):
+        if _FILES.fullmatch(file.name) and file.name != "config.json":
+            yield file.name, file
+    graph = load_graph(folder.graph)
+    for seed in model_seeds(settings):
+        file = model_path(settings, graph, seed)
+        if file.exists():
+            yield f"{_WEIGHTS}/{file.name}", file
+
+
+def _extract(bundle: zipfile.ZipFile, path: Path, scratch: Path) -> None:
+    """Write the files of a bundle, none of an unknown name and none beyond the disk."""
+    names = bundle.namelist()
+    strange = [name for name in names if name != _STUDY and not _FILES.fullmatch(name)]
+    if strange or len(set(names)) < len(names) or not set(names) >= _NEEDED:
+        raise InputError(f"{path}: no study that was exported")
+    size, free = sum(i.file_size for i in bundle.infolist()), shutil.disk_usage(scratch).free
+    if size > free:
+        raise InputError(f"{path}: it unpacks to {size:,} bytes, and {free:,} are free")
+    for name in names:
+        bundle.extract(name, scratch)
+
+
+def _new_folder(content: Mapping[str, Any], path: Path, output_root: Path) -> StudyFolder:
+    """Where the study of a bundle goes."""
+    if content["format"] != _FORMAT or not _NAME.fullmatch(content["name"]):
+        raise InputError(f"{path}: {content['format']} is unknown; this version reads {_FORMAT}")
+    folder = StudyFolder(output_root.resolve() / "studies" / content["name"], content["name"])
+    if folder.path.exists():
+        raise InputError(f"{folder.path}: the study is there already; give another output_root")
+    return folder
+
+
+def _build(scratch: StudyFolder, content: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+    """Make extracted files a study: their trials in a journal, a configuration that fits here."""
+    load_graph(scratch.graph)
+    load_labels(scratch.held_out)
+    kept = json.loads(scratch.config.read_text())
+    tracking = {**kept["config"]["tracking"], **own["tracking"]}
+    kept["config"] |= {**own, "tracking": tracking}
+    scratch.config.write_text(json.dumps(kept, indent=1) + "\n")
+    study = new_study(StorageSettings().open(scratch.path), scratch.name)
+    for name, value in content["attributes"].items():
+        study.set_user_attr(name, value)
+    for trial in content["trials"]:
+        study.add_trial(trial_from_json(trial))
+    (scratch.path / _STUDY).unlink()
+
+
+def _find_artifact(scratch: StudyFolder, new: Path) -> None:
+    """Let the summary name the recommended model where it will be."""
+    if not scratch.summary.exists():
+        return
+    summary = json.loads(scratch.summary.read_text())
+    recommended = summary["recommended"]
+    if recommended and recommended["artifact_path"]:
+        recommended["artifact_path"] = str(new / Path(recommended["artifact_path"]).name)
+        scratch.summary.write_text(json.dumps(summary, indent=2) + "\n")
+
+
+def _move(scratch: Path, folder: StudyFolder, output_root: Path) -> None:
+    """Put the weights where weights are kept, and the rest where the study belongs."""
+    weights = _made(output_root / _WEIGHTS)
+    for file in (scratch / _WEIGHTS).glob("*"):
+        file.replace(weights / file.name)
+    shutil.rmtree(scratch / _WEIGHTS, ignore_errors=True)
+    _made(folder.path.parent)
+    scratch.replace(folder.path)
+    scratch.mkdir()  # Its owner removes it.
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

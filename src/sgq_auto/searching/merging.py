@@ -1,0 +1,161 @@
+"""One study from several of the same space: every measurement counts, the front is that of all.
+
+An allocation that was measured in two studies has two measurements in the merged one, as if it had
+been repeated there: other seeds are what repeats have.
+"""
+
+import hashlib
+import json
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+from sgq_auto.errors import InputError
+from sgq_auto.graphs.store import load_graph
+from sgq_auto.searching.answer import Answer, confirm_front, pack_recommended
+from sgq_auto.searching.bundle import portable_config
+from sgq_auto.searching.folder import StudyFolder
+from sgq_auto.searching.progress import Watcher
+from sgq_auto.searching.records import ORIGIN, RECORD, REPEAT, Origin, TrialRecord
+from sgq_auto.searching.reopen import reopen
+from sgq_auto.searching.samplers.history import standing_trials
+from sgq_auto.searching.settings import SearchSettings
+from sgq_auto.searching.storage import StorageSettings
+from sgq_auto.searching.study import new_study, open_study
+from sgq_auto.searching.summarise import SEARCH_SECONDS, WALL_SECONDS, summarise
+from sgq_auto.searching.summary import Summary, write_summary
+from sgq_auto.searching.trial_json import trial_from_json, trial_to_json
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the studies that are merged."""
+
+    settings: SearchSettings
+    folder: StudyFolder
+
+    @property
+    def space(self) -> dict[str, Any]:
+        """What must be equal for measurements to compare."""
+        settings = self.settings
+        return {
+            "graph": load_graph(self.folder.graph).fingerprint,
+            "held-out nodes": hashlib.sha256(self.folder.held_out.read_bytes()).hexdigest(),
+            "model": settings.model.key,
+            "granularity": settings.granularity,
+            "ladder": settings.ladder,
+            "objective": settings.objective,
+            "ranges": settings.ranges,
+            "pretrain": asdict(settings.pretrain),
+            "finetune": asdict(settings.finetune),
+            "teachers": settings.teachers,
+        }
+
+
+def merge_studies(parts: Sequence[Part], output_root: Path) -> StudyFolder:
+    """Make the merged study under ``output_root``, whole or not at all; one there is kept.
+
+    Failed trials and those that took another one's result over are left behind.
+
+    Raises:
+        InputError: If there are fewer than two studies, or two that do not compare.
+        OSError: If nothing can be written.
+    """
+    _check(parts)
+    trials = [trial for part in parts for trial in _measured(part)]
+    folder = _folder_of(parts, len(trials), output_root)
+    if folder.path.exists():
+        return folder
+    scratch = StudyFolder(folder.path.with_name(f".{folder.name}.tmp"), folder.name)
+    shutil.rmtree(scratch.path, ignore_errors=True)
+    scratch.path.mkdir(parents=True)
+    for name in ("graph", "held_out", "sensitivities"):
+        source: Path = getattr(parts[0].folder, name)
+        if source.exists():
+            shutil.copyfile(source, getattr(scratch, name))
+    scratch.config.write_text(json.dumps(_config(parts[0], len(trials), output_root), indent=1))
+    _fill(scratch, parts, trials)
+    scratch.path.replace(folder.path)
+    return folder
+
+
+def _check(parts: Sequence[Part]) -> None:
+    if len({part.folder.path for part in parts}) < 2:
+        raise InputError("studies: give two or more, NAME,NAME")
+    first = parts[0].space
+    for part in parts[1:]:
+        unequal = [name for name, value in part.space.items() if value != first[name]]
+        if unequal:
+            raise InputError(
+                f"studies: {part.folder.name} and {parts[0].folder.name} differ in "
+                f"{', '.join(unequal)}; only studies of the same space can be merged"
+            )
+
+
+def _measured(part: Part) -> list[FrozenTrial]:
+    """Trials with a measurement in full of their own; each says where it is from."""
+    study = open_study(part.settings, part.folder.path, part.folder.name)
+    found = []
+    for trial in standing_trials(study, (TrialState.COMPLETE,)):
+        record = TrialRecord.from_trial(trial)
+        if not record.duplicate:
+            origin = Origin(part.folder.name, record.number, part.settings.seed, record.repeat)
+            attrs = {RECORD: trial.user_attrs[RECORD], ORIGIN: asdict(record.origin or origin)}
+            entry = {**trial_to_json(trial), "user_attrs": attrs, "system_attrs": {}}
+            found.append(trial_from_json(entry))
+    return found
+
+
+def _fill(folder: StudyFolder, parts: Sequence[Part], trials: Sequence[FrozenTrial]) -> None:
+    """Add the trials to a new journal, the later ones of an allocation as its repeats."""
+    study = new_study(StorageSettings().open(folder.path), folder.name)
+    seen: Counter[tuple[tuple[str, int], ...]] = Counter()
+    for trial in sorted(trials, key=lambda t: t.datetime_complete or datetime.max):
+        # In one order, whatever each storage kept them in.
+        trial.params = dict(sorted(trial.params.items()))
+        allocation = tuple(trial.params.items())
+        trial.user_attrs[REPEAT] = seen[allocation]
+        seen[allocation] += 1
+        study.add_trial(trial)
+    for name in (SEARCH_SECONDS, WALL_SECONDS):
+        studies = (open_study(p.settings, p.folder.path, p.folder.name) for p in parts)
+        study.set_user_attr(name, sum(s.user_attrs.get(name, 0.0) for s in studies))
+
+
+def _folder_of(parts: Sequence[Part], trials: int, output_root: Path) -> StudyFolder:
+    """The folder of a merged study, named after what it is made of."""
+    key = json.dumps([sorted(part.folder.name for part in parts), trials])
+    settings = parts[0].settings
+    stem = f"merged-{settings.dataset}-{settings.model.name}-{settings.granularity}"
+    name = f"{stem}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+    return StudyFolder(output_root.resolve() / "studies" / name, name)
+
+
+def _config(part: Part, trials: int, output_root: Path) -> dict[str, Any]:
+    """The first study's configuration, of as many trials as there are."""
+    kept = portable_config(part.settings.config)
+    kept["config"] |= {"n_trials": trials, "output_root": str(output_root)}
+    return kept
+
+
+def conclude(settings: SearchSettings, folder: StudyFolder, watcher: Watcher) -> Summary:
+    """Confirm the front of a merged study, pack the recommended point and write the summary.
+
+    Raises:
+        DivergedError: If full precision diverges on a fresh seed.
+    """
+    found = reopen(settings, folder)
+    watcher.started(found.progress)
+    answer = Answer()
+    confirm_front(folder, found.progress, answer, watcher.confirming)
+    answer.artifact = pack_recommended(settings, folder, answer)
+    summary = summarise(found.study, found.progress, answer, None)
+    write_summary(summary, folder.summary)
+    watcher.finished(found.progress, summary)
+    return summary
