@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import shutil
 import signal
 import sqlite3
@@ -11,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import numpy as np
 import pytest
 
@@ -430,3 +432,12 @@ def test_export_refuses_bad_input_in_one_line(
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_launchers_of_multiruns_can_send_the_task_elsewhere() -> None:
+    # As they do where the command is the main module: by value.
+    cloudpickle.register_pickle_by_value(search)
+    try:
+        assert callable(pickle.loads(cloudpickle.dumps(search._task)))
+    finally:
+        cloudpickle.unregister_pickle_by_value(search)

@@ -54,8 +54,12 @@ def _yield_to_workers() -> None:
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
-@_one_line_errors()
 def _task(config: DictConfig) -> None:
+    with _one_line_errors():  # No decorator: launchers of multiruns pickle this function.
+        _search(config)
+
+
+def _search(config: DictConfig) -> None:
     torch.set_num_threads(1)
     quiet_libraries()
     cfg = checked(config)
