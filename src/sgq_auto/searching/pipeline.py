@@ -97,21 +97,15 @@ def _run_led(
     # First of all: the storage may have to be installed, or not be there.
     study = open_study(settings, folder.path, folder.name)
     leads, confirming = lead.take(), study.user_attrs.get(CONFIRMING)
-    bench = Workbench.build(settings, data.graph)
-    if not settings.storage.shared:
-        requeue_stale(study, bench.space)
-    start = SearchStart.prepare(bench, folder.sensitivities)
-    enqueue_start(study, start.allocations)
-    progress = StudyProgress(folder.name, bench, start)
+    progress = _begin(settings, data, folder, study)
     progress.leads = leads
-    progress.add(finished_trials(study))
     answer = Answer()
     interrupted, failure = False, None
     try:
         for watcher in watchers:
             watcher.started(progress)
         # Without a first trial nothing fits: that is an answer, and costs no training.
-        if start.allocations:
+        if progress.start.allocations:
             _run_trials(settings, folder, study, lead, progress, watchers)
             progress.leads = leads_to_the_end(lead, study, settings, confirming)
             if progress.leads:
@@ -132,13 +126,40 @@ def _run_led(
     if failure is not None and answer.artifact is None:
         # The points that were confirmed stay confirmed.
         answer.artifact = pack_recommended(settings, folder, answer)
+    summary = _sum_up(study, folder, progress, answer, failure, summary_path)
+    for watcher in watchers:
+        watcher.finished(progress, summary)
+    return Outcome(summary, interrupted, failure)
+
+
+def _begin(
+    settings: SearchSettings, data: PreparedData, folder: StudyFolder, study: optuna.Study
+) -> StudyProgress:
+    """Bring the study to where its workers can go on."""
+    bench = Workbench.build(settings, data.graph)
+    if not settings.storage.shared:
+        requeue_stale(study, bench.space)
+    start = SearchStart.prepare(bench, folder.sensitivities)
+    enqueue_start(study, start.allocations)
+    progress = StudyProgress(folder.name, bench, start)
+    progress.add(finished_trials(study))
+    return progress
+
+
+def _sum_up(
+    study: optuna.Study,
+    folder: StudyFolder,
+    progress: StudyProgress,
+    answer: Answer,
+    failure: str | None,
+    summary_path: Path,
+) -> Summary:
+    """Write the summary, into the study's folder as well."""
     progress.add(finished_trials(study))
     summary = summarise(study, progress, answer, failure)
     for path in (summary_path, folder.summary):
         write_summary(summary, path)
-    for watcher in watchers:
-        watcher.finished(progress, summary)
-    return Outcome(summary, interrupted, failure)
+    return summary
 
 
 def _make_folder(settings: SearchSettings, data: PreparedData) -> StudyFolder:
@@ -149,6 +170,8 @@ def _make_folder(settings: SearchSettings, data: PreparedData) -> StudyFolder:
         if not _has_graph(folder, data):
             save_graph(data.graph, folder.graph)
             save_labels(data.held_out, folder.held_out)
+        # It may hold the password of a database.
+        folder.config.touch(mode=0o600 if settings.storage.url else 0o666)
         folder.config.write_text(json.dumps(dict(settings.config), indent=1) + "\n")
     except OSError as error:
         raise InputError(
