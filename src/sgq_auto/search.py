@@ -63,6 +63,7 @@ def _task(config: DictConfig) -> None:
     tracker = MlflowTracker(tracking, output_dir)
     delivery = Delivery(tracker, tracking.patience_seconds)
     data = load_data(cfg)
+    terminal.noted(data.notes)
     _yield_to_workers()
     try:
         outcome = run_search(settings, data, [terminal, delivery], summary_path)
@@ -87,6 +88,8 @@ def _task(config: DictConfig) -> None:
 
 def main() -> None:
     """Run the command; bad input ends it with one line and status 2."""
+    # What users write themselves is imported from where they are, by a console script too.
+    sys.path.append(str(Path.cwd()))
     # Hydra would print its own traceback and exit; the exception itself is wanted here.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:

@@ -38,6 +38,11 @@ class Terminal:
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
+    def noted(self, notes: Sequence[str]) -> None:
+        """Say how the graph was read."""
+        for note in notes:
+            self.console.print(note, markup=False)
+
     def started(self, progress: StudyProgress) -> None:
         """Say what is searched and show the bar."""
         settings = progress.bench.settings
