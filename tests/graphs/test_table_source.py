@@ -126,7 +126,7 @@ def test_an_index_that_pandas_wrote_is_no_feature(tmp_path: Path) -> None:
 def test_parquet_files_and_columns_of_lists(tmp_path: Path) -> None:
     frame = pd.DataFrame({"id": [7, 8, 9], "label": [3.0, None, 5.0]})
     frame["vector"] = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
-    frame["age"] = [10, 20, 30]
+    frame["age"] = pd.Series([10, 20, 30], dtype="Int64")
     frame.to_parquet(tmp_path / "nodes.parquet")
     pd.DataFrame({"source": [7, 9], "target": [9, 8]}).to_parquet(tmp_path / "edges.parquet")
     raw = TableSource(*(str(tmp_path / f"{n}.parquet") for n in ("nodes", "edges"))).load()
@@ -196,7 +196,7 @@ def test_what_is_not_used_is_said(tmp_path: Path) -> None:
     nodes = "small,large,label\n0,10000,a\n1,90000,b\n"
     raw = source(tmp_path, nodes, "source,target,weight\n0,1,3.5\n").load()
     assert any("'weight' is not used" in note for note in raw.notes)
-    assert any("features spread from 0.5 to 4e+04" in note for note in raw.notes)
+    assert any("is 1, of another 9e+04" in note for note in raw.notes)
 
 
 _SMALL = "id,a,label\nn1,1,x\nn2,2,y\n"
@@ -274,6 +274,19 @@ def test_lists_that_are_no_features_or_classes_are_refused(tmp_path: Path) -> No
         pd.DataFrame(columns).to_parquet(path)
         with pytest.raises(InputError, match=rf"^nodes\.parquet: [^\n]*{words}[^\n]*$"):
             TableSource(str(path), str(tmp_path / "edges.csv")).load()
+
+
+def test_missing_values_of_parquet_are_refused(tmp_path: Path) -> None:
+    for column in (pd.Series([1, None], dtype="Int64"), [1.0, None], [[1.0], [float("nan")]]):
+        frame = pd.DataFrame({"label": ["x", "y"]})
+        frame["a"] = column
+        frame.to_parquet(tmp_path / "nodes.parquet")
+        (tmp_path / "edges.csv").write_text("source,target\n0,1\n")
+        source = TableSource(str(tmp_path / "nodes.parquet"), str(tmp_path / "edges.csv"))
+        with pytest.raises(
+            InputError, match=r"^nodes\.parquet: column 'a' is empty in row 2[^\n]*$"
+        ):
+            source.load()
 
 
 def test_files_that_are_no_tables_are_refused(tmp_path: Path) -> None:

@@ -86,3 +86,10 @@ def test_how_to_serve_a_model_can_be_pasted(capsys: pytest.CaptureFixture[str]) 
     words = shlex.split(line.removeprefix("Serve it: "))
     assert words[0] == "MLFLOW_TRACKING_URI=sqlite:////my runs/mlflow.db"
     assert words[1:6] == ["mlflow", "models", "serve", "-m", "models:/m-1"]
+
+
+def test_notes_on_a_graph_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal(Path("out/summary.json"), "python -m sgq_auto.ui")
+    notes = ("nodes: 5 nodes, 2 edges", "edges.csv: set dataset.source.edge_columns=[a,b]")
+    terminal.noted(notes)
+    assert capsys.readouterr().out.splitlines() == list(notes)

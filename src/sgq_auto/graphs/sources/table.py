@@ -16,8 +16,8 @@ from sgq_auto.graphs.sources.tables import Table
 _SOURCE = "dataset.source"
 # One-hot degrees end here: what is above is one feature.
 _LARGEST_DEGREE = 31
-# Columns whose spreads differ by more train badly together.
-_SPREADS_APART = 100
+# Features whose largest values differ by more train badly together.
+_SIZES_APART = 100
 
 
 class TableSource:
@@ -137,12 +137,12 @@ class TableSource:
             notes.append(f"{edges.name}: {unused[0]!r} is not used: edges have no weights here")
         if (y == UNLABELLED).any():
             notes.append(f"{nodes.name}: {(y == UNLABELLED).sum():,} nodes have no label")
-        spreads = x.std(axis=0)
-        spreads = spreads[spreads > 0]
-        if spreads.size and spreads.max() > _SPREADS_APART * spreads.min():
+        largest = np.abs(x).max(axis=0)
+        largest = largest[largest > 0]
+        if largest.size and largest.max() > _SIZES_APART * largest.min():
             notes.append(
-                f"{nodes.name}: features spread from {spreads.min():.2g} to {spreads.max():.2g}; "
-                "scaled alike (mean 0, deviation 1) they train better"
+                f"{nodes.name}: the largest value of a feature is {largest.min():.3g}, of another "
+                f"{largest.max():.3g}; scaled alike (mean 0, deviation 1) they train better"
             )
         return notes
 

@@ -99,7 +99,7 @@ class Table:
         """
         plain = [n for n in names if self.frame[n].dtype.kind in "biuf"]
         if len(plain) == len(names):
-            values = np.asarray(self.frame[plain], np.float32)
+            values = np.asarray(self.frame[plain].to_numpy(np.float32, na_value=np.nan))
         else:
             values = np.concatenate([self._column_numbers(n, advice) for n in names], axis=1)
         bad = np.flatnonzero(np.isnan(values).any(axis=1))
