@@ -18,7 +18,7 @@ import numpy as np
 
 from sgq_auto.arguments import parse_arguments, run_command
 from sgq_auto.errors import InputError
-from sgq_auto.packed import load
+from sgq_auto.packed import PackedModel, load
 from sgq_auto.packed.codes import Array
 from sgq_auto.predictions import read_ids, write_predictions
 
@@ -88,18 +88,12 @@ def _run(arguments: list[str]) -> None:
     loaded = time.perf_counter()
     classes = model.predict(request.nodes, threads=request.threads).argmax(axis=1)
     done = time.perf_counter()
-    nodes = _called(request, model.num_nodes)
-    if request.out is not None:
-        write_predictions(request.out, nodes, classes, model.classes)
-    elif request.nodes is not None:
-        for node, k in zip(nodes, classes, strict=True):
-            print(f"node {node}: class {model.classes[k]}")
+    _deliver(request, model, classes)
     print(f"Predicted: {_by_class(classes, model.classes)}")
-    footprint = model.footprint()
     print(
-        f"{len(nodes)} of {model.num_nodes} nodes predicted; "
+        f"{classes.size} of {model.num_nodes} nodes predicted; "
         f"file {artifact.stat().st_size / 1024:,.1f} KiB, "
-        f"held {footprint.resident_bytes / 1024:,.1f} KiB"
+        f"held {model.footprint().resident_bytes / 1024:,.1f} KiB"
     )
     print(
         f"loaded in {loaded - start:.3f} s, predicted in {done - loaded:.3f} s, "
@@ -125,6 +119,16 @@ def _artifact(path: Path) -> Path:
     if not named:
         raise InputError(f"artifact={path}: {summary} recommends no model that was packed")
     return Path(named)
+
+
+def _deliver(request: Request, model: PackedModel, classes: Array) -> None:
+    """Write the classes where they are wanted; tell them of nodes that were asked for by name."""
+    nodes = _called(request, model.num_nodes)
+    if request.out is not None:
+        write_predictions(request.out, nodes, classes, model.classes)
+    elif request.nodes is not None:
+        for node, k in zip(nodes, classes, strict=True):
+            print(f"node {node}: class {model.classes[k]}")
 
 
 def _called(request: Request, num_nodes: int) -> list[str]:

@@ -59,11 +59,10 @@ def _task(config: DictConfig) -> None:
     output_dir = Path(hydra_config.runtime.output_dir)
     summary_path = output_dir / "summary.json"
     tracking = TrackingSettings.of(cfg.tracking)
-    terminal = Terminal(summary_path, "python -m sgq_auto.ui")
+    data = load_data(cfg)
+    terminal = Terminal(summary_path, "python -m sgq_auto.ui", data.notes)
     tracker = MlflowTracker(tracking, output_dir)
     delivery = Delivery(tracker, tracking.patience_seconds)
-    data = load_data(cfg)
-    terminal.noted(data.notes)
     _yield_to_workers()
     try:
         outcome = run_search(settings, data, [terminal, delivery], summary_path)
