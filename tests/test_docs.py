@@ -66,9 +66,11 @@ def commands() -> Iterator[tuple[str, str]]:
                 yield from ((path.name, command) for command in block.commands())
 
 
-def modules(page: str) -> set[str]:
-    """Modules that a page runs."""
-    return set(re.findall(r"^python -m (sgq_auto\.\w+)", (DOCS / page).read_text(), re.M))
+def skip_what_is_not_here(command: str) -> None:
+    """End the test where a page is ahead of the code."""
+    module = re.match(r"python -m (sgq_auto\.\w+)", command)
+    if module and importlib.util.find_spec(module[1]) is None:
+        pytest.skip(f"{module[1]} is not here yet")
 
 
 def run_python(block: Block, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -101,9 +103,6 @@ def run_command(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("page", _PAGES)
 def test_what_a_page_says_works(page: str, tmp_path: Path) -> None:
-    for module in modules(page):
-        if importlib.util.find_spec(module) is None:
-            pytest.skip(f"{module} is not here yet")
     for block in blocks(page):
         if block.kind == "python":
             done = run_python(block, tmp_path)
@@ -111,6 +110,7 @@ def test_what_a_page_says_works(page: str, tmp_path: Path) -> None:
             continue
         assert block.kind == "sh"
         for command in block.commands():
+            skip_what_is_not_here(command)
             done = run_command(command, tmp_path)
             assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     if page == "own_graph.md":
