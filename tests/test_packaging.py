@@ -33,7 +33,11 @@ def test_the_configuration_is_found() -> None:
         "amazon_photo",
         "coauthor_cs",
         "reddit",
+        "ogbn_arxiv",
         "npz",
+        "pyg_file",
+        "table",
+        "custom",
         "synthetic",
         "synthetic_reddit",
     }

@@ -12,7 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sgq_auto.errors import InputError
-from sgq_auto.graphs import BucketSettings, PreparedData, prepare_graph
+from sgq_auto.graphs import BucketSettings, PreparedData, RawGraph, prepare_graph
+from sgq_auto.graphs.sources import graph_of
 from sgq_auto.packed import Objective
 from sgq_auto.quantize import RangeMode
 from sgq_auto.searching import (
@@ -195,10 +196,24 @@ def load_data(cfg: Any) -> PreparedData:
     settings = BucketSettings(
         tuple(buckets["split_points"]), None if quantiles is None else tuple(quantiles)
     )
-    raw = _instantiate(cfg.dataset["source"], "dataset.source").load()
+    raw = _load_graph(cfg.dataset["source"])
     raw.check()
     split = _instantiate(cfg.dataset["split"], "dataset.split").split(raw)
     return prepare_graph(raw, split, settings, normalize_rows=cfg.dataset["normalize_rows"])
+
+
+def _load_graph(node: Any) -> RawGraph:
+    if OmegaConf.is_missing(node, "_target_"):
+        raise InputError(
+            "dataset=custom: no function given; add dataset.source._target_=PACKAGE.FUNCTION"
+        )
+    made = _instantiate(node, "dataset.source")
+    try:
+        return graph_of(made, node["_target_"])
+    except InputError:
+        raise
+    except Exception as error:  # Of a source that the user has written.
+        raise InputError(f"dataset.source: {_reason(error)}") from error
 
 
 def _instantiate(node: Any, name: str) -> Any:
@@ -208,7 +223,11 @@ def _instantiate(node: Any, name: str) -> Any:
         cause = error.__cause__ or error
         if isinstance(cause, InputError):
             raise cause from error
-        raise InputError(f"{name}: {' '.join(str(cause).split())}") from error
+        raise InputError(f"{name}: {_reason(cause)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _engine_settings(cfg: Any) -> EngineSettings:

@@ -1,6 +1,7 @@
 """``python -m sgq_auto.infer``: predict with a packed model; needs numpy and safetensors only."""
 
 import io
+import json
 import os
 import sys
 import time
@@ -17,10 +18,14 @@ import numpy as np
 
 from sgq_auto.arguments import parse_arguments, run_command
 from sgq_auto.errors import InputError
-from sgq_auto.packed import load
+from sgq_auto.packed import PackedModel, load
 from sgq_auto.packed.codes import Array
+from sgq_auto.predictions import read_ids, write_predictions
 
-_USAGE = "python -m sgq_auto.infer artifact=PATH [nodes=0,5,7] [out=preds.npy] [threads=1]"
+_USAGE = (
+    "python -m sgq_auto.infer artifact=PATH [nodes=0,5,7] [out=preds.csv] [ids=nodes.csv] "
+    "[threads=1]"
+)
 _MOST_CLASSES = 10
 
 
@@ -29,15 +34,17 @@ class Request:
     """What the command line asks for.
 
     Attributes:
-        artifact: The packed model.
+        artifact: The packed model, or the folder of a run that recommends one.
         nodes: Nodes to predict, or ``None`` for all.
-        out: Where the predicted classes go, ``int64 [n]``, or ``None``.
+        out: Where the predicted classes go, or ``None``.
+        ids: A CSV file with what each node is called, or ``None``.
         threads: Threads to predict with.
     """
 
     artifact: Path
     nodes: tuple[int, ...] | None = None
     out: Path | None = None
+    ids: Path | None = None
     threads: int = 1
 
     @classmethod
@@ -49,12 +56,16 @@ class Request:
         """
         known = [field.name for field in fields(cls)]
         given = parse_arguments(arguments, known, ("artifact",), _USAGE)
+        out = Path(given["out"]) if "out" in given else None
+        if out is not None and out.suffix not in (".csv", ".npy"):
+            raise InputError(f"out={out}: it must end in .csv or .npy")
         try:
             nodes = given.get("nodes", "").strip("[]")
             return cls(
                 artifact=Path(given["artifact"]),
                 nodes=tuple(int(n) for n in nodes.split(",")) if nodes else None,
-                out=Path(given["out"]) if "out" in given else None,
+                out=out,
+                ids=Path(given["ids"]) if "ids" in given else None,
                 threads=int(given.get("threads", "1")),
             )
         except ValueError as error:
@@ -72,23 +83,17 @@ def main() -> None:
 def _run(arguments: list[str]) -> None:
     request = Request.parse(arguments)
     start = time.perf_counter()
-    model = load(request.artifact)
+    artifact = _artifact(request.artifact)
+    model = load(artifact)
     loaded = time.perf_counter()
     classes = model.predict(request.nodes, threads=request.threads).argmax(axis=1)
     done = time.perf_counter()
-    if request.out is not None:
-        with request.out.open("wb") as file:
-            np.save(file, classes, allow_pickle=False)
-    nodes = range(model.num_nodes) if request.nodes is None else request.nodes
-    if request.out is None and request.nodes is not None:
-        for node, k in zip(nodes, classes, strict=True):
-            print(f"node {node}: class {model.classes[k]}")
+    _deliver(request, model, classes)
     print(f"Predicted: {_by_class(classes, model.classes)}")
-    footprint = model.footprint()
     print(
-        f"{len(nodes)} of {model.num_nodes} nodes predicted; "
-        f"file {request.artifact.stat().st_size / 1024:,.1f} KiB, "
-        f"held {footprint.resident_bytes / 1024:,.1f} KiB"
+        f"{classes.size} of {model.num_nodes} nodes predicted; "
+        f"file {artifact.stat().st_size / 1024:,.1f} KiB, "
+        f"held {model.footprint().resident_bytes / 1024:,.1f} KiB"
     )
     print(
         f"loaded in {loaded - start:.3f} s, predicted in {done - loaded:.3f} s, "
@@ -96,6 +101,43 @@ def _run(arguments: list[str]) -> None:
     )
     if request.out is not None:
         print(f"Classes: {request.out}")
+
+
+def _artifact(path: Path) -> Path:
+    """The file of a packed model: ``path``, or what the summary in the folder ``path`` names."""
+    if not path.is_dir():
+        return path
+    summary = path / "summary.json"
+    try:
+        recommended = json.loads(summary.read_text())["recommended"]
+        named = recommended and recommended["artifact_path"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"artifact={path}: a folder without the summary.json of a search; give the file of a "
+            "packed model, or the folder of a run"
+        ) from error
+    if not named:
+        raise InputError(f"artifact={path}: {summary} recommends no model that was packed")
+    return Path(named)
+
+
+def _deliver(request: Request, model: PackedModel, classes: Array) -> None:
+    """Write the classes where they are wanted; tell them of nodes that were asked for by name."""
+    nodes = _called(request, model.num_nodes)
+    if request.out is not None:
+        write_predictions(request.out, nodes, classes, model.classes)
+    elif request.nodes is not None:
+        for node, k in zip(nodes, classes, strict=True):
+            print(f"node {node}: class {model.classes[k]}")
+
+
+def _called(request: Request, num_nodes: int) -> list[str]:
+    """What the predicted nodes are called: their ids where these are given, or their numbers."""
+    numbers = range(num_nodes) if request.nodes is None else request.nodes
+    if request.ids is None:
+        return [str(node) for node in numbers]
+    ids = read_ids(request.ids, num_nodes)
+    return [ids[node] for node in numbers]
 
 
 def _by_class(classes: Array, names: Sequence[str]) -> str:

@@ -68,10 +68,10 @@ def _search(config: DictConfig) -> None:
     output_dir = Path(hydra_config.runtime.output_dir)
     summary_path = output_dir / "summary.json"
     tracking = TrackingSettings.of(cfg.tracking)
-    terminal = Terminal(summary_path, "python -m sgq_auto.ui")
+    data = load_data(cfg)
+    terminal = Terminal(summary_path, "python -m sgq_auto.ui", data.notes)
     tracker = MlflowTracker(tracking, output_dir)
     delivery = Delivery(tracker, tracking.patience_seconds)
-    data = load_data(cfg)
     _yield_to_workers()
     try:
         outcome = run_search(settings, data, [terminal, delivery], summary_path)
@@ -96,6 +96,8 @@ def _search(config: DictConfig) -> None:
 
 def main() -> None:
     """Run the command; bad input ends it with one line and status 2."""
+    # What users write themselves is imported from where they are, by a console script too.
+    sys.path.append(str(Path.cwd()))
     # Hydra would print its own traceback and exit; the exception itself is wanted here.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:

@@ -1,6 +1,8 @@
 """What ``python -m sgq_auto.infer`` prints of the classes."""
 
+import csv
 import io
+import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +13,7 @@ import pytest
 from cases import Case
 
 from sgq_auto import infer
-from sgq_auto.packed import save
+from sgq_auto.packed import load, save
 
 
 def _lines(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> list[str]:
@@ -47,6 +49,81 @@ def test_some_nodes_are_told_by_name(
     name = packed.classes[packed.predict([7]).argmax()]
     lines = _lines(monkeypatch, f"artifact={tmp_path / 'model.safetensors'}", "nodes=7")
     assert lines[:2] == [f"node 7: class {name}", f"Predicted: {name} (1)"]
+
+
+@pytest.fixture
+def artifact(small_case: Callable[[str], Case], tmp_path: Path) -> Path:
+    """A packed model of named classes."""
+    path = tmp_path / "model.safetensors"
+    save(replace(small_case("gcn").packed, classes=("a, b", "b", "c", "ä")), path)
+    return path
+
+
+def _predicted(artifact: Path) -> list[str]:
+    model = load(artifact)
+    return [model.classes[k] for k in model.predict().argmax(axis=1)]
+
+
+def test_a_csv_file_names_nodes_and_classes(
+    artifact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predicted = _predicted(artifact)
+    out, ids = tmp_path / "preds.csv", tmp_path / "nodes.csv"
+    _lines(monkeypatch, f"artifact={artifact}", f"out={out}")
+    with out.open(encoding="utf-8", newline="") as file:
+        head, *rows = csv.reader(file)
+    assert head == ["node", "class"]
+    assert rows == [[str(node), name] for node, name in enumerate(predicted)]
+    for separator, encoding in ((",", "utf-8"), (";", "utf-8-sig")):
+        table = [["age", "id"], *(["1", f"ö{node}"] for node in range(len(predicted)))]
+        ids.write_text("\n".join(separator.join(row) for row in table), encoding=encoding)
+        _lines(monkeypatch, f"artifact={artifact}", f"out={out}", f"ids={ids}", "nodes=3,1")
+        with out.open(encoding="utf-8", newline="") as file:
+            assert list(csv.reader(file))[1:] == [["ö3", predicted[3]], ["ö1", predicted[1]]]
+    ids.write_text("name\n" + "".join(f"n{node}\n" for node in range(len(predicted))))
+    lines = _lines(monkeypatch, f"artifact={artifact}", f"ids={ids}", "nodes=2")
+    assert lines[0].startswith("node n2: class ")
+
+
+def test_the_folder_of_a_run_means_the_model_that_it_recommends(
+    artifact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = {"recommended": {"artifact_path": str(artifact)}}
+    (tmp_path / "summary.json").write_text(json.dumps(summary))
+    one, other = (_lines(monkeypatch, f"artifact={path}") for path in (tmp_path, artifact))
+    assert one[0] == other[0]
+
+
+@pytest.mark.parametrize(
+    ("summary", "arguments", "words"),
+    [
+        (None, ["artifact={}"], "without the summary.json of a search"),
+        ("[]", ["artifact={}"], "without the summary.json of a search"),
+        ('{"recommended": null}', ["artifact={}"], "recommends no model"),
+        (None, ["artifact={}/model.safetensors", "out=preds.txt"], "must end in .csv or .npy"),
+        (None, ["artifact={}/model.safetensors", "ids={}/short.csv"], "it has 1 rows; the model"),
+        (None, ["artifact={}/model.safetensors", "ids={}/no.csv"], "No such file"),
+        (None, ["artifact={0}/model.safetensors", "ids={0}/model.safetensors"], "not a CSV file"),
+    ],
+)
+@pytest.mark.usefixtures("artifact")
+def test_what_does_not_fit_is_one_line(
+    summary: str | None,
+    arguments: list[str],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "short.csv").write_text("id\nn1\n")
+    if summary is not None:
+        (tmp_path / "summary.json").write_text(summary)
+    monkeypatch.setattr(sys, "argv", ["infer", *(a.format(tmp_path) for a in arguments)])
+    with pytest.raises(SystemExit) as ended:
+        infer.main()
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line
 
 
 def test_many_classes_stay_one_short_line() -> None:

@@ -86,3 +86,19 @@ def test_how_to_serve_a_model_can_be_pasted(capsys: pytest.CaptureFixture[str]) 
     words = shlex.split(line.removeprefix("Serve it: "))
     assert words[0] == "MLFLOW_TRACKING_URI=sqlite:////my runs/mlflow.db"
     assert words[1:6] == ["mlflow", "models", "serve", "-m", "models:/m-1"]
+
+
+def test_notes_on_the_graph_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    notes = ("nodes: 5 nodes, 2 edges", "edges.csv: set dataset.source.edge_columns=[a,b]")
+    terminal = Terminal(Path("out/summary.json"), "python -m sgq_auto.ui", notes)
+    bench = SimpleNamespace(
+        settings=SimpleNamespace(n_trials=5),
+        space=SimpleNamespace(searched=[0, 1]),
+        pretrained=SimpleNamespace(val_accuracy=0.8),
+    )
+    terminal.started(
+        cast(Any, SimpleNamespace(study_name="s", bench=bench, full_bytes=2048, leads=True))
+    )
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert (first, second) == notes
+    assert third.startswith("s: 2 bit-widths")

@@ -41,10 +41,17 @@ class BucketSettings:
 
 @dataclass(frozen=True, eq=False)
 class PreparedData:
-    """A graph to search on, and the test labels that only the confirm stage may read."""
+    """A graph to search on, and the test labels that only the confirm stage may read.
+
+    Attributes:
+        graph: The graph.
+        held_out: Test nodes and their labels.
+        notes: What a person should know of how the graph was read, a line each.
+    """
 
     graph: Graph
     held_out: LabelledNodes
+    notes: tuple[str, ...] = ()
 
 
 def prepare_graph(
@@ -87,7 +94,22 @@ def prepare_graph(
         node_order=torch.from_numpy(order.astype(np.int64)),
         class_names=raw.class_names,
     )
-    return PreparedData(graph, _labelled(raw, order, split.test))
+    held_out = _labelled(raw, order, split.test)
+    return PreparedData(graph, held_out, (_counts(graph, held_out), *raw.notes))
+
+
+def _counts(graph: Graph, held_out: LabelledNodes) -> str:
+    """What the graph is, in a line: directed edges that should not be are seen here."""
+    edges = graph.adj_t.num_entries - graph.num_nodes
+    kind = f"{edges // 2:,} undirected" if graph.spec.symmetric else f"{edges:,} directed"
+    lonely = (graph.adj_t.rowptr.diff() == 1) & (graph.adj_t.column_counts == 1)
+    line = (
+        f"{graph.name}: {graph.num_nodes:,} nodes, {kind} edges, "
+        f"{graph.features.num_features:,} features, {graph.num_classes} classes; "
+        f"{graph.train.nodes.numel():,} training, {graph.val.nodes.numel():,} validation and "
+        f"{held_out.nodes.numel():,} test nodes"
+    )
+    return f"{line}; nodes without an edge: {int(lonely.sum()):,}" if lonely.any() else line
 
 
 def _features(

@@ -1,5 +1,6 @@
 """A graph as its source gives it, checked before anything is built on it."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,9 @@ from sgq_auto.class_names import class_names_fault
 from sgq_auto.errors import InputError
 
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
+
+# The class of a node whose class is not known, as PyG's datasets write it.
+UNLABELLED = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +40,10 @@ class RawGraph:
         name: Dataset name, used in messages.
         x: ``[N, F]`` features, a dense array or a SciPy CSR matrix.
         edge_index: integers ``[2, E]``, source and target; repeats and self-loops are merged later.
-        y: ``int64 [N]`` classes from 0 on.
+        y: ``int64 [N]`` classes from 0 on, :data:`UNLABELLED` where a node has none.
         split: The source's own split, if it has one.
         class_names: Names of the classes in the order of their numbers, if the source knows them.
+        notes: What a person should know of how it was read, a line each.
     """
 
     name: str
@@ -47,6 +52,7 @@ class RawGraph:
     y: IntArray
     split: Split | None = None
     class_names: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def num_nodes(self) -> int:
@@ -85,14 +91,23 @@ class RawGraph:
             )
         if self.y.shape != (n,):
             raise InputError(f"{self.name}: y has shape {self.y.shape}; it must be [{n}]")
-        if self.y.min() < 0:
-            raise InputError(f"{self.name}: y holds {self.y.min()}; classes count from 0")
+        if self.y.min() < UNLABELLED:
+            raise InputError(
+                f"{self.name}: y holds {self.y.min()}; classes count from 0, and {UNLABELLED} is a "
+                "node without one"
+            )
+        if self.y.max() < 0:
+            raise InputError(f"{self.name}: y holds no class; some nodes must have one")
         if self.y.max() >= n:
             raise InputError(
                 f"{self.name}: y holds {self.y.max()}, more classes than the {n} nodes; "
                 "number the classes from 0 without gaps"
             )
         self._check_class_names()
+
+    def class_name(self, number: int) -> str:
+        """What a class is called: its name, or its number where it has none."""
+        return str(number) if self.class_names is None else repr(self.class_names[number])
 
     def _check_class_names(self) -> None:
         if self.class_names is None:
@@ -103,20 +118,32 @@ class RawGraph:
 
 
 def check_split(raw: RawGraph, split: Split) -> None:
-    """Check that a split is disjoint, not empty, and trains every class.
+    """Check that a split is disjoint, not empty, labelled, and trains every class.
 
     Raises:
         InputError: One line that names what is wrong.
     """
-    for name in ("train", "val", "test"):
-        if getattr(split, name).size == 0:
+    parts = {"train": split.train, "val": split.val, "test": split.test}
+    for name, nodes in parts.items():
+        if nodes.size == 0:
             raise InputError(f"{raw.name}: the {name} split is empty; it must hold a node")
-    nodes = np.concatenate([split.train, split.val, split.test])
-    if np.unique(nodes).size != nodes.size:
-        raise InputError(f"{raw.name}: a node is in two of the splits; they must be disjoint")
+        unlabelled = nodes[raw.y[nodes] == UNLABELLED]
+        if unlabelled.size:
+            raise InputError(
+                f"{raw.name}: node {unlabelled[0]} of the {name} split has no label "
+                f"({unlabelled.size} of its {nodes.size} have none); label them, or leave them out "
+                "of the split"
+            )
+    for one, other in itertools.combinations(parts, 2):
+        shared = np.intersect1d(parts[one], parts[other])
+        if shared.size:
+            raise InputError(
+                f"{raw.name}: node {shared[0]} is in the {one} and the {other} split "
+                f"({shared.size} nodes are); they must be disjoint"
+            )
     missing = np.setdiff1d(np.arange(raw.num_classes), raw.y[split.train])
     if missing.size:
         raise InputError(
-            f"{raw.name}: class {missing[0]} has no training node; the training split must hold "
-            f"every one of the {raw.num_classes} classes"
+            f"{raw.name}: class {raw.class_name(missing[0])} has no training node; the training "
+            f"split must hold every one of the {raw.num_classes} classes"
         )

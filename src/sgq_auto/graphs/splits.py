@@ -5,7 +5,7 @@ from typing import Protocol
 import numpy as np
 
 from sgq_auto.errors import InputError
-from sgq_auto.graphs.raw import IntArray, RawGraph, Split
+from sgq_auto.graphs.raw import UNLABELLED, IntArray, RawGraph, Split
 
 
 class Splitter(Protocol):
@@ -30,6 +30,8 @@ class PublicSplit:
 
 class PerClassSplit:
     """The same number of training nodes for each class (Yang et al. 2016; Shchur et al. 2018).
+
+    Nodes without a label are in no part.
 
     Args:
         train_per_class: Training nodes of each class.
@@ -60,8 +62,14 @@ class PerClassSplit:
         self.seed = seed
 
     def split(self, raw: RawGraph) -> Split:
-        """Draw the split; the same seed draws the same nodes."""
+        """Draw the split; the same seed draws the same nodes.
+
+        Raises:
+            InputError: If a class has too few nodes for it.
+        """
+        self._check_sizes(raw)
         order = np.random.default_rng(self.seed).permutation(raw.num_nodes)
+        order = order[raw.y[order] != UNLABELLED]
         train = _first_of_each_class(raw, order, self.train_per_class)
         rest = order[~np.isin(order, train)]
         if self.val_per_class is not None:
@@ -70,6 +78,19 @@ class PerClassSplit:
             val = rest[: self.num_val]
         test = rest[~np.isin(rest, val)][: self.num_test]
         return Split(*(np.sort(nodes).astype(np.int64) for nodes in (train, val, test)))
+
+    def _check_sizes(self, raw: RawGraph) -> None:
+        counts = np.bincount(raw.y[raw.y != UNLABELLED], minlength=raw.num_classes)
+        rarest = int(counts.argmin())
+        per_class = self.train_per_class + (self.val_per_class or 0)
+        if counts[rarest] < per_class:
+            sizes = f"dataset.split.train_per_class={self.train_per_class}"
+            if self.val_per_class is not None:
+                sizes += f" and dataset.split.val_per_class={self.val_per_class}"
+            raise InputError(
+                f"{raw.name}: class {raw.class_name(rarest)} has {counts[rarest]} labelled nodes; "
+                f"{sizes} take {per_class} of each class: set fewer, or bring a split of your own"
+            )
 
 
 def _first_of_each_class(raw: RawGraph, order: IntArray, count: int) -> IntArray:

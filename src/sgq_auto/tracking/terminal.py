@@ -29,9 +29,10 @@ _PLAIN_WIDTH = 120
 class Terminal:
     """A progress bar while a search runs, and a table at its end; no bar without a terminal."""
 
-    def __init__(self, summary_path: Path, ui_command: str) -> None:
+    def __init__(self, summary_path: Path, ui_command: str, notes: Sequence[str] = ()) -> None:
         self.summary_path = summary_path
         self.ui_command = ui_command
+        self.notes = notes
         self.console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
         if not self.console.is_terminal:
             self.console.width = _PLAIN_WIDTH
@@ -39,7 +40,9 @@ class Terminal:
         self._task: TaskID | None = None
 
     def started(self, progress: StudyProgress) -> None:
-        """Say what is searched and show the bar."""
+        """Say how the graph was read and what is searched, and show the bar."""
+        for note in self.notes:
+            self.console.print(note, markup=False)
         settings = progress.bench.settings
         self.console.print(
             f"{progress.study_name}: {len(progress.bench.space.searched)} bit-widths, full "

@@ -1,23 +1,23 @@
 """Where graphs come from: one class a kind of source."""
 
-from typing import Protocol
-
-from sgq_auto.graphs.raw import RawGraph
+from sgq_auto.graphs.sources.custom import graph_of
 from sgq_auto.graphs.sources.embedded import EmbeddedCora
 from sgq_auto.graphs.sources.npz import NpzSource
+from sgq_auto.graphs.sources.ogb import OgbSource
 from sgq_auto.graphs.sources.pyg import PygSource
+from sgq_auto.graphs.sources.pyg_file import PygFileSource
+from sgq_auto.graphs.sources.source import GraphSource
 from sgq_auto.graphs.sources.synthetic import SyntheticSource
+from sgq_auto.graphs.sources.table import TableSource
 
-
-class GraphSource(Protocol):
-    """Something that yields a graph."""
-
-    def load(self) -> RawGraph:
-        """Load the graph.
-
-        Raises:
-            InputError: If it cannot be had, with the ways to get it.
-        """
-
-
-__all__ = ["EmbeddedCora", "GraphSource", "NpzSource", "PygSource", "SyntheticSource"]
+__all__ = [
+    "EmbeddedCora",
+    "GraphSource",
+    "NpzSource",
+    "OgbSource",
+    "PygFileSource",
+    "PygSource",
+    "SyntheticSource",
+    "TableSource",
+    "graph_of",
+]

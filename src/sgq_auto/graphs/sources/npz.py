@@ -22,7 +22,7 @@ class NpzSource:
 
     - ``x``: ``[N, F]`` numbers; or ``x_data``, ``x_indices``, ``x_indptr``, ``x_shape``.
     - ``edge_index``: ``[2, E]`` integers, source and target.
-    - ``y``: ``[N]`` integers, classes from 0.
+    - ``y``: ``[N]`` integers, classes from 0; -1 where a node has none.
     - ``class_names``: ``[classes]`` strings (NumPy's own, no objects), or none.
     - ``train_mask``, ``val_mask``, ``test_mask``: ``[N]`` booleans, all three or none.
 

@@ -1,0 +1,31 @@
+"""Whatever a ``_target_`` of the user's own gives, as a graph."""
+
+from torch_geometric.data import Dataset
+
+from sgq_auto.errors import InputError
+from sgq_auto.graphs.raw import RawGraph
+from sgq_auto.graphs.sources.pyg_data import graph_of_data
+from sgq_auto.graphs.sources.source import GraphSource
+
+
+def graph_of(made: object, name: str) -> RawGraph:
+    """The graph that a function or class of ``dataset.source._target_`` has made.
+
+    Args:
+        made: A graph, PyG's ``Data`` or its dictionary, a PyG dataset of one graph, or an object
+            whose ``load()`` gives one of these.
+        name: What messages call it.
+
+    Raises:
+        InputError: If it is anything else, or a graph that is not supported.
+    """
+    if isinstance(made, RawGraph):
+        return made
+    # Before the protocol: a dataset has a load() of its own.
+    if isinstance(made, Dataset):
+        if len(made) != 1:
+            raise InputError(f"{name}: a dataset of {len(made)} graphs; it must hold one")
+        return graph_of_data(made[0], name)
+    if isinstance(made, GraphSource):
+        return graph_of(made.load(), name)
+    return graph_of_data(made, name)

@@ -1,0 +1,154 @@
+"""Every command and every Python block of the pages in docs/ runs, in the order of the page.
+
+What is run is in fenced blocks: ``sh``, a command a line, and ``python``; a Python block that
+begins with ``# NAME.py`` is that file. Searches run as they are written, with ``_QUICK`` after
+their own settings. ``NAME`` and ``N`` stand for the study of the page's last search and a trial of
+it.
+"""
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import hydra
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from sgq_auto.config import conf_dir
+from sgq_auto.graphs.sources import EmbeddedCora
+
+DOCS = Path(__file__).parents[1] / "docs"
+# Pages whose commands want servers, in blocks that are indented; these tests run such commands.
+_WANT_SERVERS = {
+    "team.md": ["test_two_hosts.py", "test_faults.py", "searching/test_crews.py"],
+    "deploying.md": ["packed/test_alone.py", "tracking/test_packed_model.py"],
+}
+_SEARCH = "python -m sgq_auto.search "
+_QUICK = (
+    " n_trials=3 model.hidden=4 pretrain.epochs=20 finetune.epochs=2 teachers=1"
+    " confirm.seeds=2 confirm.max_points=2 confirm.refinements=0 tolerance=100"
+)
+_EVERYDAY = ("own_graph.md",)
+_PAGES = [
+    pytest.param(path.name, marks=() if path.name in _EVERYDAY else pytest.mark.slow)
+    for path in sorted(DOCS.glob("*.md"))
+]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page."""
+
+    kind: str
+    text: str
+
+    def commands(self) -> list[str]:
+        """The lines of a block of commands."""
+        return [line for line in self.text.splitlines() if line and not line.startswith("#")]
+
+
+def blocks(page: str) -> list[Block]:
+    text = (DOCS / page).read_text()
+    return [Block(*found) for found in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.S | re.M)]
+
+
+def commands() -> Iterator[tuple[str, str]]:
+    """Every command of every page, with the page."""
+    for path in sorted(DOCS.glob("*.md")):
+        for block in blocks(path.name):
+            if block.kind == "sh":
+                yield from ((path.name, command) for command in block.commands())
+
+
+def skip_what_is_not_here(command: str) -> None:
+    """End the test where a page is ahead of the code."""
+    module = re.match(r"python -m (sgq_auto\.\w+)", command)
+    if module and importlib.util.find_spec(module[1]) is None:
+        pytest.skip(f"{module[1]} is not here yet")
+
+
+def run_python(block: Block, folder: Path) -> subprocess.CompletedProcess[str]:
+    file = re.match(r"# (\w+\.py)\n", block.text)
+    path = folder / (file[1] if file else "block.py")
+    path.write_text(block.text)
+    return subprocess.run(
+        [sys.executable, path.name], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def run_command(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    if command.startswith(_SEARCH):
+        command += _QUICK
+    summaries = sorted(folder.glob("**/summary.json"), key=lambda path: path.stat().st_mtime)
+    if "study=NAME" in command:
+        summary = json.loads(summaries[-1].read_text())
+        command = command.replace("study=NAME", f"study={summary['study']}")
+        command = command.replace("trial=N", f"trial={summary['front'][0]['trial']}")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("page", _PAGES)
+def test_what_a_page_says_works(page: str, tmp_path: Path) -> None:
+    for block in blocks(page):
+        if block.kind == "python":
+            done = run_python(block, tmp_path)
+            assert done.returncode == 0, f"{block.text}\n{done.stderr}"
+            continue
+        assert block.kind == "sh"
+        for command in block.commands():
+            skip_what_is_not_here(command)
+            done = run_command(command, tmp_path)
+            assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    if page == "own_graph.md":
+        # What the people who follow it want in the end.
+        lines = (tmp_path / "preds.csv").read_text().splitlines()
+        assert lines[0] == "node,class"
+        assert len(lines) == 1 + 2708
+        ids, names = zip(*(line.split(",") for line in lines[1:]), strict=True)
+        assert ids == tuple(f"paper_{n}" for n in range(2708))
+        assert set(names) <= set(EmbeddedCora().load().class_names or ())
+
+
+def test_settings_in_the_pages_exist() -> None:
+    searches = [c.removeprefix(_SEARCH) for _, c in commands() if c.startswith(_SEARCH)]
+    assert len(searches) > 5
+    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        for search in searches:
+            words = [word for word in search.split() if word != "-m"]
+            parsed = OverridesParser.create().parse_overrides(words)
+            single = [
+                f"{o.key_or_group}={next(o.sweep_string_iterator())}"
+                if o.is_sweep_override()
+                else o.input_line
+                for o in parsed
+                if not o.key_or_group.startswith("hydra.")
+            ]
+            hydra.compose("config", overrides=single)
+
+
+def test_commands_that_want_servers_are_run_by_other_tests() -> None:
+    indented = re.compile(r"^    (\w+=\S+ )?(python|pip|mlflow|curl|ray|createuser) ", re.M)
+    found = {path.name for path in DOCS.glob("*.md") if indented.search(path.read_text())}
+    assert found == set(_WANT_SERVERS)
+    tests = Path(__file__).parent
+    assert all((tests / test).is_file() for named in _WANT_SERVERS.values() for test in named)
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for path in DOCS.glob("*.md"):
+        for link in re.findall(r"\]\(([^)#]+)", path.read_text()):
+            assert link.startswith("http") or (DOCS / link).exists(), f"{path.name}: {link}"

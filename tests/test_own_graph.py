@@ -1,0 +1,111 @@
+"""What newcomers with a graph of their own are told by the real command."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import hydra
+import numpy as np
+import pytest
+
+from sgq_auto.config import checked, conf_dir, load_data
+from test_commands import fails, npz
+
+_MODULE = """
+import torch
+from torch_geometric.data import Data
+
+
+def load(num_nodes=200, **fields):
+    y = torch.arange(num_nodes) % 2
+    return Data(x=torch.eye(2)[y], edge_index=torch.tensor([[0, 1], [1, 2]]), y=y, **fields)
+
+
+def broken():
+    return {}["no such key"]
+
+
+class Source:
+    def __init__(self, num_nodes):
+        self.num_nodes = num_nodes
+
+    def load(self):
+        return load(self.num_nodes) if self.num_nodes else broken()
+
+
+def nothing():
+    return None
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a person works: two tables and some Python."""
+    (tmp_path / "nodes.csv").write_text("id,a,kind\n" + "".join(f"n{k},{k},x\n" for k in range(40)))
+    (tmp_path / "edges.csv").write_text("source,target\nn1,n2\n")
+    (tmp_path / "newcomers_graph.py").write_text(_MODULE)
+    npz(tmp_path / "overlap.npz", val_mask=np.arange(60) >= 15, y=np.arange(60) % 3)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    return tmp_path
+
+
+_TABLES = ["dataset=table", "dataset.source.nodes=nodes.csv", "dataset.source.edges=edges.csv"]
+_TARGET = "dataset.source._target_=newcomers_graph"
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["dataset=table"], ["dataset.source.nodes=FILE.csv"]),
+        (_TABLES[:2], ["dataset.source.edges=FILE.csv"]),
+        ([*_TABLES[:2], "dataset.source.edges=no.csv"], ["edges=no.csv", "no such file"]),
+        (_TABLES, ["nodes.csv", "no column 'label'", "'id', 'a', 'kind'", "source.label="]),
+        ([*_TABLES, "dataset.source.label=kind"], ["'x' has 40", "train_per_class=20", "50"]),
+        ([*_TABLES, "dataset.source.label=[a,kind]"], ["label=", "multi-label"]),
+        (["dataset=pyg_file"], ["dataset.source.path=GRAPH.pt"]),
+        (["dataset=pyg_file", "dataset.source.path=no.pt"], ["there is no file no.pt"]),
+        (["dataset=npz", "dataset.source.path=overlap.npz"], ["node 15", "train and the val"]),
+        (["dataset=custom"], ["dataset.source._target_=PACKAGE.FUNCTION"]),
+        (["dataset=custom", f"{_TARGET}.lod"], ["dataset.source", "newcomers_graph.lod"]),
+        (["dataset=custom", f"{_TARGET}.broken"], ["KeyError", "no such key"]),
+        (
+            ["dataset=custom", f"{_TARGET}.Source", "+dataset.source.num_nodes=0"],
+            ["KeyError", "no such key"],
+        ),
+        (["dataset=custom", f"{_TARGET}.nothing"], ["newcomers_graph.nothing", "NoneType"]),
+        (
+            ["dataset=custom", f"{_TARGET}.load", "+dataset.source.edge_attr=1"],
+            ["newcomers_graph.load", "data.edge_attr = None"],
+        ),
+        (
+            ["dataset=custom", f"{_TARGET}.load", "+dataset.source.num_nodes=60"],
+            ["class 0 has 30", "split of your own"],
+        ),
+        (["dataset=ogbn_arxiv", "data_root=none"], ["none/ogbn_arxiv/raw", "arxiv.zip"]),
+    ],
+)
+def test_what_does_not_fit_is_one_helpful_line(
+    arguments: list[str],
+    words: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = fails(capsys, monkeypatch, *arguments)
+    assert line.startswith("sgq-auto: ")
+    assert all(word in line for word in words), line
+
+
+@pytest.mark.parametrize("made", ["load", "Source"])
+def test_python_of_ones_own_gives_a_graph(made: str, folder: Path) -> None:
+    sys.path.append(str(folder))
+    overrides = ["dataset=custom", f"{_TARGET}.{made}", "+dataset.source.num_nodes=150"]
+    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        config: Any = hydra.compose(
+            "config", [*overrides, "tracking.uri=x", "tracking.artifacts=x"]
+        )
+    data = load_data(checked(config))
+    assert data.graph.num_nodes == 150
+    assert data.graph.train.nodes.numel() == 2 * 20
+    assert data.notes[0].startswith(f"newcomers_graph.{made}: 150 nodes, 2 directed edges")
