@@ -7,7 +7,7 @@ import pandas as pd
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.raw import UNLABELLED, IntArray, Split
-from sgq_auto.graphs.sources.tables import Table
+from sgq_auto.graphs.sources.table_file import Table
 
 MASKS = ("train_mask", "val_mask", "test_mask")
 

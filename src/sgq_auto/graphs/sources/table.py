@@ -11,7 +11,7 @@ import scipy.sparse
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.raw import UNLABELLED, IntArray, RawGraph
 from sgq_auto.graphs.sources.columns import MASKS, classes, node_ids, node_keys, split_of
-from sgq_auto.graphs.sources.tables import Table
+from sgq_auto.graphs.sources.table_file import Table
 
 _SOURCE = "dataset.source"
 # One-hot degrees end here: what is above is one feature.
