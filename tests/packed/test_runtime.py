@@ -19,7 +19,7 @@ from sgq_auto.packed.tensors import resident_arrays, tensors_of
 _ENGINES: list[Engine] = [NumpyEngine(), fastest_engine()]
 _LADDERS = [[1, 2, 3, 4, 6, 8], [2, 5, 7, 11, 16, 32]]
 _REAL = ["Cora", "CiteSeer", "PubMed", "Computers"]
-_MODELS = ["gcn", "gat", "agnn"]
+_MODELS = ["gcn", "gat", "agnn", "sage", "gin"]
 
 
 def _check(case: Case, path: Path) -> None:

@@ -14,12 +14,12 @@ from sgq_auto.allocation import BitAllocation
 from sgq_auto.graphs import BucketSettings, Graph, PreparedData, RawGraph, prepare_graph
 from sgq_auto.graphs.sources import SyntheticSource
 from sgq_auto.graphs.splits import OwnOrPerClassSplit, PerClassSplit
-from sgq_auto.models import AGNN, GAT, GCN
+from sgq_auto.models import AGNN, GAT, GCN, GIN, SAGE
 from sgq_auto.packed import FootprintModel
 from sgq_auto.quantize import RangeMode, prepare, trace_spec
 from sgq_auto.quantize.attention import AttentionLayer
 
-_KINDS = (GCN, GAT, AGNN)
+_KINDS = (GCN, GAT, AGNN, SAGE, GIN)
 
 
 def _inputs(raw: RawGraph, *, normalize: bool) -> tuple[Tensor, Tensor]:
