@@ -5,10 +5,10 @@ import torch
 from torch import nn
 
 from sgq_auto.graphs import PreparedData
-from sgq_auto.models import AGNN, GAT, GCN
+from sgq_auto.models import AGNN, GAT, GCN, GIN, SAGE
 
 
-@pytest.mark.parametrize("kind", [GCN, GAT, AGNN])
+@pytest.mark.parametrize("kind", [GCN, GAT, AGNN, SAGE, GIN])
 def test_logits_have_a_row_a_node_and_a_column_a_class(
     kind: type[nn.Module], synthetic: PreparedData
 ) -> None:
@@ -35,7 +35,7 @@ def test_parameter_counts_are_the_published_ones(model: nn.Module, expected: int
 
 def test_dropout_acts_in_training_only(synthetic: PreparedData) -> None:
     graph = synthetic.graph
-    for kind in (GCN, GAT, AGNN):
+    for kind in (GCN, GAT, AGNN, SAGE, GIN):
         model = kind(graph.features.num_features, graph.num_classes, dropout=0.5)
         inputs = (graph.features.dense(), graph.edge_index())
         assert not torch.equal(model(*inputs), model(*inputs))
