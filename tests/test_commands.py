@@ -226,6 +226,25 @@ def test_multirun_makes_a_study_for_each_job(tmp_path: Path) -> None:
     assert tracked(tmp_path) == (2, 6)
 
 
+def test_sage_and_gin_are_searched_packed_and_predict(tmp_path: Path) -> None:
+    done = run(tmp_path, "-m", *SYNTHETIC, *QUICK, "n_trials=3", "model=sage,gin")
+    assert done.returncode == 0, done.stderr
+    sage, gin = summaries(tmp_path)
+    assert (sage["model"], gin["model"]) == ("sage", "gin")
+    for summary in (sage, gin):
+        assert summary["trials"] == {"complete": 3, "stopped_early": 0, "failed": 0}
+        artifact = summary["recommended"]["artifact_path"]
+        predicted = infer(tmp_path, f"artifact={artifact}", "nodes=0,599")
+        assert predicted.returncode == 0, predicted.stderr
+        assert "node 599: class " in predicted.stdout
+        stored = load(artifact).footprint().stored_bytes
+        assert (
+            stored
+            == summary["recommended"]["stored_bytes"]
+            < summary["full_precision"]["stored_bytes"] / 8
+        )
+
+
 def npz(path: Path, **changes: Any) -> Path:
     rng = np.random.default_rng(0)
     arrays = {

@@ -27,6 +27,8 @@ def test_logits_have_a_row_a_node_and_a_column_a_class(
         (GAT(1433, 7), 1433 * 64 + 3 * 64 + 64 * 7 + 3 * 7),
         (GAT(500, 3, output_heads=8), 500 * 64 + 3 * 64 + 64 * 24 + 2 * 24 + 3),
         (AGNN(1433, 7), 1433 * 16 + 16 + 1 + 16 * 7 + 7),
+        (SAGE(1433, 7), 2 * 1433 * 16 + 16 + 2 * 16 * 7 + 7),
+        (GIN(1433, 7), 1433 * 16 + 16 + 2 * (16 * 16 + 16) + 16 * 7 + 7 + 2),
     ],
 )
 def test_parameter_counts_are_the_published_ones(model: nn.Module, expected: int) -> None:

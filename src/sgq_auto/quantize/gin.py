@@ -85,7 +85,7 @@ class QuantizedLinearSum(QuantizedLayer):
         nodes = self.transformed_quantizer(nodes)
         if self._adjacency is None:
             self._adjacency = neighbor_matrix(adj_t, Aggregation.SUM, nodes.dtype)
-        out = multiply_fixed(self._adjacency, nodes) + (1 + self.eps) * nodes
+        out: Tensor = multiply_fixed(self._adjacency, nodes) + (1 + self.eps) * nodes
         return out if self.bias is None else out + self.bias
 
     def spec(self) -> LayerSpec:

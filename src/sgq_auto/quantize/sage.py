@@ -51,9 +51,8 @@ class QuantizedSAGEConv(QuantizedLayer):
     @property
     def weight(self) -> Tensor:
         """``W_l`` ``[out, in]``, and below it ``W_r`` if there is one."""
-        if self.lin_r is None:
-            return self.lin_l.weight
-        return torch.cat([self.lin_l.weight, self.lin_r.weight])
+        weights = [lin.weight for lin in (self.lin_l, self.lin_r) if lin is not None]
+        return torch.cat(weights)
 
     def forward(self, x: Any, adj_t: CsrPattern) -> Tensor:
         """``[N, in]`` to ``[N, out]``."""
