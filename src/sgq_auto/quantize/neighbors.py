@@ -17,12 +17,13 @@ def aggregation_of(conv: MessagePassing, name: str) -> Aggregation:
     Raises:
         InputError: If it does otherwise than by a mean or a sum over a node's sources.
     """
-    if conv.aggr not in ("mean", "sum", "add") or conv.flow != "source_to_target":
+    found = _AGGREGATIONS.get(conv.aggr) if isinstance(conv.aggr, str) else None
+    if found is None or conv.flow != "source_to_target":
         raise InputError(
             f"{name}: {type(conv).__name__} is quantized with aggr='mean' or 'sum' and "
             f"flow='source_to_target', not with aggr={conv.aggr!r} and flow={conv.flow!r}"
         )
-    return _AGGREGATIONS[conv.aggr]
+    return found
 
 
 def neighbor_matrix(
