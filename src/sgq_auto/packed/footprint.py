@@ -114,7 +114,9 @@ class FootprintModel:
         last_step = 2 * len(self.model.layers) - 1
         propagating = [k for k, layer in enumerate(self.model.layers) if layer.propagates]
         graph_last = 2 * propagating[-1] + 1 if propagating else 0
-        from_degrees = any(layer.attention_from_degrees for layer in self.model.layers)
+        from_degrees = [
+            k for k, layer in enumerate(self.model.layers) if layer.attention_from_degrees
+        ]
         degrees, bucket_map = storage.degrees() if from_degrees else 0, storage.bucket_map()
         buffers = [
             Buffer("edges", Part.GRAPH, storage.graph(), 0, graph_last, storage.stored_graph()),
@@ -123,7 +125,7 @@ class FootprintModel:
             Buffer("bucket_map", Part.GRAPH, bucket_map, 0, last_step, bucket_map),
         ]
         for k, layer in enumerate(self.model.layers):
-            first = not propagating or k == propagating[0]
+            first = k in from_degrees[:1]
             buffers += self._layer_buffers(storage, k, layer, first_attention=first)
         return [buffer for buffer in buffers if buffer.num_bytes]
 
@@ -191,8 +193,9 @@ class FootprintModel:
     ) -> Iterator[Buffer]:
         transform, propagate = 2 * k, 2 * k + 1
         last = propagate if layer.propagates else transform
-        # The input is needed until it is transformed, or gathered where there is no transform.
-        input_last = transform if layer.weight_shape else propagate
+        # The input is needed until it is transformed, or gathered where there is no transform;
+        # a node's own is transformed when what it gathers is there to be added.
+        input_last = transform if layer.weight_shape and not layer.root_weight else propagate
         if k == 0:
             yield _stored("features", Part.FEATURES, storage.features(), input_last)
             index = 0 if self.graph.features.dense else storage.block_index()
@@ -202,6 +205,9 @@ class FootprintModel:
             size = storage.embedding(layer, layer.in_features)
             yield Buffer(f"{layer.name}.input", Part.EMBEDDING, size, made, input_last)
         yield _stored(f"{layer.name}.weight", Part.WEIGHTS, storage.weight(layer), transform)
+        if layer.root_weight:
+            root = storage.weight(layer)
+            yield _stored(f"{layer.name}.root_weight", Part.WEIGHTS, root, propagate)
         yield _stored(f"{layer.name}.vectors", Part.WEIGHTS, 4 * layer.vector_elements, last)
         yield _stored(
             f"{layer.name}.scales", Part.SCALES, storage.scales(layer, reads_features=k == 0), last
@@ -209,7 +215,7 @@ class FootprintModel:
         if layer.transformed_features:
             size = storage.embedding(layer, layer.transformed_features)
             yield Buffer(f"{layer.name}.transformed", Part.EMBEDDING, size, transform, last)
-        if layer.propagates:
+        if layer.heads:
             size = storage.attention(layer, first=first_attention)
             yield Buffer(f"{layer.name}.attention", Part.ATTENTION, size, propagate, propagate)
 
@@ -228,17 +234,19 @@ class FootprintModel:
                 yield source, nodes * layer.in_features
                 if layer.transformed_features:
                     yield own, nodes * layer.transformed_features
-                if layer.propagates:
+                if layer.heads:
                     yield Site(layer.name, Component.ATTENTION, bucket), edges * layer.heads
             if layer.weight_shape:
                 rows, columns = layer.weight_shape
-                yield Site(layer.name, Component.WEIGHT), rows * columns
+                yield Site(layer.name, Component.WEIGHT), layer.num_weights * rows * columns
 
     def _sgquant_elements(self) -> Iterator[tuple[str, Site, int]]:
         """Layer, site and elements of every tensor that the SGQuant authors count."""
         graph, layers = self.graph, self.model.layers
         for position, layer in enumerate(layers):
-            out = layer.weight_shape[0] if layer.weight_shape else layer.normalized_features
+            out = layer.normalized_features
+            if layer.weight_shape:
+                out = layer.num_weights * layer.weight_shape[0]
             # A linear layer that reads the features has no embedding of its own: its output is
             # coded as the input of the layer that follows.
             source = own = layer.name
@@ -248,9 +256,10 @@ class FootprintModel:
                     own = layers[1].name if len(layers) > 1 else FEATURES
             for bucket in range(graph.num_buckets):
                 nodes, edges = graph.bucket_nodes[bucket], graph.bucket_in_edges[bucket]
+                loops = 0 if layer.gathers_itself else nodes
                 copies = layer.gathered_features * (
-                    layer.source_copies * graph.bucket_out_edges[bucket]
-                    + layer.target_copies * edges
+                    layer.source_copies * (graph.bucket_out_edges[bucket] - loops)
+                    + layer.target_copies * (edges - loops)
                 )
                 yield (
                     layer.name,
@@ -258,7 +267,7 @@ class FootprintModel:
                     nodes * layer.in_features,
                 )
                 yield layer.name, Site(own, Component.EMBEDDING, bucket), nodes * out + copies
-                if layer.propagates:
+                if layer.heads:
                     attention = edges * layer.heads * layer.attention_copies
                     yield layer.name, Site(layer.name, Component.ATTENTION, bucket), attention
 

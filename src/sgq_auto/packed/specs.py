@@ -23,13 +23,16 @@ class LayerSpec:
         weight_shape: ``(out, in)`` of the quantized weight matrix, or ``None`` without one.
         transformed_features: Width of the embedding ``X W`` that is held before the gather, 0 if
             the layer gathers its input or does not gather at all.
-        heads: Attention coefficients per edge, 0 if the layer does not propagate.
+        root_weight: Whether a second such matrix transforms what a node itself holds (GraphSAGE).
+        heads: Attention coefficients per edge, 0 if no edge has one: neighbours are then summed or
+            averaged, which the graph alone determines.
         attention_from_degrees: Whether the coefficients follow from the degrees alone (GCN), so
             that a packed model derives them, quantized or not, and stores none.
         vector_elements: Parameters that stay fp32: biases, attention vectors, temperatures.
         normalized_features: Width of a normalised embedding that the SGQuant authors count
             besides (AGNN).
-        gathered_features: Width of one gathered per-edge copy.
+        gathered_features: Width of one gathered per-edge copy, 0 if the layer does not propagate.
+        gathers_itself: Whether a node is among those that it gathers.
         source_copies: Gathered copies of the source node's embedding, in the SGQuant accounting.
         target_copies: The same for the target node's.
         attention_copies: Per-edge coefficient tensors in the SGQuant accounting (raw, activated,
@@ -39,12 +42,14 @@ class LayerSpec:
     name: str
     in_features: int
     weight_shape: tuple[int, int] | None = None
+    root_weight: bool = False
     transformed_features: int = 0
     heads: int = 0
     attention_from_degrees: bool = False
     vector_elements: int = 0
     normalized_features: int = 0
     gathered_features: int = 0
+    gathers_itself: bool = True
     source_copies: int = 0
     target_copies: int = 0
     attention_copies: int = 0
@@ -52,7 +57,12 @@ class LayerSpec:
     @property
     def propagates(self) -> bool:
         """Whether the layer passes messages along the edges."""
-        return self.heads > 0
+        return self.gathered_features > 0
+
+    @property
+    def num_weights(self) -> int:
+        """How many weight matrices it has, all of one shape."""
+        return 0 if self.weight_shape is None else 1 + self.root_weight
 
     def components(self, *, reads_features: bool) -> tuple[Component, ...]:
         """The components of this layer that can be quantized.
@@ -63,7 +73,7 @@ class LayerSpec:
         has_embedding = self.transformed_features or not reads_features
         return (
             *([Component.EMBEDDING] if has_embedding else []),
-            *([Component.ATTENTION] if self.propagates else []),
+            *([Component.ATTENTION] if self.heads else []),
             *([Component.WEIGHT] if self.weight_shape else []),
         )
 
@@ -233,6 +243,41 @@ def gat_spec(
         source_copies=1,
         target_copies=1,
         attention_copies=3,
+    )
+
+
+def sage_spec(
+    name: str, in_features: int, out_features: int, *, root_weight: bool, bias: bool
+) -> LayerSpec:
+    """Sizes of GraphSAGE with mean or sum (Hamilton et al. 2017), neighbours transformed first."""
+    return LayerSpec(
+        name=name,
+        in_features=in_features,
+        weight_shape=(out_features, in_features),
+        root_weight=root_weight,
+        transformed_features=out_features,
+        vector_elements=out_features if bias else 0,
+        gathered_features=out_features,
+        gathers_itself=False,
+        source_copies=1,
+    )
+
+
+def gin_spec(name: str, in_features: int, out_features: int, *, bias: bool) -> LayerSpec:
+    """Sizes of the sum of a graph isomorphism layer (Xu et al. 2019) and its first linear layer.
+
+    The rest of its network are linear layers of their own.
+    """
+    return LayerSpec(
+        name=name,
+        in_features=in_features,
+        weight_shape=(out_features, in_features),
+        transformed_features=out_features,
+        # Besides the bias, epsilon.
+        vector_elements=1 + (out_features if bias else 0),
+        gathered_features=out_features,
+        gathers_itself=False,
+        source_copies=1,
     )
 
 

@@ -47,7 +47,7 @@ class TensorStorage(Protocol):
         """The attention coefficients of ``layer``; ``first`` for the model's first such layer."""
 
     def weight(self, layer: LayerSpec) -> int:
-        """The weight matrix of ``layer``."""
+        """One weight matrix of ``layer``."""
 
     def scales(self, layer: LayerSpec, *, reads_features: bool) -> int:
         """Every scale and offset of ``layer``, those of features that it reads among them."""
@@ -111,7 +111,7 @@ class PackedStorage:
         return self._bucket_codes(layer.name, Component.ATTENTION, counts)
 
     def weight(self, layer: LayerSpec) -> int:
-        """Codes of the weight matrix."""
+        """Codes of one weight matrix."""
         if layer.weight_shape is None:
             return 0
         rows, columns = layer.weight_shape
@@ -123,10 +123,10 @@ class PackedStorage:
         embeddings += [layer.name] if layer.transformed_features else []
         size = sum(self.embedding_scales(name) for name in embeddings)
         groups = 0
-        if layer.propagates:
+        if layer.heads:
             groups += self._groups(layer.name, Component.ATTENTION, self.spec.bucket_in_edges)
         if layer.weight_shape and self._is_quantized(Site(layer.name, Component.WEIGHT)):
-            groups += layer.weight_shape[0]
+            groups += layer.num_weights * layer.weight_shape[0]
         return size + groups * _SCALE_AND_OFFSET
 
     def embedding_scales(self, layer: str) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch_geometric.nn import AGNNConv, GATConv, GCNConv, MessagePassing
+from torch_geometric.nn import AGNNConv, GATConv, GCNConv, GINConv, MessagePassing, SAGEConv
 from torch_geometric.nn import Linear as PygLinear
 
 from sgq_auto.allocation import FEATURES, BitAllocation
@@ -16,14 +16,18 @@ from sgq_auto.quantize.agnn import QuantizedAGNNConv
 from sgq_auto.quantize.dropped import DeferredDropout
 from sgq_auto.quantize.gat import QuantizedGATConv
 from sgq_auto.quantize.gcn import QuantizedGCNConv
+from sgq_auto.quantize.gin import QuantizedGINConv
 from sgq_auto.quantize.layer import QuantizedLayer
 from sgq_auto.quantize.linear import QuantizedLinear
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 from sgq_auto.quantize.ranges import RangeMode
+from sgq_auto.quantize.sage import QuantizedSAGEConv
 
 _TWINS: dict[type[nn.Module], type[Any]] = {
     GCNConv: QuantizedGCNConv,
     GATConv: QuantizedGATConv,
+    SAGEConv: QuantizedSAGEConv,
+    GINConv: QuantizedGINConv,
     AGNNConv: QuantizedAGNNConv,
     nn.Linear: QuantizedLinear,
     PygLinear: QuantizedLinear,
@@ -42,8 +46,8 @@ def prepare(
     weights go both ways.
 
     Args:
-        model: A model of ``GCNConv``, ``GATConv``, ``AGNNConv`` and linear layers, whose first
-            such layer reads the node features.
+        model: A model of ``GCNConv``, ``GATConv``, ``SAGEConv``, ``GINConv``, ``AGNNConv`` and
+            linear layers, whose first such layer reads the node features.
         graph: The graph that it will run on.
         allocation: Bits of every site; ``None`` keeps full precision on the same fast path.
         mode: How ranges are found.
@@ -105,12 +109,15 @@ def _swap(module: nn.Module, prefix: str, quantizers: QuantizerFactory, first: s
                 child, full_name, quantizers, reads_features=full_name == first
             )
             setattr(module, name, twin)
+            if isinstance(twin, QuantizedGINConv):
+                # Its first layer is swapped; the rest of its network is not yet.
+                _swap(twin.nn, f"{full_name}.nn.", quantizers, first)
         elif isinstance(child, nn.Dropout):
             setattr(module, name, DeferredDropout(child.p, quantizers.graph.engine))
         elif isinstance(child, MessagePassing):
             raise InputError(
                 f"{full_name}: {type(child).__name__} has no quantized twin; "
-                "GCNConv, GATConv and AGNNConv have"
+                "GCNConv, GATConv, SAGEConv, GINConv and AGNNConv have"
             )
         else:
             _swap(child, f"{full_name}.", quantizers, first)
