@@ -144,8 +144,7 @@ def _run_led(
 
 
 def _make_folder(settings: SearchSettings, data: PreparedData) -> StudyFolder:
-    name = settings.study_name(data)
-    folder = StudyFolder(settings.output_root.resolve() / "studies" / name, name)
+    folder = StudyFolder.of(settings, settings.study_name(data))
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
         if not _has_graph(folder, data):
