@@ -4,11 +4,10 @@ import os
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 from sgq_auto.arguments import run_command
 from sgq_auto.errors import InputError
-from sgq_auto.tracking.stores import studied_experiments
+from sgq_auto.tracking.stores import holds_nothing, local_store, studied_experiments
 from sgq_auto.tracking.views import view_url
 
 _SQLITE = "sqlite:///"
@@ -29,16 +28,16 @@ def main() -> None:
 
 def ui_command(uri: str) -> str:
     """What opens the UI on the store ``uri`` from here."""
-    if uri == _local_store():
+    if uri == local_store():
         return "python -m sgq_auto.ui"
     return shlex.join(["python", "-m", "sgq_auto.ui", f"{_URI}{uri}"])
 
 
 def _run(arguments: list[str]) -> None:
     given = [a.removeprefix(_URI) for a in arguments if a.startswith(_URI)]
-    uri = given[-1] if given else _local_store()
+    uri = given[-1] if given else local_store()
     rest = [a for a in arguments if not a.startswith(_URI)]
-    if uri.startswith(_SQLITE) and not Path(uri.removeprefix(_SQLITE)).exists():
+    if holds_nothing(uri):
         raise InputError(
             f"there is no store {uri.removeprefix(_SQLITE)}; run a search here first, change to "
             "the folder that searches were started in, or say which with uri="
@@ -54,10 +53,6 @@ def _run(arguments: list[str]) -> None:
         sys.exit(subprocess.call(command, env=_ENVIRONMENT | os.environ))
     except KeyboardInterrupt:
         sys.exit(0)
-
-
-def _local_store() -> str:
-    return f"{_SQLITE}{Path.cwd() / 'mlruns' / 'mlflow.db'}"
 
 
 def _option(arguments: list[str], names: tuple[str, ...], default: str) -> str:

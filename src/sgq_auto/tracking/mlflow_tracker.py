@@ -18,11 +18,13 @@ from sgq_auto.tracking.packed_model import ModelNotes, log_packed_model
 from sgq_auto.tracking.report import answer
 from sgq_auto.tracking.results import result_files
 from sgq_auto.tracking.stores import NOTE_TAG, STUDY_TAG, TrackingSettings, open_store
-from sgq_auto.tracking.views import SavedView, studies_view, trials_view, view_url
+from sgq_auto.tracking.views import SavedView, charts_url, studies_view, trials_view
 
 _TRIAL_TAG = "sgq_auto.trial"
 _PARENT_TAG = "mlflow.parentRunId"
 _RECOMMENDED = "recommended"
+# What the UI shows as the source of a run.
+_SOURCE = {"mlflow.source.name": "sgq_auto.search", "mlflow.source.type": "LOCAL"}
 # Metrics that a batch may hold at most.
 _BATCH = 1000
 
@@ -60,7 +62,7 @@ class MlflowTracker:
             self._parent = parents[0]
             client.update_run(self._parent.info.run_id, status="RUNNING")
         else:
-            tags = {STUDY_TAG: progress.study_name, **_study_tags(progress)}
+            tags = {STUDY_TAG: progress.study_name, **_SOURCE, **_study_tags(progress)}
             self._parent = client.create_run(experiment_id, tags=tags, run_name=progress.study_name)
             params = [Param(k, str(v)) for k, v in _study_params(progress).items()]
             client.log_batch(self._parent.info.run_id, params=params)
@@ -212,7 +214,7 @@ def _trials_view(progress: StudyProgress, run_id: str) -> SavedView:
 
 def _note(summary: Summary, parent: Run) -> str:
     """What the UI shows above a study's run."""
-    trials = view_url("", parent.info.experiment_id, parent.info.run_id)
+    trials = charts_url("", parent.info.experiment_id, parent.info.run_id)
     return (
         f"{answer(summary)}\n\n[Compare its trials]({trials}); the whole is in the artifact "
         "`report.html`."

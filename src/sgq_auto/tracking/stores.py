@@ -61,6 +61,16 @@ def open_store(settings: TrackingSettings) -> tuple[MlflowClient, str]:
         return client, client.create_experiment(settings.experiment, location)
 
 
+def local_store() -> str:
+    """The store that searches started in this folder write to."""
+    return f"{_SQLITE}{Path.cwd() / 'mlruns' / 'mlflow.db'}"
+
+
+def holds_nothing(uri: str) -> bool:
+    """Whether a store is a file that is not there; opening it would make it."""
+    return uri.startswith(_SQLITE) and not Path(uri.removeprefix(_SQLITE)).exists()
+
+
 def studied_experiments(uri: str) -> list[Experiment]:
     """The experiments of a store that have studies to compare.
 

@@ -22,8 +22,8 @@ _STUDY_METRICS = (
     "wall_seconds",
 )
 # The UI's own width would cut these names after "recommended".
-_PIXELS_A_LETTER = 8
-_CELL_PIXELS = 40
+_PIXELS_A_LETTER = 7
+_CELL_PIXELS = 36
 _NARROWEST = 90
 # Runs that a chart draws, where the UI's own choice would be the ten newest.
 _MOST_RUNS = 1000
@@ -62,6 +62,11 @@ def view_url(server: str, experiment_id: str, key: str = _STUDIES) -> str:
         f"{server}/#/experiments/{experiment_id}/runs"
         f"?workflowType=machine_learning&viewStateShareKey={key}"
     )
+
+
+def charts_url(server: str, experiment_id: str, key: str) -> str:
+    """The address of a saved view with its charts beside its runs."""
+    return f"{view_url(server, experiment_id, key)}&compareRunsMode=CHART"
 
 
 def studies_view(study_tag: str) -> SavedView:

@@ -10,7 +10,7 @@ from sgq_auto.searching.summary import Summary
 from sgq_auto.tracking.pages import Axis, Chart, Curve, Level, Mark, MarkKind, steps
 from sgq_auto.tracking.units import kib, percent
 
-# Trials that lose more lie on the lower edge, so that the front keeps its shape.
+# Trials that lose more to the best lie on the lower edge, so that the front keeps its shape.
 _DEEPEST = 0.15
 _FRONT, _CONFIRMED, _BEST, _TRIAL = 0, 1, 4, 5
 
@@ -62,12 +62,12 @@ def _axes(trials: Sequence[TrialRecord], summary: Summary) -> tuple[Axis, Axis]:
     sizes = [record.num_bytes / 1024 for record in trials]
     full = summary["full_precision"]
     accuracies = [record.val_accuracy for record in trials]
+    floor = max(accuracies, default=0.0) - _DEEPEST
     accuracies += [a for a in (full["val_accuracy"], full["test_accuracy"]) if a is not None]
     for point in summary["confirmed"]:
         found = point["confirmed"]
         spread = found["test_accuracy_std"]
         accuracies += [found["test_accuracy"] - spread, found["test_accuracy"] + spread]
-    floor = max(accuracies) - _DEEPEST
     return (
         Axis.around(f"{objective} memory (KiB, log scale)", sizes, is_log=True),
         Axis.around("accuracy (%)", [100 * max(a, floor) for a in accuracies]),

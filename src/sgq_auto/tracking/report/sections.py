@@ -86,11 +86,11 @@ def answer(summary: Summary) -> str:
         return f"No allocation for {what} is recommended: {summary['recommended_reason']}."
     name = summary["objective"]
     kind = name.removesuffix("_bytes")
+    own, before = percent(best["test_accuracy"]), percent(full["test_accuracy"])
     return (
         f"{what} needs {kib(best[name])} of {kind} memory instead of {kib(full[name])}, "
-        f"{best[f'{kind}_ratio']:.0f} times less, and {_change(best)}: "
-        f"{percent(best['test_accuracy'])} on test nodes against "
-        f"{percent(full['test_accuracy'])} at full precision."
+        f"{best[f'{kind}_ratio']:.0f} times less, at {own} test accuracy against {before} at full "
+        f"precision (a drop of {_test_drop(best)} points over {best['seeds']} seeds)."
     )
 
 
@@ -99,8 +99,6 @@ def facts(summary: Summary) -> tuple[Fact, ...]:
     best = summary["recommended"]
     if best is None:
         return ()
-    width = half_width_95(best["test_accuracy_drop_std"], best["seeds"])
-    drop = f"{best['test_accuracy_drop']:+.2f}" + ("" if width is None else f" ± {width:.2f}")
     sizes = [
         Fact(f"{kind} memory", kib(best[f"{kind}_bytes"]), _ratios(best, kind))
         for kind in ("resident", "stored", "peak", "sgquant")
@@ -115,7 +113,7 @@ def facts(summary: Summary) -> tuple[Fact, ...]:
             percent(best["test_accuracy"]),
             f"± {100 * best['test_accuracy_std']:.1f} over {best['seeds']} seeds",
         ),
-        Fact("test drop, points", drop, "95 % interval over seeds, paired"),
+        Fact("test drop, points", _test_drop(best), "95 % interval over seeds, paired"),
         Fact("search", _span(summary["wall_seconds"]), f"{sum(summary['trials'].values())} trials"),
     )
 
@@ -162,12 +160,9 @@ def confirmed_table(summary: Summary, allowed_drop: float) -> ConfirmedTable:
     return ConfirmedTable(tuple(rows), place(0.0), place(allowed_drop), allowed_drop)
 
 
-def _change(best: Summary) -> str:
-    drop = best["test_accuracy_drop"]
+def _test_drop(best: Summary) -> str:
     width = half_width_95(best["test_accuracy_drop_std"], best["seeds"])
-    if width is not None and abs(drop) <= width:
-        return f"loses no accuracy that {best['seeds']} seeds would show"
-    return f"{'loses' if drop > 0 else 'gains'} {abs(drop):.2f} points of accuracy"
+    return f"{best['test_accuracy_drop']:+.2f}" + ("" if width is None else f" ± {width:.2f}")
 
 
 def _span(seconds: float) -> str:
