@@ -73,7 +73,13 @@ def studies_view(study_tag: str) -> SavedView:
     """All studies of an experiment; ``study_tag`` is the tag that their runs have."""
     charts = [
         _scatter("recommended_resident_ratio", "recommended_test_accuracy_drop"),
-        {"type": "LINE", "metricKey": "hypervolume", "selectedMetricKeys": ["hypervolume"]},
+        {
+            "type": "LINE",
+            "metricKey": "hypervolume",
+            "selectedMetricKeys": ["hypervolume"],
+            "lineSmoothness": 0,
+            "useGlobalLineSmoothing": False,
+        },
         *({"type": "BAR", "metricKey": metric} for metric in _STUDY_METRICS[:3]),
     ]
     columns = [*_names("params", _STUDY_PARAMS), *_names("metrics", _STUDY_METRICS)]
