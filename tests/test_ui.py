@@ -107,9 +107,7 @@ def test_studies_and_trials_compare_in_the_ui(tmp_path: Path) -> None:
         _wait(lambda: any(f"{_TRIALS} matching" in t for t in _texts(browser, "div")))
         points = ".js-plotly-plot .scatterlayer .trace"
         _wait(lambda: len(_texts(browser, points)) == _TRIALS)
-        _wait(
-            lambda: browser.find_elements("css selector", "[data-testid*='parallel'], .parcoords")
-        )
+        _wait(lambda: browser.find_elements("css selector", ".parcoords"))
         browser.get(report)
         _wait(lambda: browser.find_elements("tag name", "iframe"))
         browser.switch_to.frame(browser.find_element("tag name", "iframe"))

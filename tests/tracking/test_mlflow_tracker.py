@@ -14,6 +14,7 @@ from sgq_auto.searching import StudyProgress
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.summary import Summary
 from sgq_auto.tracking import Delivery, MlflowTracker, TrackingSettings, write_results
+from sgq_auto.tracking.stores import studied_experiments
 
 
 def runs(tracking: TrackingSettings) -> tuple[list[Run], dict[int, Run]]:
@@ -104,6 +105,40 @@ def test_a_child_that_a_kill_left_half_written_is_written_again(
     _, children = runs(tracking)
     assert children[3].info.status == "FINISHED"
     assert children[3].data.metrics["val_accuracy"] == pytest.approx(0.9)
+
+
+def test_the_ui_has_views_of_the_studies_and_of_each_ones_trials(
+    progress: StudyProgress, tracking: TrackingSettings, tmp_path: Path
+) -> None:
+    follow(MlflowTracker(tracking, tmp_path), progress)
+    (parent,), children = runs(tracking)
+    client = MlflowClient(tracking.uri)
+    (experiment,) = studied_experiments(tracking.uri)
+    assert experiment.name == "sgq_auto"
+    prefix = "mlflow.sharedViewState."
+    trials = json.loads(json.loads(experiment.tags[prefix + parent.info.run_id])["state"])
+    found = client.search_runs([experiment.experiment_id], trials["searchFilter"])
+    assert {r.info.run_id for r in found} == {r.info.run_id for r in children.values()}
+    scatter, parallel = trials["compareRunCharts"]
+    assert {scatter["xaxis"]["key"], scatter["yaxis"]["key"]} <= set(children[0].data.metrics)
+    assert set(parallel["selectedParams"]) <= set(children[0].data.params)
+    assert len(parallel["selectedParams"]) == len(progress.bench.space.searched)
+    studies = json.loads(json.loads(experiment.tags[prefix + "sgq_auto-studies"])["state"])
+    found = client.search_runs([experiment.experiment_id], studies["searchFilter"])
+    assert [r.info.run_id for r in found] == [parent.info.run_id]
+    assert "nothing was confirmed" in parent.data.tags["mlflow.note.content"]
+
+
+def test_a_view_that_people_changed_stays(
+    progress: StudyProgress, tracking: TrackingSettings, tmp_path: Path
+) -> None:
+    follow(MlflowTracker(tracking, tmp_path), progress, finish=False)
+    (experiment,) = studied_experiments(tracking.uri)
+    tag = "mlflow.sharedViewState.sgq_auto-studies"
+    MlflowClient(tracking.uri).set_experiment_tag(experiment.experiment_id, tag, "mine")
+    follow(MlflowTracker(tracking, tmp_path), progress, finish=False)
+    (experiment,) = studied_experiments(tracking.uri)
+    assert experiment.tags[tag] == "mine"
 
 
 def test_is_pareto_is_final_once_the_search_ends(
