@@ -49,7 +49,7 @@ def test_budgets_do_not_change_the_name(
 
 
 def test_only_the_seed_leaves_a_study_in_its_family(
-    synthetic: PreparedData, cora: PreparedData
+    settings: SettingsBuilder, synthetic: PreparedData, cora: PreparedData
 ) -> None:
     family = settings().family(synthetic.graph)
     assert settings(seed=3).family(synthetic.graph) == family
