@@ -95,8 +95,8 @@ def test_studies_and_trials_compare_in_the_ui(tmp_path: Path) -> None:
     with running_browser() as browser, _running_ui(tmp_path, uri) as studies:
         resize(browser, 1800, 1000)
         browser.get(studies)
-        cells = ".ag-cell, .ag-header-cell-text"
-        _wait(lambda: "recommended_resident_ratio" in _texts(browser, cells))
+        headings = "[role=columnheader] *"
+        _wait(lambda: "recommended_resident_ratio" in _texts(browser, headings))
         assert {"synthetic", "gcn", "lwq_cwq_taq"} <= set(_texts(browser, ".ag-cell"))
         # From the study to its trials, by the link that its description holds.
         _wait(lambda: browser.find_elements("partial link text", "synthetic-gcn"))
@@ -104,9 +104,10 @@ def test_studies_and_trials_compare_in_the_ui(tmp_path: Path) -> None:
         _wait(lambda: browser.find_elements("link text", "Compare its trials"))
         report = browser.current_url.partition("?")[0] + "/artifacts/report.html"
         browser.find_element("link text", "Compare its trials").click()
-        _wait(lambda: any(f"{_TRIALS} matching" in t for t in _texts(browser, "div")))
-        points = ".js-plotly-plot .scatterlayer .trace"
-        _wait(lambda: len(_texts(browser, points)) == _TRIALS)
+        _wait(lambda: len(browser.window_handles) == 2)
+        browser.switch_to.window(browser.window_handles[-1])
+        _wait(lambda: any(f"{_TRIALS} matching" in t for t in _texts(browser, "span")))
+        _wait(lambda: len(_texts(browser, ".scatterlayer .point")) == _TRIALS)
         _wait(lambda: browser.find_elements("css selector", ".parcoords"))
         browser.get(report)
         _wait(lambda: browser.find_elements("tag name", "iframe"))

@@ -71,7 +71,8 @@ def group_studies(summaries: Sequence[Summary]) -> tuple[Group, ...]:
     families: dict[str, list[Summary]] = {}
     for summary in summaries:
         # A study of a version that noted no family stands for itself.
-        families.setdefault(summary.get("family", summary["study"]), []).append(summary)
+        key = str(summary.get("family", summary["study"]))
+        families.setdefault(key, []).append(summary)
     names = _names(list(families.values()))
     return tuple(
         Group(name, tuple(sorted(family, key=lambda s: s["seed"])))

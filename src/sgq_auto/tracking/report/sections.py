@@ -1,6 +1,6 @@
 """What a report says in words and figures, section by section."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sgq_auto.packed import FootprintModel
@@ -17,6 +17,7 @@ _PARTS: dict[str, tuple[Part, ...]] = {
     "scales": (Part.SCALES,),
     "activations": (Part.EMBEDDING, Part.ATTENTION),
 }
+# Percentage points left free beside the intervals.
 _MARGIN = 0.5
 
 
@@ -130,34 +131,37 @@ def part_rows(footprints: FootprintModel, packed: Mapping[str, int]) -> tuple[Pa
 def confirmed_table(summary: Summary, allowed_drop: float) -> ConfirmedTable:
     """The confirmed points with the intervals of their drops."""
     points = summary["confirmed"]
-    drops = [_drop(point) for point in points]
-    low, high = _scale(drops, [p["confirmed"]["estimated_drop"] for p in points], allowed_drop)
+    low, high = _scale(points, allowed_drop)
 
     def place(value: float) -> float:
         return round(100 * (value - low) / (high - low), 2)
 
-    name = str(summary["objective"])
     best = (summary["recommended"] or {}).get("trial")
-    rows = []
-    for point, (drop, half) in zip(points, drops, strict=True):
-        width = half or 0.0
-        left = place(drop - width)
-        estimate = point["confirmed"]["estimated_drop"]
-        rows.append(
-            ConfirmedRow(
-                trial=point["trial"],
-                size=kib(point[name]),
-                ratio=point[f"{name.removesuffix('_bytes')}_ratio"],
-                drop=drop,
-                half_width=half,
-                estimate=estimate,
-                is_best=point["trial"] == best,
-                dot=place(drop),
-                bar=(left, round(place(drop + width) - left, 2)),
-                tick=place(estimate),
-            )
-        )
-    return ConfirmedTable(tuple(rows), place(0.0), place(allowed_drop), allowed_drop)
+    rows = tuple(
+        _confirmed_row(point, summary["objective"], place, is_best=point["trial"] == best)
+        for point in points
+    )
+    return ConfirmedTable(rows, place(0.0), place(allowed_drop), allowed_drop)
+
+
+def _confirmed_row(
+    point: Summary, objective: str, place: Callable[[float], float], *, is_best: bool
+) -> ConfirmedRow:
+    drop, half = _drop(point)
+    left, right = (place(drop + side * (half or 0.0)) for side in (-1, 1))
+    estimate = point["confirmed"]["estimated_drop"]
+    return ConfirmedRow(
+        trial=point["trial"],
+        size=kib(point[objective]),
+        ratio=point[f"{objective.removesuffix('_bytes')}_ratio"],
+        drop=drop,
+        half_width=half,
+        estimate=estimate,
+        is_best=is_best,
+        dot=place(drop),
+        bar=(left, round(right - left, 2)),
+        tick=place(estimate),
+    )
 
 
 def _test_drop(best: Summary) -> str:
@@ -181,11 +185,10 @@ def _drop(point: Summary) -> tuple[float, float | None]:
     return found["test_accuracy_drop"], width
 
 
-def _scale(
-    drops: Sequence[tuple[float, float | None]], estimates: Sequence[float], allowed_drop: float
-) -> tuple[float, float]:
+def _scale(points: Sequence[Summary], allowed_drop: float) -> tuple[float, float]:
     """The range of everything that is drawn, and a margin."""
-    values = [0.0, allowed_drop, *estimates]
-    for drop, half in drops:
-        values += [drop - (half or 0.0), drop + (half or 0.0)]
+    values = [0.0, allowed_drop]
+    for point in points:
+        drop, half = _drop(point)
+        values += [drop - (half or 0.0), drop + (half or 0.0), point["confirmed"]["estimated_drop"]]
     return min(values) - _MARGIN, max(values) + _MARGIN
