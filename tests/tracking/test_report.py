@@ -148,6 +148,7 @@ def test_a_click_copies_the_command_and_shows_the_bits(browser: Any, page: Study
     )
     (toast,) = _elements(browser, "#toast.shown")
     assert copied in toast.text
+    assert _elements(browser, "#shown")[0].text == str(point.number)
     width = page.bench.space.ladder[point.params["conv1.weight"]]
     assert {int(cell.text) for cell in _elements(browser, "#heat td[data-site]")} == {width}
 

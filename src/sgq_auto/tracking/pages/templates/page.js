@@ -43,6 +43,7 @@
   function showBits(trial) {
     const all = JSON.parse(document.getElementById("bits").textContent);
     const { ladder, trials } = all;
+    document.getElementById("shown").textContent = trial;
     for (const cell of document.querySelectorAll("td[data-site]")) {
       const bits = trials[trial][cell.dataset.site];
       const level = ladder.length > 1 ? ladder.indexOf(bits) / (ladder.length - 1) : 0;
