@@ -111,6 +111,19 @@ def test_the_summary_keeps_its_contract(searched: Path) -> None:
     assert 0 < summary["overhead_fraction"] < 1
 
 
+def test_a_search_leaves_a_report_that_repeats_it(searched: Path) -> None:
+    (summary,) = summaries(searched)
+    (report,) = searched.glob("outputs/runs/*/report.html")
+    study = searched / "outputs" / "studies" / summary["study"]
+    assert (study / "report.html").read_bytes() == report.read_bytes()
+    assert summary["command"].startswith("python -m sgq_auto.search n_trials=8 model.hidden=4")
+    page = report.read_text()
+    for text in (summary["command"], summary["environment"]["torch"], summary["study"]):
+        assert text in page
+    (logged,) = searched.glob("mlruns/artifacts/*/artifacts/report.html")
+    assert logged.read_bytes() == report.read_bytes()
+
+
 def test_tracking_holds_one_parent_and_n_trials_children(searched: Path) -> None:
     assert tracked(searched) == (1, 8)
     assert {p.name for p in searched.iterdir()} == {"outputs", "mlruns"}

@@ -47,7 +47,9 @@ def test_the_configuration_is_found() -> None:
 def test_a_wheel_installed_elsewhere_finds_its_configuration(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     with zipfile.ZipFile(wheel) as archive:
-        assert "sgq_auto/conf/config.yaml" in archive.namelist()
+        names = archive.namelist()
+        assert "sgq_auto/conf/config.yaml" in names
+        assert "sgq_auto/tracking/pages/templates/report.html" in names
         archive.extractall(site)
     code = (
         f"import sys; sys.path.insert(0, {str(site)!r}); from sgq_auto import search; search.main()"

@@ -1,7 +1,7 @@
 """From Hydra's configuration to checked settings."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -131,12 +131,15 @@ def checked(cfg: DictConfig) -> Any:
     return merged
 
 
-def search_settings(cfg: Any, choices: Mapping[str, str]) -> SearchSettings:
+def search_settings(
+    cfg: Any, choices: Mapping[str, str], overrides: Sequence[str] | None = None
+) -> SearchSettings:
     """Search settings from a checked configuration.
 
     Args:
         cfg: What :func:`checked` returned.
         choices: The chosen file of every configuration group.
+        overrides: What the command line changed, if that is known; kept with the study.
 
     Raises:
         InputError: One line that names a bad value and what is allowed.
@@ -166,7 +169,8 @@ def search_settings(cfg: Any, choices: Mapping[str, str]) -> SearchSettings:
         ranges=_choice(RangeMode, cfg.ranges, "ranges"),
         confirm=ConfirmSettings(**_plain(cfg.confirm)),
         device=cfg.device,
-        config={"choices": dict(choices), "config": _plain(cfg)},
+        config={"choices": dict(choices), "config": _plain(cfg)}
+        | ({} if overrides is None else {"overrides": list(overrides)}),
     )
 
 
@@ -178,7 +182,8 @@ def settings_of_study(config: Path) -> SearchSettings:
     """
     try:
         kept = json.loads(config.read_text())
-        return search_settings(checked(OmegaConf.create(kept["config"])), kept["choices"])
+        cfg = checked(OmegaConf.create(kept["config"]))
+        return search_settings(cfg, kept["choices"], kept.get("overrides"))
     except (OSError, ValueError, KeyError, TypeError, OmegaConfBaseException) as error:
         raise InputError(
             f"{config}: no configuration of a study is there ({type(error).__name__})"

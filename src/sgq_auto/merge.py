@@ -6,7 +6,7 @@ from sgq_auto.arguments import parse_arguments, run_command
 from sgq_auto.config import settings_of_study
 from sgq_auto.searching.merging import Part, conclude, merge_studies
 from sgq_auto.studies import open_named
-from sgq_auto.tracking import Terminal
+from sgq_auto.tracking import ResultFiles, Terminal
 
 _USAGE = "python -m sgq_auto.merge studies=NAME,NAME[,…] [output_root=outputs]"
 _KNOWN = ("studies", "output_root")
@@ -22,7 +22,9 @@ def _run(arguments: list[str]) -> None:
     parts = [Part(*open_named(name, given)) for name in given["studies"].split(",")]
     folder = merge_studies(parts, Path(given.get("output_root", "outputs")))
     track = f"python -m sgq_auto.sync study={folder.name}, then python -m sgq_auto.ui"
-    conclude(settings_of_study(folder.config), folder, Terminal(folder.summary, track))
+    results = ResultFiles(folder.path)
+    terminal = Terminal(folder.summary, results.report, track)
+    conclude(settings_of_study(folder.config), folder, [results, terminal])
 
 
 if __name__ == "__main__":

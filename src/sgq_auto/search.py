@@ -23,7 +23,15 @@ from optuna.exceptions import StorageInternalError
 from sgq_auto.config import checked, conf_dir, load_data, search_settings
 from sgq_auto.errors import InputError
 from sgq_auto.searching import run_search
-from sgq_auto.tracking import Delivery, MlflowTracker, Terminal, TrackingSettings, quiet_libraries
+from sgq_auto.tracking import (
+    Delivery,
+    MlflowTracker,
+    ResultFiles,
+    Terminal,
+    TrackingSettings,
+    quiet_libraries,
+)
+from sgq_auto.ui import ui_command
 
 _BAD_INPUT = 2
 _INTERRUPTED = 130
@@ -64,17 +72,19 @@ def _search(config: DictConfig) -> None:
     quiet_libraries()
     cfg = checked(config)
     hydra_config = HydraConfig.get()
-    settings = search_settings(cfg, hydra_config.runtime.choices)
+    overrides = list(hydra_config.overrides.task)
+    settings = search_settings(cfg, hydra_config.runtime.choices, overrides)
     output_dir = Path(hydra_config.runtime.output_dir)
     summary_path = output_dir / "summary.json"
     tracking = TrackingSettings.of(cfg.tracking)
     data = load_data(cfg)
-    terminal = Terminal(summary_path, "python -m sgq_auto.ui", data.notes)
+    results = ResultFiles(output_dir)
+    terminal = Terminal(summary_path, results.report, ui_command(tracking.uri), data.notes)
     tracker = MlflowTracker(tracking, output_dir)
     delivery = Delivery(tracker, tracking.patience_seconds)
     _yield_to_workers()
     try:
-        outcome = run_search(settings, data, [terminal, delivery], summary_path)
+        outcome = run_search(settings, data, [results, terminal, delivery], summary_path)
     except StorageInternalError as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         print(

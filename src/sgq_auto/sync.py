@@ -8,7 +8,7 @@ from sgq_auto.arguments import parse_arguments, run_command
 from sgq_auto.errors import InputError
 from sgq_auto.searching.reopen import reopen
 from sgq_auto.studies import named_study
-from sgq_auto.tracking import MlflowTracker, TrackingSettings
+from sgq_auto.tracking import MlflowTracker, TrackingSettings, write_results
 
 _USAGE = "python -m sgq_auto.sync study=NAME [uri=URI] [output_root=outputs]"
 _KNOWN = ("study", "uri", "output_root")
@@ -24,6 +24,8 @@ def _run(arguments: list[str]) -> None:
     given = parse_arguments(arguments, _KNOWN, ("study",), _USAGE)
     settings, folder = named_study(given)
     found = reopen(settings, folder)
+    if found.summary is not None:
+        write_results(found.progress, found.summary, folder.path)
     tracker = MlflowTracker(_tracking(folder.config, given.get("uri")), folder.path)
     try:
         tracker.open(found.progress)

@@ -48,6 +48,16 @@ def test_budgets_do_not_change_the_name(
     assert settings(**changes).study_name(synthetic) == settings().study_name(synthetic)
 
 
+def test_only_the_seed_leaves_a_study_in_its_family(
+    settings: SettingsBuilder, synthetic: PreparedData, cora: PreparedData
+) -> None:
+    family = settings().family(synthetic.graph)
+    assert settings(seed=3).family(synthetic.graph) == family
+    others = [settings(n_trials=7), settings(ladder=(2, 4)), settings(tolerance=2.0)]
+    families = {other.family(synthetic.graph) for other in others}
+    assert len(families | {family, settings().family(cora.graph)}) == 5
+
+
 def test_another_graph_is_another_study(
     settings: SettingsBuilder, synthetic: PreparedData, cora: PreparedData
 ) -> None:

@@ -5,13 +5,11 @@ import threading
 import time
 
 import pytest
-from test_mlflow_tracker import progress, record, summary
+from made_studies import record, summary
 
 from sgq_auto.searching import StudyProgress
 from sgq_auto.searching.summary import Summary
 from sgq_auto.tracking import Delivery
-
-__all__ = ["progress"]
 
 
 class Store:

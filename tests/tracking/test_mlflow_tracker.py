@@ -6,74 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from made_studies import confirmed_summary, record, summary
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from sgq_auto.graphs import PreparedData
-from sgq_auto.searching import Granularity, ModelSettings, SearchSettings, StudyProgress
-from sgq_auto.searching.records import Measurement, TrialRecord
-from sgq_auto.searching.start import SearchStart
-from sgq_auto.searching.summary import Summary, describe_full_precision, describe_points
-from sgq_auto.searching.workbench import Workbench
-from sgq_auto.tracking import Delivery, MlflowTracker, TrackingSettings
-from sgq_auto.training import FitSettings
-
-
-@pytest.fixture
-def progress(synthetic: PreparedData, tmp_path: Path) -> StudyProgress:
-    fit = FitSettings(2, 0.05, 0.0)
-    settings = SearchSettings(
-        "synthetic",
-        ModelSettings("gcn", {"_target_": "sgq_auto.models.GCN", "hidden": 4}),
-        Granularity.LWQ_CWQ,
-        "tpe",
-        {"_target_": "optuna.samplers.TPESampler"},
-        fit,
-        fit,
-        tmp_path,
-        n_trials=4,
-    )
-    bench = Workbench.build(settings, synthetic.graph)
-    start = SearchStart.prepare(bench, tmp_path / "sensitivities.json")
-    progress = StudyProgress("study-a", bench, start)
-    progress.add(record(progress, k, k + 1, 0.5 + 0.1 * k) for k in range(3))
-    return progress
-
-
-@pytest.fixture
-def tracking(tmp_path: Path) -> TrackingSettings:
-    folder = tmp_path / "mlruns"
-    return TrackingSettings(f"sqlite:///{folder / 'mlflow.db'}", folder / "artifacts", "sgq_auto")
-
-
-def record(progress: StudyProgress, number: int, index: int, accuracy: float) -> TrialRecord:
-    space = progress.bench.space
-    params = dict.fromkeys(space.searched, index)
-    footprint = progress.bench.footprints.packed(space.allocation(params)).as_dict()
-    measurement = Measurement(accuracy, footprint, 2.0, ((1, 0.1), (2, accuracy)), 0.1)
-    size = footprint["resident_bytes"]
-    return TrialRecord(number, params, size, measurement, 0.1, None, 1000, 2000 + number)
-
-
-def summary(progress: StudyProgress) -> Summary:
-    front = describe_points(progress.bench, progress.front, {})
-    return {
-        "model": "gcn",
-        "dataset": "synthetic",
-        "granularity": "lwq_cwq",
-        "objective": "resident_bytes",
-        "hypervolume": progress.hypervolume,
-        "wall_seconds": 1.0,
-        "trials_per_second": 1.0,
-        "overhead_fraction": 0.1,
-        "trials": {"complete": len(progress.records), "stopped_early": 0, "failed": 0},
-        "full_precision": describe_full_precision(progress.bench, {}),
-        "epochs_saved_fraction": 0.0,
-        "val_accuracy_noise": None,
-        "recommended": None,
-        "front": front,
-        "confirmed": [],
-    }
+from sgq_auto.searching import StudyProgress
+from sgq_auto.searching.records import TrialRecord
+from sgq_auto.searching.summary import Summary
+from sgq_auto.tracking import Delivery, MlflowTracker, TrackingSettings, write_results
+from sgq_auto.tracking.stores import studied_experiments
 
 
 def runs(tracking: TrackingSettings) -> tuple[list[Run], dict[int, Run]]:
@@ -90,10 +31,10 @@ def runs(tracking: TrackingSettings) -> tuple[list[Run], dict[int, Run]]:
 
 
 def with_model(progress: StudyProgress, artifact: Path) -> Summary:
-    """The same, with a packed model of trial 2."""
+    """A summary with a packed model of trial 2."""
     artifact.write_bytes(b"packed")
-    (point,) = describe_points(progress.bench, [progress.front[-1]], {})
-    return {**summary(progress), "recommended": {**point, "artifact_path": str(artifact)}}
+    found = confirmed_summary(progress)
+    return {**found, "recommended": {**found["recommended"], "artifact_path": str(artifact)}}
 
 
 def follow(
@@ -102,6 +43,7 @@ def follow(
     tracker.open(progress)
     tracker.sync(progress)
     if finish:
+        write_results(progress, summary(progress), tracker.output_dir)
         tracker.close(progress, summary(progress))
     return tracker
 
@@ -134,7 +76,7 @@ def test_a_study_has_one_parent_and_a_child_a_trial(
     assert [m.value for m in steps] == pytest.approx(progress.hypervolumes)
     files = {file.path for file in client.list_artifacts(parent.info.run_id)}
     sensitivities = {"sensitivities.png", "sensitivities.json"}
-    assert files == {"front.png", "front.html", "summary.json"} | sensitivities
+    assert files == {"front.png", "report.html", "summary.json"} | sensitivities
     assert (tracking.artifacts).is_dir()
 
 
@@ -163,6 +105,40 @@ def test_a_child_that_a_kill_left_half_written_is_written_again(
     _, children = runs(tracking)
     assert children[3].info.status == "FINISHED"
     assert children[3].data.metrics["val_accuracy"] == pytest.approx(0.9)
+
+
+def test_the_ui_has_views_of_the_studies_and_of_each_ones_trials(
+    progress: StudyProgress, tracking: TrackingSettings, tmp_path: Path
+) -> None:
+    follow(MlflowTracker(tracking, tmp_path), progress)
+    (parent,), children = runs(tracking)
+    client = MlflowClient(tracking.uri)
+    (experiment,) = studied_experiments(tracking.uri)
+    assert experiment.name == "sgq_auto"
+    prefix = "mlflow.sharedViewState."
+    trials = json.loads(json.loads(experiment.tags[prefix + parent.info.run_id])["state"])
+    found = client.search_runs([experiment.experiment_id], trials["searchFilter"])
+    assert {r.info.run_id for r in found} == {r.info.run_id for r in children.values()}
+    scatter, parallel = trials["compareRunCharts"]
+    assert {scatter["xaxis"]["key"], scatter["yaxis"]["key"]} <= set(children[0].data.metrics)
+    assert set(parallel["selectedParams"]) <= set(children[0].data.params)
+    assert len(parallel["selectedParams"]) == len(progress.bench.space.searched)
+    studies = json.loads(json.loads(experiment.tags[prefix + "sgq_auto-studies"])["state"])
+    found = client.search_runs([experiment.experiment_id], studies["searchFilter"])
+    assert [r.info.run_id for r in found] == [parent.info.run_id]
+    assert "nothing was confirmed" in parent.data.tags["mlflow.note.content"]
+
+
+def test_a_view_that_people_changed_stays(
+    progress: StudyProgress, tracking: TrackingSettings, tmp_path: Path
+) -> None:
+    follow(MlflowTracker(tracking, tmp_path), progress, finish=False)
+    (experiment,) = studied_experiments(tracking.uri)
+    tag = "mlflow.sharedViewState.sgq_auto-studies"
+    MlflowClient(tracking.uri).set_experiment_tag(experiment.experiment_id, tag, "mine")
+    follow(MlflowTracker(tracking, tmp_path), progress, finish=False)
+    (experiment,) = studied_experiments(tracking.uri)
+    assert experiment.tags[tag] == "mine"
 
 
 def test_is_pareto_is_final_once_the_search_ends(
@@ -234,7 +210,7 @@ def test_sensitivities_are_logged_as_numbers_and_as_a_picture(
     (parent,), _ = runs(tracking)
     client = MlflowClient(tracking.uri)
     names = {artifact.path for artifact in client.list_artifacts(parent.info.run_id)}
-    assert {"sensitivities.png", "sensitivities.json", "front.png", "summary.json"} <= names
+    assert {"sensitivities.png", "sensitivities.json", "front.png", "report.html"} <= names
     logged = json.loads((tmp_path / "sensitivities.json").read_text())
     assert tuple(logged["groups"]) == progress.bench.space.searched
 

@@ -41,7 +41,7 @@ def summary(recommended: dict[str, Any] | None, reason: str | None) -> dict[str,
 
 
 def printed(capsys: pytest.CaptureFixture[str], found: dict[str, Any]) -> str:
-    terminal = Terminal(Path("out/summary.json"), "python -m sgq_auto.ui")
+    terminal = Terminal(Path("out/summary.json"), Path("out/report.html"), "python -m sgq_auto.ui")
     progress = cast(Any, SimpleNamespace(records=[None] * 10))
     terminal.finished(progress, found)
     return capsys.readouterr().out
@@ -81,7 +81,9 @@ def test_without_a_recommendation_it_says_why(capsys: pytest.CaptureFixture[str]
 
 
 def test_how_to_serve_a_model_can_be_pasted(capsys: pytest.CaptureFixture[str]) -> None:
-    Terminal(Path("summary.json"), "ui").served("models:/m-1", "sqlite:////my runs/mlflow.db")
+    Terminal(Path("summary.json"), Path("report.html"), "ui").served(
+        "models:/m-1", "sqlite:////my runs/mlflow.db"
+    )
     line = capsys.readouterr().out
     words = shlex.split(line.removeprefix("Serve it: "))
     assert words[0] == "MLFLOW_TRACKING_URI=sqlite:////my runs/mlflow.db"
@@ -90,7 +92,7 @@ def test_how_to_serve_a_model_can_be_pasted(capsys: pytest.CaptureFixture[str]) 
 
 def test_notes_on_the_graph_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     notes = ("nodes: 5 nodes, 2 edges", "edges.csv: set dataset.source.edge_columns=[a,b]")
-    terminal = Terminal(Path("out/summary.json"), "python -m sgq_auto.ui", notes)
+    terminal = Terminal(Path("summary.json"), Path("report.html"), "ui", notes)
     bench = SimpleNamespace(
         settings=SimpleNamespace(n_trials=5),
         space=SimpleNamespace(searched=[0, 1]),

@@ -103,11 +103,19 @@ class FootprintModel:
 
     def packed_parts(self, allocation: BitAllocation) -> dict[str, int]:
         """Resident bytes of a packed model by part."""
-        return self._parts(allocation, "num_bytes")
+        return self._parts(PackedStorage(self.graph, allocation), "num_bytes")
 
     def stored_parts(self, allocation: BitAllocation) -> dict[str, int]:
         """Stored bytes of a packed model by part."""
-        return self._parts(allocation, "stored_bytes")
+        return self._parts(PackedStorage(self.graph, allocation), "stored_bytes")
+
+    def full_precision_parts(self) -> dict[str, int]:
+        """Resident bytes of the same model in PyG, fp32, by part."""
+        return self._parts(PygStorage(self.graph), "num_bytes")
+
+    def sparse_fp32_parts(self) -> dict[str, int]:
+        """Resident bytes in fp32 with sparse features and int32 CSR, by part."""
+        return self._parts(SparseFp32Storage(self.graph), "num_bytes")
 
     def buffers(self, storage: TensorStorage) -> list[Buffer]:
         """Every buffer of one inference, layer by layer."""
@@ -219,9 +227,9 @@ class FootprintModel:
             size = storage.attention(layer, first=first_attention)
             yield Buffer(f"{layer.name}.attention", Part.ATTENTION, size, propagate, propagate)
 
-    def _parts(self, allocation: BitAllocation, figure: str) -> dict[str, int]:
+    def _parts(self, storage: TensorStorage, figure: str) -> dict[str, int]:
         parts = dict.fromkeys(Part, 0)
-        for buffer in self.buffers(PackedStorage(self.graph, allocation)):
+        for buffer in self.buffers(storage):
             parts[buffer.part] += getattr(buffer, figure)
         return {part.value: num_bytes for part, num_bytes in parts.items()}
 

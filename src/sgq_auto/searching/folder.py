@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from sgq_auto.searching.settings import SearchSettings
+
 
 @dataclass(frozen=True)
 class StudyFolder:
@@ -15,6 +17,11 @@ class StudyFolder:
 
     path: Path
     name: str
+
+    @classmethod
+    def of(cls, settings: SearchSettings, name: str) -> "StudyFolder":
+        """The folder of the study ``name`` under the output folder of ``settings``."""
+        return cls(settings.output_root.resolve() / "studies" / name, name)
 
     @property
     def graph(self) -> Path:

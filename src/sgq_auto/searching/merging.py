@@ -21,7 +21,7 @@ from sgq_auto.graphs.store import load_graph
 from sgq_auto.searching.answer import Answer, confirm_front, pack_recommended
 from sgq_auto.searching.bundle import portable_config
 from sgq_auto.searching.folder import StudyFolder
-from sgq_auto.searching.progress import Watcher
+from sgq_auto.searching.progress import Watcher, announce
 from sgq_auto.searching.records import ORIGIN, RECORD, REPEAT, Origin, TrialRecord
 from sgq_auto.searching.reopen import reopen
 from sgq_auto.searching.samplers.history import standing_trials
@@ -144,18 +144,20 @@ def _config(part: Part, trials: int, output_root: Path) -> dict[str, Any]:
     return kept
 
 
-def conclude(settings: SearchSettings, folder: StudyFolder, watcher: Watcher) -> Summary:
+def conclude(settings: SearchSettings, folder: StudyFolder, watchers: Sequence[Watcher]) -> Summary:
     """Confirm the front of a merged study, pack the recommended point and write the summary.
 
     Raises:
         DivergedError: If full precision diverges on a fresh seed.
     """
     found = reopen(settings, folder)
-    watcher.started(found.progress)
+    for watcher in watchers:
+        watcher.started(found.progress)
     answer = Answer()
-    confirm_front(folder, found.progress, answer, watcher.confirming)
+    confirm_front(folder, found.progress, answer, announce(watchers))
     answer.artifact = pack_recommended(settings, folder, answer)
     summary = summarise(found.study, found.progress, answer, None)
     write_summary(summary, folder.summary)
-    watcher.finished(found.progress, summary)
+    for watcher in watchers:
+        watcher.finished(found.progress, summary)
     return summary

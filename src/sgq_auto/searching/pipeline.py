@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from sgq_auto.searching.answer import Answer, confirm_front, pack_recommended
 from sgq_auto.searching.claims import requeue_stale
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.lead import CONFIRMING, Lead, lead_of, leads_to_the_end
-from sgq_auto.searching.progress import StudyProgress, Watcher
+from sgq_auto.searching.progress import StudyProgress, Watcher, announce
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.start import SearchStart
@@ -109,7 +109,7 @@ def _run_led(
             _run_trials(settings, folder, study, lead, progress, watchers)
             progress.leads = leads_to_the_end(lead, study, settings, confirming)
             if progress.leads:
-                confirm_front(folder, progress, answer, _announce(watchers))
+                confirm_front(folder, progress, answer, announce(watchers))
                 answer.artifact = pack_recommended(settings, folder, answer)
     except KeyboardInterrupt:
         interrupted = True
@@ -163,8 +163,7 @@ def _sum_up(
 
 
 def _make_folder(settings: SearchSettings, data: PreparedData) -> StudyFolder:
-    name = settings.study_name(data)
-    folder = StudyFolder(settings.output_root.resolve() / "studies" / name, name)
+    folder = StudyFolder.of(settings, settings.study_name(data))
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
         if not _has_graph(folder, data):
@@ -217,14 +216,6 @@ def _run_trials(
     finally:
         if progress.leads and len(progress.records) > before:
             _add_seconds(study, SEARCH_SECONDS, time.perf_counter() - start)
-
-
-def _announce(watchers: Sequence[Watcher]) -> Callable[[int, int], None]:
-    def on_seed(done: int, total: int) -> None:
-        for watcher in watchers:
-            watcher.confirming(done, total)
-
-    return on_seed
 
 
 def _add_seconds(study: optuna.Study, name: str, seconds: float) -> None:

@@ -1,7 +1,7 @@
 """A running study as its watchers see it: finished trials, front and hypervolume."""
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from sgq_auto.allocation import BitAllocation
@@ -105,3 +105,13 @@ class Watcher(Protocol):
 
     def finished(self, progress: StudyProgress, summary: Summary) -> None:
         """The search ended, or was interrupted."""
+
+
+def announce(watchers: Sequence[Watcher]) -> Callable[[int, int], None]:
+    """What the confirm stage calls after each seed: every watcher is told."""
+
+    def on_seed(done: int, total: int) -> None:
+        for watcher in watchers:
+            watcher.confirming(done, total)
+
+    return on_seed

@@ -167,17 +167,24 @@ class SearchSettings:
 
     def fingerprint(self, data: PreparedData) -> str:
         """Hash of what defines the study; budgets (trials, workers, tolerance) do not."""
-        key = {
+        own = {"held_out": data.held_out.fingerprint, "seed": self.seed}
+        return _hash({**self._definition(data.graph), **own})
+
+    def family(self, graph: Graph) -> str:
+        """Hash that studies share which differ in their seed only, and are searched as long."""
+        lengths = {"n_trials": self.n_trials, "tolerance": self.tolerance}
+        return _hash({**self._definition(graph), **lengths, "confirm": asdict(self.confirm)})
+
+    def _definition(self, graph: Graph) -> dict[str, Any]:
+        return {
             "version": _VERSION,
-            "graph": data.graph.fingerprint,
-            "held_out": data.held_out.fingerprint,
+            "graph": graph.fingerprint,
             "model": self.model.key,
             "granularity": self.granularity,
             "sampler": dict(self.sampler),
             "pretrain": asdict(self.pretrain),
             "finetune": asdict(self.finetune),
             "teachers": self.teachers,
-            "seed": self.seed,
             "objective": self.objective,
             "budget": asdict(self.budget),
             "seeding": self.seeding,
@@ -187,8 +194,6 @@ class SearchSettings:
             "ranges": self.ranges,
             "device": torch.device(self.device).type,
         }
-        text = json.dumps(key, sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()
 
     def study_name(self, data: PreparedData) -> str:
         """A readable name that no differently defined study has."""
@@ -204,6 +209,11 @@ class SearchSettings:
     def cache(self) -> Path:
         """Folder of cached full-precision weights."""
         return self.output_root / "pretrained"
+
+
+def _hash(key: Mapping[str, Any]) -> str:
+    text = json.dumps(key, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _check_device(name: str) -> None:

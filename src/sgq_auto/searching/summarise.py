@@ -6,6 +6,7 @@ from dataclasses import asdict
 import optuna
 
 from sgq_auto.searching.answer import Answer
+from sgq_auto.searching.environment import describe_environment, repeat_command
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.summary import (
@@ -47,6 +48,7 @@ def summarise(
     worker = sum(r.worker_seconds for r in records)
     return {
         "study": progress.study_name,
+        "family": settings.family(bench.graph),
         "dataset": settings.dataset,
         "model": settings.model.name,
         "granularity": settings.granularity.value,
@@ -76,6 +78,8 @@ def summarise(
         "nearest_miss": miss,
         "front": describe_points(bench, progress.front, results),
         "confirmed": describe_points(bench, confirmed, results),
+        "command": repeat_command(settings.config),
+        "environment": describe_environment(settings.device),
     }
 
 

@@ -4,55 +4,29 @@ Writing goes around the fluent API: one run, one batch, one end a trial. What is
 read from the store, so that anything can be delivered at any time, and only once.
 """
 
-import json
-import logging
-import os
-import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunStatus, RunTag
 
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.records import TrialRecord
-from sgq_auto.searching.summary import Summary, trial_sizes, write_summary
+from sgq_auto.searching.summary import Summary, trial_sizes
 from sgq_auto.tracking.packed_model import ModelNotes, log_packed_model
-from sgq_auto.tracking.plots import save_front_html, save_front_png, save_sensitivities_png
+from sgq_auto.tracking.report import answer
+from sgq_auto.tracking.results import result_files
+from sgq_auto.tracking.stores import NOTE_TAG, STUDY_TAG, TrackingSettings, open_store
+from sgq_auto.tracking.views import SavedView, charts_url, studies_view, trials_view
 
-_STUDY_TAG = "sgq_auto.study"
 _TRIAL_TAG = "sgq_auto.trial"
 _PARENT_TAG = "mlflow.parentRunId"
 _RECOMMENDED = "recommended"
+# What the UI shows as the source of a run.
+_SOURCE = {"mlflow.source.name": "sgq_auto.search", "mlflow.source.type": "LOCAL"}
 # Metrics that a batch may hold at most.
 _BATCH = 1000
-_SQLITE = "sqlite:///"
-_HTTP = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
-
-
-@dataclass(frozen=True)
-class TrackingSettings:
-    """Where runs are tracked.
-
-    Attributes:
-        uri: MLflow tracking URI.
-        artifacts: Folder of artifacts of new experiments.
-        experiment: Experiment name.
-        patience_seconds: How long the end of a search waits for a store that is away.
-    """
-
-    uri: str
-    artifacts: Path
-    experiment: str
-    patience_seconds: float = 60.0
-
-    @classmethod
-    def of(cls, config: Mapping[str, Any]) -> "TrackingSettings":
-        """From the group ``tracking`` of a configuration."""
-        return cls(**{**config, "artifacts": Path(config["artifacts"])})
 
 
 class MlflowTracker:
@@ -79,20 +53,30 @@ class MlflowTracker:
 
     def open(self, progress: StudyProgress) -> None:
         """Find or make the parent run, and find out which trials have theirs."""
-        client, experiment_id = _open_store(self.settings)
+        client, experiment_id = open_store(self.settings)
         self._client = client
         parents = client.search_runs(
-            [experiment_id], f"tags.`{_STUDY_TAG}` = '{progress.study_name}'", max_results=1
+            [experiment_id], f"tags.`{STUDY_TAG}` = '{progress.study_name}'", max_results=1
         )
         if parents:
             self._parent = parents[0]
             client.update_run(self._parent.info.run_id, status="RUNNING")
         else:
-            tags = {_STUDY_TAG: progress.study_name, **_study_tags(progress)}
+            tags = {STUDY_TAG: progress.study_name, **_SOURCE, **_study_tags(progress)}
             self._parent = client.create_run(experiment_id, tags=tags, run_name=progress.study_name)
             params = [Param(k, str(v)) for k, v in _study_params(progress).items()]
             client.log_batch(self._parent.info.run_id, params=params)
+        self._save_views(progress)
         self._tracked = self._tracked_trials()
+
+    def _save_views(self, progress: StudyProgress) -> None:
+        """Make the views of the UI that are not there yet; people may have changed the others."""
+        client, parent = self._open_runs()
+        experiment = client.get_experiment(parent.info.experiment_id)
+        for view in (studies_view(STUDY_TAG), _trials_view(progress, parent.info.run_id)):
+            if view.tag not in experiment.tags:
+                now_ms = int(time.time() * 1000)
+                client.set_experiment_tag(experiment.experiment_id, view.tag, view.value(now_ms))
 
     def _tracked_trials(self) -> dict[int, str]:
         client, parent = self._open_runs()
@@ -163,8 +147,10 @@ class MlflowTracker:
         now = _last_ms(progress)
         metrics = [Metric(k, v, now, 0) for k, v in _summary_metrics(summary).items()]
         client.log_batch(run_id, metrics=metrics)
-        for path in _write_artifacts(progress, summary, self.output_dir):
+        artifact = (summary["recommended"] or {}).get("artifact_path")
+        for path in [*result_files(self.output_dir), *([Path(artifact)] if artifact else [])]:
             client.log_artifact(run_id, str(path))
+        client.set_tag(run_id, NOTE_TAG, _note(summary, parent))
         wanted = progress.bench.settings.n_trials if progress.start.allocations else 0
         interrupted = len(progress.records) < wanted
         client.set_terminated(run_id, "KILLED" if interrupted else "FINISHED")
@@ -175,7 +161,7 @@ class MlflowTracker:
         if not best.get("artifact_path"):
             return
         client, parent = self._open_runs()
-        trial = {_STUDY_TAG: progress.study_name, _TRIAL_TAG: str(best["trial"])}
+        trial = {STUDY_TAG: progress.study_name, _TRIAL_TAG: str(best["trial"])}
         metrics = _summary_metrics(summary).items()
         notes = ModelNotes(
             tags={**_study_tags(progress), **trial},
@@ -202,39 +188,6 @@ class MlflowTracker:
         return self._client, self._parent
 
 
-def _open_store(settings: TrackingSettings) -> tuple[MlflowClient, str]:
-    """A client and the experiment, both made under a lock: a fresh store is set up by one alone."""
-    # A server that is away is tried again from here, not for minutes inside every call.
-    for name, value in _HTTP.items():
-        os.environ.setdefault(name, value)
-    for name in ("alembic", "mlflow"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="mlflow")
-    settings.artifacts.mkdir(parents=True, exist_ok=True)
-    with FileLock(settings.artifacts.parent / "mlflow.lock"):
-        if settings.uri.startswith(_SQLITE):
-            _make_database(Path(settings.uri.removeprefix(_SQLITE)))
-        client = MlflowClient(settings.uri)
-        experiment = client.get_experiment_by_name(settings.experiment)
-        if experiment is not None:
-            return client, experiment.experiment_id
-        # A server keeps artifacts itself, where everybody can see them.
-        local = not settings.uri.startswith("http")
-        location = settings.artifacts.resolve().as_uri() if local else None
-        return client, client.create_experiment(settings.experiment, location)
-
-
-def _make_database(path: Path) -> None:
-    """Make a database whole or not at all: MLflow cannot open one that a kill left half-made."""
-    if path.exists():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f"{path.name}.new")
-    scratch.unlink(missing_ok=True)
-    MlflowClient(f"{_SQLITE}{scratch}").search_experiments(max_results=1)
-    scratch.replace(path)
-
-
 def _last_ms(progress: StudyProgress) -> int:
     """When the last trial ended: the time of all that sums a search up."""
     return max((record.end_ms for record in progress.records), default=0)
@@ -248,6 +201,24 @@ def _study_tags(progress: StudyProgress) -> dict[str, str]:
         "granularity": settings.granularity.value,
         "sampler": settings.sampler_name,
     }
+
+
+def _trials_view(progress: StudyProgress, run_id: str) -> SavedView:
+    settings, space = progress.bench.settings, progress.bench.space
+    # The sites of a group have the same bits: one of them stands for all.
+    bits = [f"bits.{space.groups[name][0]}" for name in space.searched]
+    what = f"{settings.model.name} on {settings.dataset}, {settings.granularity.value}"
+    name = f"{what}, seed {settings.seed}"
+    return trials_view(_PARENT_TAG, run_id, name, bits, settings.objective.value)
+
+
+def _note(summary: Summary, parent: Run) -> str:
+    """What the UI shows above a study's run."""
+    trials = charts_url("", parent.info.experiment_id, parent.info.run_id)
+    return (
+        f"{answer(summary)}\n\n[Compare its trials]({trials}); the whole is in the artifact "
+        "`report.html`."
+    )
 
 
 def _study_params(progress: StudyProgress) -> dict[str, Any]:
@@ -306,17 +277,3 @@ def _summary_metrics(summary: Summary) -> dict[str, float]:
             metrics[f"{prefix}_{name}"] = value
     metrics |= {f"trials_{state}": count for state, count in summary["trials"].items()}
     return {k: float(v) for k, v in metrics.items() if isinstance(v, int | float)}
-
-
-def _write_artifacts(progress: StudyProgress, summary: Summary, folder: Path) -> list[Path]:
-    paths = [folder / name for name in ("front.png", "front.html", "summary.json")]
-    save_front_png(progress, summary, paths[0])
-    save_front_html(progress, summary, paths[1])
-    write_summary(summary, paths[2])
-    sensitivities = progress.start.sensitivities
-    if sensitivities is not None:
-        paths += [folder / name for name in ("sensitivities.png", "sensitivities.json")]
-        save_sensitivities_png(sensitivities, paths[3])
-        paths[4].write_text(json.dumps(sensitivities.as_dict()) + "\n")
-    artifact = (summary["recommended"] or {}).get("artifact_path")
-    return [*paths, Path(artifact)] if artifact else paths

@@ -1,4 +1,4 @@
-"""The front as a picture and as an interactive page."""
+"""Pictures: the front, and what each group of sites loses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ import matplotlib.colors
 import matplotlib.figure
 import matplotlib.ticker
 import numpy as np
-import plotly.graph_objects as go
 
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.records import TrialRecord
@@ -22,18 +21,18 @@ _TRIAL, _FRONT, _CONFIRMED, _BEST = "#b8c4d0", "#1f6fb2", "#d9822b", "#c23030"
 
 @dataclass(frozen=True)
 class _Series:
-    """One set of points: KiB, accuracy in percent, and a text for each."""
+    """One set of points: KiB, and accuracy in percent."""
 
     kib: list[float]
     accuracy: list[float]
-    text: list[str]
 
 
 def save_front_png(progress: StudyProgress, summary: Summary, path: Path) -> None:
     """Draw all trials, the front, and the confirmed points with their spread over seeds."""
     figure = matplotlib.figure.Figure(figsize=(7.5, 4.8), dpi=140, layout="constrained")
     axes = figure.add_subplot()
-    trials, front = _trials(progress), _front(progress)
+    trials = _series([record for record in progress.records if record.complete])
+    front = _series(progress.front)
     axes.scatter(trials.kib, trials.accuracy, s=14, color=_TRIAL, label="trials")
     axes.step(
         front.kib, front.accuracy, where="post", color=_FRONT, marker="o", ms=4, label="front"
@@ -60,34 +59,6 @@ def save_front_png(progress: StudyProgress, summary: Summary, path: Path) -> Non
     axes.grid(alpha=0.25)
     axes.legend(fontsize=8, loc="lower right")
     figure.savefig(path)
-
-
-def save_front_html(progress: StudyProgress, summary: Summary, path: Path) -> None:
-    """The same as an interactive page that needs no network; hovering shows the bits."""
-    figure = go.Figure()
-    confirmed, errors = _confirmed(summary)
-    for name, series, color, mode in (
-        ("trials", _trials(progress), _TRIAL, "markers"),
-        ("front", _front(progress), _FRONT, "lines+markers"),
-        ("confirmed, test nodes", confirmed, _CONFIRMED, "markers"),
-    ):
-        figure.add_trace(
-            go.Scatter(
-                x=series.kib,
-                y=series.accuracy,
-                text=series.text,
-                name=name,
-                mode=mode,
-                line={"shape": "hv", "color": color},
-                marker={"color": color},
-                hovertemplate="%{x:.1f} KiB, %{y:.2f} %<br>%{text}",
-                error_y={"array": errors} if series is confirmed else None,
-            )
-        )
-    figure.update_xaxes(type="log", title=f"{_objective_name(summary)} (KiB)")
-    figure.update_yaxes(title="accuracy (%)")
-    figure.update_layout(title=_title(summary), template="plotly_white")
-    figure.write_html(path, include_plotlyjs=True)
 
 
 def save_sensitivities_png(sensitivities: Sensitivities, path: Path) -> None:
@@ -131,23 +102,8 @@ def _draw_levels(axes: Any, summary: Summary) -> None:
         )
 
 
-def _trials(progress: StudyProgress) -> _Series:
-    return _series(progress, [r for r in progress.records if r.complete])
-
-
-def _front(progress: StudyProgress) -> _Series:
-    return _series(progress, progress.front)
-
-
-def _series(progress: StudyProgress, records: Sequence[TrialRecord | Estimate]) -> _Series:
-    texts = []
-    for record in records:
-        bits = progress.allocation(record).by_name()
-        lines = "<br>".join(f"{site} {width}" for site, width in bits.items())
-        texts.append(f"trial {record.number}<br>{lines}")
-    return _Series(
-        [r.num_bytes / 1024 for r in records], [100 * r.val_accuracy for r in records], texts
-    )
+def _series(points: Sequence[TrialRecord | Estimate]) -> _Series:
+    return _Series([p.num_bytes / 1024 for p in points], [100 * p.val_accuracy for p in points])
 
 
 def _confirmed(summary: Summary) -> tuple[_Series, list[float]]:
@@ -155,7 +111,6 @@ def _confirmed(summary: Summary) -> tuple[_Series, list[float]]:
     series = _Series(
         [p[summary["objective"]] / 1024 for p in points],
         [100 * p["confirmed"]["test_accuracy"] for p in points],
-        [f"trial {p['trial']}, mean of {p['confirmed']['seeds']} seeds" for p in points],
     )
     return series, [100 * p["confirmed"]["test_accuracy_std"] for p in points]
 

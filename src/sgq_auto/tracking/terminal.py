@@ -21,6 +21,7 @@ from rich.table import Table
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.summary import Summary
+from sgq_auto.tracking.units import kib, percent
 
 # Columns of a table that goes to a file: no line of it wraps.
 _PLAIN_WIDTH = 120
@@ -29,8 +30,15 @@ _PLAIN_WIDTH = 120
 class Terminal:
     """A progress bar while a search runs, and a table at its end; no bar without a terminal."""
 
-    def __init__(self, summary_path: Path, ui_command: str, notes: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        summary_path: Path,
+        report_path: Path,
+        ui_command: str,
+        notes: Sequence[str] = (),
+    ) -> None:
         self.summary_path = summary_path
+        self.report_path = report_path
         self.ui_command = ui_command
         self.notes = notes
         self.console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
@@ -46,8 +54,8 @@ class Terminal:
         settings = progress.bench.settings
         self.console.print(
             f"{progress.study_name}: {len(progress.bench.space.searched)} bit-widths, full "
-            f"precision {_percent(progress.bench.pretrained.val_accuracy)} validation accuracy "
-            f"in {_kib(progress.full_bytes)}"
+            f"precision {percent(progress.bench.pretrained.val_accuracy)} validation accuracy "
+            f"in {kib(progress.full_bytes)}"
         )
         if not progress.leads:
             self.console.print("another command leads this study: it tracks, confirms and sums up")
@@ -105,7 +113,7 @@ class Terminal:
         best = summary["recommended"]
         if best:
             self.console.print(
-                f"Recommended: trial {best['trial']}, {_kib(best['resident_bytes'])} resident "
+                f"Recommended: trial {best['trial']}, {kib(best['resident_bytes'])} resident "
                 f"({best['resident_ratio']:.1f}x smaller than PyG fp32, "
                 f"{best['resident_ratio_sparse_fp32']:.1f}x than sparse fp32), "
                 f"{best['test_accuracy_drop']:+.2f} points test accuracy drop over "
@@ -113,7 +121,7 @@ class Terminal:
             )
             if best["artifact_path"]:
                 self.console.print(
-                    f"Artifact: {best['artifact_path']} ({_kib(best['artifact_file_bytes'])}); "
+                    f"Artifact: {best['artifact_path']} ({kib(best['artifact_file_bytes'])}); "
                     f"python -m sgq_auto.infer artifact={best['artifact_path']}"
                 )
             elif best["artifact_reason"]:
@@ -124,11 +132,13 @@ class Terminal:
         if stopped:
             self.console.print(
                 f"{stopped} of {len(progress.records)} trials were stopped early: "
-                f"{_percent(saved)} of the epochs saved"
+                f"{percent(saved)} of the epochs saved"
             )
         failed = summary["trials"]["failed"]
         if failed:
             self.console.print(f"{failed} of {len(progress.records)} trials failed")
+        if self.report_path.exists():
+            self.console.print(f"Report: {self.report_path}")
         self.console.print(f"Summary: {self.summary_path}")
         self.console.print(f"Compare in the MLflow UI: {self.ui_command}")
 
@@ -169,9 +179,9 @@ def _table(summary: Summary) -> Table:
     table.add_row(
         "full precision",
         "32",
-        _kib(full["resident_bytes"]),
+        kib(full["resident_bytes"]),
         "1.0x",
-        _kib(full["stored_bytes"]),
+        kib(full["stored_bytes"]),
         f"{100 * full['val_accuracy']:.1f}",
         "",
         "" if test is None else f"{100 * test:.1f} ± {100 * full['test_accuracy_std']:.1f}",
@@ -184,20 +194,12 @@ def _table(summary: Summary) -> Table:
         table.add_row(
             f"trial {point['trial']}",
             f"{point['average_bits']:.1f}",
-            _kib(point["resident_bytes"]),
+            kib(point["resident_bytes"]),
             f"{point['resident_ratio']:.1f}x",
-            _kib(point["stored_bytes"]),
+            kib(point["stored_bytes"]),
             f"{100 * confirmed['val_accuracy']:.1f}",
             f"{confirmed['estimated_drop']:+.2f}",
             f"{100 * confirmed['test_accuracy']:.1f} ± {100 * confirmed['test_accuracy_std']:.1f}",
             f"{confirmed['test_accuracy_drop']:+.2f}{mark}",
         )
     return table
-
-
-def _kib(num_bytes: float) -> str:
-    return f"{num_bytes / 1024:,.1f} KiB"
-
-
-def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.1f} %"

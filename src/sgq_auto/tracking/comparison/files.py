@@ -1,0 +1,121 @@
+"""A comparison as files, and in the terminal."""
+
+import csv
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.figure
+import matplotlib.ticker
+from rich.console import Console
+from rich.table import Table
+
+from sgq_auto.searching.summary import Summary
+from sgq_auto.tracking.comparison.comparison import HEADINGS, Comparison
+from sgq_auto.tracking.comparison.groups import Group
+from sgq_auto.tracking.pages import render
+
+_NOTE = (
+    "Ratios are against PyG fp32 unless the column says otherwise; over several seeds they are "
+    "geometric means, and all else is the mean. A drop's ± is its standard deviation over studies, "
+    "or over the fresh seeds of a single one."
+)
+_COLORS = ("#1f6fb2", "#d06f14", "#2e8b57", "#8e44ad", "#c23030", "#6b7785", "#0e8c99", "#9c7a12")
+_PLAIN_WIDTH = 160
+
+
+def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
+    """Write a comparison as a page, a picture, a table of all studies, and Markdown.
+
+    Args:
+        comparison: The studies.
+        folder: Where the files go; it is made.
+
+    Returns:
+        The files.
+
+    Raises:
+        OSError: If the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    page, picture, table, text = (
+        folder / f"comparison.{ending}" for ending in ("html", "png", "csv", "md")
+    )
+    html = render("comparison.html", comparison=comparison, headings=HEADINGS, note=_NOTE)
+    page.write_text(html, encoding="utf-8")
+    _save_png(comparison, picture)
+    _save_csv(comparison, table)
+    text.write_text(_markdown(comparison), encoding="utf-8")
+    return [page, picture, table, text]
+
+
+def print_table(comparison: Comparison) -> None:
+    """Print the table."""
+    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = _PLAIN_WIDTH
+    table = Table(box=None, pad_edge=False)
+    for place, heading in enumerate(HEADINGS):
+        table.add_column(heading, justify="right" if place else "left")
+    for row in comparison.rows():
+        table.add_row(*row)
+    console.print(table, markup=False)
+
+
+def _markdown(comparison: Comparison) -> str:
+    lines = [HEADINGS, ["---"] * len(HEADINGS), *comparison.rows()]
+    cells = [[str(cell).replace("|", "\\|") for cell in line] for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells) + f"\n\n{_NOTE}\n"
+
+
+def _save_csv(comparison: Comparison, path: Path) -> None:
+    """One row a study, with every single figure of its summary."""
+    rows = [_flat(summary) for summary in comparison.summaries]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _flat(summary: Summary) -> dict[str, Any]:
+    flat = {name: value for name, value in summary.items() if _is_single(value)}
+    for entry in ("full_precision", "recommended"):
+        values = summary[entry] or {}
+        flat |= {f"{entry}_{name}": value for name, value in values.items() if _is_single(value)}
+    return flat
+
+
+def _is_single(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float)
+
+
+def _save_png(comparison: Comparison, path: Path) -> None:
+    panels = list(comparison.panels())
+    figure = matplotlib.figure.Figure(
+        figsize=(7.5, 4.6 * len(panels)), dpi=140, layout="constrained"
+    )
+    axes = figure.subplots(len(panels), squeeze=False)[:, 0]
+    for axis, (dataset, members) in zip(axes, panels, strict=True):
+        _draw_panel(axis, members)
+        axis.set_title(dataset, fontsize=10)
+        kind = comparison.objective.removesuffix("_bytes")
+        axis.set_xlabel(f"{kind} memory (KiB, log scale)")
+    figure.savefig(path)
+
+
+def _draw_panel(axis: Any, members: Sequence[tuple[int, Group]]) -> None:
+    for number, group in members:
+        color = _COLORS[number]
+        sizes, accuracies = zip(*group.mean_front(), strict=True) if group.fronts() else ((), ())
+        axis.step(sizes, accuracies, where="post", color=color, marker="o", ms=3, label=group.name)
+        if len(group.fronts()) > 1:
+            low, high = ([a for _, a in group.mean_front(over)] for over in (min, max))
+            axis.fill_between(sizes, low, high, step="post", color=color, alpha=0.16, lw=0)
+    axis.set_xscale("log")
+    for set_formatter in (axis.xaxis.set_major_formatter, axis.xaxis.set_minor_formatter):
+        set_formatter(matplotlib.ticker.StrMethodFormatter("{x:,.4g}"))
+    axis.set_ylabel("validation accuracy (%)")
+    axis.grid(alpha=0.25)
+    axis.legend(fontsize=8, loc="lower right")

@@ -1,0 +1,87 @@
+"""Axes of charts: where a value lies, and which values are labelled."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+# More labels than these would touch one another on a phone.
+_MOST_TICKS = 6
+_LOG_MANTISSAS = (
+    (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8),
+    (1, 1.5, 2, 3, 5, 7),
+    (1, 2, 5),
+    (1, 3),
+    (1,),
+)
+_MARGIN = 0.05
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A labelled value.
+
+    Attributes:
+        place: Where it lies, percent of the axis.
+        text: Its label.
+    """
+
+    place: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis of a chart.
+
+    Attributes:
+        label: What it shows, and in which unit.
+        low: Its lowest value.
+        high: Its highest value, above ``low``.
+        is_log: Whether it has a log scale; ``low`` is positive then.
+    """
+
+    label: str
+    low: float
+    high: float
+    is_log: bool = False
+
+    @classmethod
+    def around(cls, label: str, values: Iterable[float], *, is_log: bool = False) -> "Axis":
+        """An axis with room for ``values`` and a margin."""
+        found = list(values) or [1.0]
+        low, high = min(found), max(found)
+        if is_log:
+            room = max((high / low) ** _MARGIN, 1.02)
+            return cls(label, low / room, high * room, is_log=True)
+        room = _MARGIN * (high - low) or 0.01 * abs(high) or 1.0
+        return cls(label, low - room, high + room)
+
+    def place(self, value: float) -> float:
+        """Where a value lies, percent of the axis; beyond its ends at the ends."""
+        low, high, at = self.low, self.high, value
+        if self.is_log:
+            low, high, at = math.log(low), math.log(high), math.log(max(value, 1e-12))
+        return round(100 * min(1.0, max(0.0, (at - low) / (high - low))), 2)
+
+    @property
+    def ticks(self) -> tuple[Tick, ...]:
+        """The labelled values, increasing."""
+        values = self._log_values() if self.is_log else self._linear_values()
+        return tuple(Tick(self.place(value), f"{value:,.10g}") for value in values)
+
+    def _linear_values(self) -> list[float]:
+        span = self.high - self.low
+        step = 10.0 ** math.floor(math.log10(span / _MOST_TICKS))
+        step *= next(m for m in (1, 2, 5, 10, 20) if span / (m * step) <= _MOST_TICKS)
+        first = math.ceil(self.low / step)
+        return [round(k * step, 10) for k in range(first, math.floor(self.high / step) + 1)]
+
+    def _log_values(self) -> list[float]:
+        decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+        for mantissas in _LOG_MANTISSAS:
+            values = [m * 10.0**d for d in decades for m in mantissas]
+            inside = [value for value in values if self.low <= value <= self.high]
+            if len(inside) <= _MOST_TICKS:
+                break
+        # A range of less than a decade has few round numbers on a log scale.
+        return inside if len(inside) > 2 else self._linear_values()

@@ -1,0 +1,150 @@
+"""What a report shows, as values."""
+
+import shlex
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sgq_auto.searching.progress import StudyProgress
+from sgq_auto.searching.summary import Summary
+from sgq_auto.tracking.pages import Chart
+from sgq_auto.tracking.report.charts import front_chart, hypervolume_chart
+from sgq_auto.tracking.report.heat_map import BitsMap, LossTable
+from sgq_auto.tracking.report.sections import (
+    ConfirmedTable,
+    Fact,
+    PartRow,
+    answer,
+    confirmed_table,
+    facts,
+    part_rows,
+)
+from sgq_auto.tracking.units import kib, percent
+
+_DEFAULT_ROOT = Path("outputs")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A trial whose bits can be shown: its number, a name, and the group that it is listed in."""
+
+    trial: int
+    name: str
+    group: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the report of a study shows.
+
+    Attributes:
+        study: The study's name.
+        description: What was searched, in a line.
+        answer: What was found, in one sentence.
+        facts: The figures of the recommended point.
+        front: All trials, the front and the confirmed points.
+        export_command: Packs a trial, once its number is added.
+        infer_command: Predicts with the recommended artifact, if there is one.
+        bits_map: Layout of the bits.
+        choices: The trials whose bits can be shown.
+        chosen: The one that is shown first; ``None`` without any.
+        bits: Bits by trial, in the order of sites.
+        losses: Sensitivities, if they were measured.
+        confirmed: The confirmed points.
+        parts: The footprint of the chosen trial by part.
+        hypervolume: Hypervolume over trials.
+        counts: How many trials ended in which way.
+        failures: How many failed for each reason.
+        environment: What it ran on.
+        command: What repeats it, if that was kept.
+    """
+
+    study: str
+    description: str
+    answer: str
+    facts: tuple[Fact, ...]
+    front: Chart
+    export_command: str
+    infer_command: str | None
+    bits_map: BitsMap
+    choices: tuple[Choice, ...]
+    chosen: int | None
+    bits: Mapping[int, tuple[int, ...]]
+    losses: LossTable | None
+    confirmed: ConfirmedTable
+    parts: tuple[PartRow, ...]
+    hypervolume: Chart
+    counts: Mapping[str, int]
+    failures: Mapping[str, int]
+    environment: Mapping[str, str]
+    command: str | None
+
+    @classmethod
+    def of(cls, progress: StudyProgress, summary: Summary) -> "Report":
+        """The report of a search that ended."""
+        bench = progress.bench
+        settings, space = bench.settings, bench.space
+        complete = {r.number: progress.allocation(r) for r in progress.records if r.complete}
+        best = summary["recommended"] or {}
+        choices = _choices(progress, summary)
+        chosen = choices[0].trial if choices else None
+        sensitivities = progress.start.sensitivities
+        artifact = best.get("artifact_path")
+        infer = shlex.join(["python", "-m", "sgq_auto.infer", f"artifact={artifact}"])
+        return cls(
+            study=progress.study_name,
+            description=f"{settings.model.name} on {settings.dataset}, "
+            f"{settings.granularity.value}, sampler {settings.sampler_name}, seed {settings.seed}",
+            answer=answer(summary),
+            facts=facts(summary),
+            front=front_chart(progress, summary),
+            export_command=_export_command(progress),
+            infer_command=infer if artifact else None,
+            bits_map=BitsMap.of(bench.footprints.sites(), space, bench.graph),
+            choices=choices,
+            chosen=chosen,
+            bits={number: tuple(bits.values()) for number, bits in complete.items()},
+            losses=LossTable.of(sensitivities) if sensitivities else None,
+            confirmed=confirmed_table(summary, settings.allowed_drop),
+            parts=part_rows(bench.footprints, bench.footprints.packed_parts(complete[chosen]))
+            if chosen is not None
+            else (),
+            hypervolume=hypervolume_chart(progress.hypervolumes),
+            counts=summary["trials"],
+            failures=Counter(r.failure for r in progress.records if r.failure is not None),
+            environment=summary.get("environment", {}),
+            command=summary.get("command"),
+        )
+
+
+def _choices(progress: StudyProgress, summary: Summary) -> tuple[Choice, ...]:
+    """Every trial that ran to its end, the recommended one first."""
+    best = (summary["recommended"] or {}).get("trial")
+    confirmed = {point["trial"] for point in summary["confirmed"]}
+    front = {point.number for point in progress.front}
+
+    def group(number: int) -> str:
+        if number == best:
+            return "recommended"
+        return "confirmed" if number in confirmed else "front" if number in front else "others"
+
+    choices = [
+        Choice(
+            record.number,
+            f"trial {record.number}: {kib(record.num_bytes)}, {percent(record.val_accuracy)}",
+            group(record.number),
+        )
+        for record in sorted(progress.records, key=lambda r: (r.num_bytes, r.number))
+        if record.complete
+    ]
+    order = ("recommended", "confirmed", "front", "others")
+    return tuple(sorted(choices, key=lambda choice: order.index(choice.group)))
+
+
+def _export_command(progress: StudyProgress) -> str:
+    words = ["python", "-m", "sgq_auto.export", f"study={progress.study_name}"]
+    root = progress.bench.settings.output_root
+    if root != _DEFAULT_ROOT:
+        words.append(f"output_root={root}")
+    return shlex.join(words)
