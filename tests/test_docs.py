@@ -6,7 +6,6 @@ their own settings. ``NAME`` and ``N`` stand for the study of the page's last se
 it.
 """
 
-import importlib.util
 import json
 import os
 import re
@@ -66,13 +65,6 @@ def commands() -> Iterator[tuple[str, str]]:
                 yield from ((path.name, command) for command in block.commands())
 
 
-def skip_what_is_not_here(command: str) -> None:
-    """End the test where a page is ahead of the code."""
-    module = re.match(r"python -m (sgq_auto\.\w+)", command)
-    if module and importlib.util.find_spec(module[1]) is None:
-        pytest.skip(f"{module[1]} is not here yet")
-
-
 def run_python(block: Block, folder: Path) -> subprocess.CompletedProcess[str]:
     file = re.match(r"# (\w+\.py)\n", block.text)
     path = folder / (file[1] if file else "block.py")
@@ -110,7 +102,6 @@ def test_what_a_page_says_works(page: str, tmp_path: Path) -> None:
             continue
         assert block.kind == "sh"
         for command in block.commands():
-            skip_what_is_not_here(command)
             done = run_command(command, tmp_path)
             assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     if page == "own_graph.md":
