@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn import AGNNConv, GATConv, GCNConv, SAGEConv
+from torch_geometric.nn import GCNConv
 
 from sgq_auto.allocation import BitAllocation, Component, Site
 from sgq_auto.errors import InputError
@@ -202,29 +202,6 @@ def test_layers_are_traced_in_the_order_they_run(
     assert [layer.propagates for layer in spec.layers] == [name[0] != "l" for name in names]
     attention_is_free = [layer.attention_from_degrees for layer in spec.layers]
     assert all(attention_is_free) if kind is GCN else not any(attention_is_free)
-
-
-@pytest.mark.parametrize(
-    ("conv", "named"),
-    [
-        (SAGEConv(80, 4), "SAGEConv has no quantized twin"),
-        (GCNConv(80, 4, improved=True), "improved"),
-        (GCNConv(80, 4, normalize=False), "normalize"),
-        (GCNConv(80, 4, add_self_loops=False), "add_self_loops"),
-        (GATConv(80, 4, edge_dim=3), "edge_dim"),
-        (GATConv(80, 4, residual=True), "residual"),
-        (GATConv((80, 80), 4), "in_channels"),
-        (GATConv(80, 4, add_self_loops=False), "add_self_loops"),
-        (AGNNConv(), "behind a linear layer"),
-    ],
-)
-def test_layers_without_twin_are_refused_by_name(
-    conv: nn.Module, named: str, synthetic: PreparedData
-) -> None:
-    model = OneLayer(conv)
-    with pytest.raises(InputError, match=r"^(conv: |OneLayer)[^\n]*$") as caught:
-        prepare(model, synthetic.graph)
-    assert named in str(caught.value)
 
 
 def test_models_without_layers_are_refused(synthetic: PreparedData) -> None:
