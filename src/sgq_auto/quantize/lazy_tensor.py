@@ -15,7 +15,7 @@ _METADATA = frozenset(
         Tensor.numel,
         Tensor.is_floating_point,
         Tensor.__len__,
-        Tensor.shape.__get__,
+        Tensor.shape.__get__,  # type: ignore[attr-defined]
         Tensor.ndim.__get__,  # type: ignore[attr-defined]
         Tensor.dtype.__get__,  # type: ignore[attr-defined]
         Tensor.device.__get__,  # type: ignore[attr-defined]

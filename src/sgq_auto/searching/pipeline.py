@@ -75,8 +75,8 @@ def run_search(
         InputError: If the output folder cannot be written, or the study is being run already.
         StorageInternalError: If the study's database stayed away.
     """
-    # A model or sampler that cannot be made fails before a file is.
-    settings.model.build(data.graph)
+    # A model that cannot be made or run, or a sampler, fails before a file is made.
+    settings.model.check(data.graph)
     make_sampler(settings)
     process_context()
     folder = _make_folder(settings, data)
@@ -118,7 +118,7 @@ def _run_led(
             progress.leads = leads_to_the_end(lead, study, settings, confirming)
             if progress.leads:
                 confirm_front(folder, progress, answer, _announce(watchers))
-                answer.artifact = _pack_recommended(settings, folder, answer)
+                answer.artifact = _pack_recommended(bench, folder, answer)
     except KeyboardInterrupt:
         interrupted = True
         when = "while" if answer.results else "before"
@@ -133,7 +133,7 @@ def _run_led(
     _add_seconds(study, WALL_SECONDS, time.perf_counter() - began)
     if failure is not None and answer.artifact is None:
         # The points that were confirmed stay confirmed.
-        answer.artifact = _pack_recommended(settings, folder, answer)
+        answer.artifact = _pack_recommended(bench, folder, answer)
     progress.add(finished_trials(study))
     summary = summarise(study, progress, answer, failure)
     for path in (summary_path, folder.summary):
@@ -198,13 +198,14 @@ def _run_trials(
             _add_seconds(study, SEARCH_SECONDS, time.perf_counter() - start)
 
 
-def _pack_recommended(
-    settings: SearchSettings, folder: StudyFolder, answer: Answer
-) -> Path | str | None:
+def _pack_recommended(bench: Workbench, folder: StudyFolder, answer: Answer) -> Path | str | None:
     """The recommended point's artifact, or why there is none."""
+    settings = bench.settings
     chosen = answer.recommended(settings)
     if chosen is None:
         return None
+    if bench.unpackable is not None:
+        return f"this model cannot be packed: {bench.unpackable}"
     try:
         rows = confirmed_rows(folder, settings, chosen.number)
         return pack_point(settings, folder, Point.confirmed(chosen.number, chosen.params, rows))

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from sgq_auto.graphs.raw import RawGraph
+from sgq_auto.graphs.sources.data import DataSource
 from sgq_auto.graphs.sources.embedded import EmbeddedCora
 from sgq_auto.graphs.sources.npz import NpzSource
 from sgq_auto.graphs.sources.pyg import PygSource
@@ -20,4 +21,4 @@ class GraphSource(Protocol):
         """
 
 
-__all__ = ["EmbeddedCora", "GraphSource", "NpzSource", "PygSource", "SyntheticSource"]
+__all__ = ["DataSource", "EmbeddedCora", "GraphSource", "NpzSource", "PygSource", "SyntheticSource"]
