@@ -67,6 +67,10 @@ class ModelInput(nn.Module):
         assert isinstance(found, cls)
         return found
 
+    def forward(self, x: Tensor) -> Tensor:
+        """Nothing: an ``nn.Sequential`` runs all its children, and this one stands elsewhere."""
+        return x
+
     def features(self, features: Features) -> QuantizedFeatures:
         """The features quantized; they never change, so this is done once."""
         if self._features is None:
