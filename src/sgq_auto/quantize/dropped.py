@@ -51,7 +51,7 @@ class Dropped(LazyTensor):
         return out
 
     @cached_property
-    def tensor(self) -> Tensor:  # type: ignore[override]
+    def tensor(self) -> Tensor:
         """The dropped tensor."""
         if isinstance(self.source, NodeFeatures):
             matrix = self.source.matrix

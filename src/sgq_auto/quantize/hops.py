@@ -87,7 +87,7 @@ class QuantizedAPPNP(HopLayer):
         """``[N, features]`` to ``[N, features]``."""
         adj_t = self.pattern(edge_index, edge_weight=edge_weight)
         start = self.quantize_nodes(x)
-        nodes = (1 - self.alpha) * self.hop(adj_t, start) + self.alpha * start
+        nodes: Tensor = (1 - self.alpha) * self.hop(adj_t, start) + self.alpha * start
         for quantizer in self.hop_quantizers:
             nodes = (1 - self.alpha) * self.hop(adj_t, quantizer(nodes)) + self.alpha * start
         return nodes

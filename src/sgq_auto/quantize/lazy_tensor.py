@@ -18,7 +18,7 @@ _METADATA = frozenset(
         Tensor.shape.__get__,  # type: ignore[attr-defined]
         Tensor.ndim.__get__,  # type: ignore[attr-defined]
         Tensor.dtype.__get__,  # type: ignore[attr-defined]
-        Tensor.device.__get__,  # type: ignore[attr-defined]
+        Tensor.device.__get__,
         Tensor.layout.__get__,  # type: ignore[attr-defined]
         Tensor.requires_grad.__get__,  # type: ignore[attr-defined]
     }
@@ -35,7 +35,7 @@ class LazyTensor(Tensor):
     @staticmethod
     def __new__(cls, shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Self:
         """A tensor without memory."""
-        lazy: Self = Tensor._make_wrapper_subclass(cls, shape, dtype=dtype, device=device)  # type: ignore[attr-defined]
+        lazy: Self = Tensor._make_wrapper_subclass(cls, shape, dtype=dtype, device=device)
         return lazy
 
     @property
@@ -55,7 +55,7 @@ class LazyTensor(Tensor):
         return function(*plain(args), **plain(kwargs or {}))
 
     @classmethod
-    def __torch_dispatch__(
+    def __torch_dispatch__(  # type: ignore[override]
         cls, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         """The same for operators that are reached past ``__torch_function__``."""
