@@ -174,6 +174,31 @@ def test_a_model_that_takes_data_and_returns_log_softmax(synthetic: PreparedData
     torch.testing.assert_close(rows.log_softmax(1), expected, atol=1e-4, rtol=1e-4)
 
 
+class WithIdleLayer(nn.Module):
+    """Has a layer that its forward pass leaves out, and may leave out all."""
+
+    def __init__(self, runs: bool = True) -> None:
+        super().__init__()
+        self.idle = pyg.GCNConv(80, 4)
+        self.lin = nn.Linear(80, 4)
+        self.runs = runs
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        del edge_index
+        out: Tensor = self.lin(x) if self.runs else x[:, :4]
+        return out
+
+
+def test_a_layer_that_never_runs_has_no_site(synthetic: PreparedData) -> None:
+    graph = synthetic.graph
+    model = _net(lambda _features, _classes: WithIdleLayer(), graph)
+    allocation = _mixed_bits(model, graph)
+    assert {site.layer for site in allocation} == {"features", "lin"}
+    prepared = prepare(model, graph, allocation)
+    assert plain_state(prepared, model).keys() == model.state_dict().keys()
+    convert(prepared, graph)
+
+
 class ChangesEdges(nn.Module):
     """Drops edges by itself."""
 
@@ -207,10 +232,11 @@ def test_a_layer_on_pygs_path_takes_changed_edges(synthetic: PreparedData) -> No
     ("model", "said"),
     [
         (ChangesEdges(pyg.GCNConv(80, 4)), "conv: the model changes edge_index"),
-        (WithWeights(pyg.GCNConv(80, 4)), "conv: edge_weight is given"),
+        (WithWeights(pyg.GCNConv(80, 4)), "conv: it is called with edge_weight"),
         (pyg.GCNConv(80, 4), "GCNConv is a layer"),
+        (WithIdleLayer(runs=False), "runs none of its layers"),
         (OneLayer(80, pyg.GCNConv(7, 4)), "OneLayer fails on the graph"),
-        (OneLayer(-1 if False else 80, pyg.GCNConv(-1, 4)), "in_channels=-1"),
+        (OneLayer(80, pyg.GCNConv(-1, 4)), "in_channels=-1"),
         (nn.Sequential(nn.Flatten(0), nn.Linear(24000, 4)), "one row for each of the 300 nodes"),
     ],
 )

@@ -73,8 +73,8 @@ class QuantizedLayer(nn.Module):
         given = [name for name, value in unsupported.items() if value is not None]
         if given:
             raise InputError(
-                f"{self.name}: {given[0]} is given to it; layers here are quantized for a graph "
-                "whose edges have neither weights nor features"
+                f"{self.name}: it is called with {given[0]}, which quantized layers do not take "
+                "(the graph's edges have neither weights nor features)"
             )
         if not isinstance(edge_index, Edges):
             raise InputError(

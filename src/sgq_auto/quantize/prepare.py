@@ -92,7 +92,7 @@ def prepare(
     try:
         with torch.no_grad():
             prepared(graph.features, graph.adj_t)
-    except (InputError, KeyError):
+    except InputError:
         raise
     except Exception as error:
         reason = " ".join(str(error).split())
@@ -100,6 +100,9 @@ def prepare(
             f"{type(model).__name__} fails on the graph ({type(error).__name__}: {reason}); "
             "its forward pass must take (x, edge_index)"
         ) from error
+    layers = [module for module in prepared.modules() if isinstance(module, QuantizedLayer)]
+    if not any(layer.in_features for layer in layers):
+        raise InputError(f"{type(model).__name__}: its forward pass runs none of its layers")
     generic = generic_layers(prepared)
     if generic is not None:
         warnings.warn(generic, GenericLayerWarning, stacklevel=2)
@@ -169,5 +172,6 @@ def _swap(
             _swap(child, f"{prefix}{name}.", quantizers, made)
             continue
         if id(child) not in made:
-            made[id(child)] = maker(child, f"{prefix}{name}", quantizers)
+            full_name = f"{prefix}{name}"
+            made[id(child)] = maker(child, full_name, quantizers.of_layer(full_name))
         setattr(module, name, made[id(child)])

@@ -1,7 +1,7 @@
 """Makes the fake-quantizers of a model's sites from a bit allocation."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from torch import nn
@@ -29,6 +29,12 @@ class QuantizerFactory:
     def __deepcopy__(self, memo: Any) -> Self:
         """Itself: it never changes, and a graph may be large."""
         return self
+
+    def of_layer(self, layer: str) -> "QuantizerFactory":
+        """The quantizers for ``layer``: none where it has no site, because it never runs."""
+        if self.allocation is None or any(site.layer == layer for site in self.allocation):
+            return self
+        return replace(self, allocation=None)
 
     def features(self) -> nn.Module:
         """For the stored values of the node features."""
