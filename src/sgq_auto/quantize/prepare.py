@@ -48,7 +48,7 @@ _TWINS: dict[type[nn.Module], Any] = {
     PygLinear: QuantizedLinear,
 }
 
-LayerMaker = Callable[[Any, str, QuantizerFactory], QuantizedLayer]
+LayerMaker = Callable[[Any, str, QuantizerFactory], nn.Module]
 
 
 class GenericLayerWarning(UserWarning):
@@ -160,18 +160,18 @@ def _maker(layer: nn.Module) -> LayerMaker | None:
 
 
 def _swap(
-    module: nn.Module, prefix: str, quantizers: QuantizerFactory, made: dict[int, QuantizedLayer]
+    module: nn.Module, prefix: str, quantizers: QuantizerFactory, made: dict[int, nn.Module]
 ) -> None:
     """Swap the layers below ``module``; one that is there twice has one twin, kept in ``made``."""
     # Not named_children, which leaves out a second name of a layer.
     for name, child in list(module._modules.items()):
-        if child is None:
+        if child is None or isinstance(child, QuantizedLayer):
             continue
-        maker = _maker(child)
-        if maker is None:
-            _swap(child, f"{prefix}{name}.", quantizers, made)
-            continue
-        if id(child) not in made:
-            full_name = f"{prefix}{name}"
+        full_name, maker = f"{prefix}{name}", _maker(child)
+        if maker is not None and id(child) not in made:
             made[id(child)] = maker(child, full_name, quantizers.of_layer(full_name))
-        setattr(module, name, made[id(child)])
+        twin = made.get(id(child), child)
+        if twin is not child:
+            setattr(module, name, twin)
+        if not isinstance(twin, QuantizedLayer):
+            _swap(twin, f"{full_name}.", quantizers, made)
