@@ -215,15 +215,19 @@ def wait_for_trials(folder: Path, count: int) -> None:
     pytest.fail("the search did not get going")
 
 
-def test_multirun_makes_a_study_for_each_job(tmp_path: Path) -> None:
-    done = run(
-        tmp_path, "-m", *SYNTHETIC, *QUICK, "n_trials=3", "granularity=uniform,lwq", "seed=1"
-    )
+def test_multirun_makes_a_study_and_a_packed_model_for_each_job(tmp_path: Path) -> None:
+    done = run(tmp_path, "-m", *SYNTHETIC, *QUICK, "n_trials=3", "model=sage,gin", "seed=1")
     assert done.returncode == 0, done.stderr
     found = summaries(tmp_path)
-    assert [(s["granularity"], s["seed"]) for s in found] == [("uniform", 1), ("lwq", 1)]
+    assert [(s["model"], s["seed"]) for s in found] == [("sage", 1), ("gin", 1)]
     assert len({s["study"] for s in found}) == 2
     assert tracked(tmp_path) == (2, 6)
+    for summary in found:
+        artifact = summary["recommended"]["artifact_path"]
+        predicted = infer(tmp_path, f"artifact={artifact}", "nodes=0,599")
+        assert predicted.returncode == 0, predicted.stderr
+        assert "node 599: class " in predicted.stdout
+        assert load(artifact).footprint().stored_bytes == summary["recommended"]["stored_bytes"]
 
 
 def npz(path: Path, **changes: Any) -> Path:

@@ -24,7 +24,7 @@ _loaded: dict[str, PreparedData] = {}
 
 @pytest.mark.slow
 @pytest.mark.parametrize("granularity", [g.value for g in Granularity])
-@pytest.mark.parametrize("model", ["gcn", "gat", "agnn"])
+@pytest.mark.parametrize("model", ["gcn", "gat", "agnn", "sage", "gin"])
 @pytest.mark.parametrize("dataset", list(DATASETS))
 def test_every_combination_runs(
     dataset: str, model: str, granularity: str, data_root: Path, tmp_path: Path

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from sgq_auto.graphs import PreparedData
-from sgq_auto.models import AGNN, GAT, GCN
+from sgq_auto.models import AGNN, GAT, GCN, GIN, SAGE
 from sgq_auto.quantize import prepare
 from sgq_auto.training import FitSettings, fit, predict
 
@@ -69,7 +69,8 @@ def test_full_precision_reaches_the_literature(
     assert abs(mean(runs) - published.test_accuracy) <= 1.5
 
 
-@pytest.mark.parametrize("kind", [GCN, GAT, AGNN])
+@pytest.mark.parametrize("kind", [GCN, GAT, AGNN, SAGE, GIN])
 def test_a_short_training_learns_embedded_cora(kind: type[nn.Module], cora: PreparedData) -> None:
-    settings = FitSettings(epochs=100, learning_rate=0.02, weight_decay=5e-4)
+    decay = 1e-2 if kind is GIN else 5e-4
+    settings = FitSettings(epochs=100, learning_rate=0.02, weight_decay=decay)
     assert _test_accuracy(kind, cora, settings, seed=0) > 0.75

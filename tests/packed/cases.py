@@ -10,7 +10,7 @@ from sgq_auto.allocation import BitAllocation
 from sgq_auto.engines import TorchEngine
 from sgq_auto.graphs import Graph
 from sgq_auto.graphs.features import SparseFeatures
-from sgq_auto.models import AGNN, GAT, GCN
+from sgq_auto.models import AGNN, GAT, GCN, GIN, SAGE
 from sgq_auto.packed import PackedModel
 from sgq_auto.quantize import FakeQuantizer, MinMaxQuantizer, convert, prepare, trace_spec
 from sgq_auto.quantize.layer import QuantizedLayer
@@ -20,7 +20,13 @@ from sgq_auto.training import FitSettings, fit
 _FIT = FitSettings(epochs=3, learning_rate=0.02, weight_decay=0.0)
 
 
-MODELS: dict[str, type[nn.Module]] = {"gcn": GCN, "gat": GAT, "agnn": AGNN}
+MODELS: dict[str, type[nn.Module]] = {
+    "gcn": GCN,
+    "gat": GAT,
+    "agnn": AGNN,
+    "sage": SAGE,
+    "gin": GIN,
+}
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from cases import Case
 from sgq_auto.packed import save
 
 _CONSTRAINTS = Path(__file__).parents[2] / "constraints.txt"
-_MODELS = ["gcn", "gat", "agnn"]
+_MODELS = ["gcn", "gat", "agnn", "sage", "gin"]
 _INSTALLED = """
 from importlib.metadata import distributions
 print(*sorted(entry.name for entry in distributions()))

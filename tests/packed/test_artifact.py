@@ -91,7 +91,7 @@ def test_random_damage_is_noticed(artifact: Callable[[str], Path], tmp_path: Pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["gcn", "gat", "agnn"])
+@pytest.mark.parametrize("model", ["gcn", "gat", "agnn", "sage", "gin"])
 def test_random_damage_is_noticed_20000_times(
     model: str, artifact: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -164,6 +164,28 @@ def test_a_header_or_tensor_that_lies_is_refused(
 ) -> None:
     path = _edited(artifact("gcn"), tmp_path / "lie.safetensors", edit)
     assert any(part in _refused(path) for part in message.split("|"))
+
+
+@pytest.mark.parametrize(
+    ("model", "edit", "message"),
+    [
+        ("sage", _set("layers", 0, "aggregation", to="max"), "aggregation is 'max'"),
+        ("sage", _set("layers", 0, "aggregation", to=None), "aggregation is None"),
+        ("sage", _set("layers", 0, "root_weight", to=1), "root_weight is '1'"),
+        ("sage", _set("layers", 0, "root_weight", to=False), "tensor conv1."),
+        ("sage", _set("layers", 0, "kind", to="gcn"), "attention"),
+        ("sage", _set("layers", 1, "kind", to="linear"), "tensor conv2."),
+        ("sage", _fill("conv1.bias", np.nan), "NaN"),
+        ("gin", _fill("conv2.eps", np.inf), "NaN or infinite"),
+        ("gin", _set("layers", 0, "kind", to="linear"), "tensor conv1."),
+        ("gin", _set("layers", 1, "in", to=17), "conv1.nn.2 reads 17 features"),
+    ],
+)
+def test_layers_that_lie_are_refused(
+    model: str, edit: Edit, message: str, artifact: Callable[[str], Path], tmp_path: Path
+) -> None:
+    path = _edited(artifact(model), tmp_path / "lie.safetensors", edit)
+    assert message in _refused(path)
 
 
 def test_more_memory_than_allowed_is_refused(artifact: Callable[[str], Path]) -> None:

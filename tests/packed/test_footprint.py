@@ -11,9 +11,10 @@ from torch import nn
 
 from sgq_auto.allocation import DEFAULT_LADDER, BitAllocation
 from sgq_auto.graphs import Graph, PreparedData
-from sgq_auto.models import AGNN, GAT, GCN
+from sgq_auto.models import AGNN, GAT, GCN, GIN, SAGE
 from sgq_auto.packed import FeatureSpec, Footprint, FootprintModel, GraphSpec, LayerSpec, ModelSpec
 from sgq_auto.packed.codes import packed_bytes
+from sgq_auto.packed.specs import gin_spec, linear_spec, sage_spec
 from sgq_auto.packed.storage import PackedStorage, PygStorage
 from sgq_auto.quantize import prepare, trace_spec
 
@@ -59,10 +60,24 @@ _AGNN = ModelSpec(
         LayerSpec("lin2", in_features=2, weight_shape=(2, 2), vector_elements=2),
     )
 )
+_SAGE = ModelSpec(
+    (
+        sage_spec("conv1", 4, 2, root_weight=True, bias=True),
+        sage_spec("conv2", 2, 2, root_weight=False, bias=True),
+    )
+)
+_GIN = ModelSpec(
+    (
+        gin_spec("conv1", 4, 2, bias=True),
+        linear_spec("conv1.nn.2", 2, 2, bias=True),
+    )
+)
 _MODELS = {
     "gcn": FootprintModel(_GCN, _GRAPH),
     "gat": FootprintModel(ModelSpec((_GAT_LAYER, _GCN.layers[1])), _GRAPH),
     "agnn": FootprintModel(_AGNN, _GRAPH),
+    "sage": FootprintModel(_SAGE, _GRAPH),
+    "gin": FootprintModel(_GIN, _GRAPH),
 }
 
 
@@ -115,6 +130,53 @@ def test_agnn_peak_by_hand() -> None:
     assert _MODELS["agnn"].full_precision().peak_bytes == stored + 24
 
 
+def test_sage_by_hand() -> None:
+    model = _MODELS["sage"]
+    # features 48, edge_index 64; W_l and W_r 32 each / W 16, bias 8, transformed neighbours 24,
+    # hidden 24. Means follow from the graph: no coefficients.
+    stored = 48 + 64 + (2 * 32 + 8) + (16 + 8)
+    assert model.full_precision() == Footprint(
+        resident_bytes=stored + 24 + 24 + 24,
+        stored_bytes=stored,
+        # The first propagation: everything stored, what it gathers and what it makes is counted
+        # when the next layer reads it.
+        peak_bytes=48 + 64 + (2 * 32 + 8) + (16 + 8) + 24,
+        # Layer 1: 3*4 + 2*3*2 + 4*2; layer 2: 3*2 + 3*2 + 4*2; 4 edges without self-loops.
+        sgquant_bytes=4 * (32 + 20),
+    )
+    parts = model.packed_parts(BitAllocation.uniform(model.sites(), 2))
+    # Two bits: two weights of 8 codes and one of 4, and biases; no degrees beside the edges.
+    assert (parts["weights"], parts["attention"]) == (2 + 2 + 8 + 1 + 8, 0)
+    assert parts["graph"] == _MODELS["gcn"].packed_parts(_uniform("gcn", 2))["graph"] - 1
+    # Two buckets of the features or the hidden embedding, two of the transformed, the channels.
+    assert parts["scales"] == 8 * ((2 + 2 + 4) + (2 + 2 + 2))
+
+
+def test_gin_by_hand() -> None:
+    model = _MODELS["gin"]
+    # W 32, bias 8, epsilon 4, transformed 24; then W 16, bias 8, input 24.
+    stored = 48 + 64 + (32 + 8 + 4) + (16 + 8)
+    footprint = model.full_precision()
+    assert footprint.resident_bytes == stored + 24 + 24
+    assert footprint.stored_bytes == stored
+    # 3*4 + 3*2 + 4*2, and 3*2 + 3*2 of the linear layer.
+    assert footprint.sgquant_bytes == 4 * (26 + 12)
+    # Sparse features take 56, int32 CSR 32.
+    assert model.sparse_fp32().resident_bytes == footprint.resident_bytes + (56 - 48) + (32 - 64)
+
+
+def _uniform(name: str, bits: int) -> BitAllocation:
+    return BitAllocation.uniform(_MODELS[name].sites(), bits)
+
+
+def test_layers_without_coefficients_leave_those_of_others_alone() -> None:
+    """The careful fp32 reference shares GCN's coefficients, wherever its first GCN layer is."""
+    both = ModelSpec((_SAGE.layers[0], replace(_GCN.layers[1], name="conv2")))
+    with_gcn = FootprintModel(both, _GRAPH).sparse_fp32().resident_bytes
+    without = FootprintModel(_SAGE, _GRAPH).sparse_fp32().resident_bytes
+    assert with_gcn == without + 28
+
+
 def test_gat_on_cora_has_the_published_element_counts(cora: PreparedData) -> None:
     model = _model(GAT, cora.graph)
     assert model.sgquant_elements() == {"conv1": 6_070_004, "conv2": 417_756}
@@ -123,20 +185,24 @@ def test_gat_on_cora_has_the_published_element_counts(cora: PreparedData) -> Non
     assert model.packed(one_bit).sgquant_bytes == (6_070_004 + 417_756) // 8
 
 
-@pytest.mark.parametrize("kind", [GCN, GAT, AGNN])
+@pytest.mark.parametrize("kind", [GCN, GAT, AGNN, SAGE, GIN])
 def test_sites_are_every_component_of_every_layer(
     kind: type[nn.Module], synthetic: PreparedData
 ) -> None:
     names = {str(site) for site in _model(kind, synthetic.graph).sites()}
-    buckets = range(4)
+    buckets, weighted = range(4), ["conv1", "conv2"]
+    embedded, attending = ["features", *weighted], list(weighted)
     if kind is AGNN:
-        weights = {"lin1.weight", "lin2.weight"}
-        layers, propagating = ("features", "prop1", "prop2", "lin2"), ("prop1", "prop2")
-    else:
-        weights = {"conv1.weight", "conv2.weight"}
-        layers, propagating = ("features", "conv1", "conv2"), ("conv1", "conv2")
-    assert names == weights | {f"{layer}.embedding.{b}" for layer in layers for b in buckets} | {
-        f"{layer}.attention.{b}" for layer in propagating for b in buckets
+        weighted, attending = ["lin1", "lin2"], ["prop1", "prop2"]
+        embedded = ["features", *attending, "lin2"]
+    elif kind is GIN:
+        weighted = ["conv1", "conv1.nn.2", "conv2", "conv2.nn.2"]
+        embedded, attending = ["features", *weighted], []
+    elif kind is SAGE:
+        attending = []
+    assert names == {f"{layer}.weight" for layer in weighted} | {
+        *(f"{layer}.embedding.{b}" for layer in embedded for b in buckets),
+        *(f"{layer}.attention.{b}" for layer in attending for b in buckets),
     }
 
 
@@ -162,7 +228,7 @@ def test_peak_and_stored_are_no_more_than_resident(name: str, data: st.DataObjec
         assert 0 < figures.stored_bytes <= figures.resident_bytes
 
 
-@pytest.mark.parametrize("kind", [GCN, GAT, AGNN])
+@pytest.mark.parametrize("kind", [GCN, GAT, AGNN, SAGE, GIN])
 def test_bytes_grow_along_the_ladder_on_cora(kind: type[nn.Module], cora: PreparedData) -> None:
     model = _model(kind, cora.graph)
     ladder = [model.packed(BitAllocation.uniform(model.sites(), b)) for b in DEFAULT_LADDER]

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import Case, exact_logits, make_case
+from cases import Case, exact_logits, make_case, random_allocation, trained
+from torch import Tensor, nn
+from torch_geometric.nn import GINConv, SAGEConv
 
 from sgq_auto.graphs import BucketSettings, Graph, PreparedData, RawGraph, Split, prepare_graph
 from sgq_auto.packed import load, save
@@ -15,11 +17,12 @@ from sgq_auto.packed.engines import Engine, NumpyEngine, fastest_engine
 from sgq_auto.packed.graph import PackedGraph
 from sgq_auto.packed.inference import Inference
 from sgq_auto.packed.tensors import resident_arrays, tensors_of
+from sgq_auto.quantize import convert
 
 _ENGINES: list[Engine] = [NumpyEngine(), fastest_engine()]
 _LADDERS = [[1, 2, 3, 4, 6, 8], [2, 5, 7, 11, 16, 32]]
 _REAL = ["Cora", "CiteSeer", "PubMed", "Computers"]
-_MODELS = ["gcn", "gat", "agnn"]
+_MODELS = ["gcn", "gat", "agnn", "sage", "gin"]
 
 
 def _check(case: Case, path: Path) -> None:
@@ -61,6 +64,37 @@ def test_odd_graphs(model: str, odd_raw: RawGraph, tmp_path: Path) -> None:
         odd_raw, odd_raw.split, BucketSettings((1, 2)), normalize_rows=False
     ).graph
     _check(make_case(graph, model, [1, 3, 8, 32]), tmp_path / "model.safetensors")
+
+
+class _Variants(nn.Module):
+    """GraphSAGE and GIN as they are not in the models: sums, no root weight, fixed epsilon."""
+
+    def __init__(self, in_features: int, num_classes: int) -> None:
+        super().__init__()
+        self.conv1 = GINConv(nn.Sequential(nn.Linear(in_features, 5, bias=False)), eps=0.25)
+        self.conv2 = SAGEConv(5, 6, aggr="sum")
+        network = nn.Sequential(nn.Linear(6, 4), nn.Sequential(nn.ReLU(), nn.Linear(4, 5)))
+        self.conv3 = GINConv(network, eps=-0.5, train_eps=True)
+        self.conv4 = SAGEConv(5, num_classes, root_weight=False, bias=False)
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        x = nn.functional.elu(self.conv1(x, edge_index))
+        x = self.conv3(self.conv2(x, edge_index).relu(), edge_index)
+        out: Tensor = self.conv4(x, edge_index)
+        return out
+
+
+@pytest.mark.parametrize("ladder", _LADDERS)
+def test_variants_of_sage_and_gin(ladder: list[int], odd_raw: RawGraph, tmp_path: Path) -> None:
+    assert odd_raw.split is not None
+    graph = prepare_graph(odd_raw, odd_raw.split, BucketSettings((1,)), normalize_rows=True).graph
+    plain = _Variants(graph.features.num_features, graph.num_classes)
+    allocation = random_allocation(plain, graph, ladder, 0)
+    prepared = trained(plain, graph, allocation)
+    case = Case(graph, prepared, allocation, convert(prepared, graph))
+    _check(case, tmp_path / "model.safetensors")
+    nodes = [3, 0, 11]
+    np.testing.assert_allclose(case.packed.predict(nodes), case.packed.predict()[nodes], atol=1e-5)
 
 
 @pytest.mark.parametrize("model", _MODELS)

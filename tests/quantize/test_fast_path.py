@@ -1,25 +1,27 @@
 """The fast sparse path against PyG's own ``edge_index`` path, logits and gradients."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import scipy.sparse
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn import GCNConv
+from torch_geometric.nn import GCNConv, GINConv, SAGEConv
 from torch_geometric.transforms import NormalizeFeatures
+from torch_geometric.utils import remove_self_loops
 
 from sgq_auto.allocation import BitAllocation
 from sgq_auto.graphs import BucketSettings, Graph, PreparedData, RawGraph, prepare_graph
 from sgq_auto.graphs.sources import SyntheticSource
 from sgq_auto.graphs.splits import OwnOrPerClassSplit, PerClassSplit
-from sgq_auto.models import AGNN, GAT, GCN
+from sgq_auto.models import AGNN, GAT, GCN, GIN, SAGE
 from sgq_auto.packed import FootprintModel
 from sgq_auto.quantize import RangeMode, prepare, trace_spec
 from sgq_auto.quantize.attention import AttentionLayer
 
-_KINDS = (GCN, GAT, AGNN)
+_KINDS = (GCN, GAT, AGNN, SAGE, GIN)
 
 
 def _inputs(raw: RawGraph, *, normalize: bool) -> tuple[Tensor, Tensor]:
@@ -28,13 +30,13 @@ def _inputs(raw: RawGraph, *, normalize: bool) -> tuple[Tensor, Tensor]:
     tensor = torch.from_numpy(np.asarray(x, dtype=np.float32))
     if normalize:
         tensor = tensor / tensor.sum(1, keepdim=True).clamp(min=1)
-    return tensor, torch.from_numpy(np.unique(raw.edge_index, axis=1))
+    return tensor, torch.from_numpy(np.unique(raw.edge_index, axis=1)).long()
 
 
 def _randomized(model: nn.Module) -> nn.Module:
     """Biases start at zero: random ones make a lost or doubled bias show."""
     for name, parameter in model.named_parameters():
-        if "bias" in name or "beta" in name:
+        if any(word in name for word in ("bias", "beta", "eps")):
             nn.init.uniform_(parameter, -0.5, 0.5)
     return model.eval()
 
@@ -47,9 +49,13 @@ def _check(kind: Callable[[int, int], nn.Module], raw: RawGraph, *, normalize: b
     prepared = prepare(model, graph)
     order = graph.node_order
 
-    expected = model(*_inputs(raw, normalize=normalize))[order]
+    x, edge_index = _inputs(raw, normalize=normalize)
+    if any(isinstance(module, SAGEConv | GINConv) for module in model.modules()):
+        # A prepared graph is simple. These layers, unlike the others, would sum over loops.
+        edge_index, _ = remove_self_loops(edge_index)
+    expected = model(x, edge_index)[order]
     logits = prepared(graph.features, graph.adj_t)
-    torch.testing.assert_close(logits, expected, atol=1e-5, rtol=1e-5)
+    _assert_close(logits, expected, 1e-5)
 
     labels = torch.from_numpy(raw.y)[order]
     nn.functional.cross_entropy(logits, labels).backward()
@@ -58,7 +64,13 @@ def _check(kind: Callable[[int, int], nn.Module], raw: RawGraph, *, normalize: b
     expected_gradients = {n: p.grad for n, p in model.named_parameters() if p.requires_grad}
     assert gradients.keys() == expected_gradients.keys()
     for name, gradient in gradients.items():
-        torch.testing.assert_close(gradient, expected_gradients[name], atol=1e-4, rtol=1e-4)
+        _assert_close(gradient, expected_gradients[name], 1e-4)
+
+
+def _assert_close(actual: Tensor, expected: Tensor, tolerance: float) -> None:
+    """Close to rounding: sums over thousands of neighbours cancel, and are as large as that."""
+    scale = max(1.0, float(expected.detach().abs().max()))
+    torch.testing.assert_close(actual, expected, atol=tolerance * scale, rtol=tolerance)
 
 
 @pytest.mark.parametrize("kind", _KINDS)
@@ -78,15 +90,55 @@ def test_embedded_cora(kind: type[nn.Module], cora_raw: RawGraph) -> None:
     _check(kind, cora_raw, normalize=True)
 
 
-@pytest.mark.parametrize("name", ["Cora", "CiteSeer", "Computers"])
+@pytest.mark.parametrize("name", ["Cora", "CiteSeer"])
 @pytest.mark.parametrize("kind", _KINDS)
 def test_real_graphs(kind: type[nn.Module], name: str, real_raw: Callable[[str], RawGraph]) -> None:
     _check(kind, real_raw(name), normalize=True)
 
 
+# Dense products of PyG take seconds here; what is new in the last two shows on the others.
+@pytest.mark.parametrize(
+    "kind", [GCN, GAT, AGNN, *(pytest.param(k, marks=pytest.mark.slow) for k in (SAGE, GIN))]
+)
+def test_a_graph_of_many_edges(kind: type[nn.Module], real_raw: Callable[[str], RawGraph]) -> None:
+    _check(kind, real_raw("Computers"), normalize=True)
+
+
 @pytest.mark.parametrize("heads", [1, 3])
 def test_gat_with_averaged_heads(heads: int, mixed_raw: RawGraph) -> None:
     _check(lambda f, c: GAT(f, c, heads=2, output_heads=heads), mixed_raw, normalize=False)
+
+
+@pytest.mark.parametrize("options", [{}, {"aggr": "sum"}, {"root_weight": False}, {"bias": False}])
+def test_sage_of_every_kind(options: dict[str, Any], odd_raw: RawGraph) -> None:
+    class Sage(nn.Module):
+        def __init__(self, in_features: int, num_classes: int) -> None:
+            super().__init__()
+            self.conv1 = SAGEConv(in_features, 5, **options)
+            self.conv2 = SAGEConv(5, num_classes, **options)
+
+        def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+            out: Tensor = self.conv2(self.conv1(x, edge_index).relu(), edge_index)
+            return out
+
+    _check(Sage, odd_raw, normalize=False)
+
+
+@pytest.mark.parametrize("train_eps", [False, True])
+def test_gin_with_epsilon_and_deep_networks(train_eps: bool, odd_raw: RawGraph) -> None:
+    class Deep(nn.Module):
+        def __init__(self, in_features: int, num_classes: int) -> None:
+            super().__init__()
+            rest = nn.Sequential(nn.ReLU(), nn.Linear(6, 6, bias=False), nn.ReLU())
+            first = nn.Sequential(nn.Linear(in_features, 6), rest, nn.Linear(6, 5))
+            self.conv1 = GINConv(first, eps=0.3, train_eps=train_eps)
+            self.conv2 = GINConv(nn.Sequential(nn.Linear(5, num_classes, bias=False)), eps=-0.2)
+
+        def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+            out: Tensor = self.conv2(self.conv1(x, edge_index).relu(), edge_index)
+            return out
+
+    _check(Deep, odd_raw, normalize=True)
 
 
 def test_gcn_without_bias_and_in_nested_modules(mixed_raw: RawGraph) -> None:

@@ -11,7 +11,7 @@ from sgq_auto.allocation import BitAllocation, Component, Site
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import BucketSettings, Graph, PreparedData, RawGraph, prepare_graph
 from sgq_auto.graphs.splits import PublicSplit
-from sgq_auto.models import AGNN, GAT, GCN
+from sgq_auto.models import AGNN, GAT, GCN, GIN, SAGE
 from sgq_auto.packed import FootprintModel
 from sgq_auto.quantize import (
     ConstantQuantizer,
@@ -24,7 +24,7 @@ from sgq_auto.quantize import (
 from sgq_auto.quantize.gcn import normalized_adjacency
 from sgq_auto.training import predict
 
-_KINDS = (GCN, GAT, AGNN)
+_KINDS = (GCN, GAT, AGNN, SAGE, GIN)
 
 
 class OneLayer(nn.Module):
@@ -98,13 +98,14 @@ def test_every_scale_group_holds_at_most_2_to_the_b_values(
         prepared.train(training)
         prepared(graph.features, graph.adj_t)
     # Two passes over weights, transformed and hidden embeddings and trained attention.
-    assert len(seen) == 2 * {GCN: 5, GAT: 7, AGNN: 7}[kind]
+    trained = {GCN: 5, GAT: 7, AGNN: 7, SAGE: 5, GIN: 9}[kind]
+    assert len(seen) == 2 * trained
     constants = [m for m in prepared.modules() if isinstance(m, ConstantQuantizer)]
-    assert len(constants) == {GCN: 3, GAT: 1, AGNN: 1}[kind]
+    assert len(constants) == (3 if kind is GCN else 1)
     fixed = (graph.features.values, normalized_adjacency(graph.adj_t))
     for module in constants:
         module(next(x for x in fixed if x.size(0) == module.rows))
-    assert len(seen) == 2 * {GCN: 5, GAT: 7, AGNN: 7}[kind] + len(constants)
+    assert len(seen) == 2 * trained + len(constants)
 
 
 @pytest.mark.parametrize("mode", RangeMode)
@@ -197,9 +198,14 @@ def test_layers_are_traced_in_the_order_they_run(
     graph = synthetic.graph
     spec = trace_spec(prepare(_plain(kind, graph), graph), graph)
     names = [layer.name for layer in spec.layers]
-    assert names == (["lin1", "prop1", "prop2", "lin2"] if kind is AGNN else ["conv1", "conv2"])
+    others = {
+        AGNN: ["lin1", "prop1", "prop2", "lin2"],
+        GIN: ["conv1", "conv1.nn.2", "conv2", "conv2.nn.2"],
+    }
+    assert names == others.get(kind, ["conv1", "conv2"])
     assert spec.layers[0].in_features == 80
-    assert [layer.propagates for layer in spec.layers] == [name[0] != "l" for name in names]
+    is_linear = [name[:3] == "lin" or ".nn." in name for name in names]
+    assert [not layer.propagates for layer in spec.layers] == is_linear
     attention_is_free = [layer.attention_from_degrees for layer in spec.layers]
     assert all(attention_is_free) if kind is GCN else not any(attention_is_free)
 

@@ -14,7 +14,7 @@ from sgq_auto.searching.workbench import Workbench
 
 
 @pytest.mark.parametrize("objective", list(Objective))
-@pytest.mark.parametrize("model", ["GCN", "GAT", "AGNN"])
+@pytest.mark.parametrize("model", ["GCN", "GAT", "AGNN", "SAGE", "GIN"])
 def test_sizes_are_those_of_the_footprint(
     objective: Objective, model: str, settings: Any, synthetic: PreparedData, tmp_path: Path
 ) -> None:

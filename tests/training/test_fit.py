@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from sgq_auto.allocation import BitAllocation
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, PreparedData
-from sgq_auto.models import AGNN, GAT, GCN
+from sgq_auto.models import AGNN, GAT, GCN, GIN, SAGE
 from sgq_auto.packed import FootprintModel
 from sgq_auto.quantize import (
     FakeQuantizer,
@@ -25,7 +25,7 @@ from sgq_auto.quantize.model_input import ModelInput
 from sgq_auto.training import DivergedError, FitSettings, Keep, evaluate, fit, predict
 
 _SETTINGS = FitSettings(epochs=12, learning_rate=0.02, weight_decay=5e-4)
-_KINDS = (GCN, GAT, AGNN)
+_KINDS = (GCN, GAT, AGNN, SAGE, GIN)
 
 
 def _model(

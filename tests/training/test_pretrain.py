@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from sgq_auto.graphs import PreparedData
-from sgq_auto.models import AGNN, GAT, GCN
+from sgq_auto.models import AGNN, GAT, GCN, GIN, SAGE
 from sgq_auto.quantize import prepare
 from sgq_auto.training import FitSettings, Pretrained, evaluate, pretrain
 
@@ -45,7 +45,7 @@ def _same_weights(first: nn.Module, second: nn.Module) -> bool:
     return all(torch.equal(tensor, other[name]) for name, tensor in first.state_dict().items())
 
 
-@pytest.mark.parametrize("kind", [GCN, GAT, AGNN])
+@pytest.mark.parametrize("kind", [GCN, GAT, AGNN, SAGE, GIN])
 def test_weights_are_those_of_the_accuracy(
     kind: type[nn.Module], synthetic: PreparedData, tmp_path: Path
 ) -> None:

@@ -3,5 +3,7 @@
 from sgq_auto.models.agnn import AGNN
 from sgq_auto.models.gat import GAT
 from sgq_auto.models.gcn import GCN
+from sgq_auto.models.gin import GIN
+from sgq_auto.models.sage import SAGE
 
-__all__ = ["AGNN", "GAT", "GCN"]
+__all__ = ["AGNN", "GAT", "GCN", "GIN", "SAGE"]

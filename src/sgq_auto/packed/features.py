@@ -1,6 +1,5 @@
 """Node features as the packed runtime holds them."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,9 +11,6 @@ from sgq_auto.packed.engines import Engine
 from sgq_auto.packed.graph import bucket_sums
 from sgq_auto.packed.ranges import Floats, Ranges
 from sgq_auto.packed.specs import FeatureSpec
-
-# Stored values of a chunk.
-_CHUNK_VALUES = 1 << 17
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,15 +29,15 @@ class PackedFeatures:
     values: CodeMatrix
     normalize_rows: bool
 
-    def chunks(self, blocks: Blocks, width: int) -> Iterator[Chunk]:
-        """Chunks of sparse rows whose products of ``width`` columns need bounded scratch."""
+    def product_costs(self, blocks: Blocks, width: int) -> Array:
+        """``[blocks + 1]``, running total of values that products of ``width`` columns need."""
         assert self.pattern is not None
         listed = np.diff(self.pattern.block_starts.astype(np.int64))
         if isinstance(self.pattern, BitmapRows):
             # Equal values at set bits are summed without being listed.
             listed[np.array(self.values.bits)[blocks.buckets] == 0] = 0
         costs = np.maximum(listed, np.diff(blocks.rows) * width)
-        return blocks.chunks(np.concatenate(([0], np.cumsum(costs))), _CHUNK_VALUES)
+        return np.concatenate(([0], np.cumsum(costs)))
 
     def product(self, engine: Engine, chunk: Chunk, weight: PackedWeight) -> tuple[Floats, Floats]:
         """A chunk of sparse rows times a weight, and the sum of each row.

@@ -212,7 +212,11 @@ class FootprintModel:
             yield Buffer(f"{name}.input", Part.EMBEDDING, size, first, self._input_last(k))
         if not ran_before:
             scales = storage.scales(layer, reads_features=made is None)
-            yield _stored(f"{name}.weight", Part.WEIGHTS, storage.weight(layer), weight_last)
+            # Two matrices of one shape; a node's own is needed when what it gathers is there.
+            root = storage.weight(layer) // 2 if layer.root_weight else 0
+            weight = storage.weight(layer) - root
+            yield _stored(f"{name}.weight", Part.WEIGHTS, weight, weight_last)
+            yield _stored(f"{name}.root_weight", Part.WEIGHTS, root, last)
             yield _stored(f"{name}.vectors", Part.WEIGHTS, 4 * layer.vector_elements, last)
             yield _stored(f"{name}.scales", Part.SCALES, scales, last)
         if layer.transformed_features:
@@ -243,7 +247,8 @@ class FootprintModel:
     def _input_last(self, k: int) -> int:
         """The input is needed until it is transformed, or gathered where there is no transform."""
         layer = self.model.layers[k]
-        transformed = layer.weight_shape is not None and not layer.keeps_input
+        again = layer.keeps_input or layer.root_weight
+        transformed = layer.weight_shape is not None and not again
         return 2 * k if transformed else self._last_step(k)
 
     def _parts(self, allocation: BitAllocation, figure: str) -> dict[str, int]:

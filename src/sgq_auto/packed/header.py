@@ -6,10 +6,11 @@ Version 2 has these entries:
   degree bucket; self-loops counted), ``max_in_degree``, ``symmetric``, ``split_points``;
 - ``features``: ``num_features``, ``dense``, ``bucket_values``, ``bucket_constant``,
   ``normalize_rows``, ``bits`` (a list);
-- ``layers``, in order: ``kind`` (``linear``, ``gcn``, ``gat``, ``agnn``), ``name``, ``in``,
-  ``out``, ``activation``, ``bits`` (``embedding`` and ``attention`` a list, ``weight`` a number;
-  a first layer has those of its transformed embedding, if any),
-  ``bias``, and ``heads``, ``concat``, ``slope`` (GAT) or ``beta`` (AGNN: whether it is learned);
+- ``layers``, in order: ``kind`` (``linear``, ``gcn``, ``gat``, ``sage``, ``gin``, ``agnn``),
+  ``name``, ``in``, ``out``, ``activation``, ``bits`` (``embedding`` and ``attention`` a list,
+  ``weight`` a number; a first layer has those of its transformed embedding, if any),
+  ``bias``, and ``heads``, ``concat``, ``slope`` (GAT), ``aggregation`` (``mean``, ``sum``) and
+  ``root_weight`` (SAGE) or ``beta`` (AGNN: whether it is learned);
 - ``classes``: their names (numbers where none are known), different and printable;
 - ``source``: where the model came from, free of form.
 """
@@ -24,11 +25,14 @@ from sgq_auto.class_names import class_names_fault
 from sgq_auto.errors import ArtifactError
 from sgq_auto.packed.layers import (
     Activation,
+    Aggregation,
     AgnnLayer,
+    AttentionConvLayer,
     ConvLayer,
     GatLayer,
     LayerKind,
     PackedLayer,
+    SageLayer,
     WeightedLayer,
 )
 from sgq_auto.packed.model import PackedModel
@@ -39,7 +43,9 @@ from sgq_auto.packed.specs import (
     agnn_spec,
     gat_spec,
     gcn_spec,
+    gin_spec,
     linear_spec,
+    sage_spec,
 )
 
 VERSION = 2
@@ -66,6 +72,7 @@ class LayerHeader:
     bias: bool
     concat: bool
     slope: float
+    aggregation: Aggregation | None
     learns_beta: bool
 
 
@@ -153,7 +160,7 @@ def _describe_layer(layer: PackedLayer, *, reads_features: bool) -> dict[str, An
         entry["bits"]["embedding"] = layer.inputs.bits
     elif isinstance(layer, ConvLayer):
         entry["bits"]["embedding"] = layer.transformed.bits
-    if isinstance(layer, ConvLayer | AgnnLayer):
+    if isinstance(layer, AttentionConvLayer | AgnnLayer):
         entry["bits"]["attention"] = layer.attention.bits
     if isinstance(layer, WeightedLayer):
         entry["bits"]["weight"] = layer.weight.bits
@@ -163,6 +170,8 @@ def _describe_layer(layer: PackedLayer, *, reads_features: bool) -> dict[str, An
             "concat": layer.concat,
             "slope": layer.negative_slope,
         }
+    if isinstance(layer, SageLayer):
+        entry |= {"aggregation": layer.aggregation, "root_weight": layer.root is not None}
     if isinstance(layer, AgnnLayer):
         entry["beta"] = layer.spec.vector_elements == 1
     return entry
@@ -210,7 +219,6 @@ def _layer(node: Any, buckets: int, feature_bits: tuple[int, ...] | None) -> Lay
     if not isinstance(name, str) or not name:
         raise ArtifactError("a layer has no name")
     bits = _dict(node, "bits")
-    weighted, propagates = kind is not LayerKind.AGNN, kind is not LayerKind.LINEAR
     is_gat, is_agnn = kind is LayerKind.GAT, kind is LayerKind.AGNN
     concat, beta = is_gat and _bool(node, "concat"), is_agnn and _bool(node, "beta")
     spec = _layer_spec(kind, name, node, concat=concat, beta=beta)
@@ -223,11 +231,12 @@ def _layer(node: Any, buckets: int, feature_bits: tuple[int, ...] | None) -> Lay
         activation=_choice(Activation, node, "activation"),
         input_bits=embedding_bits if feature_bits is None else feature_bits,
         embedding_bits=embedding_bits,
-        attention_bits=_widths(bits, "attention", buckets) if propagates else (),
-        weight_bits=_width(bits.get("weight"), "weight") if weighted else 0,
+        attention_bits=_widths(bits, "attention", buckets) if spec.heads else (),
+        weight_bits=_width(bits.get("weight"), "weight") if spec.weight_shape else 0,
         bias=_bool(node, "bias"),
         concat=concat,
         slope=_slope(node) if is_gat else 0.0,
+        aggregation=_choice(Aggregation, node, "aggregation") if kind is LayerKind.SAGE else None,
         learns_beta=beta,
     )
 
@@ -246,7 +255,10 @@ def _layer_spec(
             raise ArtifactError(f"{name}: {out} features are no multiple of {heads} heads")
         channels = out // heads if concat else out
         return gat_spec(name, width, channels, heads, concat=concat, bias=bias)
-    make = gcn_spec if kind is LayerKind.GCN else linear_spec
+    if kind is LayerKind.SAGE:
+        root = _bool(node, "root_weight")
+        return sage_spec(name, width, out, root_weight=root, bias=bias)
+    make = {LayerKind.GCN: gcn_spec, LayerKind.GIN: gin_spec}.get(kind, linear_spec)
     return make(name, width, out, bias=bias)
 
 

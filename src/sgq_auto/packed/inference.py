@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from sgq_auto.packed.code_matrix import CodeMatrix
+from sgq_auto.packed.code_matrix import CodeMatrix, PackedWeight
 from sgq_auto.packed.coded_rows import Chunk
 from sgq_auto.packed.codes import Array
 from sgq_auto.packed.engines import Engine
@@ -21,6 +21,8 @@ Sink = Callable[[Chunk, Floats], None]
 
 # Values of a chunk, 512 KiB in fp64: a few of them fit a second-level cache.
 _CHUNK_VALUES = 1 << 16
+# Stored values of sparse features in a chunk.
+_CHUNK_STORED_VALUES = 1 << 17
 # Gathered entries of a chunk.
 _CHUNK_ENTRIES = 1 << 16
 
@@ -71,33 +73,51 @@ class Inference:
 
     def transform(self, layer: WeightedLayer, source: Source, sink: Sink) -> None:
         """Products ``x W`` of a layer's input with its weight."""
+        is_sparse = isinstance(source, PackedFeatures) and source.pattern is not None
+        limit = _CHUNK_STORED_VALUES if is_sparse else _CHUNK_VALUES
+        chunks = self.graph.blocks.chunks(self.product_costs(source, layer.weight), limit)
+        product = self.product(source, layer.weight)
+        self._for_chunks(chunks, lambda chunk: sink(chunk, product(chunk)))
+
+    def product(self, source: Source, weight: PackedWeight) -> Callable[[Chunk], Floats]:
+        """What gives the products ``x W`` of a chunk's rows of an input."""
         if isinstance(source, PackedFeatures) and source.pattern is not None:
-            self._for_chunks(
-                source.chunks(self.graph.blocks, layer.weight.codes.width),
-                lambda chunk: sink(chunk, self._sparse_product(layer, source, chunk)),
-            )
-            return
-        weight = self._weight(layer)
-        width = max(weight.shape)
-        chunks = self.graph.blocks.chunks(self.graph.blocks.rows * width, _CHUNK_VALUES)
+            return lambda chunk: self._sparse_product(source, weight, chunk)
+        unpacked = self._unpacked(weight)
+        if isinstance(source, PackedFeatures):
+            return lambda chunk: source.dense_rows(self.engine, chunk) @ unpacked
+        return lambda chunk: self.engine.read(source, chunk.row, chunk.stop) @ unpacked
 
-        def product(chunk: Chunk) -> None:
-            if isinstance(source, PackedFeatures):
-                x = source.dense_rows(self.engine, chunk)
-            else:
-                x = self.engine.read(source, chunk.row, chunk.stop)
-            sink(chunk, x @ weight)
+    def product_costs(self, source: Source, weight: PackedWeight) -> Array:
+        """``[blocks + 1]``, running total of the values that products of these rows need."""
+        blocks, width = self.graph.blocks, weight.codes.width
+        if isinstance(source, PackedFeatures) and source.pattern is not None:
+            return source.product_costs(blocks, width)
+        costs: Array = blocks.rows * max(width, weight.codes.bucket_rows[0])
+        return costs
 
-        self._for_chunks(chunks, product)
+    def for_edges(
+        self,
+        work: Callable[[Chunk, Array, Array], None],
+        heads: int = 1,
+        *,
+        loops: bool = True,
+        other_costs: Array | int = 0,
+    ) -> None:
+        """Call ``work`` with the edges of every chunk.
 
-    def for_edges(self, work: Callable[[Chunk, Array, Array], None], heads: int = 1) -> None:
-        """Call ``work`` with the edges of every chunk, a self-loop first in each row."""
+        Args:
+            work: Given a chunk and its edges as CSR.
+            heads: Coefficients of an edge.
+            loops: Whether each row starts with a self-loop.
+            other_costs: ``[blocks + 1]``, running total of the values that ``work`` needs besides.
+        """
         edges = self.graph.edges
-        # Every row has a self-loop besides its coded edges.
-        costs = edges.block_starts.astype(np.int64) + self.graph.blocks.rows
+        # Every row has a self-loop besides its coded edges, or the room for one.
+        costs = edges.block_starts.astype(np.int64) + self.graph.blocks.rows + other_costs
         chunks = self.graph.blocks.chunks(costs, _CHUNK_ENTRIES // heads)
         self._for_chunks(
-            chunks, lambda chunk: work(chunk, *self.engine.decode(edges, chunk, loops=True))
+            chunks, lambda chunk: work(chunk, *self.engine.decode(edges, chunk, loops=loops))
         )
 
     def attend(
@@ -141,18 +161,17 @@ class Inference:
         return int(self.graph.edges.block_starts[chunk.block]) + chunk.row
 
     def _sparse_product(
-        self, layer: WeightedLayer, features: PackedFeatures, chunk: Chunk
+        self, features: PackedFeatures, weight: PackedWeight, chunk: Chunk
     ) -> Floats:
-        out, sums = features.product(self.engine, chunk, layer.weight)
+        out, sums = features.product(self.engine, chunk, weight)
         if features.normalize_rows:
             out /= np.maximum(sums, 1.0)[:, None]
         return out
 
-    def _weight(self, layer: WeightedLayer) -> Floats:
+    def _unpacked(self, weight: PackedWeight) -> Floats:
         """The weight ``[in, out]`` in fp64: small beside what it multiplies."""
-        codes = layer.weight.codes
-        rows = codes.bucket_rows[0]
-        return layer.weight.scaled(self.engine.read(codes, 0, rows), np.ones(rows))
+        rows = weight.codes.bucket_rows[0]
+        return weight.scaled(self.engine.read(weight.codes, 0, rows), np.ones(rows))
 
     def _writer(self, matrix: CodeMatrix) -> Sink:
         return lambda chunk, x: self.engine.write(matrix, chunk.row, x)

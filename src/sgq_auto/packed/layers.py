@@ -26,7 +26,16 @@ class LayerKind(StrEnum):
     LINEAR = "linear"
     GCN = "gcn"
     GAT = "gat"
+    SAGE = "sage"
+    GIN = "gin"
     AGNN = "agnn"
+
+
+class Aggregation(StrEnum):
+    """What a layer without coefficients makes of a node's neighbours."""
+
+    MEAN = "mean"
+    SUM = "sum"
 
 
 class Activation(StrEnum):
@@ -107,11 +116,9 @@ class ConvLayer(WeightedLayer):
 
     Attributes:
         transformed: Ranges of ``h``, bucket by bucket.
-        attention: Ranges of the coefficients, bucket by bucket of their target.
     """
 
     transformed: Ranges
-    attention: Ranges
 
     def embed(self, inference: "Inference", source: "Source") -> CodeMatrix:
         """``h``, packed."""
@@ -124,7 +131,18 @@ class ConvLayer(WeightedLayer):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class GcnLayer(ConvLayer):
+class AttentionConvLayer(ConvLayer):
+    """A layer that gathers ``h`` with a coefficient for each edge.
+
+    Attributes:
+        attention: Ranges of the coefficients, bucket by bucket of their target.
+    """
+
+    attention: Ranges
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class GcnLayer(AttentionConvLayer):
     """``y_i = sum_j Q(1 / sqrt(d_i d_j)) h_j + b``, the coefficients derived from degrees."""
 
     kind = LayerKind.GCN
@@ -144,7 +162,7 @@ class GcnLayer(ConvLayer):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class GatLayer(ConvLayer):
+class GatLayer(AttentionConvLayer):
     """``y_i = sum_j Q(softmax_j LeakyReLU(a_s h_j + a_d h_i)) h_j + b`` over heads.
 
     Attributes:
@@ -188,6 +206,67 @@ class GatLayer(ConvLayer):
             sink(chunk, self.finish(out))
 
         inference.for_edges(gather, self.spec.heads)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SageLayer(ConvLayer):
+    """``y_i = mean_j h_j + x_i W_r + b`` over neighbours, without the node itself; 0 without any.
+
+    Attributes:
+        aggregation: Whether neighbours are averaged or summed.
+        root: ``W_r``, ``[in, out]``, or ``None`` without the node's own term.
+    """
+
+    kind = LayerKind.SAGE
+
+    aggregation: Aggregation
+    root: PackedWeight | None
+
+    def run(self, inference: "Inference", source: "Source", sink: "Sink") -> None:
+        """See the base class."""
+        hidden = self.embed(inference, source)
+        own = None if self.root is None else inference.product(source, self.root)
+
+        def gather(chunk: Chunk, rowptr: Array, columns: Array) -> None:
+            ones = np.ones((columns.size, 1))
+            out = inference.engine.weighted_sum(rowptr, columns, ones, hidden)
+            if self.aggregation is Aggregation.MEAN:
+                out /= np.maximum(np.diff(rowptr), 1)[:, None]
+            if own is not None:
+                out += own(chunk)
+            sink(chunk, self.finish(out))
+
+        costs = 0 if self.root is None else inference.product_costs(source, self.root)
+        inference.for_edges(gather, loops=False, other_costs=costs)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class GinLayer(ConvLayer):
+    """``y_i = (1 + eps) h_i + sum_j h_j + b`` over neighbours.
+
+    A graph isomorphism layer sums its input and gives it to a network; the first linear layer of
+    that network is part of this one, applied before the sum, where ``h`` is narrow.
+
+    Attributes:
+        eps: The weight of a node itself, less 1.
+    """
+
+    kind = LayerKind.GIN
+
+    eps: float
+
+    def run(self, inference: "Inference", source: "Source", sink: "Sink") -> None:
+        """See the base class."""
+        hidden = self.embed(inference, source)
+
+        def gather(chunk: Chunk, rowptr: Array, columns: Array) -> None:
+            weights = np.ones((columns.size, 1))
+            # Each row starts with the node itself.
+            weights[rowptr[:-1]] += self.eps
+            out = inference.engine.weighted_sum(rowptr, columns, weights, hidden)
+            sink(chunk, self.finish(out))
+
+        inference.for_edges(gather)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

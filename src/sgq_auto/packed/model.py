@@ -14,7 +14,13 @@ from sgq_auto.packed.features import PackedFeatures, pack_features
 from sgq_auto.packed.footprint import Footprint, FootprintModel
 from sgq_auto.packed.graph import PackedGraph, edges_of, graph_of
 from sgq_auto.packed.inference import Inference
-from sgq_auto.packed.layers import AgnnLayer, ConvLayer, PackedLayer, WeightedLayer
+from sgq_auto.packed.layers import (
+    AgnnLayer,
+    AttentionConvLayer,
+    ConvLayer,
+    PackedLayer,
+    WeightedLayer,
+)
 from sgq_auto.packed.neighborhood import neighborhood
 from sgq_auto.packed.specs import ModelSpec
 
@@ -156,7 +162,7 @@ def _bits(layer: PackedLayer, *, reads_features: bool) -> list[tuple[Site, int]]
         sites += _bucket_bits(name, Component.EMBEDDING, layer.inputs.bits)
     elif isinstance(layer, ConvLayer):
         sites += _bucket_bits(name, Component.EMBEDDING, layer.transformed.bits)
-    if isinstance(layer, ConvLayer | AgnnLayer):
+    if isinstance(layer, AttentionConvLayer | AgnnLayer):
         sites += _bucket_bits(name, Component.ATTENTION, layer.attention.bits)
     if isinstance(layer, WeightedLayer):
         sites.append((Site(name, Component.WEIGHT), layer.weight.bits))

@@ -1,6 +1,6 @@
 """From named tensors to a packed model, with everything checked that a kernel relies on."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,11 @@ from sgq_auto.packed.layers import (
     AgnnLayer,
     GatLayer,
     GcnLayer,
+    GinLayer,
     LayerKind,
     LinearLayer,
     PackedLayer,
+    SageLayer,
 )
 from sgq_auto.packed.model import PackedModel
 from sgq_auto.packed.ranges import Ranges
@@ -111,39 +113,35 @@ def _features(header: Header, tensors: Tensors, ranges: Ranges) -> PackedFeature
 
 
 def _layer(layer: LayerHeader, graph: GraphSpec, tensors: Tensors) -> PackedLayer:
-    name = layer.spec.name
-    scales = tensors.get(f"{name}.scales", np.empty((0, 2), np.float32))
-    if scales.size and not (scales[:, 0] > 0).all():
-        raise ArtifactError(f"tensor {name}.scales holds a step that is not above 0")
-    parts, start = [], 0
-    for groups, widths in zip(scale_groups(layer, graph), group_bits(layer), strict=True):
-        parts.append(_ranges(widths, groups, scales[start : start + len(groups)]))
-        start += len(groups)
+    name, spec = layer.spec.name, layer.spec
+    runs = _scale_runs(layer, graph, tensors)
     held = {key: tensors[f"{name}.{key}"] for key in vectors(layer)}
     common: dict[str, Any] = {
-        "spec": layer.spec,
+        "spec": spec,
         "activation": layer.activation,
-        "inputs": parts[0],
+        "inputs": next(runs),
         "bias": held.get("bias"),
     }
+    if spec.transformed_features:
+        common["transformed"] = next(runs)
+    if spec.heads:
+        common["attention"] = next(runs)
     if layer.kind is LayerKind.AGNN:
-        beta = float(held["beta"][0]) if layer.learns_beta else 1.0
-        return AgnnLayer(**common, attention=parts[1], beta=beta)
-    rows = layer.spec.in_features
-    codes = CodeMatrix(
-        (rows,),
-        layer.spec.weight_shape[0] if layer.spec.weight_shape else 0,
-        (layer.weight_bits,),
-        Ranges((layer.weight_bits,), np.ones(1, np.float32), np.zeros(1, np.float32)),
-        tensors[f"{name}.weight"],
-    )
-    _check_finite(codes, f"{name}.weight")
-    common["weight"] = PackedWeight(codes, parts[-1])
-    if layer.kind is LayerKind.LINEAR:
-        return LinearLayer(**common)
-    common |= {"transformed": parts[1], "attention": parts[2]}
-    if layer.kind is LayerKind.GCN:
-        return GcnLayer(**common)
+        return AgnnLayer(**common, beta=float(held["beta"][0]) if layer.learns_beta else 1.0)
+    common["weight"] = _weight(layer, "weight", next(runs), tensors)
+    match layer.kind:
+        case LayerKind.LINEAR:
+            return LinearLayer(**common)
+        case LayerKind.GCN:
+            return GcnLayer(**common)
+        case LayerKind.GIN:
+            return GinLayer(**common, eps=float(held["eps"][0]))
+        case LayerKind.SAGE:
+            assert layer.aggregation is not None
+            root = None
+            if spec.root_weight:
+                root = _weight(layer, "root_weight", next(runs), tensors)
+            return SageLayer(**common, aggregation=layer.aggregation, root=root)
     return GatLayer(
         **common,
         source_vectors=held["source_vectors"],
@@ -151,6 +149,27 @@ def _layer(layer: LayerHeader, graph: GraphSpec, tensors: Tensors) -> PackedLaye
         negative_slope=layer.slope,
         concat=layer.concat,
     )
+
+
+def _scale_runs(layer: LayerHeader, graph: GraphSpec, tensors: Tensors) -> Iterator[Ranges]:
+    """The ranges of each run of scale groups of a layer, in the order of its scales."""
+    name = layer.spec.name
+    scales = tensors.get(f"{name}.scales", np.empty((0, 2), np.float32))
+    if scales.size and not (scales[:, 0] > 0).all():
+        raise ArtifactError(f"tensor {name}.scales holds a step that is not above 0")
+    start = 0
+    for groups, widths in zip(scale_groups(layer, graph), group_bits(layer), strict=True):
+        yield _ranges(widths, groups, scales[start : start + len(groups)])
+        start += len(groups)
+
+
+def _weight(layer: LayerHeader, key: str, channels: Ranges, tensors: Tensors) -> PackedWeight:
+    bits, name = layer.weight_bits, f"{layer.spec.name}.{key}"
+    plain = Ranges((bits,), np.ones(1, np.float32), np.zeros(1, np.float32))
+    rows, columns = layer.spec.in_features, len(channels.bits)
+    codes = CodeMatrix((rows,), columns, (bits,), plain, tensors[name])
+    _check_finite(codes, name)
+    return PackedWeight(codes, channels)
 
 
 def _ranges(bits: tuple[int, ...], groups: tuple[int, ...], scales: Array) -> Ranges:

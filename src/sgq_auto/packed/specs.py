@@ -28,7 +28,9 @@ class LayerSpec:
         keeps_input: Whether its input and weights are needed until messages have arrived.
         further_hops: Embeddings of the gathered width that are held between hops, for layers that
             propagate several times.
-        heads: Attention coefficients per edge, 0 if no edge has one.
+        root_weight: Whether a second such matrix transforms what a node itself holds (GraphSAGE).
+        heads: Attention coefficients per edge, 0 if no edge has one: neighbours are then summed or
+            averaged, which the graph alone determines.
         attention_from_degrees: Whether the coefficients follow from the degrees alone (GCN), so
             that a packed model derives them, quantized or not, and stores none.
         vector_elements: Parameters that stay fp32: biases, attention vectors, temperatures.
@@ -48,6 +50,7 @@ class LayerSpec:
     further_weights: tuple[tuple[int, int], ...] = ()
     further_inputs: int = 0
     keeps_input: bool = False
+    root_weight: bool = False
     transformed_features: int = 0
     further_hops: int = 0
     heads: int = 0
@@ -66,9 +69,16 @@ class LayerSpec:
         return self.gathered_features > 0
 
     @property
+    def num_weights(self) -> int:
+        """How many weight matrices of :attr:`weight_shape` it has."""
+        return 0 if self.weight_shape is None else 1 + self.root_weight
+
+    @property
     def weight_shapes(self) -> tuple[tuple[int, int], ...]:
         """``(rows, columns)`` of every weight matrix."""
-        return () if self.weight_shape is None else (self.weight_shape, *self.further_weights)
+        if self.weight_shape is None:
+            return ()
+        return (self.weight_shape,) * self.num_weights + self.further_weights
 
     def components(self, *, reads_features: bool) -> tuple[Component, ...]:
         """The components of this layer that can be quantized.
@@ -403,6 +413,41 @@ def generic_spec(
         keeps_input=True,
         vector_elements=vector_elements,
         gathered_features=in_features,
+        gathers_itself=False,
+        source_copies=1,
+    )
+
+
+def sage_spec(
+    name: str, in_features: int, out_features: int, *, root_weight: bool, bias: bool
+) -> LayerSpec:
+    """Sizes of GraphSAGE with mean or sum (Hamilton et al. 2017), neighbours transformed first."""
+    return LayerSpec(
+        name=name,
+        in_features=in_features,
+        weight_shape=(out_features, in_features),
+        root_weight=root_weight,
+        transformed_features=out_features,
+        vector_elements=out_features if bias else 0,
+        gathered_features=out_features,
+        gathers_itself=False,
+        source_copies=1,
+    )
+
+
+def gin_spec(name: str, in_features: int, out_features: int, *, bias: bool) -> LayerSpec:
+    """Sizes of the sum of a graph isomorphism layer (Xu et al. 2019) and its first linear layer.
+
+    The rest of its network are linear layers of their own.
+    """
+    return LayerSpec(
+        name=name,
+        in_features=in_features,
+        weight_shape=(out_features, in_features),
+        transformed_features=out_features,
+        # Besides the bias, epsilon.
+        vector_elements=1 + (out_features if bias else 0),
+        gathered_features=out_features,
         gathers_itself=False,
         source_copies=1,
     )

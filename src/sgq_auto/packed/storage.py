@@ -53,7 +53,7 @@ class TensorStorage(Protocol):
         """The attention coefficients of ``layer``; ``first`` for the model's first such layer."""
 
     def weight(self, layer: LayerSpec) -> int:
-        """The weight matrix of ``layer``."""
+        """One weight matrix of ``layer``."""
 
     def scales(self, layer: LayerSpec, *, reads_features: bool) -> int:
         """Every scale and offset of ``layer``, those of features that it reads among them."""

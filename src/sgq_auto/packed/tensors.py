@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from sgq_auto.allocation import FULL_PRECISION
-from sgq_auto.packed.code_matrix import stream_bytes
+from sgq_auto.packed.code_matrix import PackedWeight, stream_bytes
 from sgq_auto.packed.coded_rows import BitmapRows
 from sgq_auto.packed.codes import Array
 from sgq_auto.packed.graph import (
@@ -14,15 +14,17 @@ from sgq_auto.packed.graph import (
 from sgq_auto.packed.header import Header, LayerHeader
 from sgq_auto.packed.layers import (
     AgnnLayer,
+    AttentionConvLayer,
     ConvLayer,
     GatLayer,
+    GinLayer,
     LayerKind,
     PackedLayer,
+    SageLayer,
     WeightedLayer,
 )
 from sgq_auto.packed.model import PackedModel
-from sgq_auto.packed.ranges import Ranges
-from sgq_auto.packed.specs import GraphSpec
+from sgq_auto.packed.specs import GraphSpec, LayerSpec
 
 Tensors = Mapping[str, Array]
 
@@ -80,7 +82,8 @@ def expected_tensors(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
         name, spec = layer.spec.name, layer.spec
         if spec.weight_shape:
             elements = spec.weight_shape[0] * spec.weight_shape[1]
-            sizes[f"{name}.weight"] = stream_bytes((elements,), 1, (layer.weight_bits,))
+            stream = stream_bytes((elements,), 1, (layer.weight_bits,))
+            sizes |= {f"{name}.{key}": stream for key in weight_names(spec)}
         floats |= {f"{name}.{key}": shape for key, shape in vectors(layer).items()}
         floats[f"{name}.scales"] = (sum(map(len, scale_groups(layer, graph))), 2)
     return {n: ("U8", (size,)) for n, size in sizes.items() if size} | {
@@ -89,37 +92,43 @@ def expected_tensors(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
 
 
 def _layer_tensors(layer: PackedLayer, graph: GraphSpec) -> dict[str, Array]:
-    name, ranges = layer.spec.name, [layer.inputs]
+    name, nodes, edges = layer.spec.name, graph.bucket_nodes, graph.bucket_in_edges
     tensors: dict[str, Array] = {}
+    # Each run of scale groups, and how much each of its groups holds.
+    runs = [(layer.inputs, nodes)]
     if layer.bias is not None:
         tensors[f"{name}.bias"] = layer.bias
     if isinstance(layer, ConvLayer):
-        ranges += [layer.transformed, layer.attention]
+        runs.append((layer.transformed, nodes))
+    if isinstance(layer, AttentionConvLayer | AgnnLayer):
+        runs.append((layer.attention, edges))
     if isinstance(layer, GatLayer):
         tensors[f"{name}.source_vectors"] = layer.source_vectors
         tensors[f"{name}.target_vectors"] = layer.target_vectors
-    if isinstance(layer, AgnnLayer):
-        ranges.append(layer.attention)
-        if layer.spec.vector_elements:
-            tensors[f"{name}.beta"] = np.array([layer.beta], dtype=np.float32)
-    if isinstance(layer, WeightedLayer):
-        tensors[f"{name}.weight"] = layer.weight.codes.stream
-        ranges.append(layer.weight.channels)
-    groups = _occupied(layer, ranges, graph)
-    scales = [
-        np.stack([r.step[list(g)], r.offset[list(g)]], axis=1)
-        for r, g in zip(ranges, groups, strict=True)
-    ]
+    if isinstance(layer, GinLayer):
+        tensors[f"{name}.eps"] = np.array([layer.eps], dtype=np.float32)
+    if isinstance(layer, AgnnLayer) and layer.spec.vector_elements:
+        tensors[f"{name}.beta"] = np.array([layer.beta], dtype=np.float32)
+    for key, weight in zip(weight_names(layer.spec), _weights(layer), strict=True):
+        tensors[f"{name}.{key}"] = weight.codes.stream
+        runs.append((weight.channels, (1,) * len(weight.channels.bits)))
+    scales = []
+    for ranges, counts in runs:
+        groups = list(_groups(ranges.bits, counts))
+        scales.append(np.stack([ranges.step[groups], ranges.offset[groups]], axis=1))
     return tensors | {f"{name}.scales": np.concatenate(scales).astype(np.float32)}
 
 
-def _occupied(layer: PackedLayer, ranges: list[Ranges], graph: GraphSpec) -> list[tuple[int, ...]]:
-    counts = [graph.bucket_nodes, graph.bucket_nodes, graph.bucket_in_edges][: len(ranges)]
-    if isinstance(layer, AgnnLayer):
-        counts = [graph.bucket_nodes, graph.bucket_in_edges]
-    elif isinstance(layer, WeightedLayer):
-        counts = [*counts[: len(ranges) - 1], (1,) * len(ranges[-1].bits)]
-    return [_groups(r.bits, c) for r, c in zip(ranges, counts, strict=True)]
+def _weights(layer: PackedLayer) -> list[PackedWeight]:
+    weights = [layer.weight] if isinstance(layer, WeightedLayer) else []
+    if isinstance(layer, SageLayer) and layer.root is not None:
+        weights.append(layer.root)
+    return weights
+
+
+def weight_names(spec: LayerSpec) -> list[str]:
+    """What the tensors of a layer's weight matrices are called, after its name."""
+    return ["weight", "root_weight"][: spec.num_weights]
 
 
 def _groups(bits: tuple[int, ...], counts: tuple[int, ...]) -> tuple[int, ...]:
@@ -130,23 +139,23 @@ def _groups(bits: tuple[int, ...], counts: tuple[int, ...]) -> tuple[int, ...]:
 
 def group_bits(layer: LayerHeader) -> list[tuple[int, ...]]:
     """Bits of each run of scale groups of a layer, in the order of its scales."""
-    inputs, attention = layer.input_bits, layer.attention_bits
-    if layer.kind is LayerKind.AGNN:
-        return [inputs, attention]
-    channels = (layer.weight_bits,) * (layer.spec.weight_shape or (0, 0))[0]
-    if layer.kind is LayerKind.LINEAR:
-        return [inputs, channels]
-    return [inputs, layer.embedding_bits, attention, channels]
+    spec, runs = layer.spec, [layer.input_bits]
+    if spec.transformed_features:
+        runs.append(layer.embedding_bits)
+    if spec.heads:
+        runs.append(layer.attention_bits)
+    channels = (layer.weight_bits,) * (spec.weight_shape or (0, 0))[0]
+    return runs + [channels] * spec.num_weights
 
 
 def scale_groups(layer: LayerHeader, graph: GraphSpec) -> list[tuple[int, ...]]:
     """The groups of each of those runs that have a scale."""
-    nodes, edges = graph.bucket_nodes, graph.bucket_in_edges
-    channels = (1,) * (layer.spec.weight_shape or (0, 0))[0]
-    counts = {
-        LayerKind.AGNN: [nodes, edges],
-        LayerKind.LINEAR: [nodes, channels],
-    }.get(layer.kind, [nodes, nodes, edges, channels])
+    spec, counts = layer.spec, [graph.bucket_nodes]
+    if spec.transformed_features:
+        counts.append(graph.bucket_nodes)
+    if spec.heads:
+        counts.append(graph.bucket_in_edges)
+    counts += [(1,) * (spec.weight_shape or (0, 0))[0]] * spec.num_weights
     return [_groups(bits, n) for bits, n in zip(group_bits(layer), counts, strict=True)]
 
 
@@ -157,6 +166,8 @@ def vectors(layer: LayerHeader) -> dict[str, tuple[int, ...]]:
         heads = layer.spec.heads
         shape = (heads, layer.spec.transformed_features // heads)
         vectors |= {"source_vectors": shape, "target_vectors": shape}
+    if layer.kind is LayerKind.GIN:
+        vectors["eps"] = (1,)
     if layer.learns_beta:
         vectors["beta"] = (1,)
     return vectors

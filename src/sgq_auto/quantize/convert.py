@@ -20,20 +20,31 @@ from sgq_auto.packed.layers import (
     AgnnLayer,
     GatLayer,
     GcnLayer,
+    GinLayer,
     LinearLayer,
     PackedLayer,
+    SageLayer,
 )
 from sgq_auto.packed.ranges import Ranges
 from sgq_auto.quantize.agnn import QuantizedAGNNConv
 from sgq_auto.quantize.fake_quantizers import FakeQuantizer
 from sgq_auto.quantize.gat import QuantizedGATConv
 from sgq_auto.quantize.gcn import QuantizedGCNConv
+from sgq_auto.quantize.gin import QuantizedLinearSum
 from sgq_auto.quantize.layer import QuantizedLayer
 from sgq_auto.quantize.linear import QuantizedLinear
 from sgq_auto.quantize.model_input import ModelInput
+from sgq_auto.quantize.sage import QuantizedSAGEConv
 from sgq_auto.quantize.trace import LayerCall, trace_model
 
-_PACKED_LAYERS = (QuantizedGCNConv, QuantizedGATConv, QuantizedAGNNConv, QuantizedLinear)
+_PACKED_LAYERS = (
+    QuantizedGCNConv,
+    QuantizedGATConv,
+    QuantizedSAGEConv,
+    QuantizedLinearSum,
+    QuantizedAGNNConv,
+    QuantizedLinear,
+)
 _NO_CHAIN = "a packed model is a chain of layers that run once, the first on the features"
 _ACTIVATIONS = {
     Activation.NONE: lambda x: x,
@@ -129,8 +140,14 @@ def _layer(
         return AgnnLayer(**common, attention=attention, beta=float(layer.beta.detach()))
     if isinstance(layer, QuantizedLinear):
         return LinearLayer(**common, **_weight(layer, layer.weight))
-    assert isinstance(layer, QuantizedGCNConv | QuantizedGATConv)
     buckets = len(graph.bucket_nodes)
+    if isinstance(layer, QuantizedSAGEConv | QuantizedLinearSum):
+        common["transformed"] = _ranges(layer.transformed_quantizer, buckets)
+        if isinstance(layer, QuantizedSAGEConv):
+            return SageLayer(**common, **_sage_weights(layer), aggregation=layer.aggregation)
+        eps = float(layer.eps.detach())
+        return GinLayer(**common, **_weight(layer, layer.weight), eps=eps)
+    assert isinstance(layer, QuantizedGCNConv | QuantizedGATConv)
     common |= {
         "transformed": _ranges(layer.transformed_quantizer, buckets),
         "attention": _ranges(layer.attention_quantizer, buckets),
@@ -148,8 +165,26 @@ def _layer(
 
 
 def _weight(layer: Any, parameter: Tensor) -> dict[str, Any]:
+    channels = _ranges(layer.weight_quantizer, parameter.size(0))
+    return {
+        "weight": _pack_weight(parameter, channels),
+        "bias": None if layer.bias is None else _array(layer.bias),
+    }
+
+
+def _sage_weights(layer: QuantizedSAGEConv) -> dict[str, Any]:
+    both = layer.weight
+    channels, rows = _ranges(layer.weight_quantizer, both.size(0)), layer.lin_l.weight.size(0)
+    parts = []
+    for own in (slice(None, rows), slice(rows, None)):
+        ranges = Ranges(channels.bits[own], channels.step[own], channels.offset[own])
+        parts.append(_pack_weight(both[own], ranges) if ranges.bits else None)
+    bias = None if layer.bias is None else _array(layer.bias)
+    return {"weight": parts[0], "root": parts[1], "bias": bias}
+
+
+def _pack_weight(parameter: Tensor, channels: Ranges) -> PackedWeight:
     weight = _array(parameter).astype(np.float64)
-    channels = _ranges(layer.weight_quantizer, weight.shape[0])
     codes = np.empty(weight.T.shape)
     for channel, row in enumerate(weight):
         quantized = channels.is_quantized(channel)
@@ -157,10 +192,7 @@ def _weight(layer: Any, parameter: Tensor) -> dict[str, Any]:
     bits = channels.bits[:1]
     # The codes themselves: channels are scaled after their sums.
     plain = Ranges(bits, np.ones(1, np.float32), np.zeros(1, np.float32))
-    return {
-        "weight": PackedWeight(pack_matrix(codes, (codes.shape[0],), bits, plain), channels),
-        "bias": None if layer.bias is None else _array(layer.bias),
-    }
+    return PackedWeight(pack_matrix(codes, (codes.shape[0],), bits, plain), channels)
 
 
 def _ranges(quantizer: nn.Module, groups: int) -> Ranges:

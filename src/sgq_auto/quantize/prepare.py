@@ -14,7 +14,9 @@ from torch_geometric.nn import (
     GATConv,
     GATv2Conv,
     GCNConv,
+    GINConv,
     MessagePassing,
+    SAGEConv,
     SGConv,
     TransformerConv,
 )
@@ -28,18 +30,22 @@ from sgq_auto.quantize.gat import QuantizedGATConv
 from sgq_auto.quantize.gatv2 import QuantizedGATv2Conv
 from sgq_auto.quantize.gcn import QuantizedGCNConv
 from sgq_auto.quantize.generic import GenericConv
+from sgq_auto.quantize.gin import QuantizedGINConv
 from sgq_auto.quantize.hops import QuantizedAPPNP, QuantizedSGConv
 from sgq_auto.quantize.layer import QuantizedLayer
 from sgq_auto.quantize.linear import QuantizedLinear
 from sgq_auto.quantize.model_input import ModelInput
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 from sgq_auto.quantize.ranges import RangeMode
+from sgq_auto.quantize.sage import QuantizedSAGEConv
 from sgq_auto.quantize.transformer import QuantizedTransformerConv
 
 _TWINS: dict[type[nn.Module], Any] = {
     GCNConv: QuantizedGCNConv,
     GATConv: QuantizedGATConv,
     GATv2Conv: QuantizedGATv2Conv,
+    SAGEConv: QuantizedSAGEConv,
+    GINConv: QuantizedGINConv,
     AGNNConv: QuantizedAGNNConv,
     TransformerConv: QuantizedTransformerConv,
     SGConv: QuantizedSGConv,
