@@ -124,6 +124,13 @@ class _Schema:
     output_root: str
 
 
+def with_own_arguments(overrides: Sequence[str]) -> list[str]:
+    """Overrides as Hydra takes them, where ``model=custom`` has arguments that no file names."""
+    if "model=custom" not in overrides:
+        return list(overrides)
+    return [f"++{each}" if each.startswith("model.") else each for each in overrides]
+
+
 def checked(cfg: DictConfig) -> Any:
     """The configuration with its types checked and its interpolations resolved."""
     merged = OmegaConf.merge(OmegaConf.structured(_Schema), cfg)
@@ -146,7 +153,7 @@ def search_settings(
     """
     return SearchSettings(
         dataset=choices["dataset"],
-        model=ModelSettings(choices["model"], _plain(cfg.model)),
+        model=ModelSettings.of(choices["model"], _plain(cfg.model)),
         granularity=_choice(Granularity, cfg.granularity.get("name"), "granularity.name"),
         sampler_name=choices["sampler"],
         sampler=_plain(cfg.sampler),

@@ -1,11 +1,17 @@
-"""``python -m sgq_auto.search``: the main job."""
+"""``python -m sgq_auto.search``: the main job.
+
+Called, this module is the library's function of the same name, :func:`sgq_auto.library.search`.
+"""
 
 import errno
+import importlib
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from sgq_auto.processes import process_context
 
@@ -20,7 +26,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from optuna.exceptions import StorageInternalError
 
-from sgq_auto.config import checked, conf_dir, load_data, search_settings
+from sgq_auto.config import checked, conf_dir, load_data, search_settings, with_own_arguments
 from sgq_auto.errors import InputError
 from sgq_auto.searching import run_search
 from sgq_auto.tracking import (
@@ -110,6 +116,7 @@ def main() -> None:
     sys.path.append(str(Path.cwd()))
     # Hydra would print its own traceback and exit; the exception itself is wanted here.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    sys.argv[1:] = with_own_arguments(sys.argv[1:])
     try:
         # Once around Hydra for what it refuses itself, once inside it for the job's own errors.
         with _one_line_errors():
@@ -117,6 +124,16 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
 
+
+class _CallableModule(ModuleType):
+    """A module that shares its name in the package with a function of the library."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call :func:`sgq_auto.library.search`."""
+        return importlib.import_module("sgq_auto.library").search(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _CallableModule
 
 if __name__ == "__main__":
     main()

@@ -14,6 +14,7 @@ from sgq_auto.models import AGNN, GAT, GCN, GIN, SAGE
 from sgq_auto.packed import PackedModel
 from sgq_auto.quantize import FakeQuantizer, MinMaxQuantizer, convert, prepare, trace_spec
 from sgq_auto.quantize.layer import QuantizedLayer
+from sgq_auto.quantize.model_input import ModelInput
 from sgq_auto.training import FitSettings, fit
 
 _FIT = FitSettings(epochs=3, learning_rate=0.02, weight_decay=0.0)
@@ -63,9 +64,9 @@ def trained(model: nn.Module, graph: Graph, allocation: BitAllocation) -> nn.Mod
 def exact_logits(prepared: nn.Module, graph: Graph) -> Tensor:
     """Logits ``[N, classes]`` in fp64, nodes in their own order."""
     model = copy.deepcopy(prepared)
+    ModelInput.of(model)._features = None
     for module in list(model.modules()):
         if isinstance(module, QuantizedLayer):
-            module._matrix = None
             module.engine = TorchEngine()
             if hasattr(module, "_adjacency"):
                 module._adjacency = None

@@ -10,7 +10,8 @@ from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.models import GAT
 from sgq_auto.packed import FootprintModel
 from sgq_auto.quantize import RangeMode, prepare, trace_spec
-from sgq_auto.quantize.dropped import DeferredDropout, Dropped
+from sgq_auto.quantize.dropped import DropoutAfterQuantization, Dropped
+from sgq_auto.quantize.node_features import NodeFeatures, QuantizedFeatures
 
 _ENGINE = engine_for("cpu")
 
@@ -78,31 +79,55 @@ def test_gradients_pass_through_the_mask(synthetic: PreparedData) -> None:
     assert float(gradient.sum()) > 0.8 * float(kept.sum()) / 0.4
 
 
+def _features(graph: Graph) -> NodeFeatures:
+    matrix = graph.features.matrix(graph.features.values)
+    return NodeFeatures(QuantizedFeatures(matrix, graph.features.shape))
+
+
 def test_features_are_dropped_by_stored_value(synthetic: PreparedData) -> None:
-    features = synthetic.graph.features
-    dropped = DeferredDropout(0.25, _ENGINE).train()(features)
-    ones = torch.ones_like(features.values)
+    features = _features(synthetic.graph)
+    with DropoutAfterQuantization(_ENGINE):
+        dropped = nn.Dropout(0.25)(features)
+    assert isinstance(dropped, Dropped)
+    assert dropped.source is features
+    ones = torch.ones_like(synthetic.graph.features.values)
     scales = dropped.apply(ones)
     torch.testing.assert_close(scales.unique(), torch.tensor([0.0, 4 / 3]))
     assert abs(float((scales == 0).float().mean()) - 0.25) < 0.03
     assert torch.equal(dropped.apply(ones), scales)
-    with pytest.raises(TypeError, match="quantized layer"):
-        torch.relu(dropped)
+    dense = synthetic.graph.features.dense()
+    kept = dropped.relu() != 0
+    torch.testing.assert_close(dropped[kept], dense[kept] * 4 / 3)
+    assert abs(float(kept.sum() / (dense != 0).sum()) - 0.75) < 0.03
 
 
 def test_nothing_is_dropped_at_inference_or_at_p_zero() -> None:
     x = torch.randn(3, 2)
-    assert DeferredDropout(0.5, _ENGINE).eval()(x) is x
-    assert DeferredDropout(0.0, _ENGINE).train()(x) is x
+    with DropoutAfterQuantization(_ENGINE, 0.3):
+        assert nn.Dropout(0.5).eval()(x) is x
+        assert nn.functional.dropout(x, 0.5, training=False) is x
+        assert nn.functional.dropout(x, 0.0) is x
+
+
+def test_another_probability_replaces_the_models_own() -> None:
+    with DropoutAfterQuantization(_ENGINE, 0.3):
+        assert nn.functional.dropout(torch.randn(3, 2), 0.5).p == 0.3
 
 
 def test_dropping_twice_drops_both_times() -> None:
     x = torch.ones(200, 100)
-    dropout = DeferredDropout(0.5, _ENGINE).train()
-    twice = dropout(dropout(x))
+    with DropoutAfterQuantization(_ENGINE):
+        twice = nn.functional.dropout(nn.Dropout(0.5)(x), 0.5)
     assert isinstance(twice, Dropped)
     assert set(twice.tensor.unique().tolist()) == {0.0, 4.0}
     assert abs(float((twice.tensor == 4).float().mean()) - 0.25) < 0.02
+
+
+def test_values_that_the_engine_does_not_know_are_dropped_at_once() -> None:
+    with DropoutAfterQuantization(_ENGINE):
+        dropped = nn.functional.dropout(torch.ones(50, 50, dtype=torch.float64), 0.5)
+    assert not isinstance(dropped, Dropped)
+    assert set(dropped.unique().tolist()) == {0.0, 2.0}
 
 
 def test_torch_functions_and_methods_see_the_dropped_tensor() -> None:

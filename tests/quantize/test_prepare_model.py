@@ -5,15 +5,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn import (
-    MLP,
-    AGNNConv,
-    GATConv,
-    GCNConv,
-    GINConv,
-    GraphConv,
-    SAGEConv,
-)
+from torch_geometric.nn import GCNConv
 
 from sgq_auto.allocation import BitAllocation, Component, Site
 from sgq_auto.errors import InputError
@@ -216,38 +208,6 @@ def test_layers_are_traced_in_the_order_they_run(
     assert [not layer.propagates for layer in spec.layers] == is_linear
     attention_is_free = [layer.attention_from_degrees for layer in spec.layers]
     assert all(attention_is_free) if kind is GCN else not any(attention_is_free)
-
-
-@pytest.mark.parametrize(
-    ("conv", "named"),
-    [
-        (GraphConv(80, 4), "GraphConv has no quantized twin"),
-        (GCNConv(80, 4, improved=True), "improved"),
-        (GCNConv(80, 4, normalize=False), "normalize"),
-        (GCNConv(80, 4, add_self_loops=False), "add_self_loops"),
-        (GATConv(80, 4, edge_dim=3), "edge_dim"),
-        (GATConv(80, 4, residual=True), "residual"),
-        (GATConv((80, 80), 4), "in_channels"),
-        (GATConv(80, 4, add_self_loops=False), "add_self_loops"),
-        (AGNNConv(), "behind a linear layer"),
-        (SAGEConv(80, 4, aggr="max"), "aggr='max'"),
-        (SAGEConv(80, 4, aggr=["mean", "max"]), "aggr=['mean', 'max']"),
-        (SAGEConv(80, 4, flow="target_to_source"), "target_to_source"),
-        (SAGEConv(80, 4, normalize=True), "normalize"),
-        (SAGEConv(80, 4, project=True), "project"),
-        (SAGEConv((80, 80), 4), "one in_channels"),
-        (GINConv(nn.Sequential(nn.Linear(80, 4)), aggr="mean"), "aggr='add'"),
-        (GINConv(nn.Sequential(nn.ReLU(), nn.Linear(80, 4))), "starts with a linear layer"),
-        (GINConv(MLP([80, 4])), "nn=Sequential(Linear, ...)"),
-    ],
-)
-def test_layers_without_twin_are_refused_by_name(
-    conv: nn.Module, named: str, synthetic: PreparedData
-) -> None:
-    model = OneLayer(conv)
-    with pytest.raises(InputError, match=r"^(conv: |OneLayer)[^\n]*$") as caught:
-        prepare(model, synthetic.graph)
-    assert named in str(caught.value)
 
 
 def test_models_without_layers_are_refused(synthetic: PreparedData) -> None:

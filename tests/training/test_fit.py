@@ -21,6 +21,7 @@ from sgq_auto.quantize import (
     prepare,
     trace_spec,
 )
+from sgq_auto.quantize.model_input import ModelInput
 from sgq_auto.training import DivergedError, FitSettings, Keep, evaluate, fit, predict
 
 _SETTINGS = FitSettings(epochs=12, learning_rate=0.02, weight_decay=5e-4)
@@ -147,7 +148,7 @@ def test_dropout_of_the_settings_replaces_that_of_every_layer(
 def test_features_and_fixed_attention_are_constant(synthetic: PreparedData) -> None:
     graph = synthetic.graph
     model = _model(GCN, graph, bits=2)
-    constant = [model.conv1.input_quantizer, model.conv1.attention_quantizer]
+    constant = [ModelInput.of(model).quantizer, model.conv1.attention_quantizer]
     assert all(isinstance(q, FakeQuantizer) for q in constant)
     before = [q.step.clone() for q in constant]
     fit(model, graph, _SETTINGS, seed=0)

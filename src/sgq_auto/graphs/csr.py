@@ -79,6 +79,20 @@ class CsrPattern:
         """``[entries]``, position in this pattern of each entry of the transpose."""
         return torch.argsort(self.col, stable=True).to(self.rowptr.dtype)
 
+    @cached_property
+    def without_loops(self) -> "CsrPattern":
+        """The pattern without entries on its diagonal."""
+        kept = self.row != self.col
+        counts = torch.bincount(self.row[kept], minlength=self.shape[0])
+        rowptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)]).to(self.rowptr.dtype)
+        return replace(self, rowptr=rowptr, col=self.col[kept])
+
+    @cached_property
+    def edge_index(self) -> Tensor:
+        """``int64 [2, E]`` (column, row) of the entries that are not on its diagonal."""
+        pattern = self.without_loops
+        return torch.stack([pattern.col.long(), pattern.row.long()])
+
     def row_chunks(self, max_entries: int) -> Iterator["RowChunk"]:
         """The pattern cut into runs of whole rows with at most ``max_entries`` (or one row)."""
         ends, rows, start = self.rowptr[1:].long().cpu(), self.shape[0], 0

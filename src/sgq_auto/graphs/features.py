@@ -22,6 +22,9 @@ class FeatureMatrix(Protocol):
     def with_values(self, values: Tensor) -> "FeatureMatrix":
         """The matrix with other values in the stored places."""
 
+    def dense(self) -> Tensor:
+        """The matrix as a tensor, ``[N, F]``."""
+
 
 class Features(Protocol):
     """Stored node features."""
@@ -41,6 +44,10 @@ class Features(Protocol):
     @property
     def num_features(self) -> int:
         """Columns of the matrix."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(N, F)``."""
 
     def matrix(self, values: Tensor) -> FeatureMatrix:
         """The matrix that holds ``values`` in place of the stored ones, rows normalised."""
@@ -70,6 +77,12 @@ class SparseMatrix:
         """Other values ``[entries]`` in the stored places."""
         return SparseMatrix(self.pattern, values)
 
+    def dense(self) -> Tensor:
+        """``[N, F]``."""
+        pattern = self.pattern
+        sparse = torch.sparse_csr_tensor(pattern.rowptr, pattern.col, self.values, pattern.shape)
+        return sparse.to_dense()
+
 
 @dataclass(frozen=True, eq=False)
 class DenseMatrix:
@@ -84,6 +97,10 @@ class DenseMatrix:
     def with_values(self, values: Tensor) -> "DenseMatrix":
         """Other values ``[N, F]``."""
         return DenseMatrix(values)
+
+    def dense(self) -> Tensor:
+        """``[N, F]``."""
+        return self.values
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +127,11 @@ class SparseFeatures:
         """Columns of the matrix."""
         return self.pattern.shape[1]
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(N, F)``."""
+        return self.pattern.shape
+
     def matrix(self, values: Tensor) -> SparseMatrix:
         """The sparse matrix of ``values`` ``[entries]``."""
         if self.normalize_rows:
@@ -119,11 +141,7 @@ class SparseFeatures:
 
     def dense(self) -> Tensor:
         """The normalised matrix, ``[N, F]`` fp32."""
-        values = self.matrix(self.values).values
-        shape = self.pattern.shape
-        return torch.sparse_csr_tensor(
-            self.pattern.rowptr, self.pattern.col, values, shape
-        ).to_dense()
+        return self.matrix(self.values).dense()
 
     def to(self, device: torch.device) -> "SparseFeatures":
         """The features on a device."""
@@ -149,6 +167,11 @@ class DenseFeatures:
         """Columns of the matrix."""
         return self.values.size(1)
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(N, F)``."""
+        return self.values.size(0), self.values.size(1)
+
     def matrix(self, values: Tensor) -> DenseMatrix:
         """The dense matrix of ``values`` ``[N, F]``."""
         if self.normalize_rows:
@@ -157,7 +180,7 @@ class DenseFeatures:
 
     def dense(self) -> Tensor:
         """The normalised matrix, ``[N, F]`` fp32."""
-        return self.matrix(self.values).values
+        return self.matrix(self.values).dense()
 
     def to(self, device: torch.device) -> "DenseFeatures":
         """The features on a device."""

@@ -112,9 +112,7 @@ class Graph:
 
     def edge_index(self) -> Tensor:
         """``int64 [2, E]`` (source, target) without self-loops, as PyG's own layers take it."""
-        row, col = self.adj_t.row.long(), self.adj_t.col.long()
-        edges = row != col
-        return torch.stack([col[edges], row[edges]])
+        return self.adj_t.edge_index
 
     @cached_property
     def spec(self) -> GraphSpec:

@@ -119,22 +119,27 @@ class FootprintModel:
 
     def buffers(self, storage: TensorStorage) -> list[Buffer]:
         """Every buffer of one inference, layer by layer."""
-        last_step = 2 * len(self.model.layers) - 1
-        propagating = [k for k, layer in enumerate(self.model.layers) if layer.propagates]
+        layers, flow = self.model.layers, self.model.dataflow
+        last_step = 2 * len(layers) - 1
+        propagating = [k for k, layer in enumerate(layers) if layer.propagates]
         graph_last = 2 * propagating[-1] + 1 if propagating else 0
-        from_degrees = [
-            k for k, layer in enumerate(self.model.layers) if layer.attention_from_degrees
-        ]
+        from_degrees = [k for k, layer in enumerate(layers) if layer.attention_from_degrees]
         degrees, bucket_map = storage.degrees() if from_degrees else 0, storage.bucket_map()
         buffers = [
             Buffer("edges", Part.GRAPH, storage.graph(), 0, graph_last, storage.stored_graph()),
             Buffer("edge_index", Part.GRAPH, storage.block_index(), 0, graph_last),
             Buffer("degrees", Part.GRAPH, degrees, 0, graph_last),
             Buffer("bucket_map", Part.GRAPH, bucket_map, 0, last_step, bucket_map),
+            *self._feature_buffers(storage),
+            _stored("outside.vectors", Part.WEIGHTS, 4 * flow.vector_elements, last_step),
         ]
-        for k, layer in enumerate(self.model.layers):
-            first = k in from_degrees[:1]
+        for k, layer in enumerate(layers):
+            first = k == (from_degrees[0] if from_degrees else 0)
             buffers += self._layer_buffers(storage, k, layer, first_attention=first)
+        for k, tensor in enumerate(flow.carried):
+            first_step, last = self._last_step(tensor.made - 1), self._last_step(tensor.read - 1)
+            size = storage.carried(tensor)
+            buffers.append(Buffer(f"carried.{k}", Part.EMBEDDING, size, first_step, last))
         return [buffer for buffer in buffers if buffer.num_bytes]
 
     def additive_bits(self, allocation: BitAllocation, objective: Objective) -> tuple[int, ...]:
@@ -159,8 +164,12 @@ class FootprintModel:
         a row has; over the elements of every embedding that the runtime holds, 0 if there is none.
         """
         storage = PackedStorage(self.graph, allocation)
-        hidden = [(la, la.in_features) for la in self.model.layers[1:]]
+        made = zip(self.model.layers, self.model.dataflow.inputs, strict=True)
+        hidden = [(la, la.in_features) for la, after in made if after is not None]
         hidden += [(la, la.transformed_features) for la in self.model.layers]
+        hidden += [
+            (la, la.gathered_features) for la in self.model.layers for _ in range(la.further_hops)
+        ]
         hidden = [(layer, width) for layer, width in hidden if width]
         if not hidden:
             return 0.0
@@ -200,32 +209,55 @@ class FootprintModel:
         self, storage: TensorStorage, k: int, layer: LayerSpec, *, first_attention: bool
     ) -> Iterator[Buffer]:
         transform, propagate = 2 * k, 2 * k + 1
-        last = propagate if layer.propagates else transform
-        # The input is needed until it is transformed, or gathered where there is no transform;
-        # a node's own is transformed when what it gathers is there to be added.
-        input_last = transform if layer.weight_shape and not layer.root_weight else propagate
-        if k == 0:
-            yield _stored("features", Part.FEATURES, storage.features(), input_last)
-            index = 0 if self.graph.features.dense else storage.block_index()
-            yield Buffer("feature_index", Part.FEATURES, index, 0, input_last)
-        else:
-            made = transform - 1 if self.model.layers[k - 1].propagates else transform - 2
-            size = storage.embedding(layer, layer.in_features)
-            yield Buffer(f"{layer.name}.input", Part.EMBEDDING, size, made, input_last)
-        yield _stored(f"{layer.name}.weight", Part.WEIGHTS, storage.weight(layer), transform)
-        if layer.root_weight:
-            root = storage.weight(layer)
-            yield _stored(f"{layer.name}.root_weight", Part.WEIGHTS, root, propagate)
-        yield _stored(f"{layer.name}.vectors", Part.WEIGHTS, 4 * layer.vector_elements, last)
-        yield _stored(
-            f"{layer.name}.scales", Part.SCALES, storage.scales(layer, reads_features=k == 0), last
-        )
+        last, made = self._last_step(k), self.model.dataflow.inputs[k]
+        weight_last = last if layer.keeps_input else transform
+        ran_before = any(other.name == layer.name for other in self.model.layers[:k])
+        # A layer that runs again has new activations and no more weights.
+        name = f"{layer.name}.{k}" if ran_before else layer.name
+        if made is not None:
+            size = storage.input(layer, shared=k in self.model.dataflow.shared)
+            first = self._last_step(made - 1)
+            yield Buffer(f"{name}.input", Part.EMBEDDING, size, first, self._input_last(k))
+        if not ran_before:
+            scales = storage.scales(layer, reads_features=made is None)
+            # Two matrices of one shape; a node's own is needed when what it gathers is there.
+            root = storage.weight(layer) // 2 if layer.root_weight else 0
+            weight = storage.weight(layer) - root
+            yield _stored(f"{name}.weight", Part.WEIGHTS, weight, weight_last)
+            yield _stored(f"{name}.root_weight", Part.WEIGHTS, root, last)
+            yield _stored(f"{name}.vectors", Part.WEIGHTS, 4 * layer.vector_elements, last)
+            yield _stored(f"{name}.scales", Part.SCALES, scales, last)
         if layer.transformed_features:
             size = storage.embedding(layer, layer.transformed_features)
-            yield Buffer(f"{layer.name}.transformed", Part.EMBEDDING, size, transform, last)
+            yield Buffer(f"{name}.transformed", Part.EMBEDDING, size, transform, last)
+        if layer.further_hops:
+            size = layer.further_hops * storage.embedding(layer, layer.gathered_features)
+            yield Buffer(f"{name}.hops", Part.EMBEDDING, size, propagate, propagate)
         if layer.heads:
             size = storage.attention(layer, first=first_attention)
-            yield Buffer(f"{layer.name}.attention", Part.ATTENTION, size, propagate, propagate)
+            yield Buffer(f"{name}.attention", Part.ATTENTION, size, propagate, propagate)
+
+    def _feature_buffers(self, storage: TensorStorage) -> Iterator[Buffer]:
+        """The node features, which are needed until the last layer that reads them has."""
+        flow = self.model.dataflow
+        reads = [self._input_last(k) for k, made in enumerate(flow.inputs) if made is None]
+        last = max([*reads, self._last_step((flow.feature_reads or 0) - 1)])
+        yield _stored("features", Part.FEATURES, storage.features(), last)
+        index = 0 if self.graph.features.dense else storage.block_index()
+        yield Buffer("feature_index", Part.FEATURES, index, 0, last)
+
+    def _last_step(self, k: int) -> int:
+        """The last step of layer ``k``; step 0 for what is there before the first layer."""
+        if k < 0:
+            return 0
+        return 2 * k + 1 if self.model.layers[k].propagates else 2 * k
+
+    def _input_last(self, k: int) -> int:
+        """The input is needed until it is transformed, or gathered where there is no transform."""
+        layer = self.model.layers[k]
+        again = layer.keeps_input or layer.root_weight
+        transformed = layer.weight_shape is not None and not again
+        return 2 * k if transformed else self._last_step(k)
 
     def _parts(self, storage: TensorStorage, figure: str) -> dict[str, int]:
         parts = dict.fromkeys(Part, 0)
@@ -234,50 +266,52 @@ class FootprintModel:
         return {part.value: num_bytes for part, num_bytes in parts.items()}
 
     def _elements(self) -> Iterator[tuple[Site, int]]:
-        for position, layer in enumerate(self.model.layers):
-            for bucket in range(self.graph.num_buckets):
-                nodes, edges = self.graph.bucket_nodes[bucket], self.graph.bucket_in_edges[bucket]
+        graph = self.graph
+        for layer, made in zip(self.model.layers, self.model.dataflow.inputs, strict=True):
+            hops = layer.further_hops * layer.gathered_features
+            edges = graph.gathered_edges(layer)
+            for bucket, nodes in enumerate(graph.bucket_nodes):
                 own = Site(layer.name, Component.EMBEDDING, bucket)
-                source = own if position else Site(FEATURES, Component.EMBEDDING, bucket)
+                source = Site(FEATURES, Component.EMBEDDING, bucket) if made is None else own
                 yield source, nodes * layer.in_features
-                if layer.transformed_features:
-                    yield own, nodes * layer.transformed_features
+                if layer.transformed_features or hops:
+                    yield own, nodes * (layer.transformed_features + hops)
                 if layer.heads:
-                    yield Site(layer.name, Component.ATTENTION, bucket), edges * layer.heads
-            if layer.weight_shape:
-                rows, columns = layer.weight_shape
-                yield Site(layer.name, Component.WEIGHT), layer.num_weights * rows * columns
+                    site = Site(layer.name, Component.ATTENTION, bucket)
+                    yield site, edges[bucket] * layer.heads
+            for rows, columns in layer.weight_shapes:
+                yield Site(layer.name, Component.WEIGHT), rows * columns
 
     def _sgquant_elements(self) -> Iterator[tuple[str, Site, int]]:
         """Layer, site and elements of every tensor that the SGQuant authors count."""
-        graph, layers = self.graph, self.model.layers
-        for position, layer in enumerate(layers):
-            out = layer.normalized_features
-            if layer.weight_shape:
-                out = layer.num_weights * layer.weight_shape[0]
-            # A linear layer that reads the features has no embedding of its own: its output is
-            # coded as the input of the layer that follows.
-            source = own = layer.name
-            if position == 0:
-                source = FEATURES
-                if not layer.transformed_features:
-                    own = layers[1].name if len(layers) > 1 else FEATURES
-            for bucket in range(graph.num_buckets):
-                nodes, edges = graph.bucket_nodes[bucket], graph.bucket_in_edges[bucket]
+        graph, inputs = self.graph, self.model.dataflow.inputs
+        for position, layer in enumerate(self.model.layers):
+            out = sum(rows for rows, _ in layer.weight_shapes) or layer.normalized_features
+            source = FEATURES if inputs[position] is None else layer.name
+            own, into = self._output_layer(position), graph.gathered_edges(layer)
+            for bucket, nodes in enumerate(graph.bucket_nodes):
                 loops = 0 if layer.gathers_itself else nodes
-                copies = layer.gathered_features * (
-                    layer.source_copies * (graph.bucket_out_edges[bucket] - loops)
-                    + layer.target_copies * (edges - loops)
-                )
-                yield (
-                    layer.name,
-                    Site(source, Component.EMBEDDING, bucket),
-                    nodes * layer.in_features,
-                )
+                copies = layer.source_copies * (graph.bucket_out_edges[bucket] - loops)
+                copies += layer.target_copies * into[bucket]
+                copies *= layer.gathered_features * (1 + layer.further_hops)
+                features = Site(source, Component.EMBEDDING, bucket)
+                yield layer.name, features, nodes * layer.in_features
                 yield layer.name, Site(own, Component.EMBEDDING, bucket), nodes * out + copies
                 if layer.heads:
-                    attention = edges * layer.heads * layer.attention_copies
+                    attention = into[bucket] * layer.heads * layer.attention_copies
                     yield layer.name, Site(layer.name, Component.ATTENTION, bucket), attention
+
+    def _output_layer(self, position: int) -> str:
+        """The layer whose embedding bits the output of the layer at ``position`` has.
+
+        A linear layer that reads the features has no embedding of its own: its output is coded
+        as the input of a layer that follows.
+        """
+        inputs = self.model.dataflow.inputs
+        for layer, made in list(zip(self.model.layers, inputs, strict=True))[position:]:
+            if Component.EMBEDDING in layer.components(reads_features=made is None):
+                return layer.name
+        return FEATURES
 
     def _all_full(self) -> BitAllocation:
         return BitAllocation.uniform(self.sites(), FULL_PRECISION)

@@ -1,7 +1,7 @@
 """What sizes depend on: the shape of a model and of a graph, without their values."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from sgq_auto.allocation import FEATURES, Component, Site
 from sgq_auto.packed.codes import index_bits, packed_bytes
@@ -23,6 +23,11 @@ class LayerSpec:
         weight_shape: ``(out, in)`` of the quantized weight matrix, or ``None`` without one.
         transformed_features: Width of the embedding ``X W`` that is held before the gather, 0 if
             the layer gathers its input or does not gather at all.
+        further_weights: Shapes of more weight matrices, of the same bits.
+        further_inputs: Embeddings beside the first among its input, each with ranges of its own.
+        keeps_input: Whether its input and weights are needed until messages have arrived.
+        further_hops: Embeddings of the gathered width that are held between hops, for layers that
+            propagate several times.
         root_weight: Whether a second such matrix transforms what a node itself holds (GraphSAGE).
         heads: Attention coefficients per edge, 0 if no edge has one: neighbours are then summed or
             averaged, which the graph alone determines.
@@ -42,8 +47,12 @@ class LayerSpec:
     name: str
     in_features: int
     weight_shape: tuple[int, int] | None = None
+    further_weights: tuple[tuple[int, int], ...] = ()
+    further_inputs: int = 0
+    keeps_input: bool = False
     root_weight: bool = False
     transformed_features: int = 0
+    further_hops: int = 0
     heads: int = 0
     attention_from_degrees: bool = False
     vector_elements: int = 0
@@ -61,8 +70,15 @@ class LayerSpec:
 
     @property
     def num_weights(self) -> int:
-        """How many weight matrices it has, all of one shape."""
+        """How many weight matrices of :attr:`weight_shape` it has."""
         return 0 if self.weight_shape is None else 1 + self.root_weight
+
+    @property
+    def weight_shapes(self) -> tuple[tuple[int, int], ...]:
+        """``(rows, columns)`` of every weight matrix."""
+        if self.weight_shape is None:
+            return ()
+        return (self.weight_shape,) * self.num_weights + self.further_weights
 
     def components(self, *, reads_features: bool) -> tuple[Component, ...]:
         """The components of this layer that can be quantized.
@@ -70,29 +86,78 @@ class LayerSpec:
         Args:
             reads_features: Whether its input is the node features, which have sites of their own.
         """
-        has_embedding = self.transformed_features or not reads_features
+        own = self.transformed_features or self.further_hops
         return (
-            *([Component.EMBEDDING] if has_embedding else []),
+            *([Component.EMBEDDING] if own or not reads_features else []),
             *([Component.ATTENTION] if self.heads else []),
             *([Component.WEIGHT] if self.weight_shape else []),
         )
 
 
 @dataclass(frozen=True)
+class Carried:
+    """A full-precision tensor that a model keeps for itself while layers run: a residual, say.
+
+    Attributes:
+        num_bytes: Its size.
+        made: Layers that had run when it was made.
+        read: Layers that had run when it was last read.
+        is_input: Whether a layer reads it too, and holds it in codes of its own.
+    """
+
+    num_bytes: int
+    made: int
+    read: int
+    is_input: bool
+
+
+@dataclass(frozen=True)
+class DataFlow:
+    """How tensors pass between the layers of a model.
+
+    Attributes:
+        inputs: For each layer, how many layers had run when its input was made; ``None`` where it
+            reads the node features.
+        shared: Positions of layers that read the very tensor that an earlier one reads.
+        carried: Tensors that are held outside the layers while some run.
+        vector_elements: fp32 parameters that are read outside the layers, those of norms say.
+        feature_reads: Layers that had run when something that is no layer last read the node
+            features; ``None`` if nothing did.
+    """
+
+    inputs: tuple[int | None, ...]
+    shared: frozenset[int] = frozenset()
+    carried: tuple[Carried, ...] = ()
+    vector_elements: int = 0
+    feature_reads: int | None = None
+
+    @classmethod
+    def chain(cls, layers: int) -> "DataFlow":
+        """The first layer reads the node features, each other one what its predecessor made."""
+        return cls((None, *range(1, layers)))
+
+
+@dataclass(frozen=True)
 class ModelSpec:
-    """The layers of a model in the order in which they run."""
+    """The layers of a model in the order in which they run; ``flow`` is a chain by default."""
 
     layers: tuple[LayerSpec, ...]
+    flow: DataFlow | None = None
+
+    @property
+    def dataflow(self) -> DataFlow:
+        """How tensors pass between the layers."""
+        return self.flow or DataFlow.chain(len(self.layers))
 
     def sites(self, num_buckets: int) -> tuple[Site, ...]:
         """Every site of features and model; weights belong to no degree bucket."""
-        return tuple(self._sites(num_buckets))
+        return tuple(dict.fromkeys(self._sites(num_buckets)))
 
     def _sites(self, num_buckets: int) -> Iterator[Site]:
         for bucket in range(num_buckets):
             yield Site(FEATURES, Component.EMBEDDING, bucket)
-        for position, layer in enumerate(self.layers):
-            for component in layer.components(reads_features=position == 0):
+        for layer, made in zip(self.layers, self.dataflow.inputs, strict=True):
+            for component in layer.components(reads_features=made is None):
                 if component is Component.WEIGHT:
                     yield Site(layer.name, component)
                 else:
@@ -166,6 +231,13 @@ class GraphSpec:
     def num_edges(self) -> int:
         """Number of edges between different nodes."""
         return self.num_edges_with_loops - self.num_nodes
+
+    def gathered_edges(self, layer: LayerSpec) -> tuple[int, ...]:
+        """Edges per bucket of their target that a layer gathers along."""
+        if layer.gathers_itself:
+            return self.bucket_in_edges
+        both = zip(self.bucket_in_edges, self.bucket_nodes, strict=True)
+        return tuple(edges - nodes for edges, nodes in both)
 
     @property
     def pattern(self) -> EliasFano:
@@ -243,6 +315,106 @@ def gat_spec(
         source_copies=1,
         target_copies=1,
         attention_copies=3,
+    )
+
+
+def gatv2_spec(
+    name: str,
+    in_features: int,
+    channels: int,
+    heads: int,
+    *,
+    shared: bool,
+    concat: bool,
+    bias: bool,
+) -> LayerSpec:
+    """Sizes of graph attention of the second version (Brody et al. 2022).
+
+    Sources and targets are transformed by matrices of their own, unless those are ``shared``.
+    """
+    width = heads * channels
+    rows = width if shared else 2 * width
+    out = width if concat else channels
+    return LayerSpec(
+        name=name,
+        in_features=in_features,
+        weight_shape=(rows, in_features),
+        transformed_features=rows,
+        heads=heads,
+        vector_elements=width + (rows + out if bias else 0),
+        gathered_features=width,
+        source_copies=1,
+        target_copies=1,
+        attention_copies=2,
+    )
+
+
+def transformer_spec(
+    name: str, in_features: int, channels: int, heads: int, *, concat: bool, bias: bool
+) -> LayerSpec:
+    """Sizes of a graph transformer layer (Shi et al. 2021): queries, keys, values and a skip."""
+    width = heads * channels
+    rows = 3 * width + (width if concat else channels)
+    return LayerSpec(
+        name=name,
+        in_features=in_features,
+        weight_shape=(rows, in_features),
+        keeps_input=True,
+        transformed_features=3 * width,
+        heads=heads,
+        vector_elements=rows if bias else 0,
+        gathered_features=width,
+        gathers_itself=False,
+        source_copies=2,
+        target_copies=1,
+        attention_copies=2,
+    )
+
+
+def sgc_spec(name: str, in_features: int, out_features: int, *, hops: int, bias: bool) -> LayerSpec:
+    """Sizes of a simplified graph convolution (Wu et al. 2019)."""
+    gcn = gcn_spec(name, in_features, out_features, bias=bias)
+    return replace(gcn, further_hops=hops - 1)
+
+
+def appnp_spec(name: str, in_features: int, *, hops: int) -> LayerSpec:
+    """Sizes of a propagation by personalised PageRank (Klicpera et al. 2019)."""
+    return LayerSpec(
+        name=name,
+        in_features=in_features,
+        keeps_input=True,
+        further_hops=hops - 1,
+        heads=1,
+        attention_from_degrees=True,
+        gathered_features=in_features,
+        source_copies=1,
+        attention_copies=1,
+    )
+
+
+def generic_spec(
+    name: str,
+    in_features: int,
+    weights: Sequence[tuple[int, int]],
+    *,
+    further_inputs: int,
+    vector_elements: int,
+) -> LayerSpec:
+    """Sizes of any other message passing layer, as far as they are known.
+
+    That is its inputs, which are gathered once, and its parameters; nothing that it computes.
+    """
+    return LayerSpec(
+        name=name,
+        in_features=in_features,
+        weight_shape=weights[0] if weights else None,
+        further_weights=tuple(weights[1:]),
+        further_inputs=further_inputs,
+        keeps_input=True,
+        vector_elements=vector_elements,
+        gathered_features=in_features,
+        gathers_itself=False,
+        source_copies=1,
     )
 
 

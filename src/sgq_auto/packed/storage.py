@@ -11,7 +11,7 @@ from typing import Protocol
 
 from sgq_auto.allocation import FEATURES, FULL_PRECISION, BitAllocation, Component, Site
 from sgq_auto.packed.codes import packed_bytes
-from sgq_auto.packed.specs import GraphSpec, LayerSpec
+from sgq_auto.packed.specs import Carried, GraphSpec, LayerSpec
 
 _FP32 = 4
 _INT32 = 4
@@ -42,6 +42,12 @@ class TensorStorage(Protocol):
 
     def embedding(self, layer: LayerSpec, width: int) -> int:
         """An embedding matrix of ``width`` columns that belongs to ``layer``."""
+
+    def input(self, layer: LayerSpec, *, shared: bool) -> int:
+        """The input of ``layer``; ``shared`` if an earlier layer reads that very tensor."""
+
+    def carried(self, tensor: Carried) -> int:
+        """A tensor that the model keeps for itself while layers run."""
 
     def attention(self, layer: LayerSpec, *, first: bool) -> int:
         """The attention coefficients of ``layer``; ``first`` for the model's first such layer."""
@@ -103,30 +109,37 @@ class PackedStorage:
         counts = [count * width for count in self.spec.bucket_nodes]
         return self._bucket_codes(layer.name, Component.EMBEDDING, counts)
 
+    def input(self, layer: LayerSpec, *, shared: bool) -> int:  # noqa: ARG002
+        """Codes of its own: each layer has its ranges and bits."""
+        return self.embedding(layer, layer.in_features)
+
+    def carried(self, tensor: Carried) -> int:
+        """fp32: no layer quantizes it."""
+        return tensor.num_bytes
+
     def attention(self, layer: LayerSpec, *, first: bool) -> int:  # noqa: ARG002
         """Codes per edge and head; nothing where degrees determine the coefficients."""
         if layer.attention_from_degrees:
             return 0
-        counts = [count * layer.heads for count in self.spec.bucket_in_edges]
+        counts = [count * layer.heads for count in self.spec.gathered_edges(layer)]
         return self._bucket_codes(layer.name, Component.ATTENTION, counts)
 
     def weight(self, layer: LayerSpec) -> int:
-        """Codes of one weight matrix."""
-        if layer.weight_shape is None:
-            return 0
-        rows, columns = layer.weight_shape
-        return self._codes(rows * columns, Site(layer.name, Component.WEIGHT))
+        """Codes of the weight matrices, each a stream of its own."""
+        site = Site(layer.name, Component.WEIGHT)
+        return sum(self._codes(rows * columns, site) for rows, columns in layer.weight_shapes)
 
     def scales(self, layer: LayerSpec, *, reads_features: bool) -> int:
         """8 bytes a scale group: a tensor's bucket, or an output channel of a weight matrix."""
-        embeddings = [FEATURES if reads_features else layer.name]
-        embeddings += [layer.name] if layer.transformed_features else []
+        own = bool(layer.transformed_features) + layer.further_inputs + layer.further_hops
+        embeddings = [FEATURES if reads_features else layer.name, *[layer.name] * own]
         size = sum(self.embedding_scales(name) for name in embeddings)
         groups = 0
         if layer.heads:
-            groups += self._groups(layer.name, Component.ATTENTION, self.spec.bucket_in_edges)
+            edges = self.spec.gathered_edges(layer)
+            groups += self._groups(layer.name, Component.ATTENTION, edges)
         if layer.weight_shape and self._is_quantized(Site(layer.name, Component.WEIGHT)):
-            groups += layer.num_weights * layer.weight_shape[0]
+            groups += sum(rows for rows, _ in layer.weight_shapes)
         return size + groups * _SCALE_AND_OFFSET
 
     def embedding_scales(self, layer: str) -> int:
@@ -188,14 +201,21 @@ class PygStorage:
         """``N * width`` fp32."""
         return self.spec.num_nodes * width * _FP32
 
+    def input(self, layer: LayerSpec, *, shared: bool) -> int:
+        """``N * width`` fp32, once for all layers that read it."""
+        return 0 if shared else self.embedding(layer, layer.in_features)
+
+    def carried(self, tensor: Carried) -> int:
+        """fp32, unless it is held as a layer's input."""
+        return 0 if tensor.is_input else tensor.num_bytes
+
     def attention(self, layer: LayerSpec, *, first: bool) -> int:  # noqa: ARG002
-        """One fp32 an edge and head, self-loops included."""
-        return self.spec.num_edges_with_loops * layer.heads * _FP32
+        """One fp32 an edge and head, self-loops included where the layer has them."""
+        return sum(self.spec.gathered_edges(layer)) * layer.heads * _FP32
 
     def weight(self, layer: LayerSpec) -> int:
         """fp32 weights."""
-        rows, columns = layer.weight_shape or (0, 0)
-        return rows * columns * _FP32
+        return sum(rows * columns for rows, columns in layer.weight_shapes) * _FP32
 
     def scales(self, layer: LayerSpec, *, reads_features: bool) -> int:  # noqa: ARG002
         """Full precision has no scales."""

@@ -1,6 +1,6 @@
 """Quantization: bits and a plain PyG model make a quantization-aware model."""
 
-from sgq_auto.quantize.convert import convert
+from sgq_auto.quantize.convert import convert, unpackable_reason
 from sgq_auto.quantize.fake_quantizers import (
     ConstantQuantizer,
     FakeQuantizer,
@@ -8,18 +8,27 @@ from sgq_auto.quantize.fake_quantizers import (
     MinMaxQuantizer,
     freeze_ranges,
 )
-from sgq_auto.quantize.prepare import plain_state, prepare, trace_spec
+from sgq_auto.quantize.prepare import (
+    GenericLayerWarning,
+    generic_layers,
+    plain_state,
+    prepare,
+)
 from sgq_auto.quantize.ranges import RangeMode
+from sgq_auto.quantize.trace import trace_spec
 
 __all__ = [
     "ConstantQuantizer",
     "FakeQuantizer",
+    "GenericLayerWarning",
     "LearnedQuantizer",
     "MinMaxQuantizer",
     "RangeMode",
     "convert",
     "freeze_ranges",
+    "generic_layers",
     "plain_state",
     "prepare",
     "trace_spec",
+    "unpackable_reason",
 ]

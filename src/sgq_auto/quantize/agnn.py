@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 from torch_geometric.nn import AGNNConv
 
-from sgq_auto.errors import InputError
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.specs import agnn_spec
 from sgq_auto.quantize.attention import AttentionLayer
+from sgq_auto.quantize.layer import sums_messages
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 
 
@@ -19,23 +19,23 @@ class QuantizedAGNNConv(AttentionLayer):
 
     beta: Tensor
 
-    def __init__(
-        self, source: AGNNConv, name: str, quantizers: QuantizerFactory, *, reads_features: bool
-    ) -> None:
-        super().__init__(name, quantizers, reads_features=reads_features)
-        if not source.add_self_loops or reads_features:
-            raise InputError(
-                f"{name}: AGNNConv is quantized with add_self_loops=True, behind a linear layer"
-            )
+    def __init__(self, source: AGNNConv, name: str, quantizers: QuantizerFactory) -> None:
+        super().__init__(name, quantizers)
         self.learns_beta = source.requires_grad
         # Kept as what it is in PyG, a parameter or a buffer, so that weights go both ways.
         self._parameters |= source._parameters
         self._buffers |= source._buffers
         self.attention_quantizer = quantizers.attention(name)
 
-    def forward(self, x: Any, adj_t: CsrPattern) -> Tensor:
+    @classmethod
+    def covers(cls, source: AGNNConv) -> bool:
+        """Whether it has self-loops."""
+        return source.add_self_loops and sums_messages(source)
+
+    def forward(self, x: Tensor, edge_index: Any) -> Tensor:
         """``[N, features]`` to ``[N, features]``."""
-        nodes = self.quantize_input(x)
+        adj_t = self.pattern(edge_index)
+        nodes = self.quantize_nodes(x)
         directions = torch.nn.functional.normalize(nodes, p=2.0, dim=-1)
         one_head = nodes.unsqueeze(1), directions.unsqueeze(1)
         return self.propagate(adj_t, *one_head).squeeze(1)

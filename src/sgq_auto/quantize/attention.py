@@ -8,6 +8,7 @@ from torch.utils.checkpoint import checkpoint
 
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.graphs.csr import RowChunk
+from sgq_auto.quantize.dropped import dropout
 from sgq_auto.quantize.fake_quantizers import TrainedQuantizer
 from sgq_auto.quantize.layer import QuantizedLayer
 
@@ -52,7 +53,9 @@ class AttentionLayer(QuantizedLayer):
 
     def drop_attention(self, attention: Tensor) -> Tensor:
         """The coefficients after dropout."""
-        return attention
+        if not self.training or self.dropout == 0:
+            return attention
+        return dropout(attention, self.dropout, self.engine)
 
     def _observe_chunks(self, *inputs: Tensor) -> None:
         quantizer = self.attention_quantizer

@@ -27,15 +27,25 @@ from sgq_auto.packed.layers import (
 )
 from sgq_auto.packed.ranges import Ranges
 from sgq_auto.quantize.agnn import QuantizedAGNNConv
-from sgq_auto.quantize.dropped import Dropped
 from sgq_auto.quantize.fake_quantizers import FakeQuantizer
 from sgq_auto.quantize.gat import QuantizedGATConv
 from sgq_auto.quantize.gcn import QuantizedGCNConv
 from sgq_auto.quantize.gin import QuantizedLinearSum
 from sgq_auto.quantize.layer import QuantizedLayer
 from sgq_auto.quantize.linear import QuantizedLinear
+from sgq_auto.quantize.model_input import ModelInput
 from sgq_auto.quantize.sage import QuantizedSAGEConv
+from sgq_auto.quantize.trace import LayerCall, trace_model
 
+_PACKED_LAYERS = (
+    QuantizedGCNConv,
+    QuantizedGATConv,
+    QuantizedSAGEConv,
+    QuantizedLinearSum,
+    QuantizedAGNNConv,
+    QuantizedLinear,
+)
+_NO_CHAIN = "a packed model is a chain of layers that run once, the first on the features"
 _ACTIVATIONS = {
     Activation.NONE: lambda x: x,
     Activation.RELU: torch.relu,
@@ -56,60 +66,74 @@ def convert(
         source: Where it comes from; written into the artifact's header.
 
     Raises:
-        InputError: If the model does more between two quantized layers than one known activation.
+        InputError: If it is not a chain of layers that the packed runtime has.
     """
-    prepared.eval()
-    calls, logits = _trace(prepared, graph)
-    inputs = [call[1] for call in calls[1:]] + [logits]
-    layers = []
-    for (layer, _, output), following in zip(calls, inputs, strict=True):
-        layers.append(_layer(layer, _activation(layer.name, output, following), graph))
-    if layers[-1].activation is not Activation.NONE:
-        raise InputError(f"{calls[-1][0].name}: the last layer's output must be the logits")
+    feature_quantizer = ModelInput.of(prepared).quantizer
+    layers = tuple(
+        _layer(layer, activation, layer.input_quantizer or feature_quantizer, graph)
+        for layer, activation in _chain(prepared, graph)
+    )
     features = _features(graph, layers[0].inputs)
-    return PackedModel(_graph(graph), features, tuple(layers), graph.classes, dict(source or {}))
+    return PackedModel(_graph(graph), features, layers, graph.classes, dict(source or {}))
 
 
-def _trace(
-    prepared: nn.Module, graph: Graph
-) -> tuple[list[tuple[QuantizedLayer, Any, Tensor]], Tensor]:
-    """Every quantized layer with its input and output in one forward pass, and the logits."""
-    calls: list[tuple[QuantizedLayer, Any, Tensor]] = []
-
-    def note(layer: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        x = inputs[0]
-        calls.append((layer, x.source if isinstance(x, Dropped) else x, output))
-
-    handles = [
-        module.register_forward_hook(note)
-        for module in prepared.modules()
-        if isinstance(module, QuantizedLayer)
-    ]
-    with torch.no_grad():
-        logits: Tensor = prepared(graph.features, graph.adj_t)
-    for handle in handles:
-        handle.remove()
-    if len({id(layer) for layer, _, _ in calls}) != len(calls):
-        raise InputError("a layer runs more than once; a packed model is a chain of layers")
-    return calls, logits
+def unpackable_reason(prepared: nn.Module, graph: Graph) -> str | None:
+    """Why a prepared model cannot be packed; ``None`` where it can."""
+    try:
+        _chain(prepared, graph)
+    except InputError as error:
+        return str(error)
+    return None
 
 
-def _activation(name: str, output: Tensor, following: Tensor) -> Activation:
+def _chain(prepared: nn.Module, graph: Graph) -> list[tuple[QuantizedLayer, Activation]]:
+    """The layers of a prepared model and what follows each.
+
+    Raises:
+        InputError: If the packed runtime does not have a layer, or the model is no chain of them
+            with one known activation between two.
+    """
+    trace = trace_model(prepared, graph)
+    calls = trace.calls
+    for position, call in enumerate(calls):
+        if not isinstance(call.layer, _PACKED_LAYERS):
+            raise InputError(f"{call.layer.name}: the packed runtime has no such layer")
+        again = call.layer in [before.layer for before in calls[:position]]
+        if again or (call.input is None) != (position == 0):
+            raise InputError(f"{call.layer.name}: {_NO_CHAIN}")
+    if isinstance(calls[0].layer, QuantizedAGNNConv):
+        raise InputError(f"{calls[0].layer.name}: a packed AGNN layer cannot read node features")
+    following = [call.input for call in calls[1:]]
+    chained = [(c.layer, _activation(c, x)) for c, x in zip(calls[:-1], following, strict=True)]
+    last = calls[-1].output
+    # Logits tell the classes as well as their logarithmic softmax does.
+    if not _is_same(last, trace.output) and not _is_same(last.log_softmax(1), trace.output):
+        raise InputError(f"{calls[-1].layer.name}: the last layer's output must be the logits")
+    return [*chained, (calls[-1].layer, Activation.NONE)]
+
+
+def _activation(call: LayerCall, following: Any) -> Activation:
     for activation, function in _ACTIVATIONS.items():
-        if output.shape == following.shape and torch.equal(function(output), following):
+        if _is_same(function(call.output), following):
             return activation
     known = ", ".join(_ACTIVATIONS)
     raise InputError(
-        f"after {name} the model does something that cannot be packed; a packed model is a chain "
-        f"of layers with one of these between them: {known}"
+        f"after {call.layer.name} the model does something that cannot be packed; {_NO_CHAIN} "
+        f"with one of these between them: {known}"
     )
 
 
-def _layer(layer: QuantizedLayer, activation: Activation, graph: Graph) -> PackedLayer:
+def _is_same(made: Tensor, given: Any) -> bool:
+    return made.shape == given.shape and torch.equal(made, given)
+
+
+def _layer(
+    layer: QuantizedLayer, activation: Activation, inputs: nn.Module, graph: Graph
+) -> PackedLayer:
     common: dict[str, Any] = {
         "spec": layer.spec(),
         "activation": activation,
-        "inputs": _ranges(layer.input_quantizer, len(graph.bucket_nodes)),
+        "inputs": _ranges(inputs, len(graph.bucket_nodes)),
     }
     if isinstance(layer, QuantizedAGNNConv):
         attention = _ranges(layer.attention_quantizer, len(graph.bucket_nodes))
@@ -123,8 +147,7 @@ def _layer(layer: QuantizedLayer, activation: Activation, graph: Graph) -> Packe
             return SageLayer(**common, **_sage_weights(layer), aggregation=layer.aggregation)
         eps = float(layer.eps.detach())
         return GinLayer(**common, **_weight(layer, layer.weight), eps=eps)
-    if not isinstance(layer, QuantizedGCNConv | QuantizedGATConv):
-        raise InputError(f"{layer.name}: {type(layer).__name__} cannot be packed")
+    assert isinstance(layer, QuantizedGCNConv | QuantizedGATConv)
     common |= {
         "transformed": _ranges(layer.transformed_quantizer, buckets),
         "attention": _ranges(layer.attention_quantizer, buckets),

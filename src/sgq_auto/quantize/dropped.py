@@ -8,13 +8,15 @@ layer quantizes first and drops second.
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from sgq_auto.engines import Engine
-from sgq_auto.graphs import Features
+from sgq_auto.quantize.lazy_tensor import LazyTensor
+from sgq_auto.quantize.node_features import NodeFeatures
 
 
 def dropout(x: Tensor, p: float, engine: Engine) -> Tensor:
@@ -23,14 +25,21 @@ def dropout(x: Tensor, p: float, engine: Engine) -> Tensor:
     return out
 
 
-class Dropped:
-    """An input and the dropout that is still to be applied to it.
+class Dropped(LazyTensor):
+    """A tensor and the dropout that is still to be applied to it.
 
-    Torch functions and methods called on it, products and indexing see the dropped tensor, so
-    layers that know nothing of it work too.
+    Attributes:
+        source: The tensor before dropout.
+        p: Probability with which an entry is dropped.
     """
 
-    def __init__(self, source: Tensor | Features, p: float, engine: Engine) -> None:
+    @staticmethod
+    def __new__(cls, source: Tensor, p: float, engine: Engine) -> Self:
+        """See the base class."""
+        del p, engine
+        return LazyTensor.__new__(cls, source.shape, source.dtype, source.device)
+
+    def __init__(self, source: Tensor, p: float, engine: Engine) -> None:
         self.source = source
         self.p = p
         self.engine = engine
@@ -44,50 +53,49 @@ class Dropped:
     @cached_property
     def tensor(self) -> Tensor:
         """The dropped tensor."""
-        if not isinstance(self.source, Tensor):
-            raise TypeError("node features can only be read by a quantized layer")
+        if isinstance(self.source, NodeFeatures):
+            matrix = self.source.matrix
+            return matrix.with_values(self.apply(matrix.values)).dense()
         return self.apply(self.source)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.tensor, name)
 
-    @classmethod
-    def __torch_function__(
-        cls, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        """Apply a torch function to the dropped tensor."""
-        del types
-        return function(*_plain(args), **{k: _plain(v) for k, v in (kwargs or {}).items()})
+class DropoutAfterQuantization(TorchFunctionMode):
+    """Leaves every dropout of a tensor, ``nn.Dropout`` or a function, to what reads its result.
 
-    def __mul__(self, other: Any) -> Any:
-        return self.tensor * other
+    Args:
+        engine: Drops.
+        probability: Replaces every probability above 0; ``None`` keeps the model's own.
+    """
 
-    def __matmul__(self, other: Any) -> Any:
-        return self.tensor @ other
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.tensor[index]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return type(value)(_plain(item) for item in value)
-    return value.tensor if isinstance(value, Dropped) else value
-
-
-class DeferredDropout(nn.Module):
-    """``nn.Dropout`` that the next quantized layer applies."""
-
-    def __init__(self, p: float, engine: Engine) -> None:
+    def __init__(self, engine: Engine, probability: float | None = None) -> None:
         super().__init__()
-        self.p = p
         self.engine = engine
+        self.probability = probability
 
-    def forward(self, x: Any) -> Any:
-        """The input with its dropout still to come, or the input itself at inference."""
-        if not self.training or self.p == 0:
-            return x
-        return Dropped(x.tensor if isinstance(x, Dropped) else x, self.p, self.engine)
+    def __torch_function__(
+        self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Defer dropout; call everything else."""
+        del types
+        if function is nn.functional.dropout:
+            return self._defer(*args, **(kwargs or {}))
+        return function(*args, **(kwargs or {}))
+
+    def _defer(
+        self,
+        input: Tensor,
+        p: float = 0.5,
+        training: bool = True,
+        inplace: bool = False,
+    ) -> Tensor:
+        del inplace
+        if p > 0 and self.probability is not None:
+            p = self.probability
+        if not training or p == 0:
+            return input
+        if p >= 1 or input.dtype is not torch.float32:
+            return nn.functional.dropout(input, p, training)
+        return Dropped(input.tensor if isinstance(input, Dropped) else input, p, self.engine)
 
 
 def _draw_seed() -> int:

@@ -6,13 +6,11 @@ import torch
 from torch import Tensor
 from torch_geometric.nn import GATConv
 
-from sgq_auto.errors import InputError
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.specs import gat_spec
 from sgq_auto.quantize.attention import AttentionLayer
-from sgq_auto.quantize.dropped import dropout
-from sgq_auto.quantize.layer import linear
+from sgq_auto.quantize.layer import linear, sums_messages
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 
 
@@ -24,17 +22,8 @@ class QuantizedGATConv(AttentionLayer):
 
     head_blocks: Tensor
 
-    def __init__(
-        self, source: GATConv, name: str, quantizers: QuantizerFactory, *, reads_features: bool
-    ) -> None:
-        super().__init__(name, quantizers, reads_features=reads_features)
-        if source.lin is None or source.lin_edge is not None or source.res is not None:
-            raise InputError(
-                f"{name}: GATConv is quantized without edge features, residual or bipartite input "
-                "(edge_dim=None, residual=False, one in_channels)"
-            )
-        if not source.add_self_loops:
-            raise InputError(f"{name}: GATConv is quantized with add_self_loops=True only")
+    def __init__(self, source: GATConv, name: str, quantizers: QuantizerFactory) -> None:
+        super().__init__(name, quantizers)
         self.heads = source.heads
         self.channels = source.out_channels
         self.concat = source.concat
@@ -50,8 +39,27 @@ class QuantizedGATConv(AttentionLayer):
         head_blocks = torch.eye(self.heads).unsqueeze(1)
         self.register_buffer("head_blocks", head_blocks, persistent=False)
 
-    def forward(self, x: Any, adj_t: CsrPattern) -> Tensor:
+    @classmethod
+    def covers(cls, source: GATConv) -> bool:
+        """Whether it has no edge features, no residual, self-loops, and one kind of nodes."""
+        simple = source.lin is not None and source.lin_edge is None and source.res is None
+        return simple and source.add_self_loops and sums_messages(source)
+
+    def forward(
+        self,
+        x: Tensor,
+        edge_index: Any,
+        edge_attr: Any = None,
+        size: Any = None,
+        return_attention_weights: Any = None,
+    ) -> Tensor:
         """``[N, in]`` to ``[N, heads * out]``, or ``[N, out]`` where heads are averaged."""
+        adj_t = self.pattern(
+            edge_index,
+            edge_attr=edge_attr,
+            size=size,
+            return_attention_weights=return_attention_weights,
+        )
         transformed = linear(self.quantize_input(x), self.weight_quantizer(self.lin.weight))
         quantized = self.transformed_quantizer(transformed)
         # Both inner products of every head in one product with a block-diagonal matrix.
@@ -66,12 +74,6 @@ class QuantizedGATConv(AttentionLayer):
         """Softmax of the scores of ``inputs``, the shares of targets and of sources."""
         targets, sources = inputs
         return adj_t.row_softmax(adj_t.pair_scores(targets[rows], sources, self.negative_slope))
-
-    def drop_attention(self, attention: Tensor) -> Tensor:
-        """PyG's attention dropout."""
-        if not self.training or self.dropout == 0:
-            return attention
-        return dropout(attention, self.dropout, self.engine)
 
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""

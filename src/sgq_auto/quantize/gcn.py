@@ -7,12 +7,11 @@ from torch import Tensor
 from torch_geometric.nn import GCNConv
 
 from sgq_auto.engines import FixedMatrix
-from sgq_auto.errors import InputError
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.graphs.csr import multiply_fixed
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.specs import gcn_spec
-from sgq_auto.quantize.layer import QuantizedLayer, linear
+from sgq_auto.quantize.layer import QuantizedLayer, linear, sums_messages
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 
 
@@ -23,15 +22,8 @@ class QuantizedGCNConv(QuantizedLayer):
     copies, for ``N`` rows of work in place of ``E``.
     """
 
-    def __init__(
-        self, source: GCNConv, name: str, quantizers: QuantizerFactory, *, reads_features: bool
-    ) -> None:
-        super().__init__(name, quantizers, reads_features=reads_features)
-        if source.improved or not source.add_self_loops or not source.normalize:
-            raise InputError(
-                f"{name}: GCNConv is quantized with its default normalisation only "
-                "(improved=False, add_self_loops=True, normalize=True)"
-            )
+    def __init__(self, source: GCNConv, name: str, quantizers: QuantizerFactory) -> None:
+        super().__init__(name, quantizers)
         self.lin = source.lin
         self.bias = source.bias
         self.weight_quantizer = quantizers.weight(name, source.out_channels)
@@ -39,8 +31,15 @@ class QuantizedGCNConv(QuantizedLayer):
         self.attention_quantizer = quantizers.fixed_attention(name)
         self._adjacency: FixedMatrix | None = None
 
-    def forward(self, x: Any, adj_t: CsrPattern) -> Tensor:
+    @classmethod
+    def covers(cls, source: GCNConv) -> bool:
+        """Whether it has its default normalisation and aggregation."""
+        own = source.normalize and source.add_self_loops and not source.improved
+        return own and sums_messages(source)
+
+    def forward(self, x: Tensor, edge_index: Any, edge_weight: Any = None) -> Tensor:
         """``[N, in]`` to ``[N, out]``."""
+        adj_t = self.pattern(edge_index, edge_weight=edge_weight)
         transformed = linear(self.quantize_input(x), self.weight_quantizer(self.lin.weight))
         transformed = self.transformed_quantizer(transformed)
         if self._adjacency is None:

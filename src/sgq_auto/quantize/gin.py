@@ -7,14 +7,12 @@ from torch_geometric.nn import GINConv
 from torch_geometric.nn import Linear as PygLinear
 
 from sgq_auto.engines import FixedMatrix
-from sgq_auto.errors import InputError
-from sgq_auto.graphs import CsrPattern
 from sgq_auto.graphs.csr import multiply_fixed
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.layers import Aggregation
 from sgq_auto.packed.specs import gin_spec
-from sgq_auto.quantize.layer import QuantizedLayer, linear
-from sgq_auto.quantize.neighbors import aggregation_of, neighbor_matrix
+from sgq_auto.quantize.layer import QuantizedLayer, linear, sums_messages
+from sgq_auto.quantize.neighbors import neighbor_matrix
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 
 _LINEAR = (nn.Linear, PygLinear)
@@ -27,28 +25,26 @@ class QuantizedGINConv(nn.Module):
     network stays as it is, to be swapped like any other part of a model.
     """
 
-    def __init__(
-        self, source: GINConv, name: str, quantizers: QuantizerFactory, *, reads_features: bool
-    ) -> None:
+    def __init__(self, source: GINConv, name: str, quantizers: QuantizerFactory) -> None:
         super().__init__()
-        first = next(iter(source.nn.children()), None)
-        if not isinstance(source.nn, nn.Sequential) or not isinstance(first, _LINEAR):
-            raise InputError(
-                f"{name}: GINConv is quantized with nn=Sequential(Linear, ...), which starts with "
-                "a linear layer"
-            )
-        if aggregation_of(source, name) is not Aggregation.SUM:
-            raise InputError(f"{name}: GINConv is quantized with aggr='add' only")
+        first = source.nn[0]
         _keep_epsilon(source, self)
         self.nn = source.nn
-        self.nn[0] = QuantizedLinearSum(
-            source, first, name, quantizers, reads_features=reads_features
-        )
+        self.nn[0] = QuantizedLinearSum(source, first, name, quantizers)
 
-    def forward(self, x: Any, adj_t: CsrPattern) -> Tensor:
+    @classmethod
+    def covers(cls, source: GINConv) -> bool:
+        """Whether it sums neighbours, and its network is a sequence that starts linearly."""
+        network = source.nn
+        linear_first = (
+            isinstance(network, nn.Sequential) and len(network) and isinstance(network[0], _LINEAR)
+        )
+        return bool(linear_first) and sums_messages(source)
+
+    def forward(self, x: Tensor, edge_index: Any, size: Any = None) -> Tensor:
         """``[N, in]`` to ``[N, out]``."""
         first, *rest = self.nn
-        out: Tensor = first(x, adj_t)
+        out: Tensor = first(x, edge_index, size)
         for module in rest:
             out = module(out)
         return out
@@ -68,10 +64,8 @@ class QuantizedLinearSum(QuantizedLayer):
         source: nn.Linear | PygLinear,
         name: str,
         quantizers: QuantizerFactory,
-        *,
-        reads_features: bool,
     ) -> None:
-        super().__init__(name, quantizers, reads_features=reads_features)
+        super().__init__(name, quantizers)
         self.weight = source.weight
         self.bias = source.bias
         _keep_epsilon(conv, self)
@@ -79,8 +73,9 @@ class QuantizedLinearSum(QuantizedLayer):
         self.transformed_quantizer = quantizers.embedding(name)
         self._adjacency: FixedMatrix | None = None
 
-    def forward(self, x: Any, adj_t: CsrPattern) -> Tensor:
+    def forward(self, x: Tensor, edge_index: Any, size: Any = None) -> Tensor:
         """``[N, in]`` to ``[N, out]``."""
+        adj_t = self.pattern(edge_index, size=size)
         nodes = linear(self.quantize_input(x), self.weight_quantizer(self.weight))
         nodes = self.transformed_quantizer(nodes)
         if self._adjacency is None:

@@ -4,11 +4,14 @@ from abc import abstractmethod
 from typing import Any
 
 from torch import Tensor, nn
+from torch_geometric.nn import MessagePassing
 
-from sgq_auto.graphs import DenseFeatures, Features, SparseFeatures
+from sgq_auto.errors import InputError
+from sgq_auto.graphs import CsrPattern
 from sgq_auto.graphs.features import FeatureMatrix
 from sgq_auto.packed import LayerSpec
 from sgq_auto.quantize.dropped import Dropped
+from sgq_auto.quantize.node_features import Edges, NodeFeatures
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 
 
@@ -18,39 +21,79 @@ class QuantizedLayer(nn.Module):
     Args:
         name: The layer's name in the model.
         quantizers: Makes its fake-quantizers.
-        reads_features: Whether its input is the graph's node features.
+
+    Attributes:
+        input_quantizer: The fake-quantizer of its input, made when the first embedding comes:
+            node features come quantized.
+        dropout: Probability with which it drops its own coefficients.
+        in_features: Input elements a node, once it has run.
     """
 
-    def __init__(self, name: str, quantizers: QuantizerFactory, *, reads_features: bool) -> None:
+    dropout = 0.0
+
+    def __init__(self, name: str, quantizers: QuantizerFactory) -> None:
         super().__init__()
         self.name = name
         self.in_features = 0
         self.engine = quantizers.graph.engine
-        self.input_quantizer = (
-            quantizers.features() if reads_features else quantizers.embedding(name)
-        )
-        self._matrix: FeatureMatrix | None = None
+        self.quantizers = quantizers
+        self.input_quantizer: nn.Module | None = None
 
-    def quantize_input(self, x: Any) -> Any:
+    @classmethod
+    def covers(cls, source: Any) -> bool:  # noqa: ARG003
+        """Whether this twin does all that the layer ``source`` does with its options."""
+        return True
+
+    def quantize_input(self, x: Tensor) -> Tensor | FeatureMatrix:
         """The quantized input (features as a matrix), dropout applied after quantization."""
-        source: Any = x.source if isinstance(x, Dropped) else x
-        if isinstance(source, SparseFeatures | DenseFeatures):
-            matrix = self._quantize_features(source)
+        source = x.source if isinstance(x, Dropped) else x
+        if isinstance(source, NodeFeatures):
+            self.in_features = source.size(1)
+            matrix = source.matrix
             return matrix.with_values(x.apply(matrix.values)) if isinstance(x, Dropped) else matrix
-        self.in_features = source.size(-1)
-        quantized = self.input_quantizer(source)
+        self._check_nodes(source)
+        self.in_features = source[0].numel()
+        if self.input_quantizer is None:
+            self.input_quantizer = self.quantizers.embedding(self.name)
+        quantized: Tensor = self.input_quantizer(source)
         return x.apply(quantized) if isinstance(x, Dropped) else quantized
+
+    def quantize_nodes(self, x: Tensor) -> Tensor:
+        """The quantized input as a tensor, for layers that do more than multiply it."""
+        quantized = self.quantize_input(x)
+        return quantized if isinstance(quantized, Tensor) else quantized.dense()
+
+    def pattern(self, edge_index: Any, **unsupported: Any) -> CsrPattern:
+        """The graph's pattern behind ``edge_index``.
+
+        Raises:
+            InputError: If the edges are not the graph's own, or something of ``unsupported``,
+                arguments of PyG's layer that its twin does not know, is given.
+        """
+        given = [name for name, value in unsupported.items() if value is not None]
+        if given:
+            raise InputError(
+                f"{self.name}: it is called with {given[0]}, which quantized layers do not take "
+                "(the graph's edges have neither weights nor features)"
+            )
+        if not isinstance(edge_index, Edges):
+            raise InputError(
+                f"{self.name}: the model changes edge_index before this layer (dropout_edge, "
+                "add_self_loops); it is quantized on the graph's own edges only"
+            )
+        return edge_index.pattern
 
     @abstractmethod
     def spec(self) -> LayerSpec:
         """What the layer's footprint depends on; known once it has run."""
 
-    def _quantize_features(self, features: Features) -> FeatureMatrix:
-        # Features never change: quantized and normalised once.
-        if self._matrix is None:
-            self.in_features = features.num_features
-            self._matrix = features.matrix(self.input_quantizer(features.values))
-        return self._matrix
+    def _check_nodes(self, x: Tensor) -> None:
+        nodes = self.quantizers.graph.num_nodes
+        if x.dim() < 2 or x.size(0) != nodes:
+            raise InputError(
+                f"{self.name}: its input has shape {list(x.shape)}; a quantized layer reads "
+                f"embeddings with one row for each of the {nodes} nodes"
+            )
 
 
 def linear(x: Tensor | FeatureMatrix, weight: Tensor) -> Tensor:
@@ -58,3 +101,8 @@ def linear(x: Tensor | FeatureMatrix, weight: Tensor) -> Tensor:
     if isinstance(x, Tensor):
         return nn.functional.linear(x, weight)
     return x.linear(weight)
+
+
+def sums_messages(source: MessagePassing) -> bool:
+    """Whether a PyG layer sums what comes from sources to targets, as twins do."""
+    return source.aggr in ("add", "sum") and source.flow == "source_to_target"

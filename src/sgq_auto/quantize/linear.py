@@ -1,6 +1,6 @@
 """The quantized twin of a linear layer."""
 
-from typing import Any
+from dataclasses import replace
 
 from torch import Tensor, nn
 
@@ -13,20 +13,20 @@ from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 class QuantizedLinear(QuantizedLayer):
     """``y = Q(x) Q(W)^T + b``; the output becomes the next layer's quantized input."""
 
-    def __init__(
-        self, source: nn.Linear, name: str, quantizers: QuantizerFactory, *, reads_features: bool
-    ) -> None:
-        super().__init__(name, quantizers, reads_features=reads_features)
+    def __init__(self, source: nn.Linear, name: str, quantizers: QuantizerFactory) -> None:
+        super().__init__(name, quantizers)
         self.weight = source.weight
         self.bias = source.bias
         self.weight_quantizer = quantizers.weight(name, source.weight.size(0))
 
-    def forward(self, x: Any) -> Tensor:
-        """``[N, in]`` to ``[N, out]``."""
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, ..., in]`` to ``[N, ..., out]``."""
         out = linear(self.quantize_input(x), self.weight_quantizer(self.weight))
         return out if self.bias is None else out + self.bias
 
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""
-        rows = self.weight.size(0)
-        return linear_spec(self.name, self.in_features, rows, bias=self.bias is not None)
+        rows, columns = self.weight.shape
+        spec = linear_spec(self.name, columns, rows, bias=self.bias is not None)
+        # Rows of a node may be several, as in an LSTM over layers.
+        return replace(spec, in_features=self.in_features)

@@ -4,26 +4,21 @@ import torch
 from torch_geometric.nn import MessagePassing
 
 from sgq_auto.engines import FixedMatrix
-from sgq_auto.errors import InputError
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed.layers import Aggregation
 
 _AGGREGATIONS = {"mean": Aggregation.MEAN, "sum": Aggregation.SUM, "add": Aggregation.SUM}
 
 
-def aggregation_of(conv: MessagePassing, name: str) -> Aggregation:
-    """How a PyG layer aggregates its neighbours.
+def is_aggregated(conv: MessagePassing) -> bool:
+    """Whether a PyG layer takes means or sums of what comes from sources to targets."""
+    named = isinstance(conv.aggr, str) and conv.aggr in _AGGREGATIONS
+    return named and conv.flow == "source_to_target"
 
-    Raises:
-        InputError: If it does otherwise than by a mean or a sum over a node's sources.
-    """
-    found = _AGGREGATIONS.get(conv.aggr) if isinstance(conv.aggr, str) else None
-    if found is None or conv.flow != "source_to_target":
-        raise InputError(
-            f"{name}: {type(conv).__name__} is quantized with aggr='mean' or 'sum' and "
-            f"flow='source_to_target', not with aggr={conv.aggr!r} and flow={conv.flow!r}"
-        )
-    return found
+
+def aggregation_of(conv: MessagePassing) -> Aggregation:
+    """How a PyG layer aggregates its neighbours."""
+    return _AGGREGATIONS[conv.aggr]
 
 
 def neighbor_matrix(

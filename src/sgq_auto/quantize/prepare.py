@@ -1,37 +1,64 @@
 """From a plain PyG model to a quantization-aware one: each layer swapped for its quantized twin."""
 
 import copy
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
-from torch_geometric.nn import AGNNConv, GATConv, GCNConv, GINConv, MessagePassing, SAGEConv
+from torch.nn.parameter import UninitializedParameter
+from torch_geometric.nn import (
+    APPNP,
+    AGNNConv,
+    GATConv,
+    GATv2Conv,
+    GCNConv,
+    GINConv,
+    MessagePassing,
+    SAGEConv,
+    SGConv,
+    TransformerConv,
+)
 from torch_geometric.nn import Linear as PygLinear
 
 from sgq_auto.allocation import FEATURES, BitAllocation
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph
-from sgq_auto.packed import ModelSpec
 from sgq_auto.quantize.agnn import QuantizedAGNNConv
-from sgq_auto.quantize.dropped import DeferredDropout
 from sgq_auto.quantize.gat import QuantizedGATConv
+from sgq_auto.quantize.gatv2 import QuantizedGATv2Conv
 from sgq_auto.quantize.gcn import QuantizedGCNConv
+from sgq_auto.quantize.generic import GenericConv
 from sgq_auto.quantize.gin import QuantizedGINConv
+from sgq_auto.quantize.hops import QuantizedAPPNP, QuantizedSGConv
 from sgq_auto.quantize.layer import QuantizedLayer
 from sgq_auto.quantize.linear import QuantizedLinear
+from sgq_auto.quantize.model_input import ModelInput
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 from sgq_auto.quantize.ranges import RangeMode
 from sgq_auto.quantize.sage import QuantizedSAGEConv
+from sgq_auto.quantize.transformer import QuantizedTransformerConv
 
-_TWINS: dict[type[nn.Module], type[Any]] = {
+_TWINS: dict[type[nn.Module], Any] = {
     GCNConv: QuantizedGCNConv,
     GATConv: QuantizedGATConv,
+    GATv2Conv: QuantizedGATv2Conv,
     SAGEConv: QuantizedSAGEConv,
     GINConv: QuantizedGINConv,
     AGNNConv: QuantizedAGNNConv,
+    TransformerConv: QuantizedTransformerConv,
+    SGConv: QuantizedSGConv,
+    APPNP: QuantizedAPPNP,
     nn.Linear: QuantizedLinear,
     PygLinear: QuantizedLinear,
 }
+
+LayerMaker = Callable[[Any, str, QuantizerFactory], nn.Module]
+
+
+class GenericLayerWarning(UserWarning):
+    """A layer has no quantized twin of its own and runs on PyG's slower path."""
 
 
 def prepare(
@@ -43,42 +70,49 @@ def prepare(
     """A quantization-aware copy of a plain PyG model, called as ``model(features, adj_t)``.
 
     Its ranges are calibrated by one pass over the graph. Parameters keep their names, so that
-    weights go both ways.
+    weights go both ways. Inside, the model is given node features and edges that behave as the
+    tensors ``x`` and ``edge_index`` of PyG and are read in faster forms by quantized layers.
 
     Args:
-        model: A model of ``GCNConv``, ``GATConv``, ``SAGEConv``, ``GINConv``, ``AGNNConv`` and
-            linear layers, whose first such layer reads the node features.
+        model: A model of PyG's layers and linear ones in any arrangement; its forward pass takes
+            ``(x, edge_index)``, or ``x``, or one ``data`` that has both.
         graph: The graph that it will run on.
-        allocation: Bits of every site; ``None`` keeps full precision on the same fast path.
+        allocation: Bits of every site; ``None`` keeps full precision on the same path.
         mode: How ranges are found.
 
     Returns:
         The prepared model, in evaluation mode.
 
     Raises:
-        InputError: If the model has a convolution without a quantized twin.
+        InputError: If the model has no layer to quantize, or fails on the graph.
+
+    Warns:
+        GenericLayerWarning: Once, with the layers that have no twin of their own.
     """
+    _check(model)
     prepared = copy.deepcopy(model)
-    _swap(prepared, "", QuantizerFactory(graph, allocation, mode), _first_layer(model))
+    quantizers = QuantizerFactory(graph, allocation, mode)
+    _swap(prepared, "", quantizers, {})
+    ModelInput.attach(prepared, quantizers)
     prepared.to(graph.device).eval()
-    with torch.no_grad():
-        prepared(graph.features, graph.adj_t)
+    try:
+        with torch.no_grad():
+            prepared(graph.features, graph.adj_t)
+    except InputError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{type(model).__name__} fails on the graph ({type(error).__name__}: {reason}); "
+            "its forward pass must take (x, edge_index)"
+        ) from error
+    layers = [module for module in prepared.modules() if isinstance(module, QuantizedLayer)]
+    if not any(layer.in_features for layer in layers):
+        raise InputError(f"{type(model).__name__}: its forward pass runs none of its layers")
+    generic = generic_layers(prepared)
+    if generic is not None:
+        warnings.warn(generic, GenericLayerWarning, stacklevel=2)
     return prepared
-
-
-def trace_spec(prepared: nn.Module, graph: Graph) -> ModelSpec:
-    """The quantized layers of a prepared model in the order in which they run."""
-    order: list[QuantizedLayer] = []
-    handles = [
-        module.register_forward_hook(lambda layer, _inputs, _output: order.append(layer))
-        for module in prepared.modules()
-        if isinstance(module, QuantizedLayer)
-    ]
-    with torch.no_grad():
-        prepared(graph.features, graph.adj_t)
-    for handle in handles:
-        handle.remove()
-    return ModelSpec(tuple(layer.spec() for layer in order))
 
 
 def plain_state(prepared: nn.Module, model: nn.Module) -> dict[str, torch.Tensor]:
@@ -87,37 +121,63 @@ def plain_state(prepared: nn.Module, model: nn.Module) -> dict[str, torch.Tensor
     return {name: state[name].clone() for name in model.state_dict()}
 
 
-def _first_layer(model: nn.Module) -> str:
-    names = [name for name, module in model.named_modules() if type(module) in _TWINS]
-    if not names:
+def generic_layers(prepared: nn.Module) -> str | None:
+    """What is said of the layers of a prepared model that have no twin; ``None`` without any."""
+    layers = [module for module in prepared.modules() if isinstance(module, GenericConv)]
+    if not layers:
+        return None
+    named = ", ".join(f"{layer.name} ({type(layer.source).__name__})" for layer in layers)
+    return (
+        f"without a quantized twin: {named}; inputs and weights are quantized, the rest runs on "
+        "PyG's own path, which is slower"
+    )
+
+
+def _check(model: nn.Module) -> None:
+    if _maker(model) is not None:
+        raise InputError(
+            f"{type(model).__name__} is a layer: put it into a module with a forward pass"
+        )
+    modules = dict(model.named_modules())
+    if all(_maker(module) is None for module in modules.values()):
         raise InputError(
             f"{type(model).__name__} has no layer to quantize; "
-            f"known layers: {', '.join(sorted({kind.__name__ for kind in _TWINS}))}"
+            "it needs linear or message passing layers of PyG, like GCNConv"
         )
-    return str(names[0])
-
-
-def _swap(module: nn.Module, prefix: str, quantizers: QuantizerFactory, first: str) -> None:
-    for name, child in list(module.named_children()):
-        full_name = f"{prefix}{name}"
-        if type(child) in _TWINS and full_name == FEATURES:
+    if FEATURES in modules and _maker(modules[FEATURES]) is not None:
+        raise InputError(
+            f"a layer is called {FEATURES!r}, as the sites of the node features are: rename it"
+        )
+    for name, parameter in model.named_parameters():
+        if isinstance(parameter, UninitializedParameter):
             raise InputError(
-                f"a layer is called {FEATURES!r}, as the sites of the node features are: rename it"
+                f"{type(model).__name__}: the shape of {name} is not known yet (in_channels=-1); "
+                "give the number of features"
             )
-        if type(child) in _TWINS:
-            twin = _TWINS[type(child)](
-                child, full_name, quantizers, reads_features=full_name == first
-            )
+
+
+def _maker(layer: nn.Module) -> LayerMaker | None:
+    """What makes the twin of a layer; ``None`` for a module that is none."""
+    twin = _TWINS.get(type(layer))
+    if twin is not None and twin.covers(layer):
+        maker: LayerMaker = twin
+        return maker
+    return GenericConv if isinstance(layer, MessagePassing) else None
+
+
+def _swap(
+    module: nn.Module, prefix: str, quantizers: QuantizerFactory, made: dict[int, nn.Module]
+) -> None:
+    """Swap the layers below ``module``; one that is there twice has one twin, kept in ``made``."""
+    # Not named_children, which leaves out a second name of a layer.
+    for name, child in list(module._modules.items()):
+        if child is None or isinstance(child, QuantizedLayer):
+            continue
+        full_name, maker = f"{prefix}{name}", _maker(child)
+        if maker is not None and id(child) not in made:
+            made[id(child)] = maker(child, full_name, quantizers.of_layer(full_name))
+        twin = made.get(id(child), child)
+        if twin is not child:
             setattr(module, name, twin)
-            if isinstance(twin, QuantizedGINConv):
-                # Its first layer is swapped; the rest of its network is not yet.
-                _swap(twin.nn, f"{full_name}.nn.", quantizers, first)
-        elif isinstance(child, nn.Dropout):
-            setattr(module, name, DeferredDropout(child.p, quantizers.graph.engine))
-        elif isinstance(child, MessagePassing):
-            raise InputError(
-                f"{full_name}: {type(child).__name__} has no quantized twin; "
-                "GCNConv, GATConv, SAGEConv, GINConv and AGNNConv have"
-            )
-        else:
-            _swap(child, f"{full_name}.", quantizers, first)
+        if not isinstance(twin, QuantizedLayer):
+            _swap(twin, f"{full_name}.", quantizers, made)

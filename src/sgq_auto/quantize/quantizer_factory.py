@@ -1,7 +1,8 @@
 """Makes the fake-quantizers of a model's sites from a bit allocation."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from torch import nn
 
@@ -25,6 +26,16 @@ class QuantizerFactory:
     allocation: BitAllocation | None
     mode: RangeMode
 
+    def __deepcopy__(self, memo: Any) -> Self:
+        """Itself: it never changes, and a graph may be large."""
+        return self
+
+    def of_layer(self, layer: str) -> "QuantizerFactory":
+        """The quantizers for ``layer``: none where it has no site, because it never runs."""
+        if self.allocation is None or any(site.layer == layer for site in self.allocation):
+            return self
+        return replace(self, allocation=None)
+
     def features(self) -> nn.Module:
         """For the stored values of the node features."""
         sizes = self.graph.features.bucket_values
@@ -39,6 +50,14 @@ class QuantizerFactory:
         """For the attention coefficients of ``layer``, ``[entries]`` or ``[entries, heads]``."""
         bits = self._bucket_bits(layer, Component.ATTENTION)
         return self._trained(bits, self.graph.bucket_edges)
+
+    def neighbor_attention(self, layer: str) -> nn.Module:
+        """For attention coefficients of ``layer`` on edges without the self-loops."""
+        sizes = [
+            edges - nodes
+            for edges, nodes in zip(self.graph.bucket_edges, self.graph.bucket_nodes, strict=True)
+        ]
+        return self._trained(self._bucket_bits(layer, Component.ATTENTION), sizes)
 
     def fixed_attention(self, layer: str) -> nn.Module:
         """For coefficients of ``layer`` that never change, ``[entries]``."""
@@ -62,8 +81,10 @@ class QuantizerFactory:
         if all(b == FULL_PRECISION for b in bits):
             return nn.Identity()
         if self.mode is RangeMode.MINMAX:
-            return MinMaxQuantizer(bits, sizes, self.graph.engine)
-        return LearnedQuantizer(bits, sizes, self.graph.engine)
+            made: nn.Module = MinMaxQuantizer(bits, sizes, self.graph.engine)
+        else:
+            made = LearnedQuantizer(bits, sizes, self.graph.engine)
+        return made.to(self.graph.device)
 
     def _constant(self, bits: Sequence[int], sizes: Sequence[int]) -> nn.Module:
         if all(b == FULL_PRECISION for b in bits):

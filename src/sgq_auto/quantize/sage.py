@@ -7,13 +7,11 @@ from torch import Tensor
 from torch_geometric.nn import SAGEConv
 
 from sgq_auto.engines import FixedMatrix
-from sgq_auto.errors import InputError
-from sgq_auto.graphs import CsrPattern
 from sgq_auto.graphs.csr import multiply_fixed
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.specs import sage_spec
 from sgq_auto.quantize.layer import QuantizedLayer, linear
-from sgq_auto.quantize.neighbors import aggregation_of, neighbor_matrix
+from sgq_auto.quantize.neighbors import aggregation_of, is_aggregated, neighbor_matrix
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 
 
@@ -25,22 +23,21 @@ class QuantizedSAGEConv(QuantizedLayer):
     no embedding that anything holds.
     """
 
-    def __init__(
-        self, source: SAGEConv, name: str, quantizers: QuantizerFactory, *, reads_features: bool
-    ) -> None:
-        super().__init__(name, quantizers, reads_features=reads_features)
-        if source.normalize or source.project or not isinstance(source.in_channels, int):
-            raise InputError(
-                f"{name}: SAGEConv is quantized without normalisation, projection or bipartite "
-                "input (normalize=False, project=False, one in_channels)"
-            )
-        self.aggregation = aggregation_of(source, name)
+    def __init__(self, source: SAGEConv, name: str, quantizers: QuantizerFactory) -> None:
+        super().__init__(name, quantizers)
+        self.aggregation = aggregation_of(source)
         self.lin_l = source.lin_l
         self.lin_r = source.lin_r if source.root_weight else None
         rows = source.out_channels * (1 if self.lin_r is None else 2)
         self.weight_quantizer = quantizers.weight(name, rows)
         self.transformed_quantizer = quantizers.embedding(name)
         self._adjacency: FixedMatrix | None = None
+
+    @classmethod
+    def covers(cls, source: SAGEConv) -> bool:
+        """Whether it takes means or sums of one kind of nodes, without more options."""
+        simple = not source.normalize and not source.project
+        return simple and isinstance(source.in_channels, int) and is_aggregated(source)
 
     @property
     def bias(self) -> Tensor | None:
@@ -54,8 +51,9 @@ class QuantizedSAGEConv(QuantizedLayer):
         weights = [lin.weight for lin in (self.lin_l, self.lin_r) if lin is not None]
         return torch.cat(weights)
 
-    def forward(self, x: Any, adj_t: CsrPattern) -> Tensor:
+    def forward(self, x: Tensor, edge_index: Any, size: Any = None) -> Tensor:
         """``[N, in]`` to ``[N, out]``."""
+        adj_t = self.pattern(edge_index, size=size)
         transformed = linear(self.quantize_input(x), self.weight_quantizer(self.weight))
         neighbors, *own = transformed.split(self.lin_l.weight.size(0), dim=1)
         neighbors = self.transformed_quantizer(neighbors.contiguous())

@@ -19,6 +19,7 @@ from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.repeats import Estimate, estimates
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.summary import choose_recommended
+from sgq_auto.searching.workbench import Workbench
 from sgq_auto.training import DivergedError
 
 
@@ -71,13 +72,14 @@ def confirm_front(
         answer.results |= confirm(settings, folder, answer.points, on_seed)
 
 
-def pack_recommended(
-    settings: SearchSettings, folder: StudyFolder, answer: Answer
-) -> Path | str | None:
+def pack_recommended(bench: Workbench, folder: StudyFolder, answer: Answer) -> Path | str | None:
     """The recommended point's artifact, or why there is none."""
+    settings = bench.settings
     chosen = answer.recommended(settings)
     if chosen is None:
         return None
+    if bench.unpackable is not None:
+        return f"this model cannot be packed: {bench.unpackable}"
     try:
         rows = confirmed_rows(folder, settings, chosen.number)
         return pack_point(settings, folder, Point.confirmed(chosen.number, chosen.params, rows))

@@ -155,7 +155,7 @@ def conclude(settings: SearchSettings, folder: StudyFolder, watchers: Sequence[W
         watcher.started(found.progress)
     answer = Answer()
     confirm_front(folder, found.progress, answer, announce(watchers))
-    answer.artifact = pack_recommended(settings, folder, answer)
+    answer.artifact = pack_recommended(found.progress.bench, folder, answer)
     summary = summarise(found.study, found.progress, answer, None)
     write_summary(summary, folder.summary)
     for watcher in watchers:

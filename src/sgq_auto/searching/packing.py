@@ -82,6 +82,8 @@ def pack_point(
     graph = load_graph(folder.graph)
     if not _holds(path, source, graph.classes):
         bench = Workbench.build(settings, graph, point.pretrain_seed)
+        if bench.unpackable is not None:
+            raise InputError(f"model={settings.model.name} cannot be packed: {bench.unpackable}")
         model, _ = bench.finetune(bench.space.allocation(point.params), point.seed)
         save(convert(model, bench.graph, source), path)
     return path

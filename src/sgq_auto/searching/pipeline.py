@@ -73,8 +73,8 @@ def run_search(
         InputError: If the output folder cannot be written, or the study is being run already.
         StorageInternalError: If the study's database stayed away.
     """
-    # A model or sampler that cannot be made fails before a file is.
-    settings.model.build(data.graph)
+    # A model that cannot be made or run, or a sampler, fails before a file is made.
+    settings.model.check(data.graph)
     make_sampler(settings)
     process_context()
     folder = _make_folder(settings, data)
@@ -110,7 +110,7 @@ def _run_led(
             progress.leads = leads_to_the_end(lead, study, settings, confirming)
             if progress.leads:
                 confirm_front(folder, progress, answer, announce(watchers))
-                answer.artifact = pack_recommended(settings, folder, answer)
+                answer.artifact = pack_recommended(progress.bench, folder, answer)
     except KeyboardInterrupt:
         interrupted = True
         when = "while" if answer.results else "before"
@@ -125,7 +125,7 @@ def _run_led(
     _add_seconds(study, WALL_SECONDS, time.perf_counter() - began)
     if failure is not None and answer.artifact is None:
         # The points that were confirmed stay confirmed.
-        answer.artifact = pack_recommended(settings, folder, answer)
+        answer.artifact = pack_recommended(progress.bench, folder, answer)
     summary = _sum_up(study, folder, progress, answer, failure, summary_path)
     for watcher in watchers:
         watcher.finished(progress, summary)

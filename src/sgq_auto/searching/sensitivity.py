@@ -47,7 +47,8 @@ class Sensitivities:
     def losses(self, positions: Positions) -> NDArray[np.float64]:
         """Expected loss increases ``[n, parts + 1]``: of each layer's components, and their sum."""
         own = self.monotone[np.arange(len(self.groups)), positions]
-        parts = [re.sub(r"\.\d+$", "", group) for group in self.groups]
+        # Not the number of a layer, as in convs.0.
+        parts = [re.sub(r"(\.(?:embedding|attention))\.\d+$", r"\1", g) for g in self.groups]
         members = [[float(p == part) for p in parts] for part in dict.fromkeys(parts)]
         losses: NDArray[np.float64] = own @ np.array([*members, [1.0] * len(parts)]).T
         return losses

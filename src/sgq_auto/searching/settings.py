@@ -7,9 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import hydra.utils
 import torch
-from torch import nn
 
 from sgq_auto.allocation import DEFAULT_LADDER, check_ladder
 from sgq_auto.errors import InputError
@@ -18,49 +16,13 @@ from sgq_auto.packed import Objective
 from sgq_auto.quantize import RangeMode
 from sgq_auto.searching.budget import Budget
 from sgq_auto.searching.engine import EngineSettings
+from sgq_auto.searching.model_settings import ModelSettings
 from sgq_auto.searching.space import Granularity
 from sgq_auto.searching.storage import StorageSettings
 from sgq_auto.training import FitSettings
 
 # Raised whenever a change makes older trials incomparable with new ones.
 _VERSION = 6
-
-
-@dataclass(frozen=True)
-class ModelSettings:
-    """A model as configuration: its class and arguments.
-
-    Attributes:
-        name: The name in results.
-        config: ``_target_`` and keyword arguments; the graph's sizes are added.
-    """
-
-    name: str
-    config: Mapping[str, Any]
-
-    def build(self, graph: Graph) -> nn.Module:
-        """The untrained model for a graph.
-
-        Raises:
-            InputError: If the class cannot be made with these arguments.
-        """
-        try:
-            model = hydra.utils.instantiate(
-                dict(self.config),
-                in_features=graph.features.num_features,
-                num_classes=graph.num_classes,
-            )
-        except Exception as error:
-            cause = " ".join(str(error.__cause__ or error).split())
-            raise InputError(f"model={self.name}: {cause}") from error
-        if not isinstance(model, nn.Module):
-            raise InputError(f"model={self.name}: {self.config.get('_target_')} is no torch module")
-        return model
-
-    @property
-    def key(self) -> str:
-        """Text that determines the model."""
-        return json.dumps(dict(self.config), sort_keys=True, default=str)
 
 
 @dataclass(frozen=True)

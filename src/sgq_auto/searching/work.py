@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable
 
 import optuna
@@ -12,6 +13,7 @@ import torch
 from filelock import FileLock
 
 from sgq_auto.graphs.store import load_graph
+from sgq_auto.quantize import GenericLayerWarning
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.liveness import WorkerIdentity
 from sgq_auto.searching.runner import TrialRunner
@@ -70,6 +72,7 @@ def quiet_process() -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
+    warnings.filterwarnings("ignore", category=GenericLayerWarning)  # The command says it.
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from sgq_auto.allocation import BitAllocation
 from sgq_auto.graphs import Graph
 from sgq_auto.packed import FootprintModel
-from sgq_auto.quantize import prepare, trace_spec
+from sgq_auto.quantize import generic_layers, prepare, trace_spec, unpackable_reason
 from sgq_auto.searching.front import Frame
 from sgq_auto.searching.records import Measurement
 from sgq_auto.searching.settings import SearchSettings
@@ -44,6 +44,8 @@ class Workbench:
         teacher: Mean class probabilities ``[N, classes]`` of full precision over several seeds.
         footprints: Sizes of the model on the graph.
         space: The search space.
+        generic: What is said of layers without a quantized twin, if there are any.
+        unpackable: Why the model cannot be packed, if it cannot.
     """
 
     settings: SearchSettings
@@ -52,6 +54,8 @@ class Workbench:
     teacher: Tensor
     footprints: FootprintModel
     space: SearchSpace
+    generic: str | None = None
+    unpackable: str | None = None
 
     @classmethod
     def build(cls, settings: SearchSettings, graph: Graph, seed: int | None = None) -> "Workbench":
@@ -62,8 +66,8 @@ class Workbench:
         graph = graph.to(torch.device(settings.device))
         seed = settings.seed if seed is None else seed
         pretrained = pretrain_model(settings, graph, seed)
-        spec = trace_spec(prepare(pretrained.model, graph), graph)
-        footprints = FootprintModel(spec, graph.spec)
+        prepared = prepare(pretrained.model, graph)
+        footprints = FootprintModel(trace_spec(prepared, graph), graph.spec)
         space = SearchSpace.build(
             footprints, settings.granularity, settings.ladder, settings.objective
         )
@@ -71,7 +75,8 @@ class Workbench:
         taught = settings.finetune.distillation > 0
         teachers = range(seed, seed + (settings.teachers if taught else 1))
         teacher = mean_probabilities(settings, graph, teachers)
-        return cls(settings, graph, pretrained, teacher, footprints, space)
+        notes = generic_layers(prepared), unpackable_reason(prepared, graph)
+        return cls(settings, graph, pretrained, teacher, footprints, space, *notes)
 
     @cached_property
     def frame(self) -> Frame:

@@ -4,6 +4,7 @@ import logging
 import os
 import shlex
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from sgq_auto.quantize import GenericLayerWarning
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.summary import Summary
@@ -57,6 +59,13 @@ class Terminal:
             f"precision {percent(progress.bench.pretrained.val_accuracy)} validation accuracy "
             f"in {kib(progress.full_bytes)}"
         )
+        if progress.bench.generic is not None:
+            self.console.print(f"Layers {progress.bench.generic}")
+        if progress.bench.unpackable is not None:
+            self.console.print(
+                f"This model cannot be packed ({progress.bench.unpackable}): its sizes are what "
+                "its parts take in codes, and no artifact will be written"
+            )
         if not progress.leads:
             self.console.print("another command leads this study: it tracks, confirms and sums up")
         if not self.console.is_terminal:
@@ -156,6 +165,8 @@ def quiet_libraries() -> None:
     for name in ("alembic", "mlflow", "optuna", "matplotlib"):
         logging.getLogger(name).setLevel(logging.ERROR)
     logging.raiseExceptions = False  # A log that a full disk does not take.
+    # The terminal says it once, in a line of its own.
+    warnings.filterwarnings("ignore", category=GenericLayerWarning)
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 

@@ -14,8 +14,8 @@ from torch.optim.lr_scheduler import LambdaLR
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph
 from sgq_auto.quantize import LearnedQuantizer, freeze_ranges
-from sgq_auto.quantize.dropped import DeferredDropout
-from sgq_auto.quantize.gat import QuantizedGATConv
+from sgq_auto.quantize.layer import QuantizedLayer
+from sgq_auto.quantize.model_input import ModelInput
 
 
 class Schedule(StrEnum):
@@ -232,10 +232,9 @@ def _train_epoch(
 
 def _set_dropout(model: nn.Module, probability: float) -> None:
     """Change every probability above 0; a layer that does not drop stays so."""
+    ModelInput.of(model).dropout = probability
     for module in model.modules():
-        if isinstance(module, DeferredDropout) and module.p > 0:
-            module.p = probability
-        elif isinstance(module, QuantizedGATConv) and module.dropout > 0:
+        if isinstance(module, QuantizedLayer) and module.dropout > 0:
             module.dropout = probability
 
 

@@ -1,0 +1,226 @@
+"""The tool as a library: a PyG model and its graph in, a search's answer or a packed model out."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import DictConfig, open_dict
+from omegaconf.errors import OmegaConfBaseException
+from torch import Tensor, nn
+from torch_geometric.data import Data
+
+from sgq_auto.allocation import BitAllocation
+from sgq_auto.config import checked, conf_dir, search_settings, with_own_arguments
+from sgq_auto.errors import InputError
+from sgq_auto.graphs import BucketSettings, Graph, PreparedData, prepare_graph
+from sgq_auto.graphs.sources.pyg_data import graph_of_data
+from sgq_auto.graphs.splits import OwnOrPerClassSplit
+from sgq_auto.packed import Footprint, FootprintModel, save
+from sgq_auto.quantize import RangeMode, convert, trace_spec
+from sgq_auto.quantize import prepare as prepare_model
+from sgq_auto.searching import Granularity, SearchSettings, run_search
+from sgq_auto.searching.summary import Summary
+from sgq_auto.tracking import quiet_libraries
+from sgq_auto.training import FitSettings, Schedule, fit, predict
+
+_NAME = "data"
+_LABELLED, _VALIDATED = 20, 500
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A quantization-aware model on its graph.
+
+    Attributes:
+        model: The model, an ``nn.Module`` called as ``model(graph.features, graph.adj_t)``.
+        graph: The prepared graph, nodes sorted by degree bucket.
+        allocation: Bits of every site.
+        footprint: Bytes of the packed model.
+    """
+
+    model: nn.Module
+    graph: Graph
+    allocation: BitAllocation
+    footprint: Footprint
+
+    def fit(self, *, epochs: int = 100, learning_rate: float = 0.02, seed: int = 0) -> float:
+        """Fine-tune on the training labels; the validation accuracy (0..1) it ends with."""
+        settings = FitSettings(epochs, learning_rate, 0.0, schedule=Schedule.COSINE)
+        return fit(self.model, self.graph, settings, seed).val_accuracy
+
+    def logits(self) -> Tensor:
+        """What the model returns, fp32 ``[N, classes]``, nodes in the order of the data."""
+        rows = predict(self.model, self.graph).cpu()
+        logits = torch.empty_like(rows)
+        logits[self.graph.node_order] = rows
+        return logits
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a search found.
+
+    Attributes:
+        study: Name of the study, as the commands take it.
+        summary: The content of ``summary.json``.
+        artifact: The packed recommended model; ``None`` where nothing is recommended or the model
+            cannot be packed, for which ``summary`` has the reason.
+    """
+
+    study: str
+    summary: Summary
+    artifact: Path | None
+
+
+def prepare(
+    model: nn.Module,
+    data: Data | Graph,
+    granularity: Granularity | str = Granularity.UNIFORM,
+    bits: int | Mapping[str, int] = 8,
+    *,
+    ranges: RangeMode | str = RangeMode.LEARNED,
+) -> Prepared:
+    """Make a model quantization-aware at chosen bits.
+
+    Args:
+        model: A model of PyG's layers, with its weights. It is copied.
+        data: The graph, which the model is calibrated on.
+        granularity: Which sites share bits.
+        bits: One width for all, or a width for each group of the granularity: ``conv1.weight``,
+            ``conv1.embedding`` of ``lwq_cwq``, for example. 32 is full precision.
+        ranges: How ranges of codes are found.
+
+    Raises:
+        InputError: If the graph or the model is malformed, or a group is missing or unknown.
+    """
+    graph = data if isinstance(data, Graph) else prepare_data(data).graph
+    granularity = Granularity(granularity)
+    footprints = FootprintModel(trace_spec(prepare_model(model, graph), graph), graph.spec)
+    groups = {site: granularity.group(site) for site in footprints.sites()}
+    widths = dict.fromkeys(groups.values(), bits) if isinstance(bits, int) else dict(bits)
+    if set(widths) != set(groups.values()):
+        wrong = sorted(set(widths) ^ set(groups.values()))
+        known = ", ".join(dict.fromkeys(groups.values()))
+        raise InputError(f"bits: {wrong[0]} is missing or unknown; the groups are {known}")
+    allocation = BitAllocation({site: widths[group] for site, group in groups.items()})
+    prepared = prepare_model(model, graph, allocation, RangeMode(ranges))
+    return Prepared(prepared, graph, allocation, footprints.packed(allocation))
+
+
+def search(
+    model: Callable[..., nn.Module],
+    data: Data | PreparedData,
+    granularity: Granularity | str = Granularity.LWQ_CWQ_TAQ,
+    *,
+    arguments: Mapping[str, Any] | None = None,
+    n_trials: int = 100,
+    workers: int = 1,
+    seed: int = 0,
+    tolerance: float = 0.4,
+    output_root: str | Path = "outputs",
+    overrides: Sequence[str] = (),
+) -> Found:
+    """Search the bits of a model on a graph, as ``python -m sgq_auto.search model=custom`` does.
+
+    The same call again continues the study, or returns what it found. Worker processes import the
+    model, so it must be defined in a file, and a script that calls this must do so under
+    ``if __name__ == "__main__":``. Nothing is tracked; ``python -m sgq_auto.sync`` does it later.
+
+    Args:
+        model: The model's class, or a function that makes it. The numbers of features and classes
+            go to its ``in_features`` or ``in_channels`` and ``num_classes`` or ``out_channels``.
+        data: The graph; its masks are the split. Without masks a seeded split is drawn.
+        granularity: Which sites share bits.
+        arguments: More arguments of ``model``; ``features_as`` and ``classes_as`` name those that
+            take the sizes, where they are called otherwise.
+        n_trials: Trials of the study in all.
+        workers: Worker processes.
+        seed: Seed of everything random.
+        tolerance: Accuracy that the recommended model may lose, percentage points.
+        output_root: Folder of studies and cached weights.
+        overrides: Any other setting as on the command line, like ``"finetune.epochs=50"``.
+
+    Raises:
+        InputError: If the model, the graph or a setting is malformed.
+        RuntimeError: If the search ends early.
+    """
+    quiet_libraries()
+    if getattr(model, "__module__", "__main__") == "__main__" and not _has_main_file():
+        raise InputError("the model is defined in an interactive session; define it in a file")
+    given = [
+        f"granularity={Granularity(granularity).value}",
+        *(f"{key}={value}" for key, value in (("n_trials", n_trials), ("workers", workers))),
+        *(f"{key}={value}" for key, value in (("seed", seed), ("tolerance", tolerance))),
+    ]
+    target = f"{model.__module__}.{model.__qualname__}"
+    settings = _settings(target, arguments or {}, Path(output_root), [*given, *overrides])
+    prepared = data if isinstance(data, PreparedData) else prepare_data(data)
+    name = settings.study_name(prepared)
+    summary_path = settings.output_root.resolve() / "studies" / name / "summary.json"
+    outcome = run_search(settings, prepared, [], summary_path)
+    if outcome.summary is None or outcome.failure:
+        raise RuntimeError(outcome.failure or "another command leads this study")
+    best = outcome.summary["recommended"] or {}
+    path = best.get("artifact_path")
+    return Found(name, outcome.summary, Path(path) if path else None)
+
+
+def pack(prepared: Prepared, path: str | Path) -> Path:
+    """Write a prepared (and trained) model as an artifact for :func:`sgq_auto.packed.load`.
+
+    Raises:
+        InputError: If it is no chain of layers that the packed runtime has.
+        OSError: If the file cannot be written.
+    """
+    path = Path(path)
+    save(convert(prepared.model, prepared.graph), path)
+    return path
+
+
+def prepare_data(data: Data, name: str = _NAME) -> PreparedData:
+    """Check a PyG ``Data`` and lay it out, its test labels apart.
+
+    Raises:
+        InputError: If it is malformed.
+    """
+    raw = graph_of_data(data, name)
+    split = OwnOrPerClassSplit(_LABELLED, num_val=_VALIDATED).split(raw)
+    return prepare_graph(raw, split, BucketSettings(), normalize_rows=False)
+
+
+def _settings(
+    target: str, arguments: Mapping[str, Any], output_root: Path, overrides: Sequence[str]
+) -> SearchSettings:
+    """The settings of the command with this model, its defaults and ``overrides``."""
+    given = with_own_arguments(["model=custom", "dataset=npz", *overrides])
+    try:
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            cfg = compose("config", given, return_hydra_config=True)
+        return _complete(cfg, target, arguments, output_root)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise InputError(" ".join(f"{error} {error.__cause__ or ''}".split())) from error
+
+
+def _complete(
+    cfg: DictConfig, target: str, arguments: Mapping[str, Any], output_root: Path
+) -> SearchSettings:
+    choices = {**cfg.hydra.runtime.choices, "dataset": _NAME}
+    runs = Path.cwd() / "mlruns"
+    with open_dict(cfg):
+        del cfg["hydra"]
+        # Hydra knows no launch folder here.
+        cfg.tracking.uri = f"sqlite:///{runs / 'mlflow.db'}"
+        cfg.tracking.artifacts = str(runs / "artifacts")
+        cfg.output_root = str(output_root)
+        cfg.dataset.source.path = _NAME
+        cfg.model.update({**arguments, "_target_": target})
+    return search_settings(checked(cfg), choices)
+
+
+def _has_main_file() -> bool:
+    return hasattr(sys.modules["__main__"], "__file__")

@@ -1,0 +1,159 @@
+"""``docs/own_model.md`` and searches of models that nobody wrote a configuration for."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import sgq_auto
+from sgq_auto.packed import load
+from test_commands import SYNTHETIC, run, summaries, tracked
+
+_PAGE = (Path(__file__).parents[1] / "docs" / "own_model.md").read_text()
+_QUICK = [
+    *SYNTHETIC,
+    "n_trials=5",
+    "seeding=2",
+    "teachers=1",
+    "pretrain.epochs=10",
+    "finetune.epochs=2",
+    "confirm.seeds=1",
+    "confirm.max_points=1",
+    "confirm.refinements=0",
+    "tolerance=100",
+]
+_JUMPING = """
+from torch import nn
+from torch.nn import functional as F
+from torch_geometric.nn import GATv2Conv, JumpingKnowledge
+
+
+class Net(nn.Module):
+    def __init__(self, in_dim, out_dim, width):
+        super().__init__()
+        self.conv1 = GATv2Conv(in_dim, width, heads=2)
+        self.conv2 = GATv2Conv(2 * width, width, heads=2)
+        self.jump = JumpingKnowledge("cat")
+        self.lin = nn.Linear(4 * width, out_dim)
+
+    def forward(self, x, edge_index):
+        first = F.elu(self.conv1(x, edge_index))
+        second = F.elu(self.conv2(F.dropout(first, training=self.training), edge_index))
+        return F.log_softmax(self.lin(self.jump([first, second])), dim=1)
+"""
+
+
+def _blocks() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", _PAGE, re.DOTALL)
+
+
+def _commands() -> list[list[str]]:
+    lines = re.findall(r"^    python -m sgq_auto\.search (.*)$", _PAGE, re.MULTILINE)
+    return [shlex.split(line) for line in lines]
+
+
+def test_the_page_runs_as_it_stands(tmp_path: Path) -> None:
+    model, program = _blocks()
+    (tmp_path / "my_net.py").write_text(model)
+    (tmp_path / "program.py").write_text(program)
+    done = subprocess.run(
+        [sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert re.fullmatch(r"data-custom-MyNet-lwq_cwq_taq-abs-seed0-\w{8} \d+ \S+", first)
+    assert "torch.Size" in second
+
+
+def test_a_model_of_pyg_is_searched_confirmed_and_packed(tmp_path: Path) -> None:
+    (arguments,) = (each for each in _commands() if any("models.GCN" in a for a in each))
+    done = run(tmp_path, *arguments, *_QUICK)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    (summary,) = summaries(tmp_path)
+    assert summary["model"] == "custom-GCN"
+    assert tracked(tmp_path) == (1, 5)
+    best = summary["recommended"]
+    packed = load(best["artifact_path"])
+    assert packed.footprint().as_dict() == {k: best[k] for k in packed.footprint().as_dict()}
+    assert packed.predict().shape == (600, len(packed.classes))
+
+
+@pytest.mark.slow
+def test_the_pages_model_is_searched_from_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "my_net.py").write_text(_blocks()[0])
+    (arguments,) = (each for each in _commands() if any("my_net" in a for a in each))
+    done = run(tmp_path, *arguments, *_QUICK, "workers=2")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    (summary,) = summaries(tmp_path)
+    assert tracked(tmp_path) == (1, 5)
+    best = summary["recommended"]
+    assert best["artifact_path"] is None or "SAGE" not in done.stdout
+    assert best["stored_bytes"] < best["resident_bytes"] < best["resident_ratio"] * 1e9
+    study = summary["study"]
+    export = [sys.executable, "-m", "sgq_auto.export", f"study={study}", "trial=0"]
+    again = subprocess.run(export, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert again.returncode == 2
+    (line,) = again.stderr.splitlines()
+    assert "cannot be packed" in line
+
+
+@pytest.mark.slow
+def test_jumping_knowledge_with_arguments_of_other_names(tmp_path: Path) -> None:
+    (tmp_path / "nets.py").write_text(_JUMPING)
+    names = ["model.features_as=in_dim", "model.classes_as=out_dim", "model.width=4"]
+    done = run(tmp_path, "model=custom", "model._target_=nets.Net", *names, *_QUICK)
+    assert done.returncode == 0, done.stderr
+    (summary,) = summaries(tmp_path)
+    assert "This model cannot be packed (conv1: the packed runtime has no such" in done.stdout
+    assert summary["recommended"]["artifact_path"] is None
+    assert "cannot be packed" in summary["recommended"]["artifact_reason"]
+    bits = summary["recommended"]["bits"]
+    assert {name.split(".")[0] for name in bits} == {"features", "conv1", "conv2", "lin"}
+
+
+def test_search_is_a_function_and_the_commands_module() -> None:
+    code = (
+        "import sgq_auto, sys; assert 'torch' not in sys.modules; "
+        "from sgq_auto.search import main; assert callable(main) and callable(sgq_auto.search); "
+        "from sgq_auto import search; assert search.main is main; "
+        "assert callable(sgq_auto.prepare) and callable(sgq_auto.pack); "
+        "assert not hasattr(sgq_auto, 'missing')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def data() -> object:
+    from torch_geometric.datasets import FakeDataset
+
+    torch.manual_seed(0)
+    return FakeDataset(avg_num_nodes=900, num_channels=12, num_classes=3, task="node")[0]
+
+
+def test_the_library_prepares_trains_and_packs(data: object, tmp_path: Path) -> None:
+    from torch_geometric.nn.models import GCN
+
+    torch.manual_seed(0)
+    model = GCN(12, 8, 2, 3)
+    prepared = sgq_auto.prepare(model, data, "lwq", {"features": 8, "convs.0": 6, "convs.1": 4})
+    assert {width for _, width in prepared.allocation.items()} == {4, 6, 8}
+    assert 0 <= prepared.fit(epochs=3) <= 1
+    packed = load(sgq_auto.pack(prepared, tmp_path / "model.safetensors"))
+    assert packed.footprint() == prepared.footprint
+    logits = torch.from_numpy(packed.predict())
+    torch.testing.assert_close(logits, prepared.logits(), atol=1e-4, rtol=1e-4)
+
+
+def test_the_library_refuses_unknown_groups_in_one_line(data: object) -> None:
+    from torch_geometric.nn.models import GCN
+
+    with pytest.raises(ValueError, match=r"^bits: conv1 is missing or unknown; .*convs\.0") as said:
+        sgq_auto.prepare(GCN(12, 8, 2, 3), data, "lwq", {"conv1": 3})
+    assert "\n" not in str(said.value)
