@@ -14,7 +14,7 @@ from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.models import AGNN, GAT, GCN, GIN, SAGE
 from sgq_auto.packed import FeatureSpec, Footprint, FootprintModel, GraphSpec, LayerSpec, ModelSpec
 from sgq_auto.packed.codes import packed_bytes
-from sgq_auto.packed.specs import gin_spec, linear_spec, sage_spec
+from sgq_auto.packed.layer_specs import gin_spec, linear_spec, sage_spec
 from sgq_auto.packed.storage import PackedStorage, PygStorage
 from sgq_auto.quantize import prepare, trace_spec
 

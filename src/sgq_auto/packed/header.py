@@ -23,6 +23,14 @@ from typing import Any, TypeVar
 from sgq_auto.allocation import FEATURES, is_bit_width
 from sgq_auto.class_names import class_names_fault
 from sgq_auto.errors import ArtifactError
+from sgq_auto.packed.layer_specs import (
+    agnn_spec,
+    gat_spec,
+    gcn_spec,
+    gin_spec,
+    linear_spec,
+    sage_spec,
+)
 from sgq_auto.packed.layers import (
     Activation,
     Aggregation,
@@ -36,17 +44,7 @@ from sgq_auto.packed.layers import (
     WeightedLayer,
 )
 from sgq_auto.packed.model import PackedModel
-from sgq_auto.packed.specs import (
-    FeatureSpec,
-    GraphSpec,
-    LayerSpec,
-    agnn_spec,
-    gat_spec,
-    gcn_spec,
-    gin_spec,
-    linear_spec,
-    sage_spec,
-)
+from sgq_auto.packed.specs import FeatureSpec, GraphSpec, LayerSpec
 
 VERSION = 2
 # No count in a header may be larger: products of two stay below 2**63.

@@ -10,7 +10,7 @@ from sgq_auto.engines import FixedMatrix
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.graphs.csr import multiply_fixed
 from sgq_auto.packed import LayerSpec
-from sgq_auto.packed.specs import gcn_spec
+from sgq_auto.packed.layer_specs import gcn_spec
 from sgq_auto.quantize.layer import QuantizedLayer, linear, sums_messages
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 

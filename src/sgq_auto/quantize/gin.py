@@ -9,8 +9,8 @@ from torch_geometric.nn import Linear as PygLinear
 from sgq_auto.engines import FixedMatrix
 from sgq_auto.graphs.csr import multiply_fixed
 from sgq_auto.packed import LayerSpec
+from sgq_auto.packed.layer_specs import gin_spec
 from sgq_auto.packed.layers import Aggregation
-from sgq_auto.packed.specs import gin_spec
 from sgq_auto.quantize.layer import QuantizedLayer, linear, sums_messages
 from sgq_auto.quantize.neighbors import neighbor_matrix
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory

@@ -9,7 +9,7 @@ from sgq_auto.engines import FixedMatrix
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.graphs.csr import multiply_fixed
 from sgq_auto.packed import LayerSpec
-from sgq_auto.packed.specs import appnp_spec, sgc_spec
+from sgq_auto.packed.layer_specs import appnp_spec, sgc_spec
 from sgq_auto.quantize.dropped import dropout
 from sgq_auto.quantize.gcn import normalized_adjacency
 from sgq_auto.quantize.layer import QuantizedLayer, linear, sums_messages

@@ -9,7 +9,7 @@ from torch_geometric.nn import SAGEConv
 from sgq_auto.engines import FixedMatrix
 from sgq_auto.graphs.csr import multiply_fixed
 from sgq_auto.packed import LayerSpec
-from sgq_auto.packed.specs import sage_spec
+from sgq_auto.packed.layer_specs import sage_spec
 from sgq_auto.quantize.layer import QuantizedLayer, linear
 from sgq_auto.quantize.neighbors import aggregation_of, is_aggregated, neighbor_matrix
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory
