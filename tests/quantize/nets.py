@@ -107,6 +107,23 @@ class SharedLayer(nn.Module):
         return out
 
 
+class SharedNetwork(nn.Module):
+    """Two layers that share one network."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.lin = nn.Linear(in_channels, 5)
+        network = nn.Sequential(nn.Linear(5, 6), nn.ReLU(), nn.Linear(6, 5))
+        self.conv1 = pyg.GINConv(network, eps=0.1)
+        self.conv2 = pyg.GINConv(network, eps=0.2)
+        self.out = nn.Linear(5, out_channels)
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        x = self.conv1(self.lin(x).relu(), edge_index).relu()
+        out: Tensor = self.out(self.conv2(x, edge_index).relu())
+        return out
+
+
 class FromData(nn.Module):
     """Takes a ``Data`` and returns a logarithmic softmax."""
 
@@ -172,6 +189,11 @@ def _on_features(make: Callable[[int, int], nn.Module]) -> NetBuilder:
     return lambda features, classes: OnFeatures(make(features, classes))
 
 
+def _network(features: int, classes: int) -> nn.Sequential:
+    layers = (nn.Linear(features, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Dropout(0.3))
+    return nn.Sequential(*layers, nn.Linear(5, classes))
+
+
 # Layers with a twin of their own, on features and behind another layer.
 TWINS: dict[str, NetBuilder] = {
     f"{name}-{place}": wrap(make)
@@ -184,6 +206,9 @@ TWINS: dict[str, NetBuilder] = {
         "sgc-1": lambda i, o: pyg.SGConv(i, o, bias=False),
         "gat": lambda i, o: pyg.GATConv(i, o, heads=2, concat=False),
         "gcn": lambda i, o: pyg.GCNConv(i, o),
+        "sage": lambda i, o: pyg.SAGEConv(i, o),
+        "sage-sum": lambda i, o: pyg.SAGEConv(i, o, aggr="sum", root_weight=False),
+        "gin": lambda i, o: pyg.GINConv(_network(i, o), eps=0.3, train_eps=True),
     }.items()
     for place, wrap in (("features", _on_features), ("hidden", _behind))
 }
@@ -191,7 +216,14 @@ TWINS: dict[str, NetBuilder] = {
 GENERIC: dict[str, NetBuilder] = {
     "cheb": _on_features(lambda i, o: pyg.ChebConv(i, o, K=2)),
     "graph": _behind(lambda i, o: pyg.GraphConv(i, o, aggr="max")),
-    "gin": _behind(lambda i, o: pyg.GINConv(pyg.MLP([i, 5, o], norm=None))),
+    "sage-max": _on_features(lambda i, o: pyg.SAGEConv(i, o, aggr="max")),
+    "sage-two": _behind(lambda i, o: pyg.SAGEConv(i, o, aggr=["mean", "sum"])),
+    "sage-backwards": _behind(lambda i, o: pyg.SAGEConv(i, o, flow="target_to_source")),
+    "sage-normalize": _behind(lambda i, o: pyg.SAGEConv(i, o, normalize=True)),
+    "sage-project": _behind(lambda i, o: pyg.SAGEConv(i, o, project=True)),
+    "gin-mlp": _behind(lambda i, o: pyg.GINConv(pyg.MLP([i, 5, o], norm=None))),
+    "gin-mean": _behind(lambda i, o: pyg.GINConv(_network(i, o), aggr="mean")),
+    "gin-relu": _on_features(lambda i, o: pyg.GINConv(nn.Sequential(nn.ReLU(), nn.Linear(i, o)))),
     "gat-residual": _behind(lambda i, o: pyg.GATConv(i, o, residual=True)),
     "gcn-plain": _behind(lambda i, o: pyg.GCNConv(i, o, normalize=False)),
     "gcn-improved": _on_features(lambda i, o: pyg.GCNConv(i, o, improved=True)),
@@ -199,7 +231,6 @@ GENERIC: dict[str, NetBuilder] = {
     "transformer-gated": _behind(lambda i, o: pyg.TransformerConv(i, o, beta=True)),
     "own-layer": _on_features(OwnLayer),
     "gcn2": InitialResidual,
-    "residual-sage": ResidualSage,
 }
 # Arrangements.
 ARRANGED: dict[str, NetBuilder] = {
@@ -211,7 +242,9 @@ ARRANGED: dict[str, NetBuilder] = {
     ),
     "jumping-gat": JumpingGat,
     "raw-features": OnRawFeatures,
+    "residual-sage": ResidualSage,
     "shared": SharedLayer,
+    "gin-shared": SharedNetwork,
     "sequential": _sequential,
     "pyg-gcn": lambda f, c: pyg.GCN(f, 6, 3, c, dropout=0.5, norm="batch"),
     "pyg-gat": lambda f, c: pyg.GAT(f, 6, 2, c, heads=2, v2=True, jk="max"),

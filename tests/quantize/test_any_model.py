@@ -23,11 +23,13 @@ from sgq_auto.quantize import (
     GenericLayerWarning,
     RangeMode,
     convert,
+    generic_layers,
     plain_state,
     prepare,
     trace_spec,
     unpackable_reason,
 )
+from sgq_auto.quantize.layer import QuantizedLayer
 from sgq_auto.training import FitSettings, fit, predict
 
 _ALL = TWINS | GENERIC | ARRANGED
@@ -115,9 +117,8 @@ def test_every_scale_group_holds_at_most_2_to_the_b_values(
     # What never changes was quantized when the model was prepared.
     assert set(names.values()) - set(fixed) <= seen
     used = {site.layer for site in allocation} - {"features"}
-    assert used <= {n.rpartition(".")[0] for n in names.values()} | {
-        n.rpartition(".")[0].rpartition(".")[0] for n in names.values()
-    }
+    layers = [m for m in prepared.modules() if isinstance(m, QuantizedLayer)]
+    assert used <= {la.name for la in layers if names.keys() & set(la.modules())}
 
 
 @_QUIET
@@ -149,6 +150,13 @@ def test_more_bits_come_closer_to_full_precision(name: str, synthetic: PreparedD
     ]
     assert errors == sorted(errors, reverse=True)
     assert errors[4] < 1e-6
+
+
+@_QUIET
+@pytest.mark.parametrize("name", TWINS | GENERIC)
+def test_only_what_no_twin_covers_runs_on_pygs_path(name: str, synthetic: PreparedData) -> None:
+    said = generic_layers(prepare(_net(_ALL[name], synthetic.graph), synthetic.graph))
+    assert (said is not None) == (name in GENERIC)
 
 
 def test_one_warning_names_the_layers_without_twin(synthetic: PreparedData) -> None:
@@ -232,6 +240,7 @@ def test_a_layer_on_pygs_path_takes_changed_edges(synthetic: PreparedData) -> No
     ("model", "said"),
     [
         (ChangesEdges(pyg.GCNConv(80, 4)), "conv: the model changes edge_index"),
+        (ChangesEdges(pyg.SAGEConv(80, 4)), "conv: the model changes edge_index"),
         (WithWeights(pyg.GCNConv(80, 4)), "conv: it is called with edge_weight"),
         (pyg.GCNConv(80, 4), "GCNConv is a layer"),
         (WithIdleLayer(runs=False), "runs none of its layers"),

@@ -1,5 +1,6 @@
 """The quantized twin of PyG's ``GINConv``."""
 
+from collections import OrderedDict
 from typing import Any
 
 from torch import Tensor, nn
@@ -27,19 +28,18 @@ class QuantizedGINConv(nn.Module):
 
     def __init__(self, source: GINConv, name: str, quantizers: QuantizerFactory) -> None:
         super().__init__()
-        first = source.nn[0]
         _keep_epsilon(source, self)
-        self.nn = source.nn
-        self.nn[0] = QuantizedLinearSum(source, first, name, quantizers)
+        # A network of its own: the layer's may be another one's too.
+        self.nn = nn.Sequential(OrderedDict(source.nn._modules))
+        self.nn[0] = QuantizedLinearSum(source, source.nn[0], name, quantizers)
 
     @classmethod
     def covers(cls, source: GINConv) -> bool:
         """Whether it sums neighbours, and its network is a sequence that starts linearly."""
         network = source.nn
-        linear_first = (
-            isinstance(network, nn.Sequential) and len(network) and isinstance(network[0], _LINEAR)
-        )
-        return bool(linear_first) and sums_messages(source)
+        # A class of the user's own may do more with its parts than run them.
+        known = type(network) is nn.Sequential and isinstance(next(iter(network), None), _LINEAR)
+        return known and sums_messages(source)
 
     def forward(self, x: Tensor, edge_index: Any, size: Any = None) -> Tensor:
         """``[N, in]`` to ``[N, out]``."""
