@@ -90,17 +90,23 @@ def test_how_to_serve_a_model_can_be_pasted(capsys: pytest.CaptureFixture[str]) 
     assert words[1:6] == ["mlflow", "models", "serve", "-m", "models:/m-1"]
 
 
-def test_notes_on_the_graph_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+def test_notes_on_graph_and_model_are_printed_as_they_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     notes = ("nodes: 5 nodes, 2 edges", "edges.csv: set dataset.source.edge_columns=[a,b]")
     terminal = Terminal(Path("summary.json"), Path("report.html"), "ui", notes)
     bench = SimpleNamespace(
         settings=SimpleNamespace(n_trials=5),
         space=SimpleNamespace(searched=[0, 1]),
         pretrained=SimpleNamespace(val_accuracy=0.8),
+        generic="without a quantized twin: convs.[a]",
+        unpackable="convs.[a]: no such layer",
     )
     terminal.started(
         cast(Any, SimpleNamespace(study_name="s", bench=bench, full_bytes=2048, leads=True))
     )
-    first, second, third = capsys.readouterr().out.splitlines()
+    first, second, third, fourth, *last = capsys.readouterr().out.splitlines()
     assert (first, second) == notes
     assert third.startswith("s: 2 bit-widths")
+    assert fourth == "Layers without a quantized twin: convs.[a]"
+    assert last[0].startswith("This model cannot be packed (convs.[a]: no such layer)")

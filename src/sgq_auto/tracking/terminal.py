@@ -60,11 +60,12 @@ class Terminal:
             f"in {kib(progress.full_bytes)}"
         )
         if progress.bench.generic is not None:
-            self.console.print(f"Layers {progress.bench.generic}")
+            self.console.print(f"Layers {progress.bench.generic}", markup=False)
         if progress.bench.unpackable is not None:
             self.console.print(
                 f"This model cannot be packed ({progress.bench.unpackable}): its sizes are what "
-                "its parts take in codes, and no artifact will be written"
+                "its parts take in codes, and no artifact will be written",
+                markup=False,
             )
         if not progress.leads:
             self.console.print("another command leads this study: it tracks, confirms and sums up")
