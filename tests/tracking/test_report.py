@@ -80,6 +80,13 @@ def test_a_study_in_which_every_trial_failed_has_a_report(
     assert "<img" not in page
 
 
+def test_a_model_without_an_artifact_says_why(progress: StudyProgress, tmp_path: Path) -> None:
+    save_report(progress, confirmed_summary(progress), tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "There is no packed model: not packed." in page
+    assert "Pack another trial" not in page
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with running_browser() as running:

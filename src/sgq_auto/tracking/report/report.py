@@ -46,6 +46,7 @@ class Report:
         front: All trials, the front and the confirmed points.
         export_command: Packs a trial, once its number is added.
         infer_command: Predicts with the recommended artifact, if there is one.
+        artifact_reason: Why there is none, if a point is recommended.
         bits_map: Layout of the bits.
         choices: The trials whose bits can be shown.
         chosen: The one that is shown first; ``None`` without any.
@@ -67,6 +68,7 @@ class Report:
     front: Chart
     export_command: str
     infer_command: str | None
+    artifact_reason: str | None
     bits_map: BitsMap
     choices: tuple[Choice, ...]
     chosen: int | None
@@ -101,6 +103,7 @@ class Report:
             front=front_chart(progress, summary),
             export_command=_export_command(progress),
             infer_command=infer if artifact else None,
+            artifact_reason=best.get("artifact_reason"),
             bits_map=BitsMap.of(bench.footprints.sites(), space, bench.graph),
             choices=choices,
             chosen=chosen,
