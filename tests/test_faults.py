@@ -280,6 +280,7 @@ def status(folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_damaged_files_are_made_again(tmp_path: Path) -> None:
     search = (*SYNTHETIC, *QUICK)
     assert run(tmp_path, *search).returncode == 0

@@ -69,6 +69,7 @@ def test_the_page_runs_as_it_stands(tmp_path: Path) -> None:
     assert "torch.Size" in second
 
 
+@pytest.mark.slow
 def test_a_model_of_pyg_is_searched_confirmed_and_packed(tmp_path: Path) -> None:
     (arguments,) = (each for each in _commands() if any("models.GCN" in a for a in each))
     done = run(tmp_path, *arguments, *_QUICK)

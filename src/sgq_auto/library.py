@@ -29,7 +29,7 @@ from sgq_auto.tracking import quiet_libraries
 from sgq_auto.training import FitSettings, Schedule, fit, predict
 
 _NAME = "data"
-_LABELLED, _VALIDATED = 20, 500
+_LABELLED, _VALIDATED = 20, 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +189,7 @@ def prepare_data(data: Data, name: str = _NAME) -> PreparedData:
         InputError: If it is malformed.
     """
     raw = graph_of_data(data, name)
-    split = OwnOrPerClassSplit(_LABELLED, num_val=_VALIDATED).split(raw)
+    split = OwnOrPerClassSplit(_LABELLED, val_per_class=_VALIDATED).split(raw)
     return prepare_graph(raw, split, BucketSettings(), normalize_rows=False)
 
 
