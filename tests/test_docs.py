@@ -34,9 +34,8 @@ _QUICK = (
     " n_trials=3 model.hidden=4 pretrain.epochs=20 finetune.epochs=2 teachers=1"
     " confirm.seeds=2 confirm.max_points=2 confirm.refinements=0 tolerance=100"
 )
-_EVERYDAY = ("own_graph.md",)
 _PAGES = [
-    pytest.param(path.name, marks=() if path.name in _EVERYDAY else pytest.mark.slow)
+    pytest.param(path.name, marks=pytest.mark.slow)
     for path in sorted(DOCS.glob("*.md"))
     if path.name != "own_model.md"
 ]

@@ -23,6 +23,7 @@ from sgq_auto.searching.storage import StorageSettings
 from sgq_auto.searching.study import finished_trials
 from test_commands import QUICK, SYNTHETIC, run, summaries
 
+pytestmark = pytest.mark.slow
 SEARCH = (*SYNTHETIC, *QUICK, "n_trials=6", "granularity=lwq")
 
 

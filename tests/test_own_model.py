@@ -56,6 +56,7 @@ def _commands() -> list[list[str]]:
     return [shlex.split(line) for line in lines]
 
 
+@pytest.mark.slow
 def test_the_page_runs_as_it_stands(tmp_path: Path) -> None:
     model, program = _blocks()
     (tmp_path / "my_net.py").write_text(model)
