@@ -101,6 +101,7 @@ def _round(
     return hypervolume
 
 
+@pytest.mark.slow
 def test_a_database_that_is_away_for_a_while_costs_nothing(
     tmp_path: Path, postgres: PostgresServer
 ) -> None:

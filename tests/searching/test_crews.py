@@ -35,6 +35,7 @@ def pids(search: RunningSearch, *states: TrialState) -> set[int]:
     return {worker.pid for trial in trials if (worker := WorkerIdentity.of(trial)) is not None}
 
 
+@pytest.mark.slow
 def test_submitit_runs_workers_as_jobs(tmp_path: Path) -> None:
     pytest.importorskip("submitit", reason="the extra 'submitit' is not installed")
     engine = ("engine=submitit", "engine.cluster=local", "workers=2")
