@@ -209,7 +209,7 @@ def _artifact(problem: Problem, summary: Summary, scratch: Path) -> Path:
     kept = Path(entry.get("artifact_path") or scratch / "packed.safetensors")
     if kept.exists():
         return kept
-    folder = StudyFolder((problem.settings.output_root / "studies" / study).resolve(), study)
+    folder = StudyFolder.of(problem.settings.output_root, study)
     return pack_trial(problem.settings, folder, entry["trial"], scratch / "packed.safetensors")
 
 

@@ -14,7 +14,7 @@ from sgq_auto.tracking.comparison import (
     print_table,
     write_comparison,
 )
-from sgq_auto.tracking.stores import local_store
+from sgq_auto.tracking.stores import local_artifacts, local_store
 
 _USAGE = (
     "python -m sgq_auto.compare RUN [RUN ...] [out=FOLDER] [uri=URI] [output_root=outputs]; "
@@ -46,7 +46,7 @@ def _run(arguments: list[str]) -> None:
     print_table(comparison)
     for path in files:
         print(path)
-    settings = TrackingSettings(uri, Path("mlruns", "artifacts").resolve(), _EXPERIMENT)
+    settings = TrackingSettings(uri, local_artifacts(), _EXPERIMENT)
     try:
         print(f"MLflow run: {log_comparison(comparison, files, settings)}")
     except Exception as error:  # Whatever a store throws: the files are there.

@@ -24,8 +24,10 @@ from sgq_auto.packed import Footprint, FootprintModel, save
 from sgq_auto.quantize import RangeMode, convert, trace_spec
 from sgq_auto.quantize import prepare as prepare_model
 from sgq_auto.searching import Granularity, SearchSettings, run_search
+from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.summary import Summary
 from sgq_auto.tracking import quiet_libraries
+from sgq_auto.tracking.stores import local_artifacts, local_store
 from sgq_auto.training import FitSettings, Schedule, fit, predict
 
 _NAME = "data"
@@ -161,7 +163,7 @@ def search(
     settings = _settings(target, arguments or {}, Path(output_root), [*given, *overrides])
     prepared = data if isinstance(data, PreparedData) else prepare_data(data)
     name = settings.study_name(prepared)
-    summary_path = settings.output_root.resolve() / "studies" / name / "summary.json"
+    summary_path = StudyFolder.of(settings.output_root, name).summary
     outcome = run_search(settings, prepared, [], summary_path)
     if outcome.summary is None or outcome.failure:
         raise RuntimeError(outcome.failure or "another command leads this study")
@@ -210,12 +212,11 @@ def _complete(
     cfg: DictConfig, target: str, arguments: Mapping[str, Any], output_root: Path
 ) -> SearchSettings:
     choices = {**cfg.hydra.runtime.choices, "dataset": _NAME}
-    runs = Path.cwd() / "mlruns"
     with open_dict(cfg):
         del cfg["hydra"]
         # Hydra knows no launch folder here.
-        cfg.tracking.uri = f"sqlite:///{runs / 'mlflow.db'}"
-        cfg.tracking.artifacts = str(runs / "artifacts")
+        cfg.tracking.uri = local_store()
+        cfg.tracking.artifacts = str(local_artifacts())
         cfg.output_root = str(output_root)
         cfg.dataset.source.path = _NAME
         cfg.model.update({**arguments, "_target_": target})

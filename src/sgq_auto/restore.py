@@ -5,6 +5,7 @@ from pathlib import Path
 from sgq_auto.arguments import parse_arguments, run_command
 from sgq_auto.searching.bundle import read_bundle
 from sgq_auto.tracking import quiet_libraries
+from sgq_auto.tracking.stores import local_artifacts, local_store
 
 _USAGE = "python -m sgq_auto.restore file=NAME.zip [output_root=outputs]"
 _KNOWN = ("file", "output_root")
@@ -18,8 +19,7 @@ def main() -> None:
 def _run(arguments: list[str]) -> None:
     given = parse_arguments(arguments, _KNOWN, ("file",), _USAGE)
     quiet_libraries()
-    tracking = Path.cwd() / "mlruns"
-    store = {"uri": f"sqlite:///{tracking / 'mlflow.db'}", "artifacts": str(tracking / "artifacts")}
+    store = {"uri": local_store(), "artifacts": str(local_artifacts())}
     output_root = Path(given.get("output_root", "outputs"))
     folder = read_bundle(Path(given["file"]), output_root, store)
     print(f"{folder.path}\nIts front: python -m sgq_auto.status study={folder.name}")

@@ -14,6 +14,8 @@ IntArray = np.ndarray[Any, np.dtype[np.int64]]
 
 # The class of a node whose class is not known, as PyG's datasets write it.
 UNLABELLED = -1
+# The names of a split's masks, as PyG's datasets have them.
+MASKS = ("train_mask", "val_mask", "test_mask")
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,6 @@
 """Prepared graphs on disk: how a study hands its graph to its workers (safetensors, no pickle)."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from sgq_auto.engines import engine_for
 from sgq_auto.graphs.csr import CsrPattern
 from sgq_auto.graphs.features import DenseFeatures, Features, SparseFeatures
 from sgq_auto.graphs.graph import Graph, LabelledNodes
+from sgq_auto.packed.whole_file import whole_file
 
 _PATTERN_FIELDS = ("rowptr", "col")
 
@@ -79,10 +79,8 @@ def save_tensors(
     tensors: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None
 ) -> None:
     """Write tensors to a safetensors file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    save_file({k: v.contiguous() for k, v in tensors.items()}, scratch, metadata)
-    scratch.replace(path)
+    with whole_file(path) as scratch:
+        save_file({k: v.contiguous() for k, v in tensors.items()}, scratch, metadata)
 
 
 def _label_tensors(prefix: str, labels: LabelledNodes) -> dict[str, Tensor]:

@@ -10,7 +10,6 @@ all tensors.
 """
 
 import hashlib
-import os
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +25,7 @@ from sgq_auto.packed.codes import Array
 from sgq_auto.packed.model import PackedModel
 from sgq_auto.packed.reader import model_from_tensors
 from sgq_auto.packed.tensors import expected_tensors, tensors_of
+from sgq_auto.packed.whole_file import whole_file
 
 __all__ = ["ArtifactError", "load", "save"]
 
@@ -38,13 +38,8 @@ _ALWAYS_ALLOWED, _GROWTH = 1 << 28, 64
 def save(model: PackedModel, path: Path) -> None:
     """Write a model, whole or not at all."""
     text, tensors = header.describe(model), tensors_of(model)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
+    with whole_file(path) as scratch:
         save_file(tensors, scratch, {_HEADER: text, _CHECKSUM: _checksum(text, tensors)})
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def load(path: str | Path, *, max_bytes: int | None = None) -> PackedModel:

@@ -5,7 +5,6 @@ it had where it came from.
 """
 
 import json
-import os
 import re
 import shutil
 import zipfile
@@ -18,6 +17,7 @@ from safetensors import SafetensorError
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.store import load_graph, load_labels
+from sgq_auto.packed.whole_file import whole_file
 from sgq_auto.searching.confirm import model_seeds
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.settings import SearchSettings
@@ -55,16 +55,14 @@ def write_bundle(settings: SearchSettings, folder: StudyFolder, path: Path) -> N
         "attributes": study.user_attrs,
         "trials": [trial_to_json(trial) for trial in study.get_trials(deepcopy=False)],
     }
-    scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with zipfile.ZipFile(scratch, "w", zipfile.ZIP_DEFLATED) as bundle:
-            bundle.writestr(_STUDY, json.dumps(content))
-            bundle.writestr("config.json", json.dumps(portable_config(settings.config)))
-            for name, source in _files(settings, folder):
-                bundle.write(source, name)
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
+    with (
+        whole_file(path) as scratch,
+        zipfile.ZipFile(scratch, "w", zipfile.ZIP_DEFLATED) as bundle,
+    ):
+        bundle.writestr(_STUDY, json.dumps(content))
+        bundle.writestr("config.json", json.dumps(portable_config(settings.config)))
+        for name, source in _files(settings, folder):
+            bundle.write(source, name)
 
 
 def read_bundle(path: Path, output_root: Path, tracking: Mapping[str, str]) -> StudyFolder:
@@ -134,7 +132,7 @@ def _new_folder(content: Mapping[str, Any], path: Path, output_root: Path) -> St
     """Where the study of a bundle goes."""
     if content["format"] != _FORMAT or not _NAME.fullmatch(content["name"]):
         raise InputError(f"{path}: {content['format']} is unknown; this version reads {_FORMAT}")
-    folder = StudyFolder(output_root.resolve() / "studies" / content["name"], content["name"])
+    folder = StudyFolder.of(output_root, content["name"])
     if folder.path.exists():
         raise InputError(f"{folder.path}: the study is there already; give another output_root")
     return folder

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from sgq_auto.searching.settings import SearchSettings
+_STUDIES = "studies"
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,15 @@ class StudyFolder:
     name: str
 
     @classmethod
-    def of(cls, settings: SearchSettings, name: str) -> "StudyFolder":
-        """The folder of the study ``name`` under the output folder of ``settings``."""
-        return cls(settings.output_root.resolve() / "studies" / name, name)
+    def of(cls, output_root: Path, name: str) -> "StudyFolder":
+        """The folder of the study ``name`` under an output folder."""
+        return cls(output_root.resolve() / _STUDIES / name, name)
+
+    @staticmethod
+    def all_under(output_root: Path) -> "list[StudyFolder]":
+        """The folders of all studies under an output folder, by name."""
+        found = sorted(path for path in (output_root / _STUDIES).glob("*") if path.is_dir())
+        return [StudyFolder.of(output_root, path.name) for path in found]
 
     @property
     def graph(self) -> Path:

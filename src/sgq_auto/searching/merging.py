@@ -11,9 +11,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from sgq_auto.errors import InputError
@@ -39,6 +41,11 @@ class Part:
 
     settings: SearchSettings
     folder: StudyFolder
+
+    @cached_property
+    def study(self) -> optuna.Study:
+        """The study."""
+        return open_study(self.settings, self.folder.path, self.folder.name)
 
     @property
     def space(self) -> dict[str, Any]:
@@ -100,9 +107,8 @@ def _check(parts: Sequence[Part]) -> None:
 
 def _measured(part: Part) -> list[FrozenTrial]:
     """Trials with a measurement in full of their own; each says where it is from."""
-    study = open_study(part.settings, part.folder.path, part.folder.name)
     found = []
-    for trial in standing_trials(study, (TrialState.COMPLETE,)):
+    for trial in standing_trials(part.study, (TrialState.COMPLETE,)):
         record = TrialRecord.from_trial(trial)
         if not record.duplicate:
             origin = Origin(part.folder.name, record.number, part.settings.seed, record.repeat)
@@ -123,9 +129,9 @@ def _fill(folder: StudyFolder, parts: Sequence[Part], trials: Sequence[FrozenTri
         trial.user_attrs[REPEAT] = seen[allocation]
         seen[allocation] += 1
         study.add_trial(trial)
+    attributes = [part.study.user_attrs for part in parts]
     for name in (SEARCH_SECONDS, WALL_SECONDS):
-        studies = (open_study(p.settings, p.folder.path, p.folder.name) for p in parts)
-        study.set_user_attr(name, sum(s.user_attrs.get(name, 0.0) for s in studies))
+        study.set_user_attr(name, sum(own.get(name, 0.0) for own in attributes))
 
 
 def _folder_of(parts: Sequence[Part], trials: int, output_root: Path) -> StudyFolder:
@@ -134,7 +140,7 @@ def _folder_of(parts: Sequence[Part], trials: int, output_root: Path) -> StudyFo
     settings = parts[0].settings
     stem = f"merged-{settings.dataset}-{settings.model.name}-{settings.granularity}"
     name = f"{stem}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
-    return StudyFolder(output_root.resolve() / "studies" / name, name)
+    return StudyFolder.of(output_root, name)
 
 
 def _config(part: Part, trials: int, output_root: Path) -> dict[str, Any]:

@@ -163,7 +163,7 @@ def _sum_up(
 
 
 def _make_folder(settings: SearchSettings, data: PreparedData) -> StudyFolder:
-    folder = StudyFolder.of(settings, settings.study_name(data))
+    folder = StudyFolder.of(settings.output_root, settings.study_name(data))
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
         if not _has_graph(folder, data):

@@ -38,12 +38,13 @@ def study_folder(study: str, output_root: Path) -> StudyFolder:
     Raises:
         InputError: If there is none.
     """
-    path = Path(study) if Path(study).is_dir() else output_root / "studies" / study
-    if not path.is_dir():
-        there = sorted(p.name for p in (output_root / "studies").glob("*") if p.is_dir())
+    path = Path(study).resolve()
+    folder = StudyFolder(path, path.name) if path.is_dir() else StudyFolder.of(output_root, study)
+    if not folder.path.is_dir():
+        there = [known.name for known in StudyFolder.all_under(output_root)]
         known = ", ".join(there) if there else f"there is none under {output_root}"
         raise InputError(f"study={study}: no such study; known: {known}")
-    return StudyFolder(path.resolve(), path.resolve().name)
+    return folder
 
 
 def reopen(settings: SearchSettings, folder: StudyFolder) -> Reopened:

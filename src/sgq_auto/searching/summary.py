@@ -2,13 +2,13 @@
 
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from sgq_auto.packed import Footprint, FootprintModel
+from sgq_auto.packed.whole_file import whole_file
 from sgq_auto.searching.confirm import Confirmed, holds
 from sgq_auto.searching.repeats import Estimate
 from sgq_auto.searching.workbench import Workbench
@@ -139,10 +139,8 @@ def describe_points(
 
 def write_summary(summary: Summary, path: Path) -> None:
     """Write a summary, whole or not at all; numbers that are not finite become ``null``."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    scratch.write_text(json.dumps(_finite(summary), indent=2, allow_nan=False) + "\n")
-    scratch.replace(path)
+    with whole_file(path) as scratch:
+        scratch.write_text(json.dumps(_finite(summary), indent=2, allow_nan=False) + "\n")
 
 
 def _finite(value: Any) -> Any:

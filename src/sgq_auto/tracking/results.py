@@ -74,7 +74,7 @@ class ResultFiles:
 
     def finished(self, progress: StudyProgress, summary: Summary) -> None:
         """Write them; a folder that cannot be written costs a warning."""
-        study = StudyFolder.of(progress.bench.settings, progress.study_name)
+        study = StudyFolder.of(progress.bench.settings.output_root, progress.study_name)
         try:
             write_results(progress, summary, self.folder)
             if self.folder.resolve() != study.path:

@@ -1,21 +1,15 @@
 """A study's status, printed."""
 
-import sys
-
-from rich.console import Console
 from rich.table import Table
 
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.status import Status
-
-_PLAIN_WIDTH = 120
+from sgq_auto.tracking.console import output_console
 
 
 def print_status(status: Status, progress: StudyProgress) -> None:
     """Print workers, rate, front and failures."""
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console.width = _PLAIN_WIDTH
+    console = output_console()
     console.print(f"{progress.study_name}: {_pace(status)}")
     for trial in status.running:
         worker = trial.worker

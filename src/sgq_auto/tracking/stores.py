@@ -19,6 +19,7 @@ STUDY_TAG = "sgq_auto.study"
 # What the UI shows as a description, in Markdown.
 NOTE_TAG = "mlflow.note.content"
 _SQLITE = "sqlite:///"
+_RUNS = "mlruns"
 _HTTP = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
 
 
@@ -63,7 +64,12 @@ def open_store(settings: TrackingSettings) -> tuple[MlflowClient, str]:
 
 def local_store() -> str:
     """The store that searches started in this folder write to."""
-    return f"{_SQLITE}{Path.cwd() / 'mlruns' / 'mlflow.db'}"
+    return f"{_SQLITE}{Path.cwd() / _RUNS / 'mlflow.db'}"
+
+
+def local_artifacts() -> Path:
+    """Where artifacts of that store are."""
+    return Path.cwd() / _RUNS / "artifacts"
 
 
 def holds_nothing(uri: str) -> bool:

@@ -3,12 +3,10 @@
 import logging
 import os
 import shlex
-import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -23,10 +21,8 @@ from sgq_auto.quantize import GenericLayerWarning
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.summary import Summary
+from sgq_auto.tracking.console import output_console
 from sgq_auto.tracking.units import kib, percent
-
-# Columns of a table that goes to a file: no line of it wraps.
-_PLAIN_WIDTH = 120
 
 
 class Terminal:
@@ -43,9 +39,7 @@ class Terminal:
         self.report_path = report_path
         self.ui_command = ui_command
         self.notes = notes
-        self.console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-        if not self.console.is_terminal:
-            self.console.width = _PLAIN_WIDTH
+        self.console = output_console()
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 

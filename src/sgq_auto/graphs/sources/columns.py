@@ -6,10 +6,8 @@ import numpy as np
 import pandas as pd
 
 from sgq_auto.errors import InputError
-from sgq_auto.graphs.raw import UNLABELLED, IntArray, Split
+from sgq_auto.graphs.raw import MASKS, UNLABELLED, IntArray, Split
 from sgq_auto.graphs.sources.table_file import Table
-
-MASKS = ("train_mask", "val_mask", "test_mask")
 
 _PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val"} | {
     "validation": "val",

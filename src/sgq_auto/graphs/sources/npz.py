@@ -9,12 +9,11 @@ import numpy as np
 import scipy.sparse
 
 from sgq_auto.errors import InputError
-from sgq_auto.graphs.raw import RawGraph, Split
+from sgq_auto.graphs.raw import MASKS, RawGraph, Split
 
 _CSR_PARTS = ("x_data", "x_indices", "x_indptr", "x_shape")
 # What NumPy raises for files that are no archive, cut short, damaged or pickled.
 _UNREADABLE = (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
-_MASKS = ("train_mask", "val_mask", "test_mask")
 
 
 class NpzSource:
@@ -98,11 +97,11 @@ class NpzSource:
         return tuple(names.tolist())
 
     def _split(self, arrays: dict[str, Any]) -> Split | None:
-        given = [name for name in _MASKS if name in arrays]
+        given = [name for name in MASKS if name in arrays]
         if not given:
             return None
         nodes = arrays["y"].shape
-        for name in _MASKS:
+        for name in MASKS:
             if name not in arrays:
                 raise InputError(f"{self.path}: {given[0]} without {name}; give all three masks")
             if arrays[name].dtype != np.bool_ or arrays[name].shape != nodes:
@@ -110,4 +109,4 @@ class NpzSource:
                     f"{self.path}: {name} is {arrays[name].dtype} {arrays[name].shape}; "
                     f"it must be bool {nodes}"
                 )
-        return Split.from_masks(*(arrays[name] for name in _MASKS))
+        return Split.from_masks(*(arrays[name] for name in MASKS))

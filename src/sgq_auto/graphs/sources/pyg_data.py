@@ -10,9 +10,8 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data, HeteroData
 
 from sgq_auto.errors import InputError
-from sgq_auto.graphs.raw import RawGraph, Split
+from sgq_auto.graphs.raw import MASKS, RawGraph, Split
 
-_MASKS = ("train_mask", "val_mask", "test_mask")
 _EDGE_VALUES = ("edge_attr", "edge_weight")
 _INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
@@ -101,11 +100,11 @@ def _classes(fields: Mapping[str, Any], name: str) -> Any:
 
 
 def _split(fields: Mapping[str, Any], name: str) -> Split | None:
-    given = [key for key in _MASKS if key in fields]
+    given = [key for key in MASKS if key in fields]
     if not given:
         return None
     masks = []
-    for key in _MASKS:
+    for key in MASKS:
         mask = _tensor(fields, key, name, f"{given[0]} is there: give all three masks, or none")
         if mask.dim() == 2:
             raise InputError(

@@ -9,8 +9,8 @@ import pandas as pd
 import scipy.sparse
 
 from sgq_auto.errors import InputError
-from sgq_auto.graphs.raw import UNLABELLED, IntArray, RawGraph
-from sgq_auto.graphs.sources.columns import MASKS, classes, node_ids, node_keys, split_of
+from sgq_auto.graphs.raw import MASKS, UNLABELLED, IntArray, RawGraph
+from sgq_auto.graphs.sources.columns import classes, node_ids, node_keys, split_of
 from sgq_auto.graphs.sources.table_file import Table
 
 _SOURCE = "dataset.source"

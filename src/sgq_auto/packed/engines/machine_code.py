@@ -17,6 +17,7 @@ import llvmlite
 import llvmlite.binding as llvm
 
 from sgq_auto.packed.engines.signatures import SIGNATURES, c_function
+from sgq_auto.packed.whole_file import whole_file
 
 _FOLDER = Path(__file__).parent
 _DIGEST_BYTES = 32
@@ -82,13 +83,8 @@ def _folders() -> Iterator[Path]:
 
 
 def _keep(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
+    with whole_file(path) as scratch:
         scratch.write_bytes(data)
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def _fingerprint() -> str:

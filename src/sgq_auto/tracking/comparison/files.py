@@ -1,19 +1,18 @@
 """A comparison as files, and in the terminal."""
 
 import csv
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib.figure
 import matplotlib.ticker
-from rich.console import Console
 from rich.table import Table
 
 from sgq_auto.searching.summary import Summary
 from sgq_auto.tracking.comparison.comparison import HEADINGS, Comparison
 from sgq_auto.tracking.comparison.groups import Group
+from sgq_auto.tracking.console import output_console
 from sgq_auto.tracking.pages import render
 
 _NOTE = (
@@ -52,9 +51,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
 
 def print_table(comparison: Comparison) -> None:
     """Print the table."""
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console.width = _PLAIN_WIDTH
+    console = output_console(_PLAIN_WIDTH)
     table = Table(box=None, pad_edge=False)
     for place, heading in enumerate(HEADINGS):
         table.add_column(heading, justify="right" if place else "left")

@@ -10,6 +10,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from sgq_auto.errors import InputError
+from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.summary import Summary
 from sgq_auto.tracking.stores import STUDY_TAG, holds_nothing
 
@@ -39,12 +40,12 @@ def _find(name: str, output_root: Path, uri: str) -> list[Summary]:
         return [_read(path)]
     if path.is_dir():
         return _of_folder(path)
-    study = output_root / "studies" / name
-    if study.is_dir():
-        return _of_folder(study)
+    study = StudyFolder.of(output_root, name)
+    if study.path.is_dir():
+        return _of_folder(study.path)
     if _RUN_ID.fullmatch(name):
         return [_of_run(name, uri)]
-    known = sorted(p.parent.name for p in (output_root / "studies").glob(f"*/{_FILE}"))
+    known = [s.name for s in StudyFolder.all_under(output_root) if s.summary.exists()]
     raise InputError(
         f"{name}: there is no such folder, file, study or run; studies under {output_root}: "
         + (", ".join(known) or "none")
