@@ -26,6 +26,7 @@ from sgq_auto.quantize import (
     generic_layers,
     plain_state,
     prepare,
+    trace_model,
     trace_spec,
     unpackable_reason,
 )
@@ -274,7 +275,7 @@ def test_what_cannot_be_packed_is_one_line(
 ) -> None:
     graph = synthetic.graph
     prepared = prepare(_net(make, graph), graph)
-    reason = unpackable_reason(prepared, graph)
+    reason = unpackable_reason(trace_model(prepared, graph))
     assert reason is not None
     assert said in reason
     assert "\n" not in reason

@@ -15,7 +15,7 @@ from sgq_auto.quantize.prepare import (
     prepare,
 )
 from sgq_auto.quantize.ranges import RangeMode
-from sgq_auto.quantize.trace import trace_spec
+from sgq_auto.quantize.trace import trace_model, trace_spec
 
 __all__ = [
     "ConstantQuantizer",
@@ -29,6 +29,7 @@ __all__ = [
     "generic_layers",
     "plain_state",
     "prepare",
+    "trace_model",
     "trace_spec",
     "unpackable_reason",
 ]

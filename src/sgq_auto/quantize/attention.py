@@ -1,6 +1,7 @@
 """What layers with trained attention share: coefficients of the edges, quantized, in chunks."""
 
 from abc import abstractmethod
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from sgq_auto.graphs.csr import RowChunk
 from sgq_auto.quantize.dropped import dropout
 from sgq_auto.quantize.fake_quantizers import TrainedQuantizer
 from sgq_auto.quantize.layer import QuantizedLayer
+from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 
 # Coefficients of a chunk: every edge tensor of a training step stays below 128 MiB.
 _CHUNK_COEFFICIENTS = 1 << 25
@@ -71,3 +73,24 @@ class AttentionLayer(QuantizedLayer):
         if isinstance(self.attention_quantizer, TrainedQuantizer):
             attention = self.attention_quantizer(attention, chunk.first_entry)
         return chunk.pattern.spmm(self.drop_attention(attention), nodes)
+
+
+class MultiHeadLayer(AttentionLayer):
+    """A layer of PyG's with several heads of attention.
+
+    Args:
+        source: The layer.
+        name: Its name in the model.
+        quantizers: Makes its fake-quantizers.
+    """
+
+    def __init__(self, source: Any, name: str, quantizers: QuantizerFactory) -> None:
+        super().__init__(name, quantizers)
+        self.heads: int = source.heads
+        self.channels: int = source.out_channels
+        self.concat: bool = source.concat
+        self.dropout = source.dropout
+
+    def join_heads(self, out: Tensor) -> Tensor:
+        """``[N, heads, channels]`` side by side, ``[N, heads * channels]``, or as their mean."""
+        return out.flatten(1) if self.concat else out.mean(dim=1)

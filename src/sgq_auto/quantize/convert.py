@@ -35,7 +35,7 @@ from sgq_auto.quantize.layer import QuantizedLayer
 from sgq_auto.quantize.linear import QuantizedLinear
 from sgq_auto.quantize.model_input import ModelInput
 from sgq_auto.quantize.sage import QuantizedSAGEConv
-from sgq_auto.quantize.trace import LayerCall, trace_model
+from sgq_auto.quantize.trace import LayerCall, Trace, trace_model
 
 _PACKED_LAYERS = (
     QuantizedGCNConv,
@@ -71,29 +71,28 @@ def convert(
     feature_quantizer = ModelInput.of(prepared).quantizer
     layers = tuple(
         _layer(layer, activation, layer.input_quantizer or feature_quantizer, graph)
-        for layer, activation in _chain(prepared, graph)
+        for layer, activation in _chain(trace_model(prepared, graph))
     )
     features = _features(graph, layers[0].inputs)
     return PackedModel(_graph(graph), features, layers, graph.classes, dict(source or {}))
 
 
-def unpackable_reason(prepared: nn.Module, graph: Graph) -> str | None:
-    """Why a prepared model cannot be packed; ``None`` where it can."""
+def unpackable_reason(trace: Trace) -> str | None:
+    """Why a prepared model that was traced cannot be packed; ``None`` where it can."""
     try:
-        _chain(prepared, graph)
+        _chain(trace)
     except InputError as error:
         return str(error)
     return None
 
 
-def _chain(prepared: nn.Module, graph: Graph) -> list[tuple[QuantizedLayer, Activation]]:
-    """The layers of a prepared model and what follows each.
+def _chain(trace: Trace) -> list[tuple[QuantizedLayer, Activation]]:
+    """The layers of a traced model and what follows each.
 
     Raises:
         InputError: If the packed runtime does not have a layer, or the model is no chain of them
             with one known activation between two.
     """
-    trace = trace_model(prepared, graph)
     calls = trace.calls
     for position, call in enumerate(calls):
         if not isinstance(call.layer, _PACKED_LAYERS):

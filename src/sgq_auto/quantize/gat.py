@@ -9,12 +9,12 @@ from torch_geometric.nn import GATConv
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.layer_specs import gat_spec
-from sgq_auto.quantize.attention import AttentionLayer
+from sgq_auto.quantize.attention import MultiHeadLayer
 from sgq_auto.quantize.layer import linear, sums_messages
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 
 
-class QuantizedGATConv(AttentionLayer):
+class QuantizedGATConv(MultiHeadLayer):
     """Attention ``softmax_j LeakyReLU(a_s h_j + a_d h_i)`` over quantized ``h = Q(Q(x) Q(W)^T)``.
 
     The coefficients are quantized after the softmax and before attention dropout.
@@ -23,12 +23,8 @@ class QuantizedGATConv(AttentionLayer):
     head_blocks: Tensor
 
     def __init__(self, source: GATConv, name: str, quantizers: QuantizerFactory) -> None:
-        super().__init__(name, quantizers)
-        self.heads = source.heads
-        self.channels = source.out_channels
-        self.concat = source.concat
+        super().__init__(source, name, quantizers)
         self.negative_slope = source.negative_slope
-        self.dropout = source.dropout
         self.lin = source.lin
         self.att_src = source.att_src
         self.att_dst = source.att_dst
@@ -66,8 +62,7 @@ class QuantizedGATConv(AttentionLayer):
         vectors = torch.cat([self.att_dst, self.att_src]).unsqueeze(-1) * self.head_blocks
         targets, sources = (quantized @ blocks.flatten(0, 1) for blocks in vectors)
         nodes = quantized.view(-1, self.heads, self.channels)
-        out = self.propagate(adj_t, nodes, targets, sources)
-        out = out.flatten(1) if self.concat else out.mean(dim=1)
+        out = self.join_heads(self.propagate(adj_t, nodes, targets, sources))
         return out if self.bias is None else out + self.bias
 
     def attention(self, adj_t: CsrPattern, rows: slice, *inputs: Tensor) -> Tensor:

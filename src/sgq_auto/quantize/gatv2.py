@@ -9,24 +9,20 @@ from torch_geometric.nn import GATv2Conv
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.layer_specs import gatv2_spec
-from sgq_auto.quantize.attention import AttentionLayer
-from sgq_auto.quantize.layer import linear, sums_messages
+from sgq_auto.quantize.attention import MultiHeadLayer
+from sgq_auto.quantize.layer import stacked_linear, sums_messages
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 
 
-class QuantizedGATv2Conv(AttentionLayer):
+class QuantizedGATv2Conv(MultiHeadLayer):
     """Attention ``softmax_j a LeakyReLU(l_j + r_i)`` over quantized ``l`` and ``r``.
 
     Both are products of the quantized input, coded together; ``l`` is also what is gathered.
     """
 
     def __init__(self, source: GATv2Conv, name: str, quantizers: QuantizerFactory) -> None:
-        super().__init__(name, quantizers)
-        self.heads = source.heads
-        self.channels = source.out_channels
-        self.concat = source.concat
+        super().__init__(source, name, quantizers)
         self.negative_slope = source.negative_slope
-        self.dropout = source.dropout
         self.share_weights = source.share_weights
         self.lin_l = source.lin_l
         self.lin_r = source.lin_r
@@ -34,7 +30,8 @@ class QuantizedGATv2Conv(AttentionLayer):
         self.bias = source.bias
         # Its scores are computed from an edge tensor of all channels.
         self.max_coefficients = type(self).max_coefficients // self.channels
-        self.weight_quantizer = quantizers.weight(name, self._weight().size(0))
+        rows = sum(lin.weight.size(0) for lin in self._linears())
+        self.weight_quantizer = quantizers.weight(name, rows)
         self.transformed_quantizer = quantizers.embedding(name)
         self.attention_quantizer = quantizers.attention(name)
 
@@ -55,14 +52,12 @@ class QuantizedGATv2Conv(AttentionLayer):
         adj_t = self.pattern(
             edge_index, edge_attr=edge_attr, return_attention_weights=return_attention_weights
         )
-        transformed = linear(self.quantize_input(x), self.weight_quantizer(self._weight()))
-        if self.lin_l.bias is not None:
-            transformed = transformed + torch.cat([lin.bias for lin in self._linears()])
+        inputs = self.quantize_input(x)
+        transformed = stacked_linear(inputs, self._linears(), self.weight_quantizer)
         quantized = self.transformed_quantizer(transformed)
         nodes = quantized.unflatten(1, (-1, self.heads, self.channels))
         sources, targets = nodes[:, 0].contiguous(), nodes[:, -1].contiguous()
-        out = self.propagate(adj_t, sources, targets, sources)
-        out = out.flatten(1) if self.concat else out.mean(dim=1)
+        out = self.join_heads(self.propagate(adj_t, sources, targets, sources))
         return out if self.bias is None else out + self.bias
 
     def attention(self, adj_t: CsrPattern, rows: slice, *inputs: Tensor) -> Tensor:
@@ -86,6 +81,3 @@ class QuantizedGATv2Conv(AttentionLayer):
 
     def _linears(self) -> list[Any]:
         return [self.lin_l] if self.share_weights else [self.lin_l, self.lin_r]
-
-    def _weight(self) -> Tensor:
-        return torch.cat([lin.weight for lin in self._linears()])

@@ -2,20 +2,17 @@
 
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch_geometric.nn import GCNConv
 
-from sgq_auto.engines import FixedMatrix
-from sgq_auto.graphs import CsrPattern
-from sgq_auto.graphs.csr import multiply_fixed
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.layer_specs import gcn_spec
-from sgq_auto.quantize.layer import QuantizedLayer, linear, sums_messages
+from sgq_auto.quantize.fixed_layer import NormalizedLayer
+from sgq_auto.quantize.layer import linear, sums_messages
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 
 
-class QuantizedGCNConv(QuantizedLayer):
+class QuantizedGCNConv(NormalizedLayer):
     """``y = Q(A) Q(Q(x) Q(W)^T) + b`` with ``A = D^-1/2 (A + I) D^-1/2``.
 
     Node embeddings are quantized before the gather: the same values as quantizing per-edge
@@ -29,7 +26,6 @@ class QuantizedGCNConv(QuantizedLayer):
         self.weight_quantizer = quantizers.weight(name, source.out_channels)
         self.transformed_quantizer = quantizers.embedding(name)
         self.attention_quantizer = quantizers.fixed_attention(name)
-        self._adjacency: FixedMatrix | None = None
 
     @classmethod
     def covers(cls, source: GCNConv) -> bool:
@@ -41,20 +37,10 @@ class QuantizedGCNConv(QuantizedLayer):
         """``[N, in]`` to ``[N, out]``."""
         adj_t = self.pattern(edge_index, edge_weight=edge_weight)
         transformed = linear(self.quantize_input(x), self.weight_quantizer(self.lin.weight))
-        transformed = self.transformed_quantizer(transformed)
-        if self._adjacency is None:
-            coefficients = self.attention_quantizer(normalized_adjacency(adj_t, transformed.dtype))
-            self._adjacency = adj_t.fixed_matrix(coefficients)
-        out = multiply_fixed(self._adjacency, transformed)
+        out = self.gather(adj_t, self.transformed_quantizer(transformed))
         return out if self.bias is None else out + self.bias
 
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""
         rows = self.lin.weight.size(0)
         return gcn_spec(self.name, self.in_features, rows, bias=self.bias is not None)
-
-
-def normalized_adjacency(adj_t: CsrPattern, dtype: torch.dtype = torch.float32) -> Tensor:
-    """GCN's coefficients ``1 / sqrt(d_i d_j)`` at the entries of ``adj_t`` (self-loops counted)."""
-    scale = adj_t.rowptr.diff().to(dtype).rsqrt()
-    return scale.index_select(0, adj_t.row) * scale.index_select(0, adj_t.col)

@@ -3,16 +3,18 @@
 from collections import OrderedDict
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch_geometric.nn import GINConv
 from torch_geometric.nn import Linear as PygLinear
 
 from sgq_auto.engines import FixedMatrix
-from sgq_auto.graphs.csr import multiply_fixed
+from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.layer_specs import gin_spec
 from sgq_auto.packed.layers import Aggregation
-from sgq_auto.quantize.layer import QuantizedLayer, linear, sums_messages
+from sgq_auto.quantize.fixed_layer import FixedLayer
+from sgq_auto.quantize.layer import linear, sums_messages
 from sgq_auto.quantize.neighbors import neighbor_matrix
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 
@@ -50,7 +52,7 @@ class QuantizedGINConv(nn.Module):
         return out
 
 
-class QuantizedLinearSum(QuantizedLayer):
+class QuantizedLinearSum(FixedLayer):
     """``y_i = (1 + eps) h_i + sum_j h_j + b`` over neighbours, with ``h = Q(Q(x) Q(W)^T)``.
 
     PyG sums first, which gives the same and is as wide as the features.
@@ -71,17 +73,18 @@ class QuantizedLinearSum(QuantizedLayer):
         _keep_epsilon(conv, self)
         self.weight_quantizer = quantizers.weight(name, source.weight.size(0))
         self.transformed_quantizer = quantizers.embedding(name)
-        self._adjacency: FixedMatrix | None = None
 
     def forward(self, x: Tensor, edge_index: Any, size: Any = None) -> Tensor:
         """``[N, in]`` to ``[N, out]``."""
         adj_t = self.pattern(edge_index, size=size)
         nodes = linear(self.quantize_input(x), self.weight_quantizer(self.weight))
         nodes = self.transformed_quantizer(nodes)
-        if self._adjacency is None:
-            self._adjacency = neighbor_matrix(adj_t, Aggregation.SUM, nodes.dtype)
-        out: Tensor = multiply_fixed(self._adjacency, nodes) + (1 + self.eps) * nodes
+        out: Tensor = self.gather(adj_t, nodes) + (1 + self.eps) * nodes
         return out if self.bias is None else out + self.bias
+
+    def matrix(self, adj_t: CsrPattern, dtype: torch.dtype) -> FixedMatrix:
+        """What sums up a node's neighbours."""
+        return neighbor_matrix(adj_t, Aggregation.SUM, dtype)
 
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""

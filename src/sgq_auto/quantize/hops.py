@@ -5,18 +5,16 @@ from typing import Any
 from torch import Tensor, nn
 from torch_geometric.nn import APPNP, SGConv
 
-from sgq_auto.engines import FixedMatrix
 from sgq_auto.graphs import CsrPattern
-from sgq_auto.graphs.csr import multiply_fixed
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.layer_specs import appnp_spec, sgc_spec
 from sgq_auto.quantize.dropped import dropout
-from sgq_auto.quantize.gcn import normalized_adjacency
-from sgq_auto.quantize.layer import QuantizedLayer, linear, sums_messages
+from sgq_auto.quantize.fixed_layer import NormalizedLayer
+from sgq_auto.quantize.layer import linear, sums_messages
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 
 
-class HopLayer(QuantizedLayer):
+class HopLayer(NormalizedLayer):
     """A layer that multiplies by GCN's normalised adjacency ``hops`` times.
 
     What is gathered is quantized before each hop.
@@ -27,17 +25,13 @@ class HopLayer(QuantizedLayer):
         self.hops = hops
         self.hop_quantizers = nn.ModuleList(quantizers.embedding(name) for _ in range(hops - 1))
         self.attention_quantizer = quantizers.fixed_attention(name)
-        self._adjacency: FixedMatrix | None = None
 
     def hop(self, adj_t: CsrPattern, nodes: Tensor) -> Tensor:
         """The quantized adjacency times ``nodes`` ``[N, features]``."""
         if self.training and self.dropout > 0:
-            coefficients = self.attention_quantizer(normalized_adjacency(adj_t, nodes.dtype))
+            coefficients = self.coefficients(adj_t, nodes.dtype)
             return adj_t.spmm(dropout(coefficients, self.dropout, self.engine), nodes)
-        if self._adjacency is None:
-            coefficients = self.attention_quantizer(normalized_adjacency(adj_t, nodes.dtype))
-            self._adjacency = adj_t.fixed_matrix(coefficients)
-        return multiply_fixed(self._adjacency, nodes)
+        return self.gather(adj_t, nodes)
 
 
 class QuantizedSGConv(HopLayer):

@@ -1,8 +1,10 @@
 """What every quantized layer shares: its input and its weight, quantized."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
 
@@ -101,6 +103,16 @@ def linear(x: Tensor | FeatureMatrix, weight: Tensor) -> Tensor:
     if isinstance(x, Tensor):
         return nn.functional.linear(x, weight)
     return x.linear(weight)
+
+
+def stacked_linear(
+    x: Tensor | FeatureMatrix, layers: Sequence[Any], quantizer: nn.Module
+) -> Tensor:
+    """Outputs of several linear layers side by side, their weights quantized together."""
+    out = linear(x, quantizer(torch.cat([layer.weight for layer in layers])))
+    if layers[0].bias is None:
+        return out
+    return out + torch.cat([layer.bias for layer in layers])
 
 
 def sums_messages(source: MessagePassing) -> bool:

@@ -7,15 +7,16 @@ from torch import Tensor
 from torch_geometric.nn import SAGEConv
 
 from sgq_auto.engines import FixedMatrix
-from sgq_auto.graphs.csr import multiply_fixed
+from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.layer_specs import sage_spec
-from sgq_auto.quantize.layer import QuantizedLayer, linear
+from sgq_auto.quantize.fixed_layer import FixedLayer
+from sgq_auto.quantize.layer import linear
 from sgq_auto.quantize.neighbors import aggregation_of, is_aggregated, neighbor_matrix
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 
 
-class QuantizedSAGEConv(QuantizedLayer):
+class QuantizedSAGEConv(FixedLayer):
     """``y_i = mean_j Q(Q(x) Q(W_l)^T)_j + Q(x)_i Q(W_r)^T + b`` over neighbours (or their sum).
 
     Neighbours are transformed before they are gathered, which gives what PyG's other order gives,
@@ -31,7 +32,6 @@ class QuantizedSAGEConv(QuantizedLayer):
         rows = source.out_channels * (1 if self.lin_r is None else 2)
         self.weight_quantizer = quantizers.weight(name, rows)
         self.transformed_quantizer = quantizers.embedding(name)
-        self._adjacency: FixedMatrix | None = None
 
     @classmethod
     def covers(cls, source: SAGEConv) -> bool:
@@ -56,13 +56,14 @@ class QuantizedSAGEConv(QuantizedLayer):
         adj_t = self.pattern(edge_index, size=size)
         transformed = linear(self.quantize_input(x), self.weight_quantizer(self.weight))
         neighbors, *own = transformed.split(self.lin_l.weight.size(0), dim=1)
-        neighbors = self.transformed_quantizer(neighbors.contiguous())
-        if self._adjacency is None:
-            self._adjacency = neighbor_matrix(adj_t, self.aggregation, neighbors.dtype)
-        out = multiply_fixed(self._adjacency, neighbors)
+        out = self.gather(adj_t, self.transformed_quantizer(neighbors.contiguous()))
         for term in (*own, self.bias):
             out = out if term is None else out + term
         return out
+
+    def matrix(self, adj_t: CsrPattern, dtype: torch.dtype) -> FixedMatrix:
+        """What aggregates a node's neighbours."""
+        return neighbor_matrix(adj_t, self.aggregation, dtype)
 
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""

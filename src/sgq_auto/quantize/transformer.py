@@ -3,19 +3,18 @@
 import math
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch_geometric.nn import TransformerConv
 
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.layer_specs import transformer_spec
-from sgq_auto.quantize.attention import AttentionLayer
-from sgq_auto.quantize.layer import linear, sums_messages
+from sgq_auto.quantize.attention import MultiHeadLayer
+from sgq_auto.quantize.layer import stacked_linear, sums_messages
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 
 
-class QuantizedTransformerConv(AttentionLayer):
+class QuantizedTransformerConv(MultiHeadLayer):
     """``y_i = W_s Q(x)_i + sum_j Q(p_ij) v_j``, ``p_ij = softmax_j(q_i k_j / sqrt(channels))``.
 
     Queries, keys and values are products of the quantized input, coded together. A node attends to
@@ -23,16 +22,13 @@ class QuantizedTransformerConv(AttentionLayer):
     """
 
     def __init__(self, source: TransformerConv, name: str, quantizers: QuantizerFactory) -> None:
-        super().__init__(name, quantizers)
-        self.heads = source.heads
-        self.channels = source.out_channels
-        self.concat = source.concat
-        self.dropout = source.dropout
+        super().__init__(source, name, quantizers)
         self.lin_query = source.lin_query
         self.lin_key = source.lin_key
         self.lin_value = source.lin_value
         self.lin_skip = source.lin_skip
-        self.weight_quantizer = quantizers.weight(name, self._weight().size(0))
+        rows = sum(lin.weight.size(0) for lin in self._linears())
+        self.weight_quantizer = quantizers.weight(name, rows)
         self.transformed_quantizer = quantizers.embedding(name)
         self.attention_quantizer = quantizers.neighbor_attention(name)
 
@@ -53,16 +49,14 @@ class QuantizedTransformerConv(AttentionLayer):
         adj_t = self.pattern(
             edge_index, edge_attr=edge_attr, return_attention_weights=return_attention_weights
         ).without_loops
-        products = linear(self.quantize_input(x), self.weight_quantizer(self._weight()))
-        if self.lin_query.bias is not None:
-            products = products + torch.cat([lin.bias for lin in self._linears()])
+        products = stacked_linear(self.quantize_input(x), self._linears(), self.weight_quantizer)
         width = self.heads * self.channels
         transformed, skip = products[:, : 3 * width], products[:, 3 * width :]
         quantized = self.transformed_quantizer(transformed.contiguous())
         nodes = quantized.unflatten(1, (3, self.heads, self.channels))
         queries, keys, values = (part.contiguous() for part in nodes.unbind(1))
         out = self.propagate(adj_t, values, queries, keys)
-        return (out.flatten(1) if self.concat else out.mean(dim=1)) + skip
+        return self.join_heads(out) + skip
 
     def attention(self, adj_t: CsrPattern, rows: slice, *inputs: Tensor) -> Tensor:
         """Softmax of the scaled products of ``inputs``, queries and keys."""
@@ -83,6 +77,3 @@ class QuantizedTransformerConv(AttentionLayer):
 
     def _linears(self) -> list[Any]:
         return [self.lin_query, self.lin_key, self.lin_value, self.lin_skip]
-
-    def _weight(self) -> Tensor:
-        return torch.cat([lin.weight for lin in self._linears()])

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from sgq_auto.allocation import BitAllocation
 from sgq_auto.graphs import Graph
 from sgq_auto.packed import FootprintModel
-from sgq_auto.quantize import generic_layers, prepare, trace_spec, unpackable_reason
+from sgq_auto.quantize import generic_layers, prepare, trace_model, unpackable_reason
 from sgq_auto.searching.front import Frame
 from sgq_auto.searching.records import Measurement
 from sgq_auto.searching.settings import SearchSettings
@@ -67,7 +67,10 @@ class Workbench:
         seed = settings.seed if seed is None else seed
         pretrained = pretrain_model(settings, graph, seed)
         prepared = prepare(pretrained.model, graph)
-        footprints = FootprintModel(trace_spec(prepared, graph), graph.spec)
+        trace = trace_model(prepared, graph)
+        footprints = FootprintModel(trace.spec, graph.spec)
+        notes = generic_layers(prepared), unpackable_reason(trace)
+        del trace  # It holds every embedding.
         space = SearchSpace.build(
             footprints, settings.granularity, settings.ladder, settings.objective
         )
@@ -75,7 +78,6 @@ class Workbench:
         taught = settings.finetune.distillation > 0
         teachers = range(seed, seed + (settings.teachers if taught else 1))
         teacher = mean_probabilities(settings, graph, teachers)
-        notes = generic_layers(prepared), unpackable_reason(prepared, graph)
         return cls(settings, graph, pretrained, teacher, footprints, space, *notes)
 
     @cached_property
