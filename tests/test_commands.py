@@ -45,10 +45,16 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "sgq_auto.search", *arguments]
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def call(folder: Path, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """``python -m sgq_auto.MODULE ARGUMENTS`` in a folder."""
+    words = [sys.executable, "-m", f"sgq_auto.{module}", *arguments]
     return subprocess.run(
-        command(*arguments), cwd=folder, capture_output=True, text=True, timeout=300, check=False
+        words, cwd=folder, capture_output=True, text=True, timeout=300, check=False
     )
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return call(folder, "search", *arguments)
 
 
 def summaries(folder: Path) -> list[dict[str, Any]]:
@@ -368,8 +374,7 @@ def test_an_output_folder_that_cannot_be_written_is_one_line(
 
 
 def infer(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "sgq_auto.infer", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return call(folder, "infer", *arguments)
 
 
 def test_infer_predicts_with_the_recommended_artifact(searched: Path, tmp_path: Path) -> None:
@@ -415,8 +420,7 @@ def test_infer_names_an_unknown_node(searched: Path) -> None:
 
 
 def export(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "sgq_auto.export", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return call(folder, "export", *arguments)
 
 
 def test_export_packs_any_trial(searched: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 
 from sgq_auto.errors import InputError
 from sgq_auto.tracking.comparison import Comparison, find_summaries, write_comparison
+from test_commands import call
 
 _HOSTILE = "<script>hacked=1</script>"
 
@@ -51,8 +52,7 @@ def saved(folder: Path, summary: dict[str, Any]) -> Path:
 
 
 def compare(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "sgq_auto.compare", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return call(folder, "compare", *arguments)
 
 
 def test_seeds_of_one_study_are_a_mean_and_a_band() -> None:

@@ -4,7 +4,6 @@ import random
 import shutil
 import statistics
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from sgq_auto.searching.liveness import WorkerIdentity
 from sgq_auto.searching.samplers.history import standing_trials
 from sgq_auto.searching.storage import StorageKind, StorageSettings
 from sgq_auto.searching.study import finished_trials
-from test_commands import QUICK, SYNTHETIC, run, summaries, tracked
+from test_commands import QUICK, SYNTHETIC, call, run, summaries, tracked
 
 
 def assert_whole(search: RunningSearch) -> dict[str, Any]:
@@ -246,13 +245,7 @@ def trials_at(uri: str) -> list[int]:
 
 def sync(folder: Path) -> subprocess.CompletedProcess[str]:
     (study,) = (folder / "outputs" / "studies").glob("*")
-    return subprocess.run(
-        [sys.executable, "-m", "sgq_auto.sync", f"study={study.name}"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return call(folder, "sync", f"study={study.name}")
 
 
 def test_status_says_who_runs_what_and_what_failed(tmp_path: Path) -> None:
@@ -270,13 +263,7 @@ def test_status_says_who_runs_what_and_what_failed(tmp_path: Path) -> None:
 
 def status(folder: Path) -> str:
     (study,) = (folder / "outputs" / "studies").glob("*")
-    done = subprocess.run(
-        [sys.executable, "-m", "sgq_auto.status", f"study={study.name}"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = call(folder, "status", f"study={study.name}")
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -1,8 +1,6 @@
 """Studies that move between machines, and fronts of several, by the real commands."""
 
 import json
-import subprocess
-import sys
 import zipfile
 from collections import Counter
 from dataclasses import replace
@@ -21,20 +19,10 @@ from sgq_auto.searching.merging import Part, merge_studies
 from sgq_auto.searching.samplers.history import standing_trials
 from sgq_auto.searching.storage import StorageSettings
 from sgq_auto.searching.study import finished_trials
-from test_commands import QUICK, SYNTHETIC, run, summaries
+from test_commands import QUICK, SYNTHETIC, call, run, summaries
 
 pytestmark = pytest.mark.slow
 SEARCH = (*SYNTHETIC, *QUICK, "n_trials=6", "granularity=lwq")
-
-
-def call(folder: Path, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", f"sgq_auto.{module}", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def study_of(path: Path) -> optuna.Study:

@@ -154,7 +154,8 @@ def test_a_click_copies_the_command_and_shows_the_bits(browser: Any, page: Study
         f"python -m sgq_auto.export study={page.study_name} output_root={root} trial={point.number}"
     )
     (toast,) = _elements(browser, "#toast.shown")
-    assert copied in toast.text
+    wait = pytest.importorskip("selenium.webdriver.support.wait").WebDriverWait
+    wait(browser, 10).until(lambda _: copied in toast.text)  # It fades in.
     assert _elements(browser, "#shown")[0].text == str(point.number)
     width = page.bench.space.ladder[point.params["conv1.weight"]]
     assert {int(cell.text) for cell in _elements(browser, "#heat td[data-site]")} == {width}
