@@ -14,9 +14,9 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from commands import QUICK, SYNTHETIC, command
 from sgq_auto.searching.liveness import WorkerIdentity
 from sgq_auto.searching.storage import StorageSettings
-from test_commands import QUICK, SYNTHETIC, command
 
 N_TRIALS = 30
 _SEARCH = (*SYNTHETIC, *QUICK, f"n_trials={N_TRIALS}", "finetune.epochs=30", "workers=3")

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
+from commands import call
 from sgq_auto.errors import InputError
 from sgq_auto.tracking.comparison import Comparison, find_summaries, write_comparison
-from test_commands import call
 
 _HOSTILE = "<script>hacked=1</script>"
 

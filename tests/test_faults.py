@@ -12,6 +12,7 @@ import pytest
 from mlflow import MlflowClient
 from optuna.trial import TrialState
 
+from commands import QUICK, SYNTHETIC, call, run, summaries, tracked
 from running import (
     N_TRIALS,
     RunningSearch,
@@ -25,7 +26,6 @@ from sgq_auto.searching.liveness import WorkerIdentity
 from sgq_auto.searching.samplers.history import standing_trials
 from sgq_auto.searching.storage import StorageKind, StorageSettings
 from sgq_auto.searching.study import finished_trials
-from test_commands import QUICK, SYNTHETIC, call, run, summaries, tracked
 
 
 def assert_whole(search: RunningSearch) -> dict[str, Any]:
@@ -209,8 +209,22 @@ def test_a_tracking_server_that_is_away_misses_nothing(tmp_path: Path) -> None:
         assert "Traceback" not in errors
         assert trials_at(server.uri) == finished_numbers(search)
         assert list((tmp_path / "server-artifacts").rglob("front.png"))
+    finally:
+        server.stop()
+    failed = sync(tmp_path)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith(f"sgq-auto: MLflow at {server.uri} failed (")
+    assert len(failed.stderr.splitlines()) == 1
 
-        # The store is lost for good; the study gives it back.
+
+@pytest.mark.slow
+def test_a_tracking_store_that_is_lost_is_made_again(tmp_path: Path) -> None:
+    server = MlflowServer(tmp_path)
+    server.start()
+    try:
+        search = RunningSearch.start(tmp_path, StorageSettings(), f"tracking.uri={server.uri}")
+        status, _, errors = search.end()
+        assert status == 0, errors
         server.stop()
         (tmp_path / "server.db").unlink()
         server.start()
@@ -221,10 +235,6 @@ def test_a_tracking_server_that_is_away_misses_nothing(tmp_path: Path) -> None:
             assert trials_at(server.uri) == finished_numbers(search)
     finally:
         server.stop()
-    failed = sync(tmp_path)
-    assert failed.returncode == 1
-    assert failed.stderr.startswith(f"sgq-auto: MLflow at {server.uri} failed (")
-    assert len(failed.stderr.splitlines()) == 1
 
 
 def finished_numbers(search: RunningSearch) -> list[int]:

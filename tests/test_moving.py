@@ -9,6 +9,7 @@ from pathlib import Path
 import optuna
 import pytest
 
+from commands import QUICK, SYNTHETIC, call, run, summaries
 from sgq_auto.config import settings_of_study
 from sgq_auto.errors import InputError
 from sgq_auto.packed import load
@@ -19,7 +20,6 @@ from sgq_auto.searching.merging import Part, merge_studies
 from sgq_auto.searching.samplers.history import standing_trials
 from sgq_auto.searching.storage import StorageSettings
 from sgq_auto.searching.study import finished_trials
-from test_commands import QUICK, SYNTHETIC, call, run, summaries
 
 pytestmark = pytest.mark.slow
 SEARCH = (*SYNTHETIC, *QUICK, "n_trials=6", "granularity=lwq")

@@ -8,8 +8,8 @@ import hydra
 import numpy as np
 import pytest
 
+from commands import fails, npz
 from sgq_auto.config import checked, conf_dir, load_data
-from test_commands import fails, npz
 
 _MODULE = """
 import torch

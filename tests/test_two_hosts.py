@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
+from commands import summaries
 from running import RunningSearch, wait_until
 from servers import PostgresServer
 from sgq_auto.searching.liveness import WorkerIdentity
 from sgq_auto.searching.samplers.history import standing_trials
 from sgq_auto.searching.storage import StorageKind, StorageSettings
-from test_commands import summaries
 
 _BRIDGE, _SERVER_ADDRESS = "sgqbr", "10.77.0.1"
 _HOSTS = {"sgqa": "10.77.0.2", "sgqb": "10.77.0.3"}

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from browsers import resize, running_browser
+from commands import QUICK, SYNTHETIC, run
 from servers import free_port
 from sgq_auto import ui
-from test_commands import QUICK, SYNTHETIC, run
 
 _TRIALS = 52
 _PATIENCE_SECONDS = 90

@@ -56,7 +56,11 @@ class Prepared:
         return fit(self.model, self.graph, settings, seed).val_accuracy
 
     def logits(self) -> Tensor:
-        """What the model returns, fp32 ``[N, classes]``, nodes in the order of the data."""
+        """What the model returns, fp32 ``[N, classes]``, nodes in the order of the data.
+
+        The packed runtime sums more precisely, so a value on the border of two codes may get the
+        other one there.
+        """
         rows = predict(self.model, self.graph).cpu()
         logits = torch.empty_like(rows)
         logits[self.graph.node_order] = rows

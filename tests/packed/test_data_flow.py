@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from sgq_auto.allocation import BitAllocation, Site
 from sgq_auto.packed import FeatureSpec, FootprintModel, GraphSpec, LayerSpec, ModelSpec
+from sgq_auto.packed.buffers import inference_buffers
 from sgq_auto.packed.layer_specs import (
     appnp_spec,
     generic_spec,
@@ -28,7 +29,7 @@ def _buffers(model: FootprintModel, bits: int = 4) -> dict[str, tuple[int, int, 
     allocation = BitAllocation.uniform(model.sites(), bits)
     return {
         b.name: (b.num_bytes, b.first, b.last)
-        for b in model.buffers(PackedStorage(_GRAPH, allocation))
+        for b in inference_buffers(model.model, model.graph, PackedStorage(_GRAPH, allocation))
     }
 
 
@@ -63,7 +64,7 @@ def test_layers_that_read_one_tensor_have_codes_each() -> None:
     buffers = _buffers(model)
     assert buffers["lin2.input"] == (16, 0, 2)
     assert buffers["lin3.input"] == (16, 0, 4)
-    fp32 = {b.name for b in model.buffers(PygStorage(_GRAPH))}
+    fp32 = {b.name for b in inference_buffers(model.model, model.graph, PygStorage(_GRAPH))}
     assert "lin2.input" in fp32
     assert "lin3.input" not in fp32
 

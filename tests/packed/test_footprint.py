@@ -13,6 +13,7 @@ from sgq_auto.allocation import DEFAULT_LADDER, BitAllocation
 from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.models import AGNN, GAT, GCN, GIN, SAGE
 from sgq_auto.packed import FeatureSpec, Footprint, FootprintModel, GraphSpec, LayerSpec, ModelSpec
+from sgq_auto.packed.buffers import inference_buffers
 from sgq_auto.packed.codes import packed_bytes
 from sgq_auto.packed.layer_specs import gin_spec, linear_spec, sage_spec
 from sgq_auto.packed.storage import PackedStorage, PygStorage
@@ -263,7 +264,7 @@ def test_every_buffer_lives_inside_the_inference_and_parts_add_up() -> None:
         allocation = BitAllocation.uniform(model.sites(), 3)
         last_step = 2 * len(model.model.layers) - 1
         for storage in (PackedStorage(_GRAPH, allocation), PygStorage(_GRAPH)):
-            buffers = model.buffers(storage)
+            buffers = inference_buffers(model.model, model.graph, storage)
             assert all(0 <= b.first <= b.last <= last_step for b in buffers)
             assert len({b.name for b in buffers}) == len(buffers)
         assert (

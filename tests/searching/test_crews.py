@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
+from commands import summaries, tracked
 from running import N_TRIALS, RunningSearch, wait_until
 from servers import free_port
 from sgq_auto.searching.liveness import WorkerIdentity
 from sgq_auto.searching.samplers.history import standing_trials
 from sgq_auto.searching.storage import StorageSettings
-from test_commands import summaries, tracked
 
 
 def assert_whole(search: RunningSearch) -> None:

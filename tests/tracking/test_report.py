@@ -11,7 +11,7 @@ from made_studies import confirmed_summary, made_progress, record, summary
 
 from browsers import requested, resize, running_browser
 from sgq_auto.graphs import PreparedData
-from sgq_auto.packed.footprint import Part
+from sgq_auto.packed import Part
 from sgq_auto.searching import Granularity, StudyProgress
 from sgq_auto.tracking.report import Report, answer, save_report
 

@@ -4,8 +4,9 @@
 """
 
 from sgq_auto.packed.artifact import ArtifactError, load, save
+from sgq_auto.packed.buffers import Part
 from sgq_auto.packed.codes import index_bits, pack_codes, packed_bytes, unpack_codes
-from sgq_auto.packed.footprint import Footprint, FootprintModel, Objective, Part
+from sgq_auto.packed.footprint import Footprint, FootprintModel, Objective
 from sgq_auto.packed.model import PackedModel
 from sgq_auto.packed.specs import FeatureSpec, GraphSpec, LayerSpec, ModelSpec
 

@@ -9,13 +9,13 @@ import numpy.typing as npt
 
 from sgq_auto.allocation import FEATURES, BitAllocation, Component, Site
 from sgq_auto.packed.codes import Array
+from sgq_auto.packed.convs import AgnnLayer
 from sgq_auto.packed.engines import Engine, fastest_engine
 from sgq_auto.packed.features import PackedFeatures, pack_features
 from sgq_auto.packed.footprint import Footprint, FootprintModel
 from sgq_auto.packed.graph import PackedGraph, edges_of, graph_of
 from sgq_auto.packed.inference import Inference
 from sgq_auto.packed.layers import (
-    AgnnLayer,
     AttentionConvLayer,
     ConvLayer,
     PackedLayer,

@@ -13,17 +13,19 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, SparseFeatures
 from sgq_auto.packed import PackedModel
 from sgq_auto.packed.code_matrix import PackedWeight, pack_matrix
-from sgq_auto.packed.features import PackedFeatures, code_pattern, pack_values
-from sgq_auto.packed.graph import PackedGraph, graph_of
-from sgq_auto.packed.layers import (
-    Activation,
+from sgq_auto.packed.convs import (
     AgnnLayer,
     GatLayer,
     GcnLayer,
     GinLayer,
+    SageLayer,
+)
+from sgq_auto.packed.features import PackedFeatures, code_pattern, pack_values
+from sgq_auto.packed.graph import PackedGraph, graph_of
+from sgq_auto.packed.layers import (
+    Activation,
     LinearLayer,
     PackedLayer,
-    SageLayer,
 )
 from sgq_auto.packed.ranges import Ranges
 from sgq_auto.quantize.agnn import QuantizedAGNNConv

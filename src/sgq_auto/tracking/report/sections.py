@@ -3,8 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sgq_auto.packed import FootprintModel
-from sgq_auto.packed.footprint import Part
+from sgq_auto.packed import FootprintModel, Part
 from sgq_auto.searching.summary import Summary
 from sgq_auto.tracking.intervals import half_width_95
 from sgq_auto.tracking.units import kib, percent

@@ -1,0 +1,104 @@
+"""Commands as tests call them, and what they leave."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sgq_auto import search
+
+QUICK = [
+    "n_trials=8",
+    "model.hidden=4",
+    "pretrain.epochs=20",
+    "finetune.epochs=2",
+    "confirm.seeds=2",
+    "confirm.max_points=2",
+    "tolerance=100",
+]
+SYNTHETIC = ["dataset=synthetic", "dataset.source.num_nodes=600", "dataset.source.num_edges=1500"]
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "sgq_auto.search", *arguments]
+
+
+def call(folder: Path, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """``python -m sgq_auto.MODULE ARGUMENTS`` in a folder."""
+    words = [sys.executable, "-m", f"sgq_auto.{module}", *arguments]
+    return subprocess.run(
+        words, cwd=folder, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return call(folder, "search", *arguments)
+
+
+def summaries(folder: Path) -> list[dict[str, Any]]:
+    """What each search that ended found, in order."""
+    paths = sorted((folder / "outputs").glob("*/**/summary.json"))
+    return [json.loads(path.read_text()) for path in paths if "studies" not in path.parts]
+
+
+def tracked(folder: Path) -> tuple[int, int]:
+    """Parent runs and trial runs that are not deleted in the tracking store."""
+    with sqlite3.connect(folder / "mlruns" / "mlflow.db") as store:
+        query = (
+            "select count(distinct r.run_uuid) from runs r join tags t on r.run_uuid = t.run_uuid "
+            "where r.lifecycle_stage = 'active' and t.key = ?"
+        )
+        counts = [
+            store.execute(query, (f"sgq_auto.{k}",)).fetchone()[0] for k in ("study", "trial")
+        ]
+    return counts[0], counts[1]
+
+
+def models(folder: Path) -> dict[str, Path]:
+    """Folders by names of the models in the tracking store."""
+    with sqlite3.connect(folder / "mlruns" / "mlflow.db") as store:
+        found = store.execute("select name, artifact_location from logged_models").fetchall()
+    return {name: Path(location.removeprefix("file://")) for name, location in found}
+
+
+def front(summary: dict[str, Any]) -> list[tuple[Any, ...]]:
+    return [(p["bits"], p["val_accuracy"], p["resident_bytes"]) for p in summary["front"]]
+
+
+def infer(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return call(folder, "infer", *arguments)
+
+
+def fails(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str
+) -> str:
+    """The one line that a bad command prints."""
+    monkeypatch.setattr(sys, "argv", ["search", *arguments])
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    with pytest.raises(SystemExit) as exit_info:
+        search.main()
+    assert exit_info.value.code == 2
+    captured = capsys.readouterr()
+    (line,) = captured.err.splitlines()
+    assert captured.out == ""
+    return line
+
+
+def npz(path: Path, **changes: Any) -> Path:
+    rng = np.random.default_rng(0)
+    arrays = {
+        "x": rng.random((60, 5), dtype=np.float32),
+        "edge_index": rng.integers(60, size=(2, 200)),
+        "y": np.arange(60) % 3,
+        **{
+            f"{part}_mask": np.arange(60) // 20 == k
+            for k, part in enumerate(("train", "val", "test"))
+        },
+    }
+    np.savez(path, **arrays | changes)
+    return path

@@ -1,0 +1,12 @@
+"""Measured allocations that tests make up."""
+
+from sgq_auto.searching import TrialRecord
+from sgq_auto.searching.records import Measurement
+from sgq_auto.searching.repeats import Estimate
+
+
+def point(number: int, accuracy: float, num_bytes: int) -> Estimate:
+    measurement = Measurement(accuracy, {}, 1.0, (), 0.1)
+    params = {"all": number % 3}
+    record = TrialRecord(number, params, num_bytes, measurement, 0.1, None, 0, 0)
+    return Estimate(record, accuracy, 1)
