@@ -15,10 +15,14 @@ from sgq_auto.searching.liveness import Heartbeat, WorkerIdentity
 from sgq_auto.searching.records import RECORD, REPEAT, Measurement, TrialRecord
 from sgq_auto.searching.repeats import Noise, repeat_is_due, worth_repeating
 from sgq_auto.searching.samplers import Knowledge
-from sgq_auto.searching.samplers.history import ESTIMATE, standing_trials
+from sgq_auto.searching.samplers.history import (
+    ESTIMATE,
+    standing_as_asked,
+    standing_trials,
+)
 from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.stopping import DominationStopper
-from sgq_auto.searching.study import finished_trials, make_sampler, records_of
+from sgq_auto.searching.study import make_sampler, records_of
 from sgq_auto.searching.workbench import Workbench
 
 
@@ -85,7 +89,7 @@ class TrialRunner:
     def _result(self, trial: optuna.Trial) -> Measurement | str:
         """What a trial measured, or why it failed."""
         try:
-            finished = finished_trials(self.study)
+            finished = records_of(standing_as_asked(self.study))
             return _known(trial, finished) or self._measure(trial, finished)
         except Exception as error:
             return f"{type(error).__name__}: {error}"

@@ -61,7 +61,7 @@ class History:
         """
         maximised = np.array([d == StudyDirection.MAXIMIZE for d in study.directions])
         signs = np.where(maximised == (np.arange(maximised.size) == 0), 1.0, -1.0)
-        others = [t for t in standing(_as_asked(study))[:before] if t.number != current]
+        others = [t for t in standing_as_asked(study)[:before] if t.number != current]
         on_grid, positions = grid.encode(others)
         rows: dict[bytes, list[Floats]] = {}
         where: dict[bytes, NDArray[np.int64]] = {}
@@ -110,9 +110,14 @@ def standing(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     return found
 
 
+def standing_as_asked(study: optuna.Study) -> list[FrozenTrial]:
+    """The :func:`standing` trials as they were when this process asked for one."""
+    return standing(_as_asked(study))
+
+
 def place(study: optuna.Study, number: int) -> int:
     """How many trials that stand come before the one with this number."""
-    return sum(trial.number < number for trial in standing(_as_asked(study)))
+    return sum(trial.number < number for trial in standing_as_asked(study))
 
 
 def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
@@ -122,7 +127,7 @@ def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def _as_asked(study: optuna.Study) -> list[FrozenTrial]:
-    """The study's trials as they were when a trial was asked for: one read for each proposal."""
+    """The study's trials as they were when this process asked for one: one read for each trial."""
     trials: list[FrozenTrial] = study._get_trials(deepcopy=False, use_cache=True)
     return trials
 
