@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Collection
 
-from sgq_auto.errors import InputError
+from sgq_auto.errors import InputError, did_you_mean
 
 _BAD_INPUT = 2
 
@@ -11,16 +11,21 @@ _BAD_INPUT = 2
 def parse_arguments(
     arguments: list[str], known: Collection[str], required: Collection[str], usage: str
 ) -> dict[str, str]:
-    """Values by key.
+    """Values by key; ``--help`` prints the usage and ends the command.
 
     Raises:
         InputError: If a key is unknown, or a required one is missing.
     """
+    if {"-h", "--help"} & set(arguments):
+        print(f"usage: {usage}")
+        sys.exit()
     given = dict(argument.partition("=")[::2] for argument in arguments)
     unknown, missing = sorted(set(given) - set(known)), sorted(set(required) - set(given))
     if unknown or missing:
-        what = f"{unknown[0]} is unknown" if unknown else f"{missing[0]} is missing"
-        raise InputError(f"{what}; usage: {usage}")
+        if not unknown:
+            raise InputError(f"{missing[0]} is missing; usage: {usage}")
+        hint = did_you_mean(unknown[0], known)
+        raise InputError(f"{unknown[0]} is unknown{hint}; usage: {usage}")
     return given
 
 

@@ -59,11 +59,17 @@ class Request:
         out = Path(given["out"]) if "out" in given else None
         if out is not None and out.suffix not in (".csv", ".npy"):
             raise InputError(f"out={out}: it must end in .csv or .npy")
+        nodes = [n.strip() for n in given.get("nodes", "").strip("[]").split(",") if n.strip()]
+        for node in nodes:
+            if not node.isdecimal():
+                raise InputError(
+                    f"nodes: {node!r} is no number; a node is the number of its row, counted from "
+                    "0, like nodes=0,5,7 (out=preds.csv ids=nodes.csv writes ids)"
+                )
         try:
-            nodes = given.get("nodes", "").strip("[]")
             return cls(
                 artifact=Path(given["artifact"]),
-                nodes=tuple(int(n) for n in nodes.split(",")) if nodes else None,
+                nodes=tuple(map(int, nodes)) if nodes else None,
                 out=out,
                 ids=Path(given["ids"]) if "ids" in given else None,
                 threads=int(given.get("threads", "1")),
@@ -109,15 +115,19 @@ def _artifact(path: Path) -> Path:
         return path
     summary = path / "summary.json"
     try:
-        recommended = json.loads(summary.read_text())["recommended"]
-        named = recommended and recommended["artifact_path"]
+        found = json.loads(summary.read_text())
+        named = found["recommended"] and found["recommended"]["artifact_path"]
+        study = found.get("study", "NAME")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"artifact={path}: a folder without the summary.json of a search; give the file of a "
             "packed model, or the folder of a run"
         ) from error
     if not named:
-        raise InputError(f"artifact={path}: {summary} recommends no model that was packed")
+        raise InputError(
+            f"artifact={path}: {summary} recommends no model that was packed; pack a trial of your "
+            f"choice: python -m sgq_auto.export study={study} trial=N"
+        )
     return Path(named)
 
 

@@ -38,6 +38,7 @@ from sgq_auto.tracking import (
     quiet_libraries,
 )
 from sgq_auto.ui import ui_command
+from sgq_auto.unknown_settings import unknown_setting
 
 _BAD_INPUT = 2
 _INTERRUPTED = 130
@@ -56,7 +57,8 @@ def _one_line_errors() -> Iterator[None]:
             sys.exit(1)
         cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else None
         message = " ".join(f"{error} {cause or ''}".split())
-        print(f"sgq-auto: {message}", file=sys.stderr)
+        said = unknown_setting(message, sys.argv[1:])
+        print(f"sgq-auto: {said or message}", file=sys.stderr)
         sys.exit(_BAD_INPUT)
 
 

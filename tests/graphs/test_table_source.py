@@ -319,3 +319,20 @@ def test_splits_that_do_not_fit_name_a_node(tmp_path: Path) -> None:
     assert raw.split is not None
     with pytest.raises(InputError, match=r"node 3 of the test split has no label \(1 of its 2"):
         check_split(raw, raw.split)
+
+
+def test_of_many_columns_those_that_are_no_numbers_are_named_first(tmp_path: Path) -> None:
+    words = ",".join(f"word_{k}" for k in range(20))
+    rows = "\n".join(f"n{n},{','.join('01' * 10)},math" for n in range(3))
+    with pytest.raises(InputError, match=r"did you mean 'subject'.*there are 'id', 'subject', 'w"):
+        source(tmp_path, f"id,{words},subject\n{rows}\n", EDGES, label="subjct").load()
+
+
+def test_rows_that_repeat_an_edge_are_counted(tmp_path: Path) -> None:
+    edges = "source,target\nann,joe\njoe,ann\nann,ann\nann,joe\n"
+    notes = " ".join(source(tmp_path, NODES, edges).load().notes)
+    assert "edges.csv: 3 of 4 rows repeat an edge or join a node to itself" in notes
+    directed = " ".join(source(tmp_path, NODES, edges, undirected=False).load().notes)
+    assert "edges.csv: 2 of 4 rows" in directed
+    once = source(tmp_path, NODES, "source,target\nann,joe\n").load().notes
+    assert "repeat" not in " ".join(once)

@@ -69,6 +69,7 @@ def summary(progress: StudyProgress) -> Summary:
         "val_accuracy_noise": None,
         "recommended": None,
         "recommended_reason": "nothing was confirmed",
+        "nearest_miss": None,
         "front": front,
         "confirmed": [],
     }

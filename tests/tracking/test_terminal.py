@@ -42,7 +42,8 @@ def summary(recommended: dict[str, Any] | None, reason: str | None) -> dict[str,
 
 def printed(capsys: pytest.CaptureFixture[str], found: dict[str, Any]) -> str:
     terminal = Terminal(Path("out/summary.json"), Path("out/report.html"), "python -m sgq_auto.ui")
-    progress = cast(Any, SimpleNamespace(records=[None] * 10))
+    bench = SimpleNamespace(unpackable=None, settings=SimpleNamespace(output_root=Path("outputs")))
+    progress = cast(Any, SimpleNamespace(records=[None] * 10, study_name="s", bench=bench))
     terminal.finished(progress, found)
     return capsys.readouterr().out
 
@@ -54,6 +55,7 @@ def test_the_table_marks_the_recommended_point(capsys: pytest.CaptureFixture[str
         "resident_ratio": 100.0,
         "resident_ratio_sparse_fp32": 7.0,
         "test_accuracy_drop": 0.25,
+        "test_accuracy_drop_std": 0.5,
         "seeds": 5,
         "artifact_path": "studies/s/trial-7.safetensors",
         "artifact_file_bytes": 70_656,
@@ -61,12 +63,14 @@ def test_the_table_marks_the_recommended_point(capsys: pytest.CaptureFixture[str
     }
     text = printed(capsys, summary(best, None))
     assert "Artifact: studies/s/trial-7.safetensors (69.0 KiB)" in text
-    assert "python -m sgq_auto.infer artifact=studies/s/trial-7.safetensors" in text
+    assert "python -m sgq_auto.infer artifact=out\n" in text
+    assert "test accuracy drop +0.25 ± 0.62 (95 %) points over 5 seeds" in text
     unpacked = best | {"artifact_path": None, "artifact_reason": "the disk is full"}
     assert "No artifact: the disk is full" in printed(capsys, summary(unpacked, None))
-    (row,) = [line for line in text.splitlines() if "<- recommended" in line]
+    other, row = [line for line in text.splitlines() if line.startswith("trial ")]
     assert row.startswith("trial 7")
-    assert "+0.25" in row
+    assert row.endswith("+0.25  <- recommended")
+    assert other.index("+1.50") == row.index("+0.25")
     assert "100.0 KiB resident (100.0x smaller than PyG fp32, 7.0x than sparse fp32)" in text
     assert "1 of 10 trials failed" in text
     assert "4 of 10 trials were stopped early: 31.0 % of the epochs saved" in text
@@ -75,8 +79,11 @@ def test_the_table_marks_the_recommended_point(capsys: pytest.CaptureFixture[str
 
 
 def test_without_a_recommendation_it_says_why(capsys: pytest.CaptureFixture[str]) -> None:
-    text = printed(capsys, summary(None, "the nearest is trial 7"))
+    text = printed(
+        capsys, summary(None, "the nearest is trial 7") | {"nearest_miss": point(7, 2.0)}
+    )
     assert "No recommendation: the nearest is trial 7" in text
+    assert "python -m sgq_auto.export study=s trial=7\n" in text
     assert "<- recommended" not in text
 
 
@@ -96,7 +103,7 @@ def test_notes_on_graph_and_model_are_printed_as_they_are(
     notes = ("nodes: 5 nodes, 2 edges", "edges.csv: set dataset.source.edge_columns=[a,b]")
     terminal = Terminal(Path("summary.json"), Path("report.html"), "ui", notes)
     bench = SimpleNamespace(
-        settings=SimpleNamespace(n_trials=5),
+        settings=SimpleNamespace(n_trials=5, seed=0),
         space=SimpleNamespace(searched=[0, 1]),
         pretrained=SimpleNamespace(val_accuracy=0.8),
         generic="without a quantized twin: convs.[a]",

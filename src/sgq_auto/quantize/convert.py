@@ -119,7 +119,8 @@ def _activation(call: LayerCall, following: Any) -> Activation:
             return activation
     known = ", ".join(_ACTIVATIONS)
     raise InputError(
-        f"after {call.layer.name} the model does something that cannot be packed; {_NO_CHAIN} "
+        f"after {call.layer.name} the model does something that cannot be packed, like a "
+        f"norm or a residual; {_NO_CHAIN} "
         f"with one of these between them: {known}"
     )
 

@@ -1,17 +1,11 @@
-"""What a search ran on, and the command that repeats it."""
+"""What a search ran on."""
 
 import os
 import platform
-import re
-import shlex
-from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 import torch
 
-# In addresses like postgresql+psycopg://USER:PASSWORD@HOST/DATABASE; a password may hold an @.
-_PASSWORD = re.compile(r"(://[^:/@]*:).*(@)")
 # Those whose versions can change what a search finds, or how fast.
 _PACKAGES = ("sgq-auto", "torch", "torch-geometric", "numba", "numpy", "optuna", "mlflow")
 
@@ -27,17 +21,6 @@ def describe_environment(device: str) -> dict[str, str]:
     if device.startswith("cuda"):
         found["device"] = f"{device}, {torch.cuda.get_device_name(device)}"
     return found | {package: _version(package) for package in _PACKAGES}
-
-
-def repeat_command(config: Mapping[str, Any]) -> str | None:
-    """The command that a study's configuration was made by; ``None`` if that was not kept.
-
-    It is shown to people and sent to tracking stores: passwords in it are left out.
-    """
-    if "overrides" not in config:
-        return None
-    overrides = (_PASSWORD.sub(r"\1***\2", override) for override in config["overrides"])
-    return shlex.join(["python", "-m", "sgq_auto.search", *overrides])
 
 
 def _version(package: str) -> str:

@@ -14,7 +14,7 @@ import hydra.utils
 import torch
 from torch import Tensor, nn
 
-from sgq_auto.errors import InputError
+from sgq_auto.errors import InputError, did_you_mean
 from sgq_auto.graphs import Graph
 from sgq_auto.quantize import prepare
 from sgq_auto.training import predict
@@ -72,7 +72,9 @@ class ModelSettings:
         except Exception as error:
             cause = " ".join(str(error.__cause__ or error).split())
             hint = "" if len(sizes) == 2 else f"; {_SIZES_HINT}"
-            raise InputError(f"model={self.name}: {cause}{hint}") from error
+            raise InputError(
+                f"model={self.name}: {cause}{_unknown_arguments(target, given)}{hint}"
+            ) from error
         if not isinstance(model, nn.Module):
             raise InputError(f"model={self.name}: {self.config['_target_']} is no torch module")
         return model
@@ -118,11 +120,7 @@ class ModelSettings:
             ) from error
 
     def _sizes(self, target: Any, graph: Graph) -> dict[str, int]:
-        try:
-            known = list(inspect.signature(target).parameters)
-        except (TypeError, ValueError):
-            known = []
-        sizes = {}
+        known, sizes = _parameters(target), {}
         for setting, names, size in (
             (_FEATURES_AS, _FEATURES_NAMES, graph.features.num_features),
             (_CLASSES_AS, _CLASSES_NAMES, graph.num_classes),
@@ -131,6 +129,22 @@ class ModelSettings:
             if chosen is not None:
                 sizes[str(chosen)] = size
         return sizes
+
+
+def _parameters(target: Any) -> list[str]:
+    """Names of the arguments of a class or function; none where it does not tell."""
+    try:
+        return list(inspect.signature(target).parameters)
+    except (TypeError, ValueError):
+        return []
+
+
+def _unknown_arguments(target: Any, given: Mapping[str, Any]) -> str:
+    known = _parameters(target)
+    unknown = [name for name in given if name not in (*known, "_target_")]
+    if not unknown or not known or "kwargs" in known:
+        return ""
+    return f"{did_you_mean(unknown[0], known)}; its arguments are {', '.join(known)}"
 
 
 def check_logits(output: Any, graph: Graph) -> None:

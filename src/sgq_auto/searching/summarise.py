@@ -6,7 +6,8 @@ from dataclasses import asdict
 import optuna
 
 from sgq_auto.searching.answer import Answer
-from sgq_auto.searching.environment import describe_environment, repeat_command
+from sgq_auto.searching.command_lines import repeat_command
+from sgq_auto.searching.environment import describe_environment
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.summary import (

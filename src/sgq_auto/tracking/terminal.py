@@ -4,8 +4,9 @@ import logging
 import os
 import shlex
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.progress import (
     BarColumn,
@@ -18,10 +19,12 @@ from rich.progress import (
 from rich.table import Table
 
 from sgq_auto.quantize import GenericLayerWarning
+from sgq_auto.searching.command_lines import export_command
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.summary import Summary
 from sgq_auto.tracking.console import output_console
+from sgq_auto.tracking.intervals import half_width_95
 from sgq_auto.tracking.units import kib, percent
 
 
@@ -48,10 +51,11 @@ class Terminal:
         for note in self.notes:
             self.console.print(note, markup=False)
         settings = progress.bench.settings
+        searched = len(progress.bench.space.searched)
         self.console.print(
-            f"{progress.study_name}: {len(progress.bench.space.searched)} bit-widths, full "
+            f"{progress.study_name}: {searched} bit-width{'' if searched == 1 else 's'}, full "
             f"precision {percent(progress.bench.pretrained.val_accuracy)} validation accuracy "
-            f"in {kib(progress.full_bytes)}"
+            f"(seed {settings.seed}) in {kib(progress.full_bytes)}"
         )
         if progress.bench.generic is not None:
             self.console.print(f"Layers {progress.bench.generic}", markup=False)
@@ -114,24 +118,11 @@ class Terminal:
         if self._bar is not None:
             self._bar.stop()
         self.console.print(_table(summary))
-        best = summary["recommended"]
-        if best:
-            self.console.print(
-                f"Recommended: trial {best['trial']}, {kib(best['resident_bytes'])} resident "
-                f"({best['resident_ratio']:.1f}x smaller than PyG fp32, "
-                f"{best['resident_ratio_sparse_fp32']:.1f}x than sparse fp32), "
-                f"{best['test_accuracy_drop']:+.2f} points test accuracy drop over "
-                f"{best['seeds']} seeds"
-            )
-            if best["artifact_path"]:
-                self.console.print(
-                    f"Artifact: {best['artifact_path']} ({kib(best['artifact_file_bytes'])}); "
-                    f"python -m sgq_auto.infer artifact={best['artifact_path']}"
-                )
-            elif best["artifact_reason"]:
-                self.console.print(f"No artifact: {best['artifact_reason']}")
+        if summary["recommended"]:
+            self._recommend(summary["recommended"])
         else:
             self.console.print(f"No recommendation: {summary['recommended_reason']}")
+            self._advise(progress, summary["nearest_miss"] or {})
         stopped, saved = summary["trials"]["stopped_early"], summary["epochs_saved_fraction"]
         if stopped:
             self.console.print(
@@ -145,6 +136,36 @@ class Terminal:
             self.console.print(f"Report: {self.report_path}")
         self.console.print(f"Summary: {self.summary_path}")
         self.console.print(f"Compare in the MLflow UI: {self.ui_command}")
+
+    def _recommend(self, best: Mapping[str, Any]) -> None:
+        half = half_width_95(best["test_accuracy_drop_std"], best["seeds"])
+        width = "" if half is None else f" ± {half:.2f} (95 %)"
+        self.console.print(
+            f"Recommended: trial {best['trial']}, {kib(best['resident_bytes'])} resident "
+            f"({best['resident_ratio']:.1f}x smaller than PyG fp32, "
+            f"{best['resident_ratio_sparse_fp32']:.1f}x than sparse fp32), test accuracy drop "
+            f"{best['test_accuracy_drop']:+.2f}{width} points over {best['seeds']} seeds"
+        )
+        if best["artifact_path"]:
+            self.console.print(
+                f"Artifact: {best['artifact_path']} ({kib(best['artifact_file_bytes'])})"
+            )
+            folder = shlex.quote(str(self.summary_path.parent))
+            self.console.print(f"Predict with it: python -m sgq_auto.infer artifact={folder}")
+        elif best["artifact_reason"]:
+            self.console.print(f"No artifact: {best['artifact_reason']}")
+
+    def _advise(self, progress: StudyProgress, miss: Mapping[str, Any]) -> None:
+        """What may help where nothing is recommended."""
+        if not miss.get("confirmed"):
+            return
+        self.console.print(
+            "What may help: a larger n_trials (the study goes on), finetune.epochs=300, a larger "
+            "tolerance"
+        )
+        if progress.bench.unpackable is None:
+            export = export_command(progress.study_name, progress.bench.settings.output_root)
+            self.console.print(f"To pack it all the same: {export} trial={miss['trial']}")
 
     def served(self, model_uri: str, tracking_uri: str) -> None:
         """Say how to serve the model that MLflow now holds."""
@@ -178,6 +199,7 @@ def _table(summary: Summary) -> Table:
         ("est. drop", "right"),
         ("test %", "right"),
         ("test drop", "right"),
+        ("", "left"),
     ):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
     full = summary["full_precision"]
@@ -191,12 +213,10 @@ def _table(summary: Summary) -> Table:
         f"{100 * full['val_accuracy']:.1f}",
         "",
         "" if test is None else f"{100 * test:.1f} ± {100 * full['test_accuracy_std']:.1f}",
-        "",
     )
     best = (summary["recommended"] or {}).get("trial")
     for point in summary["confirmed"]:
         confirmed = point["confirmed"]
-        mark = "  <- recommended" if point["trial"] == best else ""
         table.add_row(
             f"trial {point['trial']}",
             f"{point['average_bits']:.1f}",
@@ -206,6 +226,7 @@ def _table(summary: Summary) -> Table:
             f"{100 * confirmed['val_accuracy']:.1f}",
             f"{confirmed['estimated_drop']:+.2f}",
             f"{100 * confirmed['test_accuracy']:.1f} ± {100 * confirmed['test_accuracy_std']:.1f}",
-            f"{confirmed['test_accuracy_drop']:+.2f}{mark}",
+            f"{confirmed['test_accuracy_drop']:+.2f}",
+            "<- recommended" if point["trial"] == best else "",
         )
     return table

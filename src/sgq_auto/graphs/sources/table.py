@@ -87,7 +87,7 @@ class TableSource:
             y=y,
             split=split_of(nodes, split_column),
             class_names=names,
-            notes=tuple(self._notes(nodes, edges, x, y)),
+            notes=tuple(self._notes(nodes, edges, edge_index, x, y)),
         )
 
     def _edge_index(self, ids: "pd.Index[Any]", nodes: Table, edges: Table) -> IntArray:
@@ -126,11 +126,20 @@ class TableSource:
             )
         return np.concatenate(blocks, axis=1)
 
-    def _notes(self, nodes: Table, edges: Table, x: Any, y: IntArray) -> list[str]:
+    def _notes(
+        self, nodes: Table, edges: Table, edge_index: IntArray, x: Any, y: IntArray
+    ) -> list[str]:
         notes = []
         if self.undirected:
             notes.append(
                 f"{edges.name}: read as undirected; {_SOURCE}.undirected=false keeps directions"
+            )
+        rows = len(edges.frame)
+        spare = rows - _distinct(edge_index[:, :rows], undirected=self.undirected)
+        if spare:
+            notes.append(
+                f"{edges.name}: {spare:,} of {rows:,} rows repeat an edge or join a node to "
+                "itself; they are left out"
             )
         unused = [name for name in edges.columns if name not in self.edge_columns]
         if unused:
@@ -145,6 +154,12 @@ class TableSource:
                 f"{largest.max():.3g}; scaled alike (mean 0, deviation 1) they train better"
             )
         return notes
+
+
+def _distinct(edge_index: IntArray, *, undirected: bool) -> int:
+    """Different edges between different nodes."""
+    ends = edge_index[:, edge_index[0] != edge_index[1]]
+    return int(np.unique(np.sort(ends, axis=0) if undirected else ends, axis=1).shape[1])
 
 
 def _one_hot_degrees(edge_index: IntArray, num_nodes: int) -> np.ndarray[Any, Any]:

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow
 
 from sgq_auto.csv_layout import CSV_ENCODING, separator_of
-from sgq_auto.errors import InputError
+from sgq_auto.errors import InputError, did_you_mean
 
 _PARQUET = (".parquet", ".pq")
 _SHOWN = 12
@@ -71,8 +71,12 @@ class Table:
             InputError: If there is none of that name: one line with those there are.
         """
         if name not in self.frame:
+            names = self.columns
+            if len(names) > _SHOWN:  # Most are features, which are numbers.
+                names = sorted(names, key=lambda c: self.frame[c].dtype.kind in "biuf")
+            hint = did_you_mean(name, self.columns)
             raise InputError(
-                f"{self.name}: no column {name!r}; there are {_listed(self.columns)}; set {setting}"
+                f"{self.name}: no column {name!r}{hint}; there are {_listed(names)}; set {setting}"
             )
         return self.frame[name]
 

@@ -4,8 +4,8 @@ import shlex
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
+from sgq_auto.searching.command_lines import export_command
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.summary import Summary
 from sgq_auto.tracking.pages import Chart
@@ -21,8 +21,6 @@ from sgq_auto.tracking.report.sections import (
     part_rows,
 )
 from sgq_auto.tracking.units import kib, percent
-
-_DEFAULT_ROOT = Path("outputs")
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ class Report:
             answer=answer(summary),
             facts=facts(summary),
             front=front_chart(progress, summary),
-            export_command=_export_command(progress),
+            export_command=export_command(progress.study_name, settings.output_root),
             infer_command=infer if artifact else None,
             artifact_reason=best.get("artifact_reason"),
             bits_map=BitsMap.of(bench.footprints.sites(), space, bench.graph),
@@ -122,14 +120,15 @@ class Report:
 
 
 def _choices(progress: StudyProgress, summary: Summary) -> tuple[Choice, ...]:
-    """Every trial that ran to its end, the recommended one first."""
-    best = (summary["recommended"] or {}).get("trial")
+    """Every trial that ran to its end, the recommended one (or the nearest miss) first."""
+    best = "recommended" if summary["recommended"] else "nearest_miss"
+    first = (summary[best] or {}).get("trial")
     confirmed = {point["trial"] for point in summary["confirmed"]}
     front = {point.number for point in progress.front}
 
     def group(number: int) -> str:
-        if number == best:
-            return "recommended"
+        if number == first:
+            return best.replace("_", " ")
         return "confirmed" if number in confirmed else "front" if number in front else "others"
 
     choices = [
@@ -141,13 +140,5 @@ def _choices(progress: StudyProgress, summary: Summary) -> tuple[Choice, ...]:
         for record in sorted(progress.records, key=lambda r: (r.num_bytes, r.number))
         if record.complete
     ]
-    order = ("recommended", "confirmed", "front", "others")
+    order = ("recommended", "nearest miss", "confirmed", "front", "others")
     return tuple(sorted(choices, key=lambda choice: order.index(choice.group)))
-
-
-def _export_command(progress: StudyProgress) -> str:
-    words = ["python", "-m", "sgq_auto.export", f"study={progress.study_name}"]
-    root = progress.bench.settings.output_root
-    if root != _DEFAULT_ROOT:
-        words.append(f"output_root={root}")
-    return shlex.join(words)

@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from sgq_auto.searching.environment import repeat_command
+from sgq_auto.searching.command_lines import repeat_command
 
 
 @pytest.mark.parametrize(

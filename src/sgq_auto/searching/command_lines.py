@@ -1,0 +1,30 @@
+"""Commands that people are told to run."""
+
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+# In addresses like postgresql+psycopg://USER:PASSWORD@HOST/DATABASE; a password may hold an @.
+_PASSWORD = re.compile(r"(://[^:/@]*:).*(@)")
+_DEFAULT_ROOT = Path("outputs")
+
+
+def repeat_command(config: Mapping[str, Any]) -> str | None:
+    """The command that a study's configuration was made by; ``None`` if that was not kept.
+
+    It is shown to people and sent to tracking stores: passwords in it are left out.
+    """
+    if "overrides" not in config:
+        return None
+    overrides = (_PASSWORD.sub(r"\1***\2", override) for override in config["overrides"])
+    return shlex.join(["python", "-m", "sgq_auto.search", *overrides])
+
+
+def export_command(study: str, output_root: Path) -> str:
+    """The command that packs a trial of a study; ``trial=N`` is to be added."""
+    words = ["python", "-m", "sgq_auto.export", f"study={study}"]
+    if output_root != _DEFAULT_ROOT:
+        words.append(f"output_root={output_root}")
+    return shlex.join(words)
