@@ -66,6 +66,7 @@ def test_bad_input_is_one_line_that_names_it(
         ({"edge_index": np.zeros((3, 3), dtype=int)}, ["edge_index", "[2, edges]"]),
         ({"y": np.zeros(60)}, ["y", "integer"]),
         ({"y": np.arange(60) // 20}, ["class 1", "training"]),
+        ({"edge_weight": np.ones(3)}, ["edge_weight", "leave it out"]),
         ({"class_names": np.array(["a", "b"])}, ["class_names", "2 names", "3 classes"]),
         ({"class_names": np.array(["a", "b", "a"])}, ["class_names", "'a' twice"]),
     ],

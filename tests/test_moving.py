@@ -56,6 +56,8 @@ def test_an_exported_study_goes_on_elsewhere(
 ) -> None:
     done = call(tmp_path, "restore", f"file={bundle}")
     assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(bundle) as content:
+        assert b"mlflow.db" not in content.read("config.json")
     there, here = (f / "outputs" / "studies" / studies[0] for f in (home, tmp_path))
     assert finished_trials(study_of(here)) == finished_trials(study_of(there))
     summary = json.loads((here / "summary.json").read_text())
@@ -74,13 +76,19 @@ def test_a_study_that_is_there_is_not_overwritten(bundle: Path, home: Path) -> N
         read_bundle(bundle, home / "outputs", {})
 
 
-@pytest.mark.parametrize("damage", ["cut", "stranger", "format", "trial", "graph", "missing"])
+@pytest.mark.parametrize(
+    "damage", ["cut", "stranger", "format", "trial", "graph", "missing", "code", "stream"]
+)
 def test_a_file_that_is_no_sound_study_leaves_nothing(
     bundle: Path, tmp_path: Path, damage: str
 ) -> None:
     path = tmp_path / "bad.zip"
     if damage == "cut":
         path.write_bytes(bundle.read_bytes()[:5000])
+    elif damage == "stream":
+        whole = bytearray(bundle.read_bytes())
+        whole[200:300] = bytes(100)
+        path.write_bytes(whole)
     elif damage != "missing":
         rewrite(bundle, path, damage)
     with pytest.raises((InputError, FileNotFoundError), match=r"bad\.zip") as error:
@@ -102,6 +110,8 @@ def rewrite(bundle: Path, path: Path, damage: str) -> None:
                 if damage == "trial":
                     study["trials"][0]["params"] = {"no": "parameter"}
                 content = json.dumps(study).encode()
+            if damage == "code" and name == "config.json":
+                content = content.replace(b"sgq_auto.models.GCN", b"os.system")
             if damage == "graph" and name == "graph.safetensors":
                 content = content[:100]
             new.writestr(name, content)

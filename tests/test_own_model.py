@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +13,10 @@ from torch_geometric import seed_everything
 
 import sgq_auto
 from commands import SYNTHETIC, call, run, summaries, tracked
+from sgq_auto.errors import InputError
+from sgq_auto.graphs.store import load_graph
 from sgq_auto.packed import load
+from sgq_auto.searching.folder import StudyFolder
 
 _PAGE = (Path(__file__).parents[1] / "docs" / "own_model.md").read_text()
 _QUICK = [
@@ -27,6 +31,7 @@ _QUICK = [
     "confirm.refinements=0",
     "tolerance=100",
 ]
+_LIBRARY = [word for word in _QUICK if not word.startswith(("dataset", "n_trials", "tolerance"))]
 _JUMPING = """
 from torch import nn
 from torch.nn import functional as F
@@ -156,9 +161,32 @@ def test_the_library_prepares_trains_and_packs(data: object, tmp_path: Path) -> 
     assert (logits.argmax(dim=1) == trained.argmax(dim=1)).float().mean() > 0.99
 
 
-def test_the_library_refuses_unknown_groups_in_one_line(data: object) -> None:
+def test_the_library_refuses_unknown_groups_in_one_line(data: Any) -> None:
     from torch_geometric.nn.models import GCN
 
     with pytest.raises(ValueError, match=r"^bits: conv1 is missing or unknown; .*convs\.0") as said:
         sgq_auto.prepare(GCN(12, 8, 2, 3), data, "lwq", {"conv1": 3})
     assert "\n" not in str(said.value)
+
+
+def test_settings_of_the_data_are_taken_by_the_library(data: object, tmp_path: Path) -> None:
+    from torch_geometric.nn.models import GCN
+
+    arguments = {"hidden_channels": 4, "num_layers": 2}
+    given = [*_LIBRARY, "buckets.split_points=[3]", "dataset.split.train_per_class=10"]
+    found = sgq_auto.search(
+        GCN, data, arguments=arguments, n_trials=2, output_root=tmp_path, overrides=given
+    )
+    graph = load_graph(StudyFolder.of(tmp_path, found.study).graph)
+    assert graph.split_points == (3,)
+    assert graph.train.nodes.numel() == 30
+
+
+def test_what_the_library_cannot_take_is_one_line(data: Any) -> None:
+    from torch_geometric.nn.models import GCN
+
+    with pytest.raises(InputError, match="granularity=fine: choose one of"):
+        sgq_auto.prepare(GCN(12, 8, 2, 3), data, "fine")
+    data.y = torch.full_like(data.y, -1)
+    with pytest.raises(InputError):
+        sgq_auto.prepare(GCN(12, 8, 2, 3), data)

@@ -33,6 +33,6 @@ def run_command(command: Callable[[list[str]], None]) -> None:
     """Run a command on the arguments of this process; bad input is one line and status 2."""
     try:
         command(sys.argv[1:])
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ArithmeticError) as error:
         print(f"sgq-auto: {error}", file=sys.stderr)
         sys.exit(_BAD_INPUT)

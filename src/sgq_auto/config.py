@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import hydra.utils
+import torch
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -154,7 +155,7 @@ def search_settings(
     return SearchSettings(
         dataset=choices["dataset"],
         model=ModelSettings.of(choices["model"], _plain(cfg.model)),
-        granularity=_choice(Granularity, cfg.granularity.get("name"), "granularity.name"),
+        granularity=choice(Granularity, cfg.granularity.get("name"), "granularity.name"),
         sampler_name=choices["sampler"],
         sampler=_plain(cfg.sampler),
         pretrain=_fit_settings(cfg.pretrain, "pretrain"),
@@ -171,9 +172,9 @@ def search_settings(
         seeding=cfg.seeding,
         early_stopping=cfg.early_stopping,
         remeasuring=cfg.remeasuring,
-        objective=_choice(Objective, cfg.objective, "objective"),
+        objective=choice(Objective, cfg.objective, "objective"),
         ladder=tuple(cfg.ladder),
-        ranges=_choice(RangeMode, cfg.ranges, "ranges"),
+        ranges=choice(RangeMode, cfg.ranges, "ranges"),
         confirm=ConfirmSettings(**_plain(cfg.confirm)),
         device=cfg.device,
         config={"choices": dict(choices), "config": _plain(cfg)}
@@ -190,6 +191,8 @@ def settings_of_study(config: Path) -> SearchSettings:
     try:
         kept = json.loads(config.read_text())
         cfg = checked(OmegaConf.create(kept["config"]))
+        if not torch.cuda.is_available():
+            cfg.device = "cpu"  # A study may have been searched on another machine.
         return search_settings(cfg, kept["choices"], kept.get("overrides"))
     except (OSError, ValueError, KeyError, TypeError, OmegaConfBaseException) as error:
         raise InputError(
@@ -203,12 +206,20 @@ def load_data(cfg: Any) -> PreparedData:
     Raises:
         InputError: If it cannot be had or is malformed.
     """
+    return prepare_raw(_load_graph(cfg.dataset["source"]), cfg)
+
+
+def prepare_raw(raw: RawGraph, cfg: Any) -> PreparedData:
+    """Split and prepare a graph as a checked configuration says.
+
+    Raises:
+        InputError: If it is malformed.
+    """
     buckets = _plain(cfg.buckets)
     quantiles = buckets["quantiles"]
     settings = BucketSettings(
         tuple(buckets["split_points"]), None if quantiles is None else tuple(quantiles)
     )
-    raw = _load_graph(cfg.dataset["source"])
     raw.check()
     split = _instantiate(cfg.dataset["split"], "dataset.split").split(raw)
     return prepare_graph(raw, split, settings, normalize_rows=cfg.dataset["normalize_rows"])
@@ -244,18 +255,18 @@ def _reason(error: BaseException) -> str:
 
 def _engine_settings(cfg: Any) -> EngineSettings:
     fields = _plain(cfg)
-    return EngineSettings(_choice(EngineKind, fields.pop("kind"), "engine.kind"), **fields)
+    return EngineSettings(choice(EngineKind, fields.pop("kind"), "engine.kind"), **fields)
 
 
 def _storage_settings(cfg: Any) -> StorageSettings:
     fields = _plain(cfg)
-    return StorageSettings(_choice(StorageKind, fields.pop("kind"), "storage.kind"), **fields)
+    return StorageSettings(choice(StorageKind, fields.pop("kind"), "storage.kind"), **fields)
 
 
 def _fit_settings(node: Any, name: str) -> FitSettings:
     values = _plain(node)
-    schedule = _choice(Schedule, values.pop("schedule"), f"{name}.schedule")
-    keep = _choice(Keep, values.pop("keep"), f"{name}.keep")
+    schedule = choice(Schedule, values.pop("schedule"), f"{name}.schedule")
+    keep = choice(Keep, values.pop("keep"), f"{name}.keep")
     try:
         return FitSettings(**values, schedule=schedule, keep=keep)
     except InputError as error:
@@ -266,7 +277,12 @@ def _plain(node: Any) -> dict[str, Any]:
     return OmegaConf.to_container(node, resolve=True)  # type: ignore[return-value]
 
 
-def _choice(kind: type[_E], value: Any, name: str) -> _E:
+def choice(kind: type[_E], value: Any, name: str) -> _E:
+    """A member of an enum.
+
+    Raises:
+        InputError: If there is none of this value.
+    """
     try:
         return kind(value)
     except ValueError as error:

@@ -15,7 +15,14 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from sgq_auto.allocation import BitAllocation
-from sgq_auto.config import checked, conf_dir, search_settings, with_own_arguments
+from sgq_auto.config import (
+    checked,
+    choice,
+    conf_dir,
+    prepare_raw,
+    search_settings,
+    with_own_arguments,
+)
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import BucketSettings, Graph, PreparedData, prepare_graph
 from sgq_auto.graphs.sources.pyg_data import graph_of_data
@@ -23,7 +30,7 @@ from sgq_auto.graphs.splits import OwnOrPerClassSplit
 from sgq_auto.packed import Footprint, FootprintModel, save
 from sgq_auto.quantize import RangeMode, convert, trace_spec
 from sgq_auto.quantize import prepare as prepare_model
-from sgq_auto.searching import Granularity, SearchSettings, run_search
+from sgq_auto.searching import Granularity, run_search
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.summary import Summary
 from sgq_auto.tracking import quiet_libraries
@@ -105,7 +112,7 @@ def prepare(
         InputError: If the graph or the model is malformed, or a group is missing or unknown.
     """
     graph = data if isinstance(data, Graph) else prepare_data(data).graph
-    granularity = Granularity(granularity)
+    granularity = choice(Granularity, granularity, "granularity")
     footprints = FootprintModel(trace_spec(prepare_model(model, graph), graph), graph.spec)
     groups = {site: granularity.group(site) for site in footprints.sites()}
     widths = dict.fromkeys(groups.values(), bits) if isinstance(bits, int) else dict(bits)
@@ -114,7 +121,7 @@ def prepare(
         known = ", ".join(dict.fromkeys(groups.values()))
         raise InputError(f"bits: {wrong[0]} is missing or unknown; the groups are {known}")
     allocation = BitAllocation({site: widths[group] for site, group in groups.items()})
-    prepared = prepare_model(model, graph, allocation, RangeMode(ranges))
+    prepared = prepare_model(model, graph, allocation, choice(RangeMode, ranges, "ranges"))
     return Prepared(prepared, graph, allocation, footprints.packed(allocation))
 
 
@@ -140,7 +147,8 @@ def search(
     Args:
         model: The model's class, or a function that makes it. The numbers of features and classes
             go to its ``in_features`` or ``in_channels`` and ``num_classes`` or ``out_channels``.
-        data: The graph; its masks are the split. Without masks a seeded split is drawn.
+        data: The graph; its masks are the split. Without masks a seeded split is drawn. One that
+            is prepared already is taken as it is.
         granularity: Which sites share bits.
         arguments: More arguments of ``model``; ``features_as`` and ``classes_as`` name those that
             take the sizes, where they are called otherwise.
@@ -159,13 +167,17 @@ def search(
     if getattr(model, "__module__", "__main__") == "__main__" and not _has_main_file():
         raise InputError("the model is defined in an interactive session; define it in a file")
     given = [
-        f"granularity={Granularity(granularity).value}",
+        f"granularity={choice(Granularity, granularity, 'granularity').value}",
         *(f"{key}={value}" for key, value in (("n_trials", n_trials), ("workers", workers))),
         *(f"{key}={value}" for key, value in (("seed", seed), ("tolerance", tolerance))),
     ]
     target = f"{model.__module__}.{model.__qualname__}"
-    settings = _settings(target, arguments or {}, Path(output_root), [*given, *overrides])
-    prepared = data if isinstance(data, PreparedData) else prepare_data(data)
+    cfg, choices = _configuration(target, arguments or {}, Path(output_root), [*given, *overrides])
+    settings = search_settings(cfg, choices)
+    if isinstance(data, PreparedData):
+        prepared = data
+    else:
+        prepared = prepare_raw(graph_of_data(data, _NAME), cfg)
     name = settings.study_name(prepared)
     summary_path = StudyFolder.of(settings.output_root, name).summary
     outcome = run_search(settings, prepared, [], summary_path)
@@ -195,14 +207,15 @@ def prepare_data(data: Data, name: str = _NAME) -> PreparedData:
         InputError: If it is malformed.
     """
     raw = graph_of_data(data, name)
+    raw.check()
     split = OwnOrPerClassSplit(_LABELLED, val_per_class=_VALIDATED).split(raw)
     return prepare_graph(raw, split, BucketSettings(), normalize_rows=False)
 
 
-def _settings(
+def _configuration(
     target: str, arguments: Mapping[str, Any], output_root: Path, overrides: Sequence[str]
-) -> SearchSettings:
-    """The settings of the command with this model, its defaults and ``overrides``."""
+) -> tuple[Any, dict[str, str]]:
+    """The checked configuration of the command with this model, and its choices of groups."""
     given = with_own_arguments(["model=custom", "dataset=npz", *overrides])
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
@@ -214,7 +227,7 @@ def _settings(
 
 def _complete(
     cfg: DictConfig, target: str, arguments: Mapping[str, Any], output_root: Path
-) -> SearchSettings:
+) -> tuple[Any, dict[str, str]]:
     choices = {**cfg.hydra.runtime.choices, "dataset": _NAME}
     with open_dict(cfg):
         del cfg["hydra"]
@@ -224,7 +237,7 @@ def _complete(
         cfg.output_root = str(output_root)
         cfg.dataset.source.path = _NAME
         cfg.model.update({**arguments, "_target_": target})
-    return search_settings(checked(cfg), choices)
+    return checked(cfg), choices
 
 
 def _has_main_file() -> bool:

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from sgq_auto.arguments import parse_arguments, run_command
+from sgq_auto.errors import InputError
 from sgq_auto.searching.bundle import read_bundle
 from sgq_auto.tracking import quiet_libraries
 from sgq_auto.tracking.stores import local_artifacts, local_store
 
-_USAGE = "python -m sgq_auto.restore file=NAME.zip [output_root=outputs]"
-_KNOWN = ("file", "output_root")
+_USAGE = "python -m sgq_auto.restore file=NAME.zip [output_root=outputs] [own_code=false]"
+_KNOWN = ("file", "output_root", "own_code")
 
 
 def main() -> None:
@@ -21,7 +22,10 @@ def _run(arguments: list[str]) -> None:
     quiet_libraries()
     store = {"uri": local_store(), "artifacts": str(local_artifacts())}
     output_root = Path(given.get("output_root", "outputs"))
-    folder = read_bundle(Path(given["file"]), output_root, store)
+    own_code = given.get("own_code", "false")
+    if own_code not in ("true", "false"):
+        raise InputError(f"own_code={own_code}: it must be true or false")
+    folder = read_bundle(Path(given["file"]), output_root, store, own_code=own_code == "true")
     print(f"{folder.path}\nIts front: python -m sgq_auto.status study={folder.name}")
     print(f"Track it: python -m sgq_auto.sync study={folder.name}")
 

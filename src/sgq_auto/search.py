@@ -37,6 +37,7 @@ from sgq_auto.tracking import (
     TrackingSettings,
     quiet_libraries,
 )
+from sgq_auto.training import DivergedError
 from sgq_auto.ui import ui_command
 from sgq_auto.unknown_settings import unknown_setting
 
@@ -51,6 +52,9 @@ def _one_line_errors() -> Iterator[None]:
     """End the command with one line and status 2 on bad input."""
     try:
         yield
+    except DivergedError as error:
+        print(f"sgq-auto: {error}", file=sys.stderr)
+        sys.exit(1)
     except (InputError, HydraException, OmegaConfBaseException, OSError) as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             print(f"sgq-auto: {_DISK_FULL}", file=sys.stderr)

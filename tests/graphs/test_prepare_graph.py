@@ -23,7 +23,7 @@ from sgq_auto.graphs import (
     Split,
     prepare_graph,
 )
-from sgq_auto.graphs.splits import PublicSplit
+from sgq_auto.graphs.splits import PerClassSplit, PublicSplit
 
 _BUCKETS = BucketSettings(split_points=(0, 1, 2))
 
@@ -274,3 +274,22 @@ def test_everything_moves_with_the_graph(cora: PreparedData) -> None:
     tensors = [t for t in _tensors(moved) if t is not moved.node_order]
     assert len(tensors) >= 9
     assert {t.device.type for t in tensors} == {"meta"}
+
+
+def test_the_same_graph_with_its_nodes_in_another_order_is_another_one(
+    synthetic_raw: RawGraph,
+) -> None:
+    split = PerClassSplit(10, num_val=80, num_test=120).split(synthetic_raw)
+    first = prepare_graph(synthetic_raw, split, BucketSettings(), normalize_rows=False)
+    order = first.graph.node_order.numpy()
+    row = np.argsort(order)
+    moved = replace(
+        synthetic_raw,
+        x=synthetic_raw.x[order],
+        y=synthetic_raw.y[order],
+        edge_index=row[synthetic_raw.edge_index],
+    )
+    parts = (np.sort(row[part]) for part in (split.train, split.val, split.test))
+    second = prepare_graph(moved, Split(*parts), BucketSettings(), normalize_rows=False)
+    assert torch.equal(first.graph.adj_t.col, second.graph.adj_t.col)
+    assert first.graph.fingerprint != second.graph.fingerprint

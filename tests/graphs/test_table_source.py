@@ -336,3 +336,11 @@ def test_rows_that_repeat_an_edge_are_counted(tmp_path: Path) -> None:
     assert "edges.csv: 2 of 4 rows" in directed
     once = source(tmp_path, NODES, "source,target\nann,joe\n").load().notes
     assert "repeat" not in " ".join(once)
+
+
+def test_ids_that_parquet_keeps_as_an_index_are_ids(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"id": [2, 0, 1], "a": [1.0, 2.0, 3.0], "label": ["x", "y", "x"]})
+    frame.set_index("id").to_parquet(tmp_path / "nodes.parquet")
+    pd.DataFrame({"source": [0], "target": [1]}).to_parquet(tmp_path / "edges.parquet")
+    raw = TableSource(*(str(tmp_path / f"{n}.parquet") for n in ("nodes", "edges"))).load()
+    assert edges_of(raw) == {(1, 2), (2, 1)}

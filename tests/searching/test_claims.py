@@ -18,7 +18,7 @@ from sgq_auto.searching.claims import (
     retire,
     retry_lost,
 )
-from sgq_auto.searching.samplers.history import standing_trials
+from sgq_auto.searching.samplers.history import START, standing_trials
 from sgq_auto.searching.storage import StorageKind, StorageSettings
 from sgq_auto.searching.study import enqueue_start, finished_trials
 from sgq_auto.searching.workbench import Workbench
@@ -118,6 +118,26 @@ def test_a_trial_lost_while_it_was_sampled_leaves_its_place(
     retry_lost(study)
     assert standing_trials(study) == []
     assert has_room(standing_trials(study), 1)
+
+
+@pytest.mark.parametrize("ended_on_purpose", [True, False])
+def test_a_given_allocation_lost_while_it_was_taken_up_is_run_all_the_same(
+    study: optuna.Study, bench: Workbench, ended_on_purpose: bool
+) -> None:
+    first, *others = bench.space.distributions().items()
+    assert others
+    given = dict.fromkeys(bench.space.distributions(), 0)
+    study.enqueue_trial(given, {START: 0})
+    study.ask()._suggest(*first)  # The worker dies before the next one.
+    (half,) = study.get_trials(states=(TrialState.RUNNING,))
+    if ended_on_purpose:
+        requeue_stale(study, bench.space)
+    else:
+        retire(study, half, bench.space, "the worker died")
+        retry_lost(study)
+    again = ask(bench, study)
+    assert again.params == given
+    assert again.user_attrs[START] == 0
 
 
 def test_several_who_notice_a_loss_make_one_retry(shared: OpenStudy, bench: Workbench) -> None:

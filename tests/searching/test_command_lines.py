@@ -19,6 +19,10 @@ from sgq_auto.searching.command_lines import repeat_command
             "storage.url=postgresql+psycopg://sgq:***@host:5432/sgq",
         ),
         ("tracking.uri=https://me:secret@host", "tracking.uri=https://me:***@host"),
+        (
+            "storage.url=postgresql://h/d?user=me&password=a:b",
+            "storage.url=postgresql://h/d?user=me&password=***",
+        ),
     ],
 )
 def test_the_command_is_whole_but_for_passwords(given: str, shown: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from sgq_auto.searching import Granularity, SearchSettings
 from sgq_auto.searching.confirm import (
     Confirmed,
     confirm,
+    confirmed_rows,
     fresh_seeds,
 )
 from sgq_auto.searching.folder import StudyFolder
@@ -67,6 +69,18 @@ def test_a_line_that_a_kill_cut_short_is_trained_again(
     folder.confirmed.write_bytes(whole[:-20])
     assert confirm(search, folder, points, lambda *_: None) == results
     assert confirm(search, folder, points, lambda *_: None) == results
+
+
+def test_rows_of_other_bits_do_not_count(folder: StudyFolder, settings: SettingsBuilder) -> None:
+    search = settings(granularity=Granularity.UNIFORM, n_trials=1)
+    old = point(0, 0.5, 100)
+    results = confirm(search, folder, [old], lambda *_: None)
+    # A study of the same name in another storage may number its trials otherwise.
+    new = replace(old, record=replace(old.record, params={"all": 2}))
+    assert confirm(search, folder, [new], lambda *_: None)[0] != results[0]
+    for each in (old, new):
+        rows = confirmed_rows(folder, search, 0, each.params)
+        assert [row.params for row in rows] == [each.params] * 2
 
 
 def test_recommended_is_the_smallest_within_tolerance() -> None:

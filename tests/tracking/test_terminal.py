@@ -87,6 +87,14 @@ def test_without_a_recommendation_it_says_why(capsys: pytest.CaptureFixture[str]
     assert "<- recommended" not in text
 
 
+def test_what_failed_is_said_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal(Path("summary.json"), Path("report.html"), "ui")
+    failure = "ValueError: cannot read [/data/x], shape [nodes, features]"
+    record = SimpleNamespace(number=4, failure=failure)
+    terminal.trials_finished(cast(Any, SimpleNamespace()), [cast(Any, record)])
+    assert capsys.readouterr().out == f"trial 4 failed: {failure}\n"
+
+
 def test_how_to_serve_a_model_can_be_pasted(capsys: pytest.CaptureFixture[str]) -> None:
     Terminal(Path("summary.json"), Path("report.html"), "ui").served(
         "models:/m-1", "sqlite:////my runs/mlflow.db"

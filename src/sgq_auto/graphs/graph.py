@@ -128,11 +128,11 @@ class Graph:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of everything a search depends on: edges, features, buckets, labels and split.
+        """Hash of all that is kept of the graph: edges, features, buckets, labels, split, order.
 
         Class names are not in it: a study is the same one after its classes are named.
         """
-        tensors = [self.adj_t.rowptr, self.adj_t.col, self.features.values]
+        tensors = [self.adj_t.rowptr, self.adj_t.col, self.features.values, self.node_order]
         if isinstance(self.features, SparseFeatures):
             tensors += [self.features.pattern.rowptr, self.features.pattern.col]
         features = (self.features.num_features, self.features.normalize_rows)

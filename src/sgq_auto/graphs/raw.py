@@ -15,6 +15,8 @@ IntArray = np.ndarray[Any, np.dtype[np.int64]]
 # The class of a node whose class is not known, as PyG's datasets write it.
 UNLABELLED = -1
 # The names of a split's masks, as PyG's datasets have them.
+# What graphs of other tools may hold an edge, and these do not.
+EDGE_VALUES = ("edge_attr", "edge_weight")
 MASKS = ("train_mask", "val_mask", "test_mask")
 
 

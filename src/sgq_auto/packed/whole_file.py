@@ -1,6 +1,6 @@
 """Files that are written whole or not at all."""
 
-import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +13,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     Its folder is made. A block that fails leaves what was there before.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    scratch = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         yield scratch
         scratch.replace(path)

@@ -80,7 +80,7 @@ def pack_recommended(bench: Workbench, folder: StudyFolder, answer: Answer) -> P
     if bench.unpackable is not None:
         return f"this model cannot be packed: {bench.unpackable}"
     try:
-        rows = confirmed_rows(folder, settings, chosen.number)
+        rows = confirmed_rows(folder, settings, chosen.number, chosen.params)
         return pack_point(settings, folder, Point.confirmed(chosen.number, chosen.params, rows))
     except (InputError, DivergedError, OSError) as error:
         # What was found stays found.

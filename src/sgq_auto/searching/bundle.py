@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +20,7 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs.store import load_graph, load_labels
 from sgq_auto.packed.whole_file import whole_file
 from sgq_auto.searching.confirm import model_seeds
+from sgq_auto.searching.engine import EngineSettings
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.storage import StorageSettings
@@ -36,6 +38,13 @@ _FILES = re.compile(
 )
 _NEEDED = {_STUDY, "config.json", "graph.safetensors", "held_out.safetensors"}
 _NAME = re.compile(r"\w[\w.+-]*", re.ASCII)
+# What damaged, encrypted or forged files raise where they are read.
+_UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, SafetensorError),
+    *(ValueError, KeyError, TypeError),
+)
+# Whatever else a configuration names to be called, somebody has written.
+_KNOWN_CODE = ("sgq_auto.", "torch_geometric.nn.", "optuna.samplers.")
 
 
 def write_bundle(settings: SearchSettings, folder: StudyFolder, path: Path) -> None:
@@ -65,16 +74,21 @@ def write_bundle(settings: SearchSettings, folder: StudyFolder, path: Path) -> N
             bundle.write(source, name)
 
 
-def read_bundle(path: Path, output_root: Path, tracking: Mapping[str, str]) -> StudyFolder:
+def read_bundle(
+    path: Path, output_root: Path, tracking: Mapping[str, str], *, own_code: bool = False
+) -> StudyFolder:
     """Put the study of a file under ``output_root``, whole or not at all.
 
     Args:
         path: What :func:`write_bundle` wrote.
         output_root: Folder of studies and cached weights.
         tracking: ``uri`` and ``artifacts`` of this machine's tracking store.
+        own_code: Whether the study may name classes and functions of anybody's, which commands on
+            it will call.
 
     Raises:
-        InputError: If the file is damaged or no study, or the study is there already.
+        InputError: If the file is damaged or no study, the study is there already, or it names
+            code of somebody's own without ``own_code``.
         OSError: If it cannot be read, or nothing can be written.
     """
     try:
@@ -82,13 +96,16 @@ def read_bundle(path: Path, output_root: Path, tracking: Mapping[str, str]) -> S
             _extract(bundle, path, Path(scratch))
             content = json.loads((Path(scratch) / _STUDY).read_text())
             folder = _new_folder(content, path, output_root)
-            own = {"output_root": str(output_root), "tracking": dict(tracking)}
             found = StudyFolder(Path(scratch), folder.name)
-            _build(found, content, own)
+            config = json.loads(found.config.read_text())
+            if not own_code:
+                _check_code(config["config"], path)
+            found.keep_config(_config_here(config, output_root, tracking))
+            _build(found, content)
             _find_artifact(found, folder.path)
             _move(found.path, folder, output_root)
             return folder
-    except (zipfile.BadZipFile, SafetensorError, ValueError, KeyError, TypeError) as error:
+    except _UNREADABLE as error:
         if isinstance(error, InputError):
             raise
         raise InputError(
@@ -98,9 +115,47 @@ def read_bundle(path: Path, output_root: Path, tracking: Mapping[str, str]) -> S
 
 def portable_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration without what only its machine knows."""
-    storage = {"kind": StorageSettings().kind, "url": None}
-    choices = {**config["choices"], "storage": StorageSettings().kind}
-    return {"choices": choices, "config": {**config["config"], "storage": storage}}
+    own = {"storage": StorageSettings().kind, "engine": EngineSettings().kind}
+    portable = {
+        "storage": {"kind": own["storage"], "url": None},
+        "engine": {"kind": own["engine"]},
+        "tracking": {**config["config"]["tracking"], "uri": "", "artifacts": ""},
+    }
+    return {
+        "choices": {**config["choices"], **own},
+        "config": {**config["config"], **portable},
+    }
+
+
+def _config_here(
+    config: Mapping[str, Any], output_root: Path, tracking: Mapping[str, str]
+) -> dict[str, Any]:
+    """A configuration of somewhere else as it is on this machine."""
+    kept = portable_config(config)
+    own = {**kept["config"]["tracking"], **tracking}
+    kept["config"] |= {"output_root": str(output_root), "tracking": own}
+    return kept
+
+
+def _check_code(config: Mapping[str, Any], path: Path) -> None:
+    """Refuse a configuration that calls code of somebody's own."""
+    for target in _targets(config):
+        if not target.startswith(_KNOWN_CODE):
+            raise InputError(
+                f"{path}: the study calls {target}; if you know whose code that is and trust the "
+                "file, add own_code=true"
+            )
+
+
+def _targets(node: Any) -> Iterator[str]:
+    """Everything that a configuration names to be called."""
+    if isinstance(node, dict):
+        if "_target_" in node:
+            yield str(node["_target_"])
+        node = list(node.values())
+    if isinstance(node, list):
+        for value in node:
+            yield from _targets(value)
 
 
 def _files(settings: SearchSettings, folder: StudyFolder) -> Iterator[tuple[str, Path]]:
@@ -138,14 +193,10 @@ def _new_folder(content: Mapping[str, Any], path: Path, output_root: Path) -> St
     return folder
 
 
-def _build(scratch: StudyFolder, content: Mapping[str, Any], own: Mapping[str, Any]) -> None:
-    """Make extracted files a study: their trials in a journal, a configuration that fits here."""
+def _build(scratch: StudyFolder, content: Mapping[str, Any]) -> None:
+    """Make extracted files a study, their trials in a journal."""
     load_graph(scratch.graph)
     load_labels(scratch.held_out)
-    kept = json.loads(scratch.config.read_text())
-    tracking = {**kept["config"]["tracking"], **own["tracking"]}
-    kept["config"] |= {**own, "tracking": tracking}
-    scratch.config.write_text(json.dumps(kept, indent=1) + "\n")
     study = new_study(StorageSettings().open(scratch.path), scratch.name)
     for name, value in content["attributes"].items():
         study.set_user_attr(name, value)

@@ -14,7 +14,7 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from sgq_auto.searching.records import DEATHS, LOST, REPEAT, awaits_retry
+from sgq_auto.searching.records import DEATHS, LOST, REPEAT, asked_params, awaits_retry
 from sgq_auto.searching.samplers.history import REPLACES, START, SUPERSEDED, standing_trials
 from sgq_auto.searching.space import SearchSpace
 
@@ -41,7 +41,7 @@ def give_back(study: optuna.Study, trial_id: int) -> None:
 
 def retire(study: optuna.Study, trial: FrozenTrial, space: SearchSpace, reason: str) -> None:
     """Take a trial from its dead worker."""
-    if set(trial.params) != set(space.searched):
+    if set(asked_params(trial)) != set(space.searched):
         give_back(study, trial._trial_id)  # It had not been sampled yet.
         return
     with suppress(UpdateFinishedTrialError):  # Somebody else did, or it was finished after all.
@@ -57,7 +57,7 @@ def retry_lost(study: optuna.Study) -> None:
     for trial in standing_trials(study, (TrialState.FAIL,)):
         if awaits_retry(trial):
             again = {REPLACES: trial.number, DEATHS: 1}
-            study.enqueue_trial(trial.params, _carried(trial) | again)
+            study.enqueue_trial(asked_params(trial), _carried(trial) | again)
 
 
 def requeue_stale(study: optuna.Study, space: SearchSpace) -> int:
@@ -78,7 +78,7 @@ def requeue_stale(study: optuna.Study, space: SearchSpace) -> int:
 def requeue(study: optuna.Study, trial: FrozenTrial, space: SearchSpace) -> None:
     """Run a trial again whose worker was ended on purpose."""
     give_back(study, trial._trial_id)
-    params = trial.params if trial.state == TrialState.RUNNING else _fixed(trial)
+    params = asked_params(trial)
     # One that was ended while it was being sampled is sampled anew.
     if set(params) == set(space.searched):
         study.enqueue_trial(params, _carried(trial))
@@ -86,9 +86,3 @@ def requeue(study: optuna.Study, trial: FrozenTrial, space: SearchSpace) -> None
 
 def _carried(trial: FrozenTrial) -> dict[str, Any]:
     return {name: trial.user_attrs[name] for name in _CARRIED if name in trial.user_attrs}
-
-
-def _fixed(trial: FrozenTrial) -> dict[str, Any]:
-    """Parameters of an enqueued trial that has not begun."""
-    fixed: dict[str, Any] = trial.system_attrs.get("fixed_params", {})
-    return fixed

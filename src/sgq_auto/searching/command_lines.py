@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-# In addresses like postgresql+psycopg://USER:PASSWORD@HOST/DATABASE; a password may hold an @.
-_PASSWORD = re.compile(r"(://[^:/@]*:).*(@)")
+# In addresses like postgresql+psycopg://USER:PASSWORD@HOST/DATABASE (a password may hold an @) or
+# postgresql+psycopg://HOST/DATABASE?password=PASSWORD.
+_PASSWORD = re.compile(r"(://[^:/@\s]*:).*(@)|([?&]password=)[^&\s\"']*()")
 _DEFAULT_ROOT = Path("outputs")
 
 
@@ -18,8 +19,13 @@ def repeat_command(config: Mapping[str, Any]) -> str | None:
     """
     if "overrides" not in config:
         return None
-    overrides = (_PASSWORD.sub(r"\1***\2", override) for override in config["overrides"])
+    overrides = (_PASSWORD.sub(r"\1\3***\2\4", override) for override in config["overrides"])
     return shlex.join(["python", "-m", "sgq_auto.search", *overrides])
+
+
+def has_password(text: str) -> bool:
+    """Whether an address in a text holds a password."""
+    return _PASSWORD.search(text) is not None
 
 
 def export_command(study: str, output_root: Path) -> str:

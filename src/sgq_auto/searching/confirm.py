@@ -21,6 +21,8 @@ from sgq_auto.searching.work import quiet_process
 from sgq_auto.searching.workbench import Workbench, mean_probabilities, pretrain_model
 from sgq_auto.training import DivergedError, predict
 
+# Ladder positions by trial; full precision is ``None``, and has none.
+Params = Mapping[int | None, Mapping[str, int] | None]
 # Full-precision models that neither teach nor are compared, and say what drop they expect.
 _REFERENCES = 3
 
@@ -32,6 +34,8 @@ class ConfirmRow:
     Attributes:
         seed: Its fresh seed.
         trial: The trial whose allocation it has, or ``None`` at full precision.
+        params: Ladder positions of that trial by group; a row counts for no other allocation,
+            whatever became of the study.
         val_accuracy: Validation accuracy, 0..1.
         test_accuracy: Test accuracy, 0..1.
         estimated_drop: Its drop from full precision as far as it is known without test labels,
@@ -40,6 +44,7 @@ class ConfirmRow:
 
     seed: int
     trial: int | None
+    params: Mapping[str, int] | None
     val_accuracy: float
     test_accuracy: float
     estimated_drop: float
@@ -112,9 +117,9 @@ def confirm(
         BrokenExecutor: If a process dies.
     """
     seeds = fresh_seeds(settings)
-    rows = _read_rows(folder.confirmed)
-    wanted: list[int | None] = [None, *(p.number for p in points)]
-    params = {p.number: p.params for p in points}
+    params: Params = {None: None, **{p.number: p.params for p in points}}
+    rows = _read_rows(folder.confirmed, params)
+    wanted = list(params)
     missing = {
         seed: [n for n in wanted if (seed, n) not in rows]
         for seed in seeds
@@ -127,16 +132,18 @@ def confirm(
     return {n: _summarise([(rows[s, None], rows[s, n]) for s in seeds]) for n in complete}
 
 
-def confirmed_rows(folder: StudyFolder, settings: SearchSettings, number: int) -> list[ConfirmRow]:
+def confirmed_rows(
+    folder: StudyFolder, settings: SearchSettings, number: int, params: Mapping[str, int]
+) -> list[ConfirmRow]:
     """The rows of one point, one a fresh seed, as far as they are there."""
-    rows = _read_rows(folder.confirmed)
+    rows = _read_rows(folder.confirmed, {number: params})
     return [rows[seed, number] for seed in fresh_seeds(settings) if (seed, number) in rows]
 
 
 def _run_missing(
     settings: SearchSettings,
     folder: StudyFolder,
-    params: Mapping[int, dict[str, int]],
+    params: Params,
     missing: Mapping[int, list[int | None]],
     rows: dict[tuple[int, int | None], ConfirmRow],
     on_seed: Callable[[int, int], None],
@@ -154,7 +161,7 @@ def _run_missing(
             end = max(missing) + settings.teachers + _REFERENCES
             list(executor.map(partial(_pretrain_seed, settings, folder), range(min(missing), end)))
         futures: list[Future[list[ConfirmRow]]] = [
-            executor.submit(_confirm_seed, settings, folder, seed, numbers, dict(params))
+            executor.submit(_confirm_seed, settings, folder, seed, {n: params[n] for n in numbers})
             for seed, numbers in missing.items()
         ]
         for done, future in enumerate(as_completed(futures), start=1):
@@ -180,28 +187,27 @@ def _confirm_seed(
     settings: SearchSettings,
     folder: StudyFolder,
     seed: int,
-    numbers: Sequence[int | None],
-    params: Mapping[int, dict[str, int]],
+    points: Params,
 ) -> list[ConfirmRow]:
-    """Train full precision and the numbered allocations with one seed, and test them."""
+    """Train full precision and allocations with one seed, and test them."""
     bench = Workbench.build(settings, load_graph(folder.graph), seed)
     untaught = range(seed + settings.teachers, seed + settings.teachers + _REFERENCES)
     reference = mean_probabilities(settings, bench.graph, untaught)
     held_out = load_labels(folder.held_out).to(bench.graph.device)
     full_logits = predict(bench.full_precision(), bench.graph)
     rows = []
-    for number in numbers:
-        if number is None:
+    for number, params in points.items():
+        if params is None:
             logits, val_accuracy = full_logits, bench.pretrained.val_accuracy
         else:
             try:
-                model, result = bench.finetune(bench.space.allocation(params[number]), seed)
+                model, result = bench.finetune(bench.space.allocation(params), seed)
             except DivergedError:
                 continue
             logits, val_accuracy = predict(model, bench.graph), result.val_accuracy
         estimated = estimate_drop(reference, full_logits, logits, bench.graph)
         test_accuracy = held_out.accuracy(logits)
-        rows.append(ConfirmRow(seed, number, val_accuracy, test_accuracy, estimated))
+        rows.append(ConfirmRow(seed, number, params, val_accuracy, test_accuracy, estimated))
     return rows
 
 
@@ -226,7 +232,8 @@ def _std(values: Sequence[float]) -> float:
     return statistics.stdev(values) if len(values) > 1 else 0.0
 
 
-def _read_rows(path: Path) -> dict[tuple[int, int | None], ConfirmRow]:
+def _read_rows(path: Path, params: Params) -> dict[tuple[int, int | None], ConfirmRow]:
+    """Rows of these trials (``None`` is full precision) that have their allocations."""
     rows: dict[tuple[int, int | None], ConfirmRow] = {}
     if path.exists():
         for line in path.read_text().splitlines():
@@ -234,7 +241,8 @@ def _read_rows(path: Path) -> dict[tuple[int, int | None], ConfirmRow]:
                 row = ConfirmRow(**json.loads(line))
             except (ValueError, TypeError):
                 continue  # A line that a kill cut short: its model is trained again.
-            rows[row.seed, row.trial] = row
+            if row.trial in params and row.params == params[row.trial]:
+                rows[row.seed, row.trial] = row
     return rows
 
 

@@ -1,7 +1,13 @@
 """Where a study keeps its files."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from sgq_auto.packed.whole_file import whole_file
+from sgq_auto.searching.command_lines import has_password
 
 _STUDIES = "studies"
 
@@ -43,6 +49,13 @@ class StudyFolder:
     def config(self) -> Path:
         """The configuration of the search."""
         return self.path / "config.json"
+
+    def keep_config(self, config: Mapping[str, Any]) -> None:
+        """Write the configuration; one that holds a password can be read by its owner alone."""
+        text = json.dumps(dict(config), indent=1) + "\n"
+        with whole_file(self.config) as scratch:
+            scratch.touch(mode=0o600 if has_password(text) else 0o666)
+            scratch.write_text(text)
 
     @property
     def sensitivities(self) -> Path:

@@ -86,7 +86,7 @@ def merge_studies(parts: Sequence[Part], output_root: Path) -> StudyFolder:
         source: Path = getattr(parts[0].folder, name)
         if source.exists():
             shutil.copyfile(source, getattr(scratch, name))
-    scratch.config.write_text(json.dumps(_config(parts[0], len(trials), output_root), indent=1))
+    scratch.keep_config(_config(parts[0], len(trials), output_root))
     _fill(scratch, parts, trials)
     scratch.path.replace(folder.path)
     return folder
@@ -146,7 +146,8 @@ def _folder_of(parts: Sequence[Part], trials: int, output_root: Path) -> StudyFo
 def _config(part: Part, trials: int, output_root: Path) -> dict[str, Any]:
     """The first study's configuration, of as many trials as there are."""
     kept = portable_config(part.settings.config)
-    kept["config"] |= {"n_trials": trials, "output_root": str(output_root)}
+    own = {"n_trials": trials, "output_root": str(output_root)}
+    kept["config"] |= {**own, "tracking": part.settings.config["config"]["tracking"]}
     return kept
 
 

@@ -105,8 +105,8 @@ def pack_trial(
             f"trial={trial}: the study has no such trial that ran to its end; it has "
             f"{len(complete)} that did, {min(complete, default=0)} to {max(complete, default=0)}"
         )
-    rows = confirmed_rows(folder, settings, trial)
     record = records[trial]
+    rows = confirmed_rows(folder, settings, trial, record.params)
     point = (
         Point.confirmed(trial, record.params, rows) if rows else Point.searched(record, settings)
     )

@@ -1,6 +1,5 @@
 """The main job: pre-train, search, confirm, summarise."""
 
-import json
 import time
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
@@ -97,6 +96,7 @@ def _run_led(
     # First of all: the storage may have to be installed, or not be there.
     study = open_study(settings, folder.path, folder.name)
     leads, confirming = lead.take(), study.user_attrs.get(CONFIRMING)
+    folder.keep_config(settings.config)
     progress = _begin(settings, data, folder, study)
     progress.leads = leads
     answer = Answer()
@@ -169,9 +169,6 @@ def _make_folder(settings: SearchSettings, data: PreparedData) -> StudyFolder:
         if not _has_graph(folder, data):
             save_graph(data.graph, folder.graph)
             save_labels(data.held_out, folder.held_out)
-        # It may hold the password of a database.
-        folder.config.touch(mode=0o600 if settings.storage.url else 0o666)
-        folder.config.write_text(json.dumps(dict(settings.config), indent=1) + "\n")
     except OSError as error:
         raise InputError(
             f"output_root={settings.output_root}: {folder.path} cannot be written "

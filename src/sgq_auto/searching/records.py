@@ -131,7 +131,7 @@ class TrialRecord:
         measured = values is not None
         return cls(
             number=trial.number,
-            params={name: int(index) for name, index in trial.params.items()},
+            params={name: int(index) for name, index in asked_params(trial).items()},
             num_bytes=int(values[1]) if measured else 0,
             measurement=Measurement.from_attr(attr) if measured else None,
             worker_seconds=attr.get("worker_seconds", 0.0),
@@ -143,6 +143,11 @@ class TrialRecord:
             repeat=trial.user_attrs.get(REPEAT, 0),
             origin=Origin(**trial.user_attrs[ORIGIN]) if ORIGIN in trial.user_attrs else None,
         )
+
+
+def asked_params(trial: FrozenTrial) -> dict[str, Any]:
+    """Parameters of a trial: those it was enqueued with, which it may not have been given yet."""
+    return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
 
 
 def awaits_retry(trial: FrozenTrial) -> bool:

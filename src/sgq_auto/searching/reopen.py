@@ -1,4 +1,7 @@
-"""A study as its folder tells it: nothing is trained, and no trial is run."""
+"""A study as its folder tells it: no trial is run.
+
+Weights at full precision and sensitivities that are not there, or damaged, are made again.
+"""
 
 import json
 from dataclasses import dataclass

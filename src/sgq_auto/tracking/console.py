@@ -11,7 +11,7 @@ def output_console(plain_width: int = 120) -> Console:
     Args:
         plain_width: Columns of a table that goes to a file: no line of it wraps.
     """
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    console = Console(file=sys.stdout, highlight=False, markup=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = plain_width
     return console

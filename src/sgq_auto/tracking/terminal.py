@@ -49,7 +49,7 @@ class Terminal:
     def started(self, progress: StudyProgress) -> None:
         """Say how the graph was read and what is searched, and show the bar."""
         for note in self.notes:
-            self.console.print(note, markup=False)
+            self.console.print(note)
         settings = progress.bench.settings
         searched = len(progress.bench.space.searched)
         self.console.print(
@@ -58,12 +58,11 @@ class Terminal:
             f"(seed {settings.seed}) in {kib(progress.full_bytes)}"
         )
         if progress.bench.generic is not None:
-            self.console.print(f"Layers {progress.bench.generic}", markup=False)
+            self.console.print(f"Layers {progress.bench.generic}")
         if progress.bench.unpackable is not None:
             self.console.print(
                 f"This model cannot be packed ({progress.bench.unpackable}): its sizes are what "
                 "its parts take in codes, and no artifact will be written",
-                markup=False,
             )
         if not progress.leads:
             self.console.print("another command leads this study: it tracks, confirms and sums up")
@@ -100,7 +99,7 @@ class Terminal:
                 self.console.print(f"trial {record.number} failed: {record.failure}")
         if self._bar is None or self._task is None or not new:
             return
-        tolerance = progress.bench.settings.tolerance
+        tolerance = progress.bench.settings.allowed_drop
         best = progress.best_within(tolerance)
         ratio = f"{progress.full_bytes / best.num_bytes:.1f}x" if best else "none yet"
         state = f"hypervolume {progress.hypervolume:.3f}, best within {tolerance:g} points {ratio}"

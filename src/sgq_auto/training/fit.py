@@ -111,7 +111,7 @@ class Stopper(Protocol):
         """Whether a run whose validation accuracy after ``epoch`` is this is to end there."""
 
 
-class DivergedError(RuntimeError):
+class DivergedError(ArithmeticError):
     """Training left the finite numbers."""
 
 

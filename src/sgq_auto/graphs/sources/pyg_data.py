@@ -10,9 +10,8 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data, HeteroData
 
 from sgq_auto.errors import InputError
-from sgq_auto.graphs.raw import MASKS, RawGraph, Split
+from sgq_auto.graphs.raw import EDGE_VALUES, MASKS, RawGraph, Split
 
-_EDGE_VALUES = ("edge_attr", "edge_weight")
 _INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
@@ -39,7 +38,7 @@ def graph_of_data(data: object, name: str) -> RawGraph:
         )
     fields: Mapping[str, Any] = data.to_dict() if isinstance(data, Data) else data
     fields = {key: value for key, value in fields.items() if value is not None}
-    for key in _EDGE_VALUES:
+    for key in EDGE_VALUES:
         if key in fields:
             raise InputError(
                 f"{name}: it has {key}, and edges have no weights or features here; if it may be "

@@ -48,7 +48,7 @@ class Table:
         if not path.is_file():
             raise InputError(f"{setting}={path}: there is no such file")
         try:
-            frame = pd.read_parquet(path) if path.suffix in _PARQUET else _read_csv(path, texts)
+            frame = _read_parquet(path) if path.suffix in _PARQUET else _read_csv(path, texts)
         except UnicodeDecodeError as error:
             raise InputError(f"{path}: not in UTF-8 ({error}); save it in UTF-8") from error
         except (pd.errors.ParserError, pyarrow.ArrowException, ValueError, OSError) as error:
@@ -135,6 +135,12 @@ class Table:
                 f"feature is a number, written like 1.5; {advice}"
             )
         return np.asarray(numbers.to_numpy(dtype=np.float32, na_value=np.nan))[:, None]
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    frame = pd.read_parquet(path)
+    named = [name for name in frame.index.names if name is not None]
+    return frame.reset_index(level=named) if named else frame
 
 
 def _read_csv(path: Path, texts: Iterable[str]) -> pd.DataFrame:

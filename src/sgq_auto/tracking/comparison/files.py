@@ -57,7 +57,7 @@ def print_table(comparison: Comparison) -> None:
         table.add_column(heading, justify="right" if place else "left")
     for row in comparison.rows():
         table.add_row(*row)
-    console.print(table, markup=False)
+    console.print(table)
 
 
 def _markdown(comparison: Comparison) -> str:
