@@ -54,7 +54,7 @@ def test_bad_input_is_one_line_that_names_it(
     line = fails(capsys, monkeypatch, *arguments)
     assert line.startswith("sgq-auto: ")
     assert all(word in line for word in words), line
-    assert not list(tmp_path.glob("outputs/studies/*"))
+    assert not list(tmp_path.glob("outputs/*/*"))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ Called, this module is the library's function of the same name, :func:`sgq_auto.
 import errno
 import importlib
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,6 +46,8 @@ _BAD_INPUT = 2
 _INTERRUPTED = 130
 _DISK_FULL = "the disk is full; free some space, and the same command goes on where it was"
 _NICENESS = 10
+# What is in the folder of any run, beside an empty log.
+_OF_HYDRA = {f".hydra/{name}.yaml" for name in ("config", "hydra", "overrides")}
 
 
 @contextmanager
@@ -75,8 +78,19 @@ def _yield_to_workers() -> None:
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
 def _task(config: DictConfig) -> None:
-    with _one_line_errors():  # No decorator: launchers of multiruns pickle this function.
-        _search(config)
+    try:
+        with _one_line_errors():  # No decorator: launchers of multiruns pickle this function.
+            _search(config)
+    except SystemExit:
+        _remove_if_empty(Path(HydraConfig.get().runtime.output_dir))
+        raise
+
+
+def _remove_if_empty(run: Path) -> None:
+    """Remove the folder of a run that ended before it had written anything of its own."""
+    files = [path for path in run.rglob("*") if path.is_file() and path.stat().st_size]
+    if {str(path.relative_to(run)) for path in files} <= _OF_HYDRA:
+        shutil.rmtree(run, ignore_errors=True)
 
 
 def _search(config: DictConfig) -> None:
