@@ -42,6 +42,14 @@ def test_without_a_recommendation_the_answer_is_the_reason(progress: StudyProgre
     assert report.confirmed.rows == ()
 
 
+def test_without_a_recommendation_the_nearest_miss_is_shown_first(progress: StudyProgress) -> None:
+    nearest = progress.front[-1].number
+    found = {**summary(progress), "nearest_miss": {"trial": nearest}}
+    report = Report.of(progress, found)
+    assert report.chosen == nearest != Report.of(progress, summary(progress)).chosen
+    assert report.choices[0].group == "nearest miss"
+
+
 def test_parts_add_up_to_the_footprints(progress: StudyProgress) -> None:
     report = Report.of(progress, confirmed_summary(progress))
     footprints = progress.bench.footprints
