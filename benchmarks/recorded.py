@@ -19,7 +19,7 @@ from sgq_auto.training import FitResult, Stopper
 _EVERY = 5
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class RecordedWorkbench(Workbench):
     """A workbench that looks fine-tuning up, and fine-tunes only what it has not seen.
 
@@ -37,7 +37,7 @@ class RecordedWorkbench(Workbench):
         settings = bench.settings
         name = f"{settings.model.name}-{settings.dataset}-seed{settings.seed}"
         path = folder / f"{name}-{_digest(bench)}.jsonl"
-        return cls(*_parts(bench), path)
+        return cls(*_parts(bench), path=path)
 
     def finetune(
         self, allocation: BitAllocation, seed: int, stopper: Stopper | None = None
