@@ -1,6 +1,8 @@
 """One study on two machines, as far as the network can tell; one of them is cut off."""
 
 import contextlib
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,8 +23,8 @@ _TRIALS = 100
 _LIVENESS = ("storage.heartbeat_seconds=1", "storage.grace_seconds=5")
 
 
-def ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True, capture_output=True)
+def ip(*arguments: str) -> str:
+    return subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True).stdout
 
 
 @pytest.fixture
@@ -46,6 +48,9 @@ def network() -> Iterator[None]:
     finally:
         for host in _HOSTS:
             with contextlib.suppress(subprocess.CalledProcessError):
+                # A search that a failed test left behind would keep the namespace.
+                for pid in ip("netns", "pids", host).split():
+                    os.kill(int(pid), signal.SIGKILL)
                 ip("netns", "del", host)
         ip("link", "del", _BRIDGE)
 
