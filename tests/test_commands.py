@@ -127,7 +127,7 @@ def test_infer_predicts_with_the_recommended_artifact(searched: Path, tmp_path: 
     ("arguments", "message"),
     [
         ([], "artifact is missing"),
-        (["artifact=a", "node=1"], "node is unknown; usage"),
+        (["artifact=a", "node=1"], "node is unknown; did you mean 'nodes'?; usage"),
         (["artifact=nowhere.safetensors"], "nowhere.safetensors: No such file"),
         (["artifact=a", "threads=two"], "usage"),
     ],
