@@ -187,6 +187,8 @@ def test_what_the_library_cannot_take_is_one_line(data: Any) -> None:
 
     with pytest.raises(InputError, match="granularity=fine: choose one of"):
         sgq_auto.prepare(GCN(12, 8, 2, 3), data, "fine")
+    with pytest.raises(InputError, match=r"finetune.epoch: .*did you mean 'epochs'"):
+        sgq_auto.search(GCN, data, overrides=["finetune.epoch=5"])
     data.y = torch.full_like(data.y, -1)
     with pytest.raises(InputError):
         sgq_auto.prepare(GCN(12, 8, 2, 3), data)

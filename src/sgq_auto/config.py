@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +16,7 @@ from sgq_auto.graphs import BucketSettings, PreparedData, RawGraph, prepare_grap
 from sgq_auto.graphs.sources import graph_of
 from sgq_auto.packed import Objective
 from sgq_auto.quantize import RangeMode
+from sgq_auto.schema import Schema
 from sgq_auto.searching import (
     Budget,
     ConfirmSettings,
@@ -40,91 +40,6 @@ def conf_dir() -> Path:
     return installed if installed.is_dir() else here.parents[1] / "conf"
 
 
-@dataclass
-class _Fit:
-    epochs: int
-    learning_rate: float
-    weight_decay: float
-    evaluate_every: int = 1
-    range_learning_rate: float = 0.01
-    schedule: str = "constant"
-    keep: str = "best"
-    distillation: float = 0.0
-    dropout: float | None = None
-
-
-@dataclass
-class _Buckets:
-    split_points: list[int] = field(default_factory=list)
-    quantiles: list[float] | None = None
-
-
-@dataclass
-class _Confirm:
-    seeds: int
-    max_points: int
-    refinements: int
-
-
-@dataclass
-class _Storage:
-    kind: str
-    url: str | None
-    # Studies of earlier versions keep a configuration without these.
-    heartbeat_seconds: float = 10.0
-    grace_seconds: float = 60.0
-    patience_seconds: float = 600.0
-
-
-@dataclass
-class _Engine:
-    kind: str = "local"
-    address: str | None = None
-    cluster: str = "slurm"
-    parameters: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass
-class _Tracking:
-    uri: str
-    artifacts: str
-    experiment: str
-    patience_seconds: float = 60.0
-
-
-@dataclass
-class _Schema:
-    """Types of the root configuration; OmegaConf refuses values that do not fit."""
-
-    dataset: dict[str, Any]
-    model: dict[str, Any]
-    granularity: dict[str, Any]
-    sampler: dict[str, Any]
-    storage: _Storage
-    engine: _Engine
-    pretrain: _Fit
-    finetune: _Fit
-    buckets: _Buckets
-    confirm: _Confirm
-    tracking: _Tracking
-    seed: int
-    n_trials: int
-    workers: int
-    device: str
-    tolerance: float
-    teachers: int
-    max_kib: float | None
-    max_drop: float | None
-    seeding: int
-    early_stopping: bool
-    remeasuring: float
-    objective: str
-    ladder: list[int]
-    ranges: str
-    data_root: str
-    output_root: str
-
-
 def with_own_arguments(overrides: Sequence[str]) -> list[str]:
     """Overrides as Hydra takes them, where ``model=custom`` has arguments that no file names."""
     if "model=custom" not in overrides:
@@ -134,7 +49,7 @@ def with_own_arguments(overrides: Sequence[str]) -> list[str]:
 
 def checked(cfg: DictConfig) -> Any:
     """The configuration with its types checked and its interpolations resolved."""
-    merged = OmegaConf.merge(OmegaConf.structured(_Schema), cfg)
+    merged = OmegaConf.merge(OmegaConf.structured(Schema), cfg)
     OmegaConf.resolve(merged)
     return merged
 

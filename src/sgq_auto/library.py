@@ -36,6 +36,7 @@ from sgq_auto.searching.summary import Summary
 from sgq_auto.tracking import quiet_libraries
 from sgq_auto.tracking.stores import local_artifacts, local_store
 from sgq_auto.training import FitSettings, Schedule, fit, predict
+from sgq_auto.unknown_settings import unknown_setting
 
 _NAME = "data"
 _LABELLED, _VALIDATED = 20, 30
@@ -222,7 +223,8 @@ def _configuration(
             cfg = compose("config", given, return_hydra_config=True)
         return _complete(cfg, target, arguments, output_root)
     except (HydraException, OmegaConfBaseException) as error:
-        raise InputError(" ".join(f"{error} {error.__cause__ or ''}".split())) from error
+        message = " ".join(f"{error} {error.__cause__ or ''}".split())
+        raise InputError(unknown_setting(message, given) or message) from error
 
 
 def _complete(
