@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor, nn
 from torch_geometric.data import Data
@@ -24,9 +24,8 @@ from sgq_auto.config import (
     with_own_arguments,
 )
 from sgq_auto.errors import InputError
-from sgq_auto.graphs import BucketSettings, Graph, PreparedData, prepare_graph
+from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.graphs.sources.pyg_data import graph_of_data
-from sgq_auto.graphs.splits import OwnOrPerClassSplit
 from sgq_auto.packed import Footprint, FootprintModel, save
 from sgq_auto.quantize import RangeMode, convert, trace_spec
 from sgq_auto.quantize import prepare as prepare_model
@@ -39,7 +38,6 @@ from sgq_auto.training import FitSettings, Schedule, fit, predict
 from sgq_auto.unknown_settings import unknown_setting
 
 _NAME = "data"
-_LABELLED, _VALIDATED = 20, 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,16 +199,16 @@ def pack(prepared: Prepared, path: str | Path) -> Path:
     return path
 
 
-def prepare_data(data: Data, name: str = _NAME) -> PreparedData:
-    """Check a PyG ``Data`` and lay it out, its test labels apart.
+def prepare_data(data: Data) -> PreparedData:
+    """Check a PyG ``Data`` and lay it out as a search does, its test labels apart.
 
     Raises:
         InputError: If it is malformed.
     """
-    raw = graph_of_data(data, name)
-    raw.check()
-    split = OwnOrPerClassSplit(_LABELLED, val_per_class=_VALIDATED).split(raw)
-    return prepare_graph(raw, split, BucketSettings(), normalize_rows=False)
+    buckets = OmegaConf.load(conf_dir() / "config.yaml").buckets
+    dataset = OmegaConf.load(conf_dir() / "dataset" / "npz.yaml")
+    cfg = OmegaConf.create({"buckets": buckets, "dataset": dataset})
+    return prepare_raw(graph_of_data(data, _NAME), cfg)
 
 
 def _configuration(

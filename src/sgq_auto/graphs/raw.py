@@ -1,6 +1,7 @@
 """A graph as its source gives it, checked before anything is built on it."""
 
 import itertools
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +16,9 @@ IntArray = np.ndarray[Any, np.dtype[np.int64]]
 # The class of a node whose class is not known, as PyG's datasets write it.
 UNLABELLED = -1
 # The names of a split's masks, as PyG's datasets have them.
-# What graphs of other tools may hold an edge, and these do not.
-EDGE_VALUES = ("edge_attr", "edge_weight")
 MASKS = ("train_mask", "val_mask", "test_mask")
+# What graphs of other tools may hold an edge, and these do not.
+_EDGE_VALUES = ("edge_attr", "edge_weight")
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,3 +152,22 @@ def check_split(raw: RawGraph, split: Split) -> None:
             f"{raw.name}: class {raw.class_name(missing[0])} has no training node; the training "
             f"split must hold every one of the {raw.num_classes} classes"
         )
+
+
+def refuse_edge_values(names: Container[str], where: str, advice: str) -> None:
+    """Refuse a graph whose edges have weights or features.
+
+    Args:
+        names: What the graph holds.
+        where: What messages call it.
+        advice: How to leave out what ``{}`` stands for.
+
+    Raises:
+        InputError: If there are any.
+    """
+    for name in _EDGE_VALUES:
+        if name in names:
+            raise InputError(
+                f"{where}: it has {name}, and edges have no weights or features here; if it may be "
+                f"ignored, {advice.format(name)}"
+            )

@@ -15,12 +15,7 @@ from sgq_auto.packed.features import PackedFeatures, pack_features
 from sgq_auto.packed.footprint import Footprint, FootprintModel
 from sgq_auto.packed.graph import PackedGraph, edges_of, graph_of
 from sgq_auto.packed.inference import Inference
-from sgq_auto.packed.layers import (
-    AttentionConvLayer,
-    ConvLayer,
-    PackedLayer,
-    WeightedLayer,
-)
+from sgq_auto.packed.layers import AttentionConvLayer, ConvLayer, PackedLayer, WeightedLayer
 from sgq_auto.packed.neighborhood import neighborhood
 from sgq_auto.packed.specs import ModelSpec
 

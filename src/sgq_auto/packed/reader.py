@@ -10,23 +10,13 @@ from sgq_auto.errors import ArtifactError
 from sgq_auto.packed.code_matrix import CodeMatrix, PackedWeight
 from sgq_auto.packed.coded_rows import BitmapRows, Blocks, EliasFanoRows
 from sgq_auto.packed.codes import Array, PackedIntegers, index_bits, unpack_codes
-from sgq_auto.packed.convs import (
-    AgnnLayer,
-    GatLayer,
-    GcnLayer,
-    GinLayer,
-    SageLayer,
-)
+from sgq_auto.packed.convs import AgnnLayer, GatLayer, GcnLayer, GinLayer, SageLayer
 from sgq_auto.packed.elias_fano import EliasFano
 from sgq_auto.packed.features import PackedFeatures
 from sgq_auto.packed.footprint import FootprintModel
 from sgq_auto.packed.graph import PackedGraph, bucket_sums, code_edges
 from sgq_auto.packed.header import Header, LayerHeader
-from sgq_auto.packed.layers import (
-    LayerKind,
-    LinearLayer,
-    PackedLayer,
-)
+from sgq_auto.packed.layers import LayerKind, LinearLayer, PackedLayer
 from sgq_auto.packed.model import PackedModel
 from sgq_auto.packed.ranges import Ranges
 from sgq_auto.packed.specs import GraphSpec, ModelSpec

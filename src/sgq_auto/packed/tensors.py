@@ -8,12 +8,7 @@ from sgq_auto.allocation import FULL_PRECISION
 from sgq_auto.packed.code_matrix import PackedWeight, stream_bytes
 from sgq_auto.packed.coded_rows import BitmapRows
 from sgq_auto.packed.codes import Array
-from sgq_auto.packed.convs import (
-    AgnnLayer,
-    GatLayer,
-    GinLayer,
-    SageLayer,
-)
+from sgq_auto.packed.convs import AgnnLayer, GatLayer, GinLayer, SageLayer
 from sgq_auto.packed.graph import (
     stored_edge_code,
 )

@@ -13,20 +13,10 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, SparseFeatures
 from sgq_auto.packed import PackedModel
 from sgq_auto.packed.code_matrix import PackedWeight, pack_matrix
-from sgq_auto.packed.convs import (
-    AgnnLayer,
-    GatLayer,
-    GcnLayer,
-    GinLayer,
-    SageLayer,
-)
+from sgq_auto.packed.convs import AgnnLayer, GatLayer, GcnLayer, GinLayer, SageLayer
 from sgq_auto.packed.features import PackedFeatures, code_pattern, pack_values
 from sgq_auto.packed.graph import PackedGraph, graph_of
-from sgq_auto.packed.layers import (
-    Activation,
-    LinearLayer,
-    PackedLayer,
-)
+from sgq_auto.packed.layers import Activation, LinearLayer, PackedLayer
 from sgq_auto.packed.ranges import Ranges
 from sgq_auto.quantize.agnn import QuantizedAGNNConv
 from sgq_auto.quantize.fake_quantizers import FakeQuantizer
@@ -120,8 +110,7 @@ def _activation(call: LayerCall, following: Any) -> Activation:
     known = ", ".join(_ACTIVATIONS)
     raise InputError(
         f"after {call.layer.name} the model does something that cannot be packed, like a "
-        f"norm or a residual; {_NO_CHAIN} "
-        f"with one of these between them: {known}"
+        f"norm or a residual; {_NO_CHAIN} with one of these between them: {known}"
     )
 
 

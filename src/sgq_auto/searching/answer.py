@@ -5,12 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sgq_auto.errors import InputError
-from sgq_auto.searching.confirm import (
-    Confirmed,
-    confirm,
-    confirmed_rows,
-    holds,
-)
+from sgq_auto.searching.confirm import Confirmed, confirm, confirmed_rows, holds
 from sgq_auto.searching.confirm_points import choose_between, choose_points
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.packing import Point, pack_point

@@ -43,6 +43,8 @@ _UNREADABLE = (
     *(zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, SafetensorError),
     *(ValueError, KeyError, TypeError),
 )
+# A bundle keeps no address of a tracking store.
+_NOWHERE = {"uri": "", "artifacts": ""}
 # Whatever else a configuration names to be called, somebody has written.
 _KNOWN_CODE = ("sgq_auto.", "torch_geometric.nn.", "optuna.samplers.")
 
@@ -69,7 +71,7 @@ def write_bundle(settings: SearchSettings, folder: StudyFolder, path: Path) -> N
         zipfile.ZipFile(scratch, "w", zipfile.ZIP_DEFLATED) as bundle,
     ):
         bundle.writestr(_STUDY, json.dumps(content))
-        bundle.writestr("config.json", json.dumps(portable_config(settings.config)))
+        bundle.writestr("config.json", json.dumps(local_config(settings.config, {}, _NOWHERE)))
         for name, source in _files(settings, folder):
             bundle.write(source, name)
 
@@ -100,7 +102,7 @@ def read_bundle(
             config = json.loads(found.config.read_text())
             if not own_code:
                 _check_code(config["config"], path)
-            found.keep_config(_config_here(config, output_root, tracking))
+            found.keep_config(local_config(config, {"output_root": str(output_root)}, tracking))
             _build(found, content)
             _find_artifact(found, folder.path)
             _move(found.path, folder, output_root)
@@ -113,28 +115,28 @@ def read_bundle(
         ) from None
 
 
-def portable_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration without what only its machine knows."""
-    own = {"storage": StorageSettings().kind, "engine": EngineSettings().kind}
-    portable = {
-        "storage": {"kind": own["storage"], "url": None},
-        "engine": {"kind": own["engine"]},
-        "tracking": {**config["config"]["tracking"], "uri": "", "artifacts": ""},
+def local_config(
+    config: Mapping[str, Any],
+    changes: Mapping[str, Any],
+    tracking: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """A configuration of a study that lives in a journal, and runs where its command does.
+
+    Args:
+        config: The configuration that a study keeps.
+        changes: Other settings.
+        tracking: Settings of its tracking that change, if any.
+    """
+    kinds = {"storage": StorageSettings().kind, "engine": EngineSettings().kind}
+    own = {
+        "storage": {"kind": kinds["storage"], "url": None},
+        "engine": {"kind": kinds["engine"]},
+        "tracking": {**config["config"]["tracking"], **(tracking or {})},
     }
     return {
-        "choices": {**config["choices"], **own},
-        "config": {**config["config"], **portable},
+        "choices": {**config["choices"], **kinds},
+        "config": {**config["config"], **own, **changes},
     }
-
-
-def _config_here(
-    config: Mapping[str, Any], output_root: Path, tracking: Mapping[str, str]
-) -> dict[str, Any]:
-    """A configuration of somewhere else as it is on this machine."""
-    kept = portable_config(config)
-    own = {**kept["config"]["tracking"], **tracking}
-    kept["config"] |= {"output_root": str(output_root), "tracking": own}
-    return kept
 
 
 def _check_code(config: Mapping[str, Any], path: Path) -> None:

@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.store import load_graph
 from sgq_auto.searching.answer import Answer, confirm_front, pack_recommended
-from sgq_auto.searching.bundle import portable_config
+from sgq_auto.searching.bundle import local_config
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.progress import Watcher, announce
 from sgq_auto.searching.records import ORIGIN, RECORD, REPEAT, Origin, TrialRecord
@@ -145,10 +145,8 @@ def _folder_of(parts: Sequence[Part], trials: int, output_root: Path) -> StudyFo
 
 def _config(part: Part, trials: int, output_root: Path) -> dict[str, Any]:
     """The first study's configuration, of as many trials as there are."""
-    kept = portable_config(part.settings.config)
     own = {"n_trials": trials, "output_root": str(output_root)}
-    kept["config"] |= {**own, "tracking": part.settings.config["config"]["tracking"]}
-    return kept
+    return local_config(part.settings.config, own)
 
 
 def conclude(settings: SearchSettings, folder: StudyFolder, watchers: Sequence[Watcher]) -> Summary:

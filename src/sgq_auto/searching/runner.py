@@ -15,11 +15,7 @@ from sgq_auto.searching.liveness import Heartbeat, WorkerIdentity
 from sgq_auto.searching.records import RECORD, REPEAT, Measurement, TrialRecord
 from sgq_auto.searching.repeats import Noise, repeat_is_due, worth_repeating
 from sgq_auto.searching.samplers import Knowledge
-from sgq_auto.searching.samplers.history import (
-    ESTIMATE,
-    standing_as_asked,
-    standing_trials,
-)
+from sgq_auto.searching.samplers.history import ESTIMATE, standing_as_asked, standing_trials
 from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.stopping import DominationStopper
 from sgq_auto.searching.study import make_sampler, records_of

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse
 
 from sgq_auto.errors import InputError
-from sgq_auto.graphs.raw import EDGE_VALUES, MASKS, RawGraph, Split
+from sgq_auto.graphs.raw import MASKS, RawGraph, Split, refuse_edge_values
 
 _CSR_PARTS = ("x_data", "x_indices", "x_indptr", "x_shape")
 # What NumPy raises for files that are no archive, cut short, damaged or pickled.
@@ -45,12 +45,7 @@ class NpzSource:
                 f"{self.path}: not a NumPy archive of plain arrays ({error}); "
                 "write it with numpy.savez"
             ) from error
-        for name in EDGE_VALUES:
-            if name in arrays:
-                raise InputError(
-                    f"{self.path}: it has {name}, and edges have no weights or features here; if "
-                    "it may be ignored, leave it out"
-                )
+        refuse_edge_values(arrays, str(self.path), "leave it out")
         return RawGraph(
             name=self.path.stem,
             x=self._x(arrays),

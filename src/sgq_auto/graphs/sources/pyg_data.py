@@ -10,7 +10,7 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data, HeteroData
 
 from sgq_auto.errors import InputError
-from sgq_auto.graphs.raw import EDGE_VALUES, MASKS, RawGraph, Split
+from sgq_auto.graphs.raw import MASKS, RawGraph, Split, refuse_edge_values
 
 _INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
@@ -38,12 +38,7 @@ def graph_of_data(data: object, name: str) -> RawGraph:
         )
     fields: Mapping[str, Any] = data.to_dict() if isinstance(data, Data) else data
     fields = {key: value for key, value in fields.items() if value is not None}
-    for key in EDGE_VALUES:
-        if key in fields:
-            raise InputError(
-                f"{name}: it has {key}, and edges have no weights or features here; if it may be "
-                f"ignored, remove it: data.{key} = None"
-            )
+    refuse_edge_values(fields, name, "remove it: data.{} = None")
     return RawGraph(
         name=name,
         x=_features(fields, name),

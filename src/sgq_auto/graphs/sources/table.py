@@ -159,7 +159,8 @@ class TableSource:
 def _distinct(edge_index: IntArray, *, undirected: bool) -> int:
     """Different edges between different nodes."""
     ends = edge_index[:, edge_index[0] != edge_index[1]]
-    return int(np.unique(np.sort(ends, axis=0) if undirected else ends, axis=1).shape[1])
+    first, second = np.sort(ends, axis=0) if undirected else ends
+    return int(np.unique(first * (ends.max(initial=0) + 1) + second).size)
 
 
 def _one_hot_degrees(edge_index: IntArray, num_nodes: int) -> np.ndarray[Any, Any]:
