@@ -16,6 +16,7 @@ class Fit:
     schedule: str = "constant"
     keep: str = "best"
     distillation: float = 0.0
+    teacher_temperature: float = 1.0
     dropout: float | None = None
 
 

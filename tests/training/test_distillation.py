@@ -75,6 +75,24 @@ def test_a_student_learns_what_its_teacher_says(cora: PreparedData) -> None:
     assert float((student == renamed).float().mean()) > 0.9
 
 
+def test_a_temperature_sharpens_what_the_teacher_says(synthetic: PreparedData) -> None:
+    graph = synthetic.graph
+    teacher = torch.rand(graph.num_nodes, graph.num_classes).softmax(1)
+    teacher[:, 0] = 0  # Impossible at any temperature.
+    teacher /= teacher.sum(1, keepdim=True)
+    squared = teacher.square() / teacher.square().sum(1, keepdim=True)
+    halved = _trained(graph, replace(_TAUGHT, teacher_temperature=0.5), teacher)[1]
+    for name, tensor in _trained(graph, _TAUGHT, squared)[1].items():
+        assert torch.allclose(halved[name], tensor, atol=1e-4)
+    assert not _same(halved, _trained(graph, _TAUGHT, teacher)[1])
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
+def test_impossible_temperatures_are_refused(temperature: float) -> None:
+    with pytest.raises(InputError, match=r"^teacher_temperature=[^\n]*$"):
+        replace(_TAUGHT, teacher_temperature=temperature)
+
+
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
 def test_impossible_shares_are_refused(share: float) -> None:
     with pytest.raises(InputError, match=r"^distillation=[^\n]*$"):

@@ -52,6 +52,10 @@ class FitSettings:
             is compared with it seems to lose accuracy that was never there.
         distillation: Share of the loss that is cross-entropy with a teacher's predictions on all
             nodes; the rest is cross-entropy with the training labels.
+        teacher_temperature: Temperature of the teacher's probabilities; below 1 they are
+            sharpened, towards its plain decisions. Models that few labels and much weight decay
+            made are far less sure than they are right, and what few bits can tell is better spent
+            on which class it is than on how likely.
         dropout: Dropout probability of every layer that drops, or ``None`` for the model's own.
     """
 
@@ -63,6 +67,7 @@ class FitSettings:
     schedule: Schedule = Schedule.CONSTANT
     keep: Keep = Keep.BEST
     distillation: float = 0.0
+    teacher_temperature: float = 1.0
     dropout: float | None = None
 
     def __post_init__(self) -> None:
@@ -70,7 +75,7 @@ class FitSettings:
         for name in ("epochs", "evaluate_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name}={getattr(self, name)}: it must be at least 1")
-        for name in ("learning_rate", "range_learning_rate"):
+        for name in ("learning_rate", "range_learning_rate", "teacher_temperature"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name}={getattr(self, name)}: it must be above 0")
         if not self.weight_decay >= 0:
@@ -145,7 +150,7 @@ def fit(
         _set_dropout(model, settings.dropout)
     optimizer = _optimizer(model, settings)
     scheduler = LambdaLR(optimizer, lambda done: settings.schedule.factor(done / settings.epochs))
-    loss_of = _Loss(graph, 0.0 if teacher is None else settings.distillation, teacher)
+    loss_of = _Loss(graph, settings, teacher)
     kept = _Kept()
     curve = []
     stopped = False
@@ -202,11 +207,14 @@ def predict(model: nn.Module, graph: Graph) -> Tensor:
 class _Loss:
     """Cross-entropy with training labels and with a teacher, mixed."""
 
-    def __init__(self, graph: Graph, distillation: float, teacher: Tensor | None) -> None:
+    def __init__(self, graph: Graph, settings: FitSettings, teacher: Tensor | None) -> None:
         self.train = graph.train
-        self.distillation = distillation
-        # Classes first: softmax over a short last dimension is several times slower.
-        self.teacher = None if teacher is None else teacher.t().contiguous()
+        self.distillation = 0.0 if teacher is None else settings.distillation
+        self.teacher = None
+        if teacher is not None:
+            # Classes first: softmax over a short last dimension is several times slower.
+            log_probabilities = teacher.t().contiguous().log()
+            self.teacher = (log_probabilities / settings.teacher_temperature).softmax(0)
 
     def __call__(self, logits: Tensor) -> Tensor:
         loss = logits.new_zeros(())
