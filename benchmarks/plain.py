@@ -229,6 +229,7 @@ def fit_plain(
     scheduler = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda epoch: 0.5 * (1 + math.cos(math.pi * epoch / settings.epochs))
     )
+    teacher = (teacher.log() / settings.teacher_temperature).softmax(dim=1)
     curve = []
     for epoch in range(1, settings.epochs + 1):
         model.train()
