@@ -25,6 +25,7 @@ _PARTS = {
     "no fine-tuning": ("finetune.epochs=1", "finetune.learning_rate=1e-9"),
     "labels, no distillation": ("finetune.distillation=0",),
     "one teacher": ("teachers=1",),
+    "no sharpened teacher": ("finetune.teacher_temperature=1",),
     "no sensitivity seeding": ("seeding=0",),
     "no early stopping": ("early_stopping=false",),
     "no re-measuring": ("remeasuring=0",),

@@ -17,9 +17,8 @@ from sgq_auto.graphs import Graph
 # on points of four cells of ``benchmarks/paper_table.py`` (GCN and GAT on Cora, GCN and AGNN on
 # CiteSeer), by the error against test drops; 1.25 and 2 do about as well.
 BIAS_OF_OPINIONS = 1.5
-
-# Classes that the models tell apart less than this, relative to the best, are not told apart.
-_LEAST_TOLD = 0.1
+# Singular values of what the models say of each class, below this share of the largest.
+_NOISE = 0.1
 
 
 def estimate_drop(
@@ -71,7 +70,7 @@ def _class_weights(opinions: Tensor, labels: Tensor, mean_opinion: Tensor) -> Te
     counts = torch.bincount(labels, minlength=opinions.size(1)).to(opinions)
     sums = opinions.new_zeros(len(counts), len(counts)).index_add_(0, labels, opinions)
     of_class = (sums / counts.clamp(min=1)[:, None]).t()
-    surplus = torch.linalg.pinv(of_class, rtol=_LEAST_TOLD) @ (mean_opinion - opinions.mean(dim=0))
+    surplus = torch.linalg.pinv(of_class, rtol=_NOISE) @ (mean_opinion - opinions.mean(dim=0))
     frequencies = (counts / len(labels) + surplus).clamp(min=0)
     weights: Tensor = (frequencies / counts.clamp(min=1)).index_select(0, labels)
     return weights / weights.sum()
