@@ -87,7 +87,7 @@ def test_a_temperature_sharpens_what_the_teacher_says(synthetic: PreparedData) -
     assert not _same(halved, _trained(graph, _TAUGHT, teacher)[1])
 
 
-@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
+@pytest.mark.parametrize("temperature", [0.0, -1.0, 1e-39, float("inf"), float("nan")])
 def test_impossible_temperatures_are_refused(temperature: float) -> None:
     with pytest.raises(InputError, match=r"^teacher_temperature=[^\n]*$"):
         replace(_TAUGHT, teacher_temperature=temperature)

@@ -8,12 +8,13 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 import torch
 
 from sgq_auto.graphs.store import load_graph, load_labels
 from sgq_auto.processes import process_context
-from sgq_auto.searching.drops import estimate_drop
+from sgq_auto.searching.drops import DropEvidence, drop_evidence, estimate_drop
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.repeats import Estimate
 from sgq_auto.searching.settings import SearchSettings
@@ -38,8 +39,7 @@ class ConfirmRow:
             whatever became of the study.
         val_accuracy: Validation accuracy, 0..1.
         test_accuracy: Test accuracy, 0..1.
-        estimated_drop: Its drop from full precision as far as it is known without test labels,
-            percentage points; see :mod:`sgq_auto.searching.drops`.
+        evidence: What is known of its drop from full precision without test labels.
     """
 
     seed: int
@@ -47,7 +47,20 @@ class ConfirmRow:
     params: Mapping[str, int] | None
     val_accuracy: float
     test_accuracy: float
-    estimated_drop: float
+    evidence: DropEvidence
+
+    @classmethod
+    def from_line(cls, line: str) -> Self:
+        """The row of a line of JSON.
+
+        Raises:
+            ValueError: If it is none.
+        """
+        try:
+            values = json.loads(line)
+            return cls(**values | {"evidence": DropEvidence(**values["evidence"])})
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"no row: {line!r}") from error
 
 
 @dataclass(frozen=True)
@@ -205,9 +218,9 @@ def _confirm_seed(
             except DivergedError:
                 continue
             logits, val_accuracy = predict(model, bench.graph), result.val_accuracy
-        estimated = estimate_drop(reference, full_logits, logits, bench.graph)
+        evidence = drop_evidence(reference, full_logits, logits, bench.graph)
         test_accuracy = held_out.accuracy(logits)
-        rows.append(ConfirmRow(seed, number, params, val_accuracy, test_accuracy, estimated))
+        rows.append(ConfirmRow(seed, number, params, val_accuracy, test_accuracy, evidence))
     return rows
 
 
@@ -220,7 +233,7 @@ def _summarise(pairs: Sequence[tuple[ConfirmRow, ConfirmRow]]) -> Confirmed:
         seeds=len(own),
         val_accuracy=statistics.fmean(row.val_accuracy for row in own),
         val_drop=100 * statistics.fmean(f.val_accuracy - q.val_accuracy for f, q in pairs),
-        estimated_drop=statistics.fmean(row.estimated_drop for row in own),
+        estimated_drop=estimate_drop([row.evidence for row in own]),
         test_accuracy=statistics.fmean(tests),
         test_accuracy_std=_std(tests),
         test_accuracy_drop=statistics.fmean(test_drops),
@@ -238,9 +251,9 @@ def _read_rows(path: Path, params: Params) -> dict[tuple[int, int | None], Confi
     if path.exists():
         for line in path.read_text().splitlines():
             try:
-                row = ConfirmRow(**json.loads(line))
-            except (ValueError, TypeError):
-                continue  # A line that a kill cut short: its model is trained again.
+                row = ConfirmRow.from_line(line)
+            except ValueError:
+                continue  # Cut short by a kill, or an earlier version's: it is trained again.
             if row.trial in params and row.params == params[row.trial]:
                 rows[row.seed, row.trial] = row
     return rows

@@ -75,13 +75,17 @@ class FitSettings:
         for name in ("epochs", "evaluate_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name}={getattr(self, name)}: it must be at least 1")
-        for name in ("learning_rate", "range_learning_rate", "teacher_temperature"):
+        for name in ("learning_rate", "range_learning_rate"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name}={getattr(self, name)}: it must be above 0")
         if not self.weight_decay >= 0:
             raise InputError(f"weight_decay={self.weight_decay}: it must be 0 or more")
         if not 0 <= self.distillation <= 1:
             raise InputError(f"distillation={self.distillation}: it must lie in 0 to 1")
+        if not 0.01 <= self.teacher_temperature <= 100:
+            raise InputError(
+                f"teacher_temperature={self.teacher_temperature}: it must lie in 0.01 to 100"
+            )
         if self.dropout is not None and not 0 <= self.dropout < 1:
             raise InputError(f"dropout={self.dropout}: it must be 0 or more, and less than 1")
 
@@ -210,11 +214,10 @@ class _Loss:
     def __init__(self, graph: Graph, settings: FitSettings, teacher: Tensor | None) -> None:
         self.train = graph.train
         self.distillation = 0.0 if teacher is None else settings.distillation
-        self.teacher = None
-        if teacher is not None:
-            # Classes first: softmax over a short last dimension is several times slower.
-            log_probabilities = teacher.t().contiguous().log()
-            self.teacher = (log_probabilities / settings.teacher_temperature).softmax(0)
+        # Classes first: softmax over a short last dimension is several times slower.
+        self.teacher = None if teacher is None else teacher.t().contiguous()
+        if self.teacher is not None and settings.teacher_temperature != 1:
+            self.teacher = (self.teacher.log() / settings.teacher_temperature).softmax(0)
 
     def __call__(self, logits: Tensor) -> Tensor:
         loss = logits.new_zeros(())
