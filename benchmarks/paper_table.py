@@ -25,9 +25,9 @@ _FOLDER = Path("outputs/paper_table")
 _RATIOS = ("sgquant_ratio", "resident_ratio", "stored_ratio")
 ASKED = ("tolerance=0.2", "confirm.seeds=10", "workers=2")
 # Two models train better with other hyper-parameters: GAT on PubMed with those of its authors; AGNN
-# on Computers with dropout and decay that its validation nodes prefer, fine-tuned in smaller and
-# more steps by teachers that are sure enough as they are. Nearly all of its nodes have degrees
-# above the default split points.
+# on Computers with dropout and decay, fine-tuned in smaller and more steps by teachers that are not
+# sharpened, all of which its validation nodes prefer. Nearly all of its nodes have degrees above
+# the default split points.
 _OWN = {
     "pubmed-gat": ("model.output_heads=8", "pretrain.learning_rate=0.01"),
     "amazon_computers-agnn": (
