@@ -71,6 +71,23 @@ def test_a_line_that_a_kill_cut_short_is_trained_again(
     assert confirm(search, folder, points, lambda *_: None) == results
 
 
+def test_a_row_of_an_earlier_version_is_trained_again(
+    folder: StudyFolder, settings: SettingsBuilder
+) -> None:
+    search = settings(granularity=Granularity.UNIFORM, n_trials=1)
+    points = [point(0, 0.5, 100)]
+    results = confirm(search, folder, points, lambda *_: None)
+    rows = [json.loads(line) for line in folder.confirmed.read_text().splitlines()]
+    for row in rows:
+        # It kept an estimate, by a rule that has changed since.
+        row["estimated_drop"] = 99.0
+        del row["evidence"]
+    folder.confirmed.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert confirm(search, folder, points, lambda *_: None) == results
+    kept = folder.confirmed.read_text().splitlines()
+    assert sum("evidence" in line for line in kept) == len(rows)
+
+
 def test_rows_of_other_bits_do_not_count(folder: StudyFolder, settings: SettingsBuilder) -> None:
     search = settings(granularity=Granularity.UNIFORM, n_trials=1)
     old = point(0, 0.5, 100)
