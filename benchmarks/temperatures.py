@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 
+from torch import nn
+
 from problem import Problem, load_problem
 from report import Row, arguments, finish, std
 from sgq_auto.searching.workbench import Workbench
@@ -36,24 +38,25 @@ def main() -> None:
 
 def _row(model: str, width: int, problem: Problem, benches: Sequence[Workbench]) -> Row:
     row: Row = {"model": model, "bits": width, "seeds": len(benches)}
+    held_out = problem.data.held_out
+    full = [held_out.accuracy(predict(bench.full_precision(), bench.graph)) for bench in benches]
     for temperature in _TEMPERATURES:
-        gains = [
-            _gain(width, temperature, problem, bench, seed) for seed, bench in enumerate(benches)
+        tested = [
+            held_out.accuracy(predict(_finetuned(bench, width, temperature, seed), bench.graph))
+            for seed, bench in enumerate(benches)
         ]
+        gains = [100 * (after - before) for before, after in zip(full, tested, strict=True)]
         row[f"T={temperature}"] = statistics.fmean(gains)
         row[f"T={temperature}_std"] = std(gains)
     return row
 
 
-def _gain(width: int, temperature: float, problem: Problem, bench: Workbench, seed: int) -> float:
-    """Points of test accuracy above full precision."""
+def _finetuned(bench: Workbench, width: int, temperature: float, seed: int) -> nn.Module:
     finetune = replace(bench.settings.finetune, teacher_temperature=temperature)
     tempered = replace(bench, settings=replace(bench.settings, finetune=finetune))
     params = dict.fromkeys(bench.space.searched, bench.space.ladder.index(width))
     model, _ = tempered.finetune(bench.space.allocation(params), seed)
-    held_out = problem.data.held_out
-    full, quantized = (predict(m, bench.graph) for m in (bench.full_precision(), model))
-    return 100 * (held_out.accuracy(quantized) - held_out.accuracy(full))
+    return model
 
 
 if __name__ == "__main__":

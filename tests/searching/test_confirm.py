@@ -36,6 +36,15 @@ def folder(tmp_path: Path, synthetic: PreparedData) -> StudyFolder:
     return folder
 
 
+@pytest.fixture
+def confirm_one(
+    folder: StudyFolder, settings: SettingsBuilder
+) -> Callable[[], dict[int | None, Confirmed]]:
+    """Confirms one point of a study of one trial."""
+    search = settings(granularity=Granularity.UNIFORM, n_trials=1)
+    return lambda: confirm(search, folder, [point(0, 0.5, 100)], lambda *_: None)
+
+
 def test_rows_are_paired_kept_and_not_trained_again(
     folder: StudyFolder, settings: SettingsBuilder
 ) -> None:
@@ -60,30 +69,26 @@ def test_rows_are_paired_kept_and_not_trained_again(
 
 
 def test_a_line_that_a_kill_cut_short_is_trained_again(
-    folder: StudyFolder, settings: SettingsBuilder
+    folder: StudyFolder, confirm_one: Callable[[], dict[int | None, Confirmed]]
 ) -> None:
-    search = settings(granularity=Granularity.UNIFORM, n_trials=1)
-    points = [point(0, 0.5, 100)]
-    results = confirm(search, folder, points, lambda *_: None)
+    results = confirm_one()
     whole = folder.confirmed.read_bytes()
     folder.confirmed.write_bytes(whole[:-20])
-    assert confirm(search, folder, points, lambda *_: None) == results
-    assert confirm(search, folder, points, lambda *_: None) == results
+    assert confirm_one() == results
+    assert confirm_one() == results
 
 
 def test_a_row_of_an_earlier_version_is_trained_again(
-    folder: StudyFolder, settings: SettingsBuilder
+    folder: StudyFolder, confirm_one: Callable[[], dict[int | None, Confirmed]]
 ) -> None:
-    search = settings(granularity=Granularity.UNIFORM, n_trials=1)
-    points = [point(0, 0.5, 100)]
-    results = confirm(search, folder, points, lambda *_: None)
+    results = confirm_one()
     rows = [json.loads(line) for line in folder.confirmed.read_text().splitlines()]
     for row in rows:
         # It kept an estimate, by a rule that has changed since.
         row["estimated_drop"] = 99.0
         del row["evidence"]
     folder.confirmed.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert confirm(search, folder, points, lambda *_: None) == results
+    assert confirm_one() == results
     kept = folder.confirmed.read_text().splitlines()
     assert sum("evidence" in line for line in kept) == len(rows)
 

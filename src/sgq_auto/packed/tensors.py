@@ -9,9 +9,7 @@ from sgq_auto.packed.code_matrix import PackedWeight, stream_bytes
 from sgq_auto.packed.coded_rows import BitmapRows
 from sgq_auto.packed.codes import Array
 from sgq_auto.packed.convs import AgnnLayer, GatLayer, GinLayer, SageLayer
-from sgq_auto.packed.graph import (
-    stored_edge_code,
-)
+from sgq_auto.packed.graph import stored_edge_code
 from sgq_auto.packed.header import Header, LayerHeader
 from sgq_auto.packed.layers import (
     AttentionConvLayer,
