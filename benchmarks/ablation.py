@@ -19,6 +19,7 @@ import matplotlib.pyplot as plt
 from paper_table import QUICK
 from problem import finished_search, load_problem
 from report import Row, arguments, finish, std
+from winners_curse import Summary, optimism
 
 _GRANULARITIES = ("uniform", "lwq", "cwq", "taq", "lwq_cwq", "lwq_cwq_taq")
 _MODELS = ("gcn", "agnn", "gat")
@@ -46,30 +47,42 @@ def main() -> None:
     few = QUICK if options.quick else ()
     models = _MODELS[:1] if options.quick else _MODELS
     rows = [
-        _row(model, name, seeds, (f"granularity={name}", *few))
+        _row(model, name, _searched(model, name, seeds, (f"granularity={name}", *few)))
         for model in models
         for name in _GRANULARITIES
     ]
     if not options.quick:
         _draw(rows)
-    rows += [_row("gcn", name, seeds, (*part, *few)) for name, part in _PARTS.items()]
-    rows += [_no_refinement(seeds, few), _dense_codes(seeds, few)]
+    parts = {name: _searched("gcn", name, seeds, (*part, *few)) for name, part in _PARTS.items()}
+    rows += [_row("gcn", name, found) for name, found in parts.items()]
+    default = parts["all of them"]
+    first = [_first_confirmed(found, seed) for found, seed in zip(default, seeds, strict=True)]
+    rows += [_row("gcn", "no refinement", first), _dense_codes(default)]
     finish(rows, options.json)
 
 
-def _row(model: str, name: str, seeds: Sequence[int], overrides: Sequence[str]) -> Row:
-    return _row_of(model, name, [_summary(model, name, seed, overrides) for seed in seeds])
+def _searched(
+    model: str, name: str, seeds: Sequence[int], overrides: Sequence[str]
+) -> list[Summary]:
+    asked = (*_COMMON, f"model={model}", *overrides)
+    return [finished_search(_folder(model, name, seed), *asked, f"seed={seed}") for seed in seeds]
 
 
-def _row_of(model: str, name: str, found: Sequence[dict[str, Any]]) -> Row:
-    within = [summary["recommended"] for summary in found if summary["recommended"] is not None]
+def _folder(model: str, name: str, seed: int) -> Path:
+    return _FOLDER / f"{model}-{name.replace(' ', '_').replace(',', '')}-{seed}"
+
+
+def _row(model: str, name: str, found: Sequence[Summary]) -> Row:
+    within = _within(found)
     row: Row = {
         "model": model,
         "variant": name,
         "searches": len(found),
         "within": len(within),
         "epochs": statistics.fmean(1 - summary["epochs_saved_fraction"] for summary in found),
-        "optimism": statistics.fmean(map(_optimism, found)),
+        "optimism": statistics.fmean(
+            statistics.fmean(map(optimism, summary["confirmed"])) for summary in found
+        ),
     }
     if not within:
         return row
@@ -81,50 +94,39 @@ def _row_of(model: str, name: str, found: Sequence[dict[str, Any]]) -> Row:
     return row
 
 
-def _summary(model: str, name: str, seed: int, overrides: Sequence[str]) -> dict[str, Any]:
-    folder = _folder(model, name, seed)
-    asked = (*_COMMON, f"model={model}", f"seed={seed}", *overrides)
-    return finished_search(folder, *asked)
+def _within(found: Sequence[Summary]) -> list[dict[str, Any]]:
+    """The recommended allocations of the searches that have one."""
+    return [summary["recommended"] for summary in found if summary["recommended"] is not None]
 
 
-def _folder(model: str, name: str, seed: int) -> Path:
-    return _FOLDER / f"{model}-{name.replace(' ', '_').replace(',', '')}-{seed}"
+def _first_confirmed(summary: Summary, seed: int) -> Summary:
+    """A study of the default as it stood when only the first points were confirmed."""
+    study = _folder("gcn", "all of them", seed) / "outputs" / "studies" / summary["study"]
+    lines = (study / "confirm.jsonl").read_text().splitlines()
+    trials = dict.fromkeys(json.loads(line)["trial"] for line in lines)
+    first = [trial for trial in trials if trial is not None][:_FIRST_POINTS]
+    points = [point for point in summary["confirmed"] if point["trial"] in first]
+    within = [
+        point | point["confirmed"]
+        for point in points
+        if point["confirmed"]["estimated_drop"] <= summary["tolerance"]
+    ]
+    best = min(within, key=lambda p: p["resident_bytes"], default=None)
+    return summary | {"confirmed": points, "recommended": best}
 
 
-def _no_refinement(seeds: Sequence[int], overrides: Sequence[str]) -> Row:
-    """The default's studies as they stood when the first points were confirmed."""
-    found = []
-    for seed in seeds:
-        summary = _summary("gcn", "all of them", seed, overrides)
-        (kept,) = _folder("gcn", "all of them", seed).glob("outputs/studies/*/confirm.jsonl")
-        trials = [json.loads(line)["trial"] for line in kept.read_text().splitlines()]
-        first = list(dict.fromkeys(t for t in trials if t is not None))[:_FIRST_POINTS]
-        points = [point for point in summary["confirmed"] if point["trial"] in first]
-        within = [p | p["confirmed"] for p in points]
-        within = [p for p in within if p["estimated_drop"] <= summary["tolerance"]]
-        best = min(within, key=lambda p: p["resident_bytes"], default=None)
-        found.append(summary | {"confirmed": points, "recommended": best})
-    return _row_of("gcn", "no refinement", found)
-
-
-def _dense_codes(seeds: Sequence[int], overrides: Sequence[str]) -> Row:
+def _dense_codes(default: Sequence[Summary]) -> Row:
     """What the default's models would hold if zeros among the binary features took a bit too."""
     graph = load_problem(*_COMMON, "model=gcn").data.graph
     features = graph.num_nodes * graph.features.num_features / 8
-    ratios = []
-    for seed in seeds:
-        best = _summary("gcn", "all of them", seed, overrides)["recommended"]
-        held = best["resident_bytes"] - best["parts"]["features"] + features
-        ratios.append(best["resident_ratio"] * best["resident_bytes"] / held)
-    ratio = statistics.geometric_mean(ratios)
-    return {"model": "gcn", "variant": "features in dense codes", "resident_ratio": ratio}
-
-
-def _optimism(summary: dict[str, Any]) -> float:
-    points = summary["confirmed"]
-    return 100 * statistics.fmean(
-        point["val_accuracy"] - point["confirmed"]["val_accuracy"] for point in points
-    )
+    row: Row = {"model": "gcn", "variant": "features in dense codes"}
+    ratios = [
+        best["resident_ratio"]
+        * best["resident_bytes"]
+        / (best["resident_bytes"] - best["parts"]["features"] + features)
+        for best in _within(default)
+    ]
+    return row | ({"resident_ratio": statistics.geometric_mean(ratios)} if ratios else {})
 
 
 def _draw(rows: Sequence[Row]) -> None:

@@ -42,7 +42,7 @@ def _row(name: str, runs: list[Summary]) -> Row:
         ("picked_by_search", [(run, _picked_by_search(run)) for run in runs]),
     ):
         points = [(run, point) for run, point in found if point]
-        excess = [100 * (p["val_accuracy"] - p["confirmed"]["val_accuracy"]) for _, p in points]
+        excess = [optimism(p) for _, p in points]
         paired = [p["confirmed"]["val_drop"] - _search_drop(run, p) for run, p in points]
         row |= {
             f"{pick}": len(points),
@@ -52,6 +52,11 @@ def _row(name: str, runs: list[Summary]) -> Row:
             f"{pick}_paired_std": statistics.stdev(paired) if len(paired) > 1 else None,
         }
     return row
+
+
+def optimism(point: dict[str, Any]) -> float:
+    """Points of validation accuracy in the search above the mean over fresh seeds."""
+    return 100 * (float(point["val_accuracy"]) - float(point["confirmed"]["val_accuracy"]))
 
 
 def _recommended(run: Summary) -> dict[str, Any] | None:
