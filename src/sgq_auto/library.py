@@ -27,7 +27,7 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.graphs.sources.pyg_data import graph_of_data
 from sgq_auto.packed import Footprint, FootprintModel, save
-from sgq_auto.quantize import RangeMode, convert, trace_spec
+from sgq_auto.quantize import RangeMode, convert, in_order_of, trace_spec
 from sgq_auto.quantize import prepare as prepare_model
 from sgq_auto.searching import Granularity, run_search
 from sgq_auto.searching.folder import StudyFolder
@@ -46,7 +46,7 @@ class Prepared:
 
     Attributes:
         model: The model, an ``nn.Module`` called as ``model(graph.features, graph.adj_t)``.
-        graph: The prepared graph, nodes sorted by degree bucket.
+        graph: The prepared graph.
         allocation: Bits of every site.
         footprint: Bytes of the packed model.
     """
@@ -101,7 +101,8 @@ def prepare(
 
     Args:
         model: A model of PyG's layers, with its weights. It is copied.
-        data: The graph, which the model is calibrated on.
+        data: The graph, which the model is calibrated on. A :class:`Graph` is taken with its
+            nodes in the order they have in it.
         granularity: Which sites share bits.
         bits: One width for all, or a width for each group of the granularity: ``conv1.weight``,
             ``conv1.embedding`` of ``lwq_cwq``, for example. 32 is full precision.
@@ -110,7 +111,7 @@ def prepare(
     Raises:
         InputError: If the graph or the model is malformed, or a group is missing or unknown.
     """
-    graph = data if isinstance(data, Graph) else prepare_data(data).graph
+    graph = data if isinstance(data, Graph) else in_order_of(model, prepare_data(data)).data.graph
     granularity = choice(Granularity, granularity, "granularity")
     footprints = FootprintModel(trace_spec(prepare_model(model, graph), graph), graph.spec)
     groups = {site: granularity.group(site) for site in footprints.sites()}
@@ -177,6 +178,7 @@ def search(
         prepared = data
     else:
         prepared = prepare_raw(graph_of_data(data, _NAME), cfg)
+    prepared = settings.model.in_order(prepared)
     name = settings.study_name(prepared)
     summary_path = StudyFolder.of(settings.output_root, name).summary
     outcome = run_search(settings, prepared, [], summary_path)

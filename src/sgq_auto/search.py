@@ -103,7 +103,7 @@ def _search(config: DictConfig) -> None:
     output_dir = Path(hydra_config.runtime.output_dir)
     summary_path = output_dir / "summary.json"
     tracking = TrackingSettings.of(cfg.tracking)
-    data = load_data(cfg)
+    data = settings.model.in_order(load_data(cfg))
     results = ResultFiles(output_dir)
     terminal = Terminal(summary_path, results.report, ui_command(tracking.uri), data.notes)
     tracker = MlflowTracker(tracking, output_dir)

@@ -1,7 +1,7 @@
 """From a raw graph to the prepared one: buckets, node order, CSR, sparse features, split."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,13 @@ from sgq_auto.graphs.degree_buckets import (
 )
 from sgq_auto.graphs.features import DenseFeatures, Features, SparseFeatures
 from sgq_auto.graphs.graph import Graph, LabelledNodes
+from sgq_auto.graphs.original_order import in_original_order, labels_in_original_order
 from sgq_auto.graphs.raw import IntArray, RawGraph, Split, check_split
 
 # Above this share of nonzero entries, dense products are no slower and dense codes no larger.
 _SPARSE_BELOW = 0.5
+# The user's own list of edges is kept up to this many, 64 MiB.
+_MOST_KEPT_EDGES = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,21 @@ class PreparedData:
         graph: The graph.
         held_out: Test nodes and their labels.
         notes: What a person should know of how the graph was read, a line each.
+        edge_index: ``int64 [2, E]``, the edges as the user has them, by original nodes and in
+            their own order, without repeats and self-loops; ``None`` where they were not kept.
+        fits_model: Whether the order of the nodes was chosen for the model of the search.
     """
 
     graph: Graph
     held_out: LabelledNodes
     notes: tuple[str, ...] = ()
+    edge_index: IntArray | None = None
+    fits_model: bool = False
+
+    def in_original_order(self) -> "PreparedData":
+        """The same with the nodes in the user's own order."""
+        held_out = labels_in_original_order(self.held_out, self.graph)
+        return replace(self, graph=in_original_order(self.graph), held_out=held_out)
 
 
 def prepare_graph(
@@ -95,7 +108,20 @@ def prepare_graph(
         class_names=raw.class_names,
     )
     held_out = _labelled(raw, order, split.test)
-    return PreparedData(graph, held_out, (_counts(graph, held_out), *raw.notes))
+    notes = (_counts(graph, held_out), *raw.notes)
+    return PreparedData(graph, held_out, notes, _simple_edges(raw, graph))
+
+
+def _simple_edges(raw: RawGraph, graph: Graph) -> IntArray | None:
+    """The edges of ``raw`` in their order, each once and without self-loops; of few edges only."""
+    edges = raw.edge_index
+    if edges.shape[1] > _MOST_KEPT_EDGES:
+        return None
+    if edges.shape[1] == graph.adj_t.num_entries - graph.num_nodes:
+        return edges
+    edges = edges[:, edges[0] != edges[1]]
+    _, first = np.unique(edges[0] * raw.num_nodes + edges[1], return_index=True)
+    return edges[:, np.sort(first)]
 
 
 def _counts(graph: Graph, held_out: LabelledNodes) -> str:

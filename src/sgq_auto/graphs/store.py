@@ -26,6 +26,8 @@ def save_graph(graph: Graph, path: Path) -> None:
         **_label_tensors("val", graph.val),
         **_pattern_tensors("adj_t", graph.adj_t),
     }
+    if graph.bucket_rows is not None:
+        tensors["bucket_rows"] = graph.bucket_rows
     if isinstance(graph.features, SparseFeatures):
         tensors |= _pattern_tensors("features", graph.features.pattern)
     header = {
@@ -61,6 +63,7 @@ def load_graph(path: Path) -> Graph:
         num_classes=header["num_classes"],
         node_order=tensors["node_order"],
         class_names=None if class_names is None else tuple(class_names),
+        bucket_rows=tensors.get("bucket_rows"),
     )
 
 

@@ -8,6 +8,7 @@ from sgq_auto.quantize.fake_quantizers import (
     MinMaxQuantizer,
     freeze_ranges,
 )
+from sgq_auto.quantize.plain_comparison import in_order_of
 from sgq_auto.quantize.prepare import (
     GenericLayerWarning,
     generic_layers,
@@ -27,6 +28,7 @@ __all__ = [
     "convert",
     "freeze_ranges",
     "generic_layers",
+    "in_order_of",
     "plain_state",
     "prepare",
     "trace_model",

@@ -4,6 +4,7 @@ import inspect
 from enum import Enum, auto
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
@@ -32,6 +33,21 @@ class _Signature(Enum):
         if len(parameters) != 1 or variadic:
             return cls.FEATURES_AND_EDGES
         return cls.DATA if parameters[0].name in _DATA_NAMES else cls.FEATURES
+
+    def arguments(self, x: Tensor, edge_index: Tensor) -> tuple[Any, ...]:
+        """What the forward pass is called with."""
+        match self:
+            case _Signature.DATA:
+                return (Data(x=x, edge_index=edge_index),)
+            case _Signature.FEATURES:
+                return (x,)
+        return x, edge_index
+
+
+def run_plain(model: nn.Module, x: Tensor, edge_index: Tensor) -> Any:
+    """What a plain PyG model returns for features ``[N, F]`` and edges ``[2, E]``, as it is."""
+    with torch.no_grad():
+        return model(*_Signature.of(model).arguments(x, edge_index))
 
 
 class ModelInput(nn.Module):
@@ -84,12 +100,7 @@ class ModelInput(nn.Module):
         mode = DropoutAfterQuantization(self._engine, self.dropout)
         mode.__enter__()
         self._modes.append(mode)
-        match self._signature:
-            case _Signature.DATA:
-                return (Data(x=x, edge_index=edges),)
-            case _Signature.FEATURES:
-                return (x,)
-        return x, edges
+        return self._signature.arguments(x, edges)
 
     def _leave(self, _module: nn.Module, _inputs: Any, _output: Tensor) -> None:
         if self._modes:

@@ -6,7 +6,7 @@ import inspect
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from sgq_auto.errors import InputError, did_you_mean
-from sgq_auto.graphs import Graph
-from sgq_auto.quantize import prepare
+from sgq_auto.graphs import Graph, PreparedData
+from sgq_auto.quantize import in_order_of, prepare
 from sgq_auto.training import predict
 
 # Settings beside the arguments of the class: which of those take the graph's sizes.
@@ -79,6 +79,24 @@ class ModelSettings:
             raise InputError(f"model={self.name}: {self.config['_target_']} is no torch module")
         return model
 
+    def in_order(self, data: PreparedData) -> PreparedData:
+        """The graph with its nodes in the order that this model needs; call it before a search.
+
+        Also checks the model, as :meth:`check` does.
+
+        Raises:
+            InputError: If it fails, or differs from plain PyG when it is prepared.
+        """
+        if data.fits_model:
+            return data
+        self.check(data.graph)
+        try:
+            fitted = in_order_of(self.build(data.graph), data)
+        except InputError as error:
+            raise self._named(error) from error
+        notes = data.notes if fitted.note is None else (*data.notes, fitted.note)
+        return replace(fitted.data, notes=notes, fits_model=True)
+
     def check(self, graph: Graph) -> None:
         """Build the model and run it once on the graph.
 
@@ -88,8 +106,11 @@ class ModelSettings:
         try:
             check_logits(predict(prepare(self.build(graph), graph), graph), graph)
         except InputError as error:
-            prefix = f"model={self.name}: "
-            raise InputError(f"{prefix}{str(error).removeprefix(prefix)}") from error
+            raise self._named(error) from error
+
+    def _named(self, error: InputError) -> InputError:
+        prefix = f"model={self.name}: "
+        return InputError(f"{prefix}{str(error).removeprefix(prefix)}")
 
     @property
     def key(self) -> str:

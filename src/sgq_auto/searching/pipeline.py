@@ -73,7 +73,7 @@ def run_search(
         StorageInternalError: If the study's database stayed away.
     """
     # A model that cannot be made or run, or a sampler, fails before a file is made.
-    settings.model.check(data.graph)
+    data = settings.model.in_order(data)
     make_sampler(settings)
     process_context()
     folder = _make_folder(settings, data)

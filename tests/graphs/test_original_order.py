@@ -1,0 +1,71 @@
+"""A prepared graph in the user's own order of nodes is the same graph."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sgq_auto.graphs import BucketSettings, PreparedData, RawGraph, prepare_graph
+from sgq_auto.graphs.csr import CsrPattern, entries_of_rows
+from sgq_auto.graphs.splits import PublicSplit
+from sgq_auto.graphs.store import load_graph, save_graph
+
+
+def _prepared(raw: RawGraph) -> PreparedData:
+    split = PublicSplit().split(raw)
+    return prepare_graph(raw, split, BucketSettings((0, 1)), normalize_rows=True)
+
+
+def test_rows_are_the_users_nodes(odd_raw: RawGraph) -> None:
+    data = _prepared(odd_raw)
+    original = data.in_original_order()
+    graph = original.graph
+    nodes, split = odd_raw.num_nodes, odd_raw.split
+    assert split is not None
+    assert graph.node_order.tolist() == list(range(nodes))
+    dense = odd_raw.x.toarray()
+    expected = dense / dense.sum(1, keepdims=True).clip(min=1)
+    np.testing.assert_allclose(graph.features.dense().numpy(), expected, rtol=1e-6)
+    simple = {(s, t) for s, t in odd_raw.edge_index.T.tolist() if s != t}
+    assert [tuple(e) for e in graph.edge_index().T.tolist()] == sorted(simple)
+    for labelled, part in ((graph.train, split.train), (graph.val, split.val)):
+        assert labelled.nodes.tolist() == sorted(part.tolist())
+        assert labelled.labels.tolist() == odd_raw.y[np.sort(part)].tolist()
+    assert original.held_out.nodes.tolist() == sorted(split.test.tolist())
+
+
+def test_sizes_do_not_depend_on_the_order(odd_raw: RawGraph) -> None:
+    data = _prepared(odd_raw)
+    original = data.in_original_order()
+    assert original.graph.spec == data.graph.spec
+    assert original.graph.bucket_edges == data.graph.bucket_edges
+
+
+def test_it_is_another_graph_for_a_study(synthetic: PreparedData) -> None:
+    original = synthetic.in_original_order()
+    assert original.graph.fingerprint != synthetic.graph.fingerprint
+    assert original.in_original_order().graph is original.graph
+
+
+def test_it_is_stored_whole(synthetic: PreparedData, tmp_path: Path) -> None:
+    graph = synthetic.in_original_order().graph
+    save_graph(graph, tmp_path / "graph.safetensors")
+    loaded = load_graph(tmp_path / "graph.safetensors")
+    assert loaded.fingerprint == graph.fingerprint
+    assert loaded.spec == graph.spec
+
+
+def test_the_users_edges_are_kept_in_their_order(odd_raw: RawGraph) -> None:
+    edges = _prepared(odd_raw).edge_index
+    assert edges is not None
+    expected = list(dict.fromkeys((s, t) for s, t in odd_raw.edge_index.T.tolist() if s != t))
+    assert [tuple(e) for e in edges.T.tolist()] == expected
+
+
+@pytest.mark.parametrize("rows", [[2, 0, 2], [], [1]])
+def test_entries_of_rows(rows: list[int]) -> None:
+    pattern = CsrPattern.from_arrays(np.array([0, 2, 2, 5]), np.array([0, 1, 0, 1, 2]), (3, 3))
+    starts = {0: [0, 1], 1: [], 2: [2, 3, 4]}
+    found = entries_of_rows(pattern.rowptr, torch.tensor(rows, dtype=torch.int64))
+    assert found.tolist() == [entry for row in rows for entry in starts[row]]
