@@ -69,3 +69,16 @@ def test_entries_of_rows(rows: list[int]) -> None:
     starts = {0: [0, 1], 1: [], 2: [2, 3, 4]}
     found = entries_of_rows(pattern.rowptr, torch.tensor(rows, dtype=torch.int64))
     assert found.tolist() == [entry for row in rows for entry in starts[row]]
+
+
+def test_edges_that_are_left_out_are_counted(odd_raw: RawGraph) -> None:
+    loops = sum(s == t for s, t in odd_raw.edge_index.T.tolist())
+    repeats = odd_raw.edge_index.shape[1] - len(set(map(tuple, odd_raw.edge_index.T.tolist())))
+    # A loop that is there twice is no repeated edge: no loop is kept.
+    repeats -= loops - len({s for s, t in odd_raw.edge_index.T.tolist() if s == t})
+    said = [note for note in _prepared(odd_raw).notes if "left out" in note]
+    if loops + repeats:
+        (note,) = said
+        assert f"{repeats} repeated edges and {loops} self-loops" in note
+    else:
+        assert said == []

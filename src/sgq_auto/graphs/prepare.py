@@ -1,6 +1,6 @@
 """From a raw graph to the prepared one: buckets, node order, CSR, sparse features, split."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -108,13 +108,24 @@ def prepare_graph(
         class_names=raw.class_names,
     )
     held_out = _labelled(raw, order, split.test)
-    notes = (_counts(graph, held_out), *raw.notes)
+    notes = (_counts(graph, held_out), *_left_out_edges(raw, graph), *raw.notes)
     return PreparedData(graph, held_out, notes, _simple_edges(raw, graph))
+
+
+def _left_out_edges(raw: RawGraph, graph: Graph) -> Iterator[str]:
+    """A line on the edges that a prepared graph does not have."""
+    spare = raw.edge_index.shape[1] - (graph.adj_t.num_entries - graph.num_nodes)
+    loops = int((raw.edge_index[0] == raw.edge_index[1]).sum())
+    if spare:
+        yield (
+            f"{raw.name}: {spare - loops:,} repeated edges and {loops:,} self-loops are left out; "
+            "GCN, GAT and AGNN layers add one self-loop to each node"
+        )
 
 
 def _simple_edges(raw: RawGraph, graph: Graph) -> IntArray | None:
     """The edges of ``raw`` in their order, each once and without self-loops; of few edges only."""
-    edges = raw.edge_index
+    edges = raw.edge_index.astype(np.int64, copy=False)
     if edges.shape[1] > _MOST_KEPT_EDGES:
         return None
     if edges.shape[1] == graph.adj_t.num_entries - graph.num_nodes:
