@@ -17,8 +17,8 @@ from sgq_auto.quantize.prepare import GenericLayerWarning, prepare
 _TOLERANCE = 1e-4
 # PyG's layers make a tensor of edges by features: of more edges, some are compared.
 _MOST_EDGES = 1 << 22
-# PyG's models read dense features: larger ones than 2 GiB are not made.
-_MOST_FEATURES = 1 << 29
+# PyG's models read dense features: larger ones than 1 GiB are not made.
+_MOST_FEATURES = 1 << 28
 # Parameters that start at zero would hide which node they belong to.
 _NOISE = 0.1
 
