@@ -203,10 +203,12 @@ def _confirm_seed(
     points: Params,
 ) -> list[ConfirmRow]:
     """Train full precision and allocations with one seed, and test them."""
-    bench = Workbench.build(settings, load_graph(folder.graph), seed)
+    graph = load_graph(folder.graph)
+    held_out = load_labels(folder.held_out, graph)
+    bench = Workbench.build(settings, graph, seed)
     untaught = range(seed + settings.teachers, seed + settings.teachers + _REFERENCES)
     reference = mean_probabilities(settings, bench.graph, untaught)
-    held_out = load_labels(folder.held_out).to(bench.graph.device)
+    held_out = held_out.to(bench.graph.device)
     full_logits = predict(bench.full_precision(), bench.graph)
     rows = []
     for number, params in points.items():
