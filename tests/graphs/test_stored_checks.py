@@ -73,7 +73,7 @@ DAMAGES: dict[str, Damage] = {
     **{f"{p} label below": _set(f"{p}.labels", 0, -100) for p in ("train", "val")},
     **{f"{p} labels are cut": _cut(f"{p}.labels") for p in ("train", "val")},
     **{f"{p} nodes are int32": _cast(f"{p}.nodes", torch.int32) for p in ("train", "val")},
-    "no training node": lambda t, _: t.update({n: t[n][:0] for n in ("train.nodes", "train.labels")}),
+    "no training node": lambda t, _: t.update({n: t[n][:0] for n in t if n.startswith("train")}),
     "one node in both parts": lambda t, _: t.update({"val.nodes": t["train.nodes"][:3].clone()}),
     "order names a node twice": lambda t, _: t["node_order"][0].copy_(t["node_order"][1]),
     "order leaves the graph": _set("node_order", 0, 12),
