@@ -15,6 +15,7 @@ from sgq_auto.packed.ownership import is_beside_source, is_own, user_folder
 Array = np.ndarray[Any, Any]
 
 _PRIVATE = 0o700
+_config: Any = numba.config
 
 _logger = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ def _kept(kernel: Callable[..., Any], options: dict[str, Any]) -> Callable[..., 
     except RuntimeError:  # No folder can be written.
         return None
     folder = Path(made.stats.cache_path)
-    if numba.config.CACHE_DIR and str(_own_folder()) == numba.config.CACHE_DIR:
+    if _config.CACHE_DIR and str(_own_folder()) == _config.CACHE_DIR:
         folder.chmod(_PRIVATE)  # Numba made it as open as files are by default.
     return made if _is_safe(folder, Path(inspect.getfile(kernel))) else None
 
@@ -56,11 +57,11 @@ def _kept_with_the_user(
     if folder is None:
         _say_once()
         return None
-    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
+    before, _config.CACHE_DIR = _config.CACHE_DIR, str(folder)
     try:
         return _kept(kernel, options)
     finally:
-        numba.config.CACHE_DIR = before
+        _config.CACHE_DIR = before
 
 
 def _own_folder() -> Path | None:

@@ -3,7 +3,7 @@
 import json
 import multiprocessing
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -270,18 +270,31 @@ def _std(values: Sequence[float]) -> float:
 
 def _read_rows(path: Path, params: Params) -> dict[tuple[int, int | None], ConfirmRow]:
     """Rows of these trials (``None`` is full precision) that have their allocations."""
-    rows: dict[tuple[int, int | None], ConfirmRow] = {}
-    if path.exists():
-        for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
-            try:
-                row = ConfirmRow.from_line(line)
-            except InputError as error:
-                raise InputError(f"{path}: line {number}: {error}") from error
-            except ValueError:
-                continue  # Cut short by a kill, or an earlier version's: it is trained again.
-            if row.trial in params and row.params == params[row.trial]:
-                rows[row.seed, row.trial] = row
-    return rows
+    return {
+        (row.seed, row.trial): row
+        for row in _all_rows(path)
+        if row.trial in params and row.params == params[row.trial]
+    }
+
+
+def check_rows(path: Path) -> None:
+    """Check the rows of a file, if it is there.
+
+    Raises:
+        InputError: If one is forged; it names the file and the line.
+    """
+    list(_all_rows(path))
+
+
+def _all_rows(path: Path) -> Iterator[ConfirmRow]:
+    text = path.read_text(errors="replace") if path.exists() else ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        try:
+            yield ConfirmRow.from_line(line)
+        except InputError as error:
+            raise InputError(f"{path}: line {number}: {error}") from error
+        except ValueError:
+            continue  # Cut short by a kill, or an earlier version's: it is trained again.
 
 
 def _append_rows(path: Path, rows: Sequence[ConfirmRow]) -> None:

@@ -77,6 +77,7 @@ def run_search(
     make_sampler(settings)
     process_context()
     folder = _make_folder(settings, data)
+    settings = settings.in_folder(folder.weights)
     lead = lead_of(settings.storage, folder.path, folder.name)
     try:
         return _run_led(settings, data, folder, lead, watchers, summary_path)
