@@ -1,7 +1,7 @@
 """From Hydra's configuration to checked settings."""
 
-import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,6 +28,8 @@ from sgq_auto.searching import (
     StorageKind,
     StorageSettings,
 )
+from sgq_auto.searching.folder import StudyFolder
+from sgq_auto.searching.kept_config import KeptConfig
 from sgq_auto.training import FitSettings, Keep, Schedule
 
 _E = TypeVar("_E", bound=StrEnum)
@@ -97,22 +99,32 @@ def search_settings(
     )
 
 
-def settings_of_study(config: Path) -> SearchSettings:
+def settings_of_study(config: Path, *, own_code: bool = False) -> SearchSettings:
     """The settings of a study from the configuration that it keeps.
 
+    Args:
+        config: The file.
+        own_code: Whether it may name anybody's code although no search of this user made it.
+
     Raises:
-        InputError: If the file is missing or is no configuration.
+        InputError: If the file is missing or is no configuration, or names what it may not.
     """
+    kept = KeptConfig.read(config, own_code=own_code)
     try:
-        kept = json.loads(config.read_text())
-        cfg = checked(OmegaConf.create(kept["config"]))
+        cfg = checked(OmegaConf.create(dict(kept.config)))
         if not torch.cuda.is_available():
             cfg.device = "cpu"  # A study may have been searched on another machine.
-        return search_settings(cfg, kept["choices"], kept.get("overrides"))
-    except (OSError, ValueError, KeyError, TypeError, OmegaConfBaseException) as error:
+        settings = search_settings(cfg, kept.choices, kept.overrides)
+    except InputError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, OmegaConfBaseException) as error:
         raise InputError(
             f"{config}: no configuration of a study is there ({type(error).__name__})"
         ) from error
+    folder = StudyFolder(config.parent.resolve(), config.parent.name)
+    if not kept.is_own:
+        settings = replace(settings, output_root=folder.root(settings.output_root))
+    return settings.in_folder(folder.weights)
 
 
 def load_data(cfg: Any) -> PreparedData:

@@ -10,8 +10,11 @@ from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.packing import pack_trial
 from sgq_auto.studies import named_study
 
-_USAGE = "python -m sgq_auto.export study=NAME [trial=17] [out=PATH] [output_root=outputs]"
-_KNOWN = ("study", "trial", "out", "output_root")
+_USAGE = (
+    "python -m sgq_auto.export study=NAME [trial=17] [out=PATH] [output_root=outputs] "
+    "[own_code=false]"
+)
+_KNOWN = ("study", "trial", "out", "output_root", "own_code")
 
 
 def main() -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 from sgq_auto.arguments import parse_arguments, run_command
 from sgq_auto.config import settings_of_study
 from sgq_auto.searching.merging import Part, conclude, merge_studies
-from sgq_auto.studies import open_named
+from sgq_auto.studies import open_named, takes_own_code
 from sgq_auto.tracking import ResultFiles, Terminal
 
-_USAGE = "python -m sgq_auto.merge studies=NAME,NAME[,…] [output_root=outputs]"
-_KNOWN = ("studies", "output_root")
+_USAGE = "python -m sgq_auto.merge studies=NAME,NAME[,…] [output_root=outputs] [own_code=false]"
+_KNOWN = ("studies", "output_root", "own_code")
 
 
 def main() -> None:
@@ -24,7 +24,8 @@ def _run(arguments: list[str]) -> None:
     track = f"python -m sgq_auto.sync study={folder.name}, then python -m sgq_auto.ui"
     results = ResultFiles(folder.path)
     terminal = Terminal(folder.summary, results.report, track)
-    conclude(settings_of_study(folder.config), folder, [results, terminal])
+    settings = settings_of_study(folder.config, own_code=takes_own_code(given))
+    conclude(settings, folder, [results, terminal])
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from sgq_auto.arguments import parse_arguments, run_command
-from sgq_auto.errors import InputError
 from sgq_auto.searching.bundle import read_bundle
+from sgq_auto.studies import takes_own_code
 from sgq_auto.tracking import quiet_libraries
 from sgq_auto.tracking.stores import local_artifacts, local_store
 
@@ -22,10 +22,8 @@ def _run(arguments: list[str]) -> None:
     quiet_libraries()
     store = {"uri": local_store(), "artifacts": str(local_artifacts())}
     output_root = Path(given.get("output_root", "outputs"))
-    own_code = given.get("own_code", "false")
-    if own_code not in ("true", "false"):
-        raise InputError(f"own_code={own_code}: it must be true or false")
-    folder = read_bundle(Path(given["file"]), output_root, store, own_code=own_code == "true")
+    own_code = takes_own_code(given)
+    folder = read_bundle(Path(given["file"]), output_root, store, own_code=own_code)
     print(f"{folder.path}\nIts front: python -m sgq_auto.status study={folder.name}")
     print(f"Track it: python -m sgq_auto.sync study={folder.name}")
 

@@ -6,8 +6,8 @@ from sgq_auto.searching.status import Status
 from sgq_auto.studies import named_study
 from sgq_auto.tracking.status_report import print_status
 
-_USAGE = "python -m sgq_auto.status study=NAME [output_root=outputs]"
-_KNOWN = ("study", "output_root")
+_USAGE = "python -m sgq_auto.status study=NAME [output_root=outputs] [own_code=false]"
+_KNOWN = ("study", "output_root", "own_code")
 
 
 def main() -> None:

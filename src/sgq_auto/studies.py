@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from sgq_auto.config import settings_of_study
+from sgq_auto.errors import InputError
 from sgq_auto.searching import SearchSettings
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.reopen import study_folder
@@ -30,4 +31,16 @@ def open_named(study: str, given: Mapping[str, str]) -> tuple[SearchSettings, St
     torch.set_num_threads(1)
     quiet_libraries()
     folder = study_folder(study, Path(given.get("output_root", "outputs")))
-    return settings_of_study(folder.config), folder
+    return settings_of_study(folder.config, own_code=takes_own_code(given)), folder
+
+
+def takes_own_code(given: Mapping[str, str]) -> bool:
+    """Whether ``own_code=true`` was given: the study may call code that its files name.
+
+    Raises:
+        InputError: If it is something else than true or false.
+    """
+    value = given.get("own_code", "false")
+    if value not in ("true", "false"):
+        raise InputError(f"own_code={value}: it must be true or false")
+    return value == "true"

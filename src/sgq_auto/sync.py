@@ -1,17 +1,19 @@
 """``python -m sgq_auto.sync``: bring the tracking store up to date with a study."""
 
-import json
 import sys
 from pathlib import Path
 
 from sgq_auto.arguments import parse_arguments, run_command
 from sgq_auto.errors import InputError
+from sgq_auto.safe_text import one_line
+from sgq_auto.searching.kept_config import KeptConfig
 from sgq_auto.searching.reopen import reopen
-from sgq_auto.studies import named_study
+from sgq_auto.studies import named_study, takes_own_code
 from sgq_auto.tracking import MlflowTracker, TrackingSettings, write_results
+from sgq_auto.tracking.stores import local_artifacts, local_store
 
-_USAGE = "python -m sgq_auto.sync study=NAME [uri=URI] [output_root=outputs]"
-_KNOWN = ("study", "uri", "output_root")
+_USAGE = "python -m sgq_auto.sync study=NAME [uri=URI] [output_root=outputs] [own_code=false]"
+_KNOWN = ("study", "uri", "output_root", "own_code")
 _STORE_FAILED = 1
 
 
@@ -26,7 +28,9 @@ def _run(arguments: list[str]) -> None:
     found = reopen(settings, folder)
     if found.summary is not None:
         write_results(found.progress, found.summary, folder.path)
-    tracker = MlflowTracker(_tracking(folder.config, given.get("uri")), folder.path)
+    tracker = MlflowTracker(
+        _tracking(folder.config, given.get("uri"), own_code=takes_own_code(given)), folder.path
+    )
     try:
         tracker.open(found.progress)
         tracker.sync(found.progress)
@@ -41,12 +45,18 @@ def _run(arguments: list[str]) -> None:
     print(f"{tracker.address} has {trials} trials of {folder.name}{state}")
 
 
-def _tracking(config: Path, uri: str | None) -> TrackingSettings:
-    try:
-        kept = json.loads(config.read_text())["config"]["tracking"]
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{config}: it does not say where the study is tracked") from error
-    return TrackingSettings.of(kept if uri is None else {**kept, "uri": uri})
+def _tracking(config: Path, uri: str | None, *, own_code: bool) -> TrackingSettings:
+    """Where the study is tracked; a place that somebody else's study names has to be given."""
+    kept = KeptConfig.read(config, own_code=own_code)
+    tracking = kept.config["tracking"]
+    if not kept.is_own:
+        if uri is None and tracking["uri"] != local_store():
+            raise InputError(
+                f"{config}: no search of yours on this machine made this study, and it is tracked "
+                f"at {one_line(tracking['uri']):.200}; say where it shall be: add uri=URI"
+            )
+        tracking = {**tracking, "artifacts": str(local_artifacts())}
+    return TrackingSettings.of(tracking if uri is None else {**tracking, "uri": uri})
 
 
 if __name__ == "__main__":

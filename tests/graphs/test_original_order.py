@@ -1,11 +1,13 @@
 """A prepared graph in the user's own order of nodes is the same graph."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from sgq_auto.errors import InputError
 from sgq_auto.graphs import BucketSettings, PreparedData, RawGraph, prepare_graph
 from sgq_auto.graphs.csr import CsrPattern, entries_of_rows
 from sgq_auto.graphs.splits import PublicSplit
@@ -48,12 +50,31 @@ def test_it_is_another_graph_for_a_study(synthetic: PreparedData) -> None:
     assert original.in_original_order().graph is original.graph
 
 
-def test_it_is_stored_whole(synthetic: PreparedData, tmp_path: Path) -> None:
-    graph = synthetic.in_original_order().graph
+def test_it_is_stored_whole(odd_raw: RawGraph, tmp_path: Path) -> None:
+    graph = _prepared(odd_raw).in_original_order().graph
     save_graph(graph, tmp_path / "graph.safetensors")
     loaded = load_graph(tmp_path / "graph.safetensors")
     assert loaded.fingerprint == graph.fingerprint
     assert loaded.spec == graph.spec
+
+
+@pytest.mark.parametrize("fault", ["range", "twice", "other", "type"])
+def test_a_forged_order_is_refused(fault: str, synthetic: PreparedData, tmp_path: Path) -> None:
+    graph = synthetic.in_original_order().graph
+    assert graph.bucket_rows is not None
+    rows = graph.bucket_rows.clone()
+    if fault == "range":
+        rows[0] = graph.num_nodes
+    if fault == "twice":
+        rows[0] = rows[1]
+    if fault == "other":
+        rows = rows.flip(0)
+    if fault == "type":
+        rows = rows.int()
+    path = tmp_path / "graph.safetensors"
+    save_graph(replace(graph, bucket_rows=rows), path)
+    with pytest.raises(InputError, match="bucket_"):
+        load_graph(path)
 
 
 def test_the_users_edges_are_kept_in_their_order(odd_raw: RawGraph) -> None:

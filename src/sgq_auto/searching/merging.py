@@ -86,6 +86,8 @@ def merge_studies(parts: Sequence[Part], output_root: Path) -> StudyFolder:
         source: Path = getattr(parts[0].folder, name)
         if source.exists():
             shutil.copyfile(source, getattr(scratch, name))
+    if parts[0].folder.weights.is_dir():
+        shutil.copytree(parts[0].folder.weights, scratch.weights)
     scratch.keep_config(_config(parts[0], len(trials), output_root))
     _fill(scratch, parts, trials)
     scratch.path.replace(folder.path)

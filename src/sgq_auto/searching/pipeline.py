@@ -1,5 +1,6 @@
 """The main job: pre-train, search, confirm, summarise."""
 
+import errno
 import time
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
@@ -7,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import optuna
-from safetensors import SafetensorError
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import PreparedData
-from sgq_auto.graphs.store import load_graph, save_graph, save_labels
+from sgq_auto.graphs.store import load_graph, load_labels, save_graph, save_labels
 from sgq_auto.processes import process_context
 from sgq_auto.searching.answer import Answer, confirm_front, pack_recommended
 from sgq_auto.searching.claims import requeue_stale
@@ -77,6 +77,7 @@ def run_search(
     make_sampler(settings)
     process_context()
     folder = _make_folder(settings, data)
+    settings = settings.in_folder(folder.weights)
     lead = lead_of(settings.storage, folder.path, folder.name)
     try:
         return _run_led(settings, data, folder, lead, watchers, summary_path)
@@ -170,6 +171,8 @@ def _make_folder(settings: SearchSettings, data: PreparedData) -> StudyFolder:
             save_graph(data.graph, folder.graph)
             save_labels(data.held_out, folder.held_out)
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise  # The command says that, and how to go on.
         raise InputError(
             f"output_root={settings.output_root}: {folder.path} cannot be written "
             f"({error.strerror or error}); give a folder that can"
@@ -185,9 +188,11 @@ def _has_graph(folder: StudyFolder, data: PreparedData) -> bool:
     if not (folder.graph.exists() and folder.held_out.exists()):
         return False
     try:
-        return load_graph(folder.graph).class_names == data.graph.class_names
-    except SafetensorError:
-        return False
+        graph = load_graph(folder.graph)
+        load_labels(folder.held_out, graph)
+        return graph.class_names == data.graph.class_names
+    except InputError:
+        return False  # Damaged: it is made again.
 
 
 def _run_trials(

@@ -83,7 +83,9 @@ def cached_sensitivities(bench: Workbench, path: Path) -> Sensitivities:
     except (OSError, ValueError, KeyError, TypeError):
         found = None
     space = bench.space
-    if found is not None and (found.groups, found.ladder) == (space.searched, space.ladder):
+    shape = (len(space.searched), len(space.ladder))
+    same = found is not None and (found.groups, found.ladder) == (space.searched, space.ladder)
+    if found is not None and same and found.loss.shape == shape and np.isfinite(found.loss).all():
         return found
     measured = measure_sensitivities(bench)
     path.write_text(json.dumps(measured.as_dict()))

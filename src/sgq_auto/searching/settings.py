@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,8 @@ class SearchSettings:
         confirm: The confirm stage.
         device: Where models train, as torch names it.
         config: The configuration that these settings were made from; kept with the study.
+        brought: Folder of weights that came with the study from elsewhere; they count for this
+            study alone.
     """
 
     dataset: str
@@ -106,6 +108,7 @@ class SearchSettings:
     confirm: ConfirmSettings = field(default_factory=ConfirmSettings)
     device: str = "cpu"
     config: Mapping[str, Any] = field(default_factory=dict)
+    brought: Path | None = None
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -166,6 +169,10 @@ class SearchSettings:
     def allowed_drop(self) -> float:
         """Accuracy that the recommended point may lose: ``max_drop``, else the tolerance."""
         return self.tolerance if self.budget.max_drop is None else self.budget.max_drop
+
+    def in_folder(self, weights: Path) -> "SearchSettings":
+        """These settings with the weights that lie in a study's folder, if there are any."""
+        return replace(self, brought=weights) if weights.is_dir() else self
 
     @property
     def cache(self) -> Path:

@@ -5,11 +5,11 @@ from enum import StrEnum
 from pathlib import Path
 
 import optuna
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages import BaseStorage, RDBStorage
 
 from sgq_auto.errors import InputError
 from sgq_auto.searching.patient_storage import open_patiently
-from sgq_auto.searching.whole_journal import WholeJournal
+from sgq_auto.searching.whole_journal import CheckedJournalStorage, WholeJournal
 
 
 class StorageKind(StrEnum):
@@ -65,7 +65,7 @@ class StorageSettings:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         match self.kind:
             case StorageKind.JOURNAL:
-                return JournalStorage(WholeJournal(str(folder / "journal.log")))
+                return CheckedJournalStorage(WholeJournal(str(folder / "journal.log")))
             case StorageKind.SQLITE:
                 return RDBStorage(f"sqlite:///{folder / 'study.db'}")
             case StorageKind.POSTGRESQL:

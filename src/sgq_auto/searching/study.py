@@ -9,13 +9,16 @@ import hydra.utils
 import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from sgq_auto.errors import InputError
+from sgq_auto.safe_text import one_line
 from sgq_auto.searching.placed_sampler import PlacedSampler
 from sgq_auto.searching.records import TrialRecord, awaits_retry
 from sgq_auto.searching.samplers import InformedSampler, Knowledge
 from sgq_auto.searching.samplers.history import START, standing_trials
 from sgq_auto.searching.settings import SearchSettings
+from sgq_auto.searching.trial_checks import check_study_attrs, check_trial
 
 # Study attribute: the bit-widths that parameters are positions of, for who looks at a study.
 _LADDER = "ladder"
@@ -23,7 +26,11 @@ _FINISHED = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)
 
 
 def open_study(settings: SearchSettings, folder: Path, name: str) -> optuna.Study:
-    """Create the study, or load the one that is there."""
+    """Create the study, or load the one that is there.
+
+    Raises:
+        InputError: If its storage cannot be reached or read, or holds what no search writes.
+    """
     try:
         study = new_study(settings.storage.open(folder), name)
     except ImportError as error:  # Optuna's own, around that of the driver.
@@ -33,12 +40,29 @@ def open_study(settings: SearchSettings, folder: Path, name: str) -> optuna.Stud
         ) from error
     except optuna.exceptions.StorageInternalError as error:
         raise InputError(f"storage={settings.storage.kind}: {error}") from error
+    except SQLAlchemyError as error:
+        raise InputError(f"{folder}: its database cannot be read ({one_line(error)})") from error
+    _check(study, folder)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study.set_metric_names(["val_accuracy", settings.objective.value])
     if _LADDER not in study.user_attrs:
         study.set_user_attr(_LADDER, list(settings.ladder))
     return study
+
+
+def _check(study: optuna.Study, folder: Path) -> None:
+    """Check all that the storage says of the study; it may come from anybody."""
+    where = "the study"
+    try:
+        check_study_attrs(study.user_attrs)
+        for trial in study.get_trials(deepcopy=False):
+            where = f"trial {trial.number}"
+            check_trial(trial)
+    except InputError:
+        raise  # Of the storage, which names itself.
+    except ValueError as error:
+        raise InputError(f"{folder}: {where}: {error}") from error
 
 
 def new_study(storage: BaseStorage, name: str) -> optuna.Study:

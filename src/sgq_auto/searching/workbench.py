@@ -148,18 +148,21 @@ def pretrain_model(settings: SearchSettings, graph: Graph, seed: int) -> Pretrai
         seed,
         model_config=settings.model.key,
         cache=settings.cache,
+        brought=settings.brought,
     )
 
 
 def model_path(settings: SearchSettings, graph: Graph, seed: int) -> Path:
-    """Where the weights of :func:`pretrain_model` are kept."""
-    return weights_path(
+    """Where the weights of :func:`pretrain_model` are kept, or those that the study brought."""
+    path = weights_path(
         graph,
         settings.pretrain,
         seed,
         model_config=settings.model.key,
         cache=settings.cache,
     )
+    brought = None if settings.brought is None else settings.brought / path.name
+    return path if brought is None or not brought.exists() else brought
 
 
 def mean_probabilities(settings: SearchSettings, graph: Graph, seeds: Iterable[int]) -> Tensor:
