@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sgq_auto.allocation import FULL_PRECISION
 from sgq_auto.packed.codes import Array, Bytes, pack_codes, packed_bytes
-from sgq_auto.packed.ranges import Floats, Ranges
+from sgq_auto.packed.ranges import Floats, Ranges, to_fp32
 
 Index = npt.NDArray[np.int64]
 
@@ -153,7 +153,7 @@ def pack_matrix(
     for rows, width in zip(bucket_rows, bits, strict=True):
         part = codes[start : start + rows]
         if width == FULL_PRECISION:
-            parts.append(np.ascontiguousarray(part, dtype="<f4").view(np.uint8).ravel())
+            parts.append(np.ascontiguousarray(to_fp32(part)).view(np.uint8).ravel())
         elif width:
             parts.append(pack_codes(part.astype(np.int64), width))
         start += rows

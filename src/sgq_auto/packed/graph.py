@@ -17,8 +17,9 @@ from sgq_auto.packed.codes import (
 )
 from sgq_auto.packed.specs import FeatureSpec, GraphSpec
 
-# Edges that are sorted at once while a graph is loaded: 16 bytes each.
-_SORTED_AT_ONCE = 1 << 22
+# Edges that are sorted at once while a graph is loaded: so many, or a sixteenth of all, so that
+# the stored ones are not read more often than that.
+_SORTED_AT_ONCE, _SORTED_SHARE = 1 << 20, 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +98,8 @@ def code_edges(spec: GraphSpec, high: Bytes, low: Bytes) -> tuple[EliasFanoRows,
         ValueError: If the code holds other edges than ``spec`` says.
     """
     nodes = spec.num_nodes
-    stored = list(_stored_edges(spec, high, low)) if spec.num_edges <= _SORTED_AT_ONCE else None
+    at_once = sorted_at_once(spec.num_edges)
+    stored = list(_stored_edges(spec, high, low)) if spec.num_edges <= at_once else None
     degrees = np.zeros(nodes, dtype=np.int64)
     for target, source in stored or _stored_edges(spec, high, low):
         degrees += np.bincount(target, minlength=nodes)
@@ -109,7 +111,7 @@ def code_edges(spec: GraphSpec, high: Bytes, low: Bytes) -> tuple[EliasFanoRows,
         return EliasFanoRows(layout, nodes, high, low, starts), degrees
     parts = (
         _positions(spec, stored or _stored_edges(spec, high, low), first, last)
-        for first, last in _row_ranges(degrees)
+        for first, last in _row_ranges(degrees, at_once)
     )
     full_high, full_low = layout.encode_parts(parts)
     return EliasFanoRows(layout, nodes, full_high, full_low, starts), degrees
@@ -129,12 +131,17 @@ def _stored_edges(spec: GraphSpec, high: Bytes, low: Bytes) -> Iterator[tuple[Ar
         yield target, source
 
 
-def _row_ranges(degrees: Array) -> Iterator[tuple[int, int]]:
+def sorted_at_once(num_edges: int) -> int:
+    """How many of a graph's edges are sorted at once while it is loaded."""
+    return max(_SORTED_AT_ONCE, num_edges // _SORTED_SHARE)
+
+
+def _row_ranges(degrees: Array, at_once: int) -> Iterator[tuple[int, int]]:
     """Ranges of rows with a bounded number of edges."""
     before = np.concatenate(([0], np.cumsum(degrees)))
     first = 0
     while first < degrees.size:
-        limit = before[first] + _SORTED_AT_ONCE
+        limit = before[first] + at_once
         last = max(first + 1, int(np.searchsorted(before, limit, side="right")) - 1)
         yield first, last
         first = last

@@ -13,7 +13,7 @@ from sgq_auto.packed.engines import Engine
 from sgq_auto.packed.features import PackedFeatures
 from sgq_auto.packed.graph import PackedGraph
 from sgq_auto.packed.layers import PackedLayer, WeightedLayer
-from sgq_auto.packed.ranges import Floats, Ranges
+from sgq_auto.packed.ranges import Floats, Ranges, to_fp32
 from sgq_auto.packed.specs import LayerSpec
 
 Source = PackedFeatures | CodeMatrix
@@ -54,7 +54,7 @@ class Inference:
         order = self.graph.node_order()
 
         def emit(chunk: Chunk, x: Floats) -> None:
-            logits[order[chunk.row : chunk.stop]] = x
+            logits[order[chunk.row : chunk.stop]] = to_fp32(x)
 
         source: Source = self.features
         for layer, following in zip(layers, [*layers[1:], None], strict=True):

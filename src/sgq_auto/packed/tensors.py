@@ -80,7 +80,7 @@ def expected_tensors(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
             stream = stream_bytes((elements,), 1, (layer.weight_bits,))
             sizes |= {f"{name}.{key}": stream for key in weight_names(spec)}
         floats |= {f"{name}.{key}": shape for key, shape in vectors(layer).items()}
-        floats[f"{name}.scales"] = (sum(map(len, scale_groups(layer, graph))), 2)
+        floats[f"{name}.scales"] = (_num_scales(layer, graph), 2)
     return {n: ("U8", (size,)) for n, size in sizes.items() if size} | {
         n: ("F32", shape) for n, shape in floats.items() if shape[0]
     }
@@ -152,6 +152,18 @@ def scale_groups(layer: LayerHeader, graph: GraphSpec) -> list[tuple[int, ...]]:
         counts.append(graph.bucket_in_edges)
     counts += [(1,) * (spec.weight_shape or (0, 0))[0]] * spec.num_weights
     return [_groups(bits, n) for bits, n in zip(group_bits(layer), counts, strict=True)]
+
+
+def _num_scales(layer: LayerHeader, graph: GraphSpec) -> int:
+    """How many groups have a scale; nothing is listed, so that a header may claim any width."""
+    spec, nodes = layer.spec, graph.bucket_nodes
+    groups = len(_groups(layer.input_bits, nodes))
+    if spec.transformed_features:
+        groups += len(_groups(layer.embedding_bits, nodes))
+    if spec.heads:
+        groups += len(_groups(layer.attention_bits, graph.bucket_in_edges))
+    is_coded = spec.weight_shape is not None and layer.weight_bits != FULL_PRECISION
+    return groups + is_coded * spec.num_weights * (spec.weight_shape or (0, 0))[0]
 
 
 def vectors(layer: LayerHeader) -> dict[str, tuple[int, ...]]:

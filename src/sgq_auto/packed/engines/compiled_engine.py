@@ -10,7 +10,7 @@ from sgq_auto.packed.coded_rows import BitmapRows, Chunk, EliasFanoRows
 from sgq_auto.packed.codes import Array, Bytes, PackedIntegers, packed_bytes
 from sgq_auto.packed.engines.machine_code import Kernels, load_kernels
 from sgq_auto.packed.engines.signatures import COUNTERS, GROUPS, LANES, POSITIONS, SUBSETS
-from sgq_auto.packed.ranges import Floats, Ranges
+from sgq_auto.packed.ranges import Floats, Ranges, to_fp32
 
 # Values that kernels may write past the last one of their result.
 _PAST = 16
@@ -79,7 +79,7 @@ class CompiledEngine:
         bucket, skip = matrix.bucket_of(row), matrix.first_bit(row) % 8
         bits = matrix.bits[bucket]
         if bits == FULL_PRECISION:
-            packed = np.ascontiguousarray(values, dtype="<f4").view(np.uint8).ravel()
+            packed = np.ascontiguousarray(to_fp32(values)).view(np.uint8).ravel()
         else:
             values = np.ascontiguousarray(values, dtype=np.float64)
             size = packed_bytes(skip + values.size * bits, 1)
@@ -160,10 +160,10 @@ class CompiledEngine:
     def cosines(self, rowptr: Array, columns: Array, row: int, matrix: CodeMatrix) -> Floats:
         """See the protocol."""
         out, stream = np.empty(columns.size), _words(matrix.stream)
-        valid = (np.arange(-(-matrix.width // LANES) * LANES) < matrix.width).astype(np.float64)
+        left = np.empty(-(-matrix.width // LANES) * LANES)
         entries = rowptr, rowptr.size - 1, columns, row
         code = stream, stream.size, matrix.layout, matrix.width
-        self.kernels.cosines(*entries, *code, valid, np.empty_like(valid), out)
+        self.kernels.cosines(*entries, *code, left, out)
         return out
 
     def degree_weights(

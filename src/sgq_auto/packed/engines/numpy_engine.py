@@ -6,7 +6,7 @@ from sgq_auto.allocation import FULL_PRECISION
 from sgq_auto.packed.code_matrix import CodeMatrix, PackedWeight
 from sgq_auto.packed.coded_rows import BitmapRows, Chunk, EliasFanoRows
 from sgq_auto.packed.codes import Array, Bytes, PackedIntegers, pack_codes, unpack_codes
-from sgq_auto.packed.ranges import Floats, Ranges
+from sgq_auto.packed.ranges import Floats, Ranges, to_fp32
 
 # Values that are unpacked at once: 1 MiB of them.
 _MAX_VALUES = 1 << 17
@@ -51,7 +51,7 @@ class NumpyEngine:
         bucket, skip = matrix.bucket_of(row), matrix.first_bit(row) % 8
         bits = matrix.bits[bucket]
         if bits == FULL_PRECISION:
-            packed = np.ascontiguousarray(values, dtype="<f4").view(np.uint8).ravel()
+            packed = np.ascontiguousarray(to_fp32(values)).view(np.uint8).ravel()
         else:
             packed = pack_codes(matrix.ranges.codes(values, bucket).astype(np.uint16), bits)
         if skip:
@@ -97,8 +97,9 @@ class NumpyEngine:
     ) -> tuple[Floats, Floats]:
         """See the protocol."""
         weights = self.read(values, first, first + columns.size)
-        before = np.concatenate(([0.0], np.cumsum(weights[:, 0])))
-        sums = before[rowptr[1:]] - before[rowptr[:-1]]
+        sums, filled = np.zeros(rowptr.size - 1), np.flatnonzero(np.diff(rowptr))
+        # Not differences of a running total, in which a large row would drown those after it.
+        sums[filled] = np.add.reduceat(weights[:, 0], rowptr[filled])
         out = self.weighted_sum(rowptr, columns, weights, weight.codes)
         return weight.scaled(out, sums), sums
 

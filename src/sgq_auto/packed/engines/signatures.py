@@ -31,7 +31,7 @@ SIGNATURES = {
     "fill_tile": "bii iii n",
     "bitmap_sums": "bi iii bii i n n q",
     "row_dots": "ni biq i di d",
-    "cosines": "qi n i biq i dd d",
+    "cosines": "qi n i biq i d d",
     "degree_weights": "qi n i bii d d",
 }
 

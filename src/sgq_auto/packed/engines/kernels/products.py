@@ -2,19 +2,16 @@
 
 import numpy as np
 
+from sgq_auto.packed.engines.integers import half_counters, no_counters, scale_counters
 from sgq_auto.packed.engines.kernels.decoding import row_bits
 from sgq_auto.packed.engines.kernels.reading import inlined, word_at
+from sgq_auto.packed.engines.reals import multiply_add, spread
 from sgq_auto.packed.engines.signatures import COUNTERS, GROUPS, LANES
+from sgq_auto.packed.engines.unpacking import code_counters
 from sgq_auto.packed.engines.vectors import (
     add,
-    code_counters,
-    half_counters,
     load_counters,
     load_lanes,
-    multiply_add,
-    no_counters,
-    scale_counters,
-    spread,
     store_counters,
     store_lanes,
 )
