@@ -96,10 +96,10 @@ def read_bundle(
     try:
         with zipfile.ZipFile(path) as bundle, TemporaryDirectory(dir=_made(output_root)) as scratch:
             _extract(bundle, path, Path(scratch))
-            content = json.loads((Path(scratch) / _STUDY).read_text())
+            content = json.loads((Path(scratch) / _STUDY).read_text(encoding="utf-8"))
             folder = _new_folder(content, path, output_root)
             found = StudyFolder(Path(scratch), folder.name)
-            config = json.loads(found.config.read_text())
+            config = json.loads(found.config.read_text(encoding="utf-8"))
             if not own_code:
                 _check_code(config["config"], path)
             found.keep_config(local_config(config, {"output_root": str(output_root)}, tracking))
@@ -211,11 +211,11 @@ def _find_artifact(scratch: StudyFolder, new: Path) -> None:
     """Let the summary name the recommended model where it will be."""
     if not scratch.summary.exists():
         return
-    summary = json.loads(scratch.summary.read_text())
+    summary = json.loads(scratch.summary.read_text(encoding="utf-8"))
     recommended = summary["recommended"]
     if recommended and recommended["artifact_path"]:
         recommended["artifact_path"] = str(new / Path(recommended["artifact_path"]).name)
-        scratch.summary.write_text(json.dumps(summary, indent=2) + "\n")
+        scratch.summary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
 
 
 def _move(scratch: Path, folder: StudyFolder, output_root: Path) -> None:

@@ -185,7 +185,7 @@ def _run_missing(
     except BaseException:
         executor.shutdown(wait=False, cancel_futures=True)
         for child in multiprocessing.active_children():
-            child.terminate()
+            child.kill()  # It leaves gentler signals to the command.
         raise
     executor.shutdown()
 
@@ -249,7 +249,7 @@ def _read_rows(path: Path, params: Params) -> dict[tuple[int, int | None], Confi
     """Rows of these trials (``None`` is full precision) that have their allocations."""
     rows: dict[tuple[int, int | None], ConfirmRow] = {}
     if path.exists():
-        for line in path.read_text().splitlines():
+        for line in path.read_text(encoding="utf-8").splitlines():
             try:
                 row = ConfirmRow.from_line(line)
             except ValueError:

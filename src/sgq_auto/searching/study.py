@@ -7,6 +7,7 @@ from pathlib import Path
 
 import hydra.utils
 import optuna
+from hydra.errors import HydraException
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
@@ -16,6 +17,7 @@ from sgq_auto.searching.records import TrialRecord, awaits_retry
 from sgq_auto.searching.samplers import InformedSampler, Knowledge
 from sgq_auto.searching.samplers.history import START, standing_trials
 from sgq_auto.searching.settings import SearchSettings
+from sgq_auto.user_code import is_ours
 
 # Study attribute: the bit-widths that parameters are positions of, for who looks at a study.
 _LADDER = "ladder"
@@ -93,6 +95,9 @@ def make_sampler(
         if isinstance(make.func, type) and issubclass(make.func, InformedSampler):
             make = partial(make, knowledge=knowledge)
         return PlacedSampler(make, settings.seed, sign)
-    except Exception as error:
-        cause = " ".join(str(error.__cause__ or error).split())
-        raise InputError(f"sampler={settings.sampler_name}: {cause}") from error
+    except (HydraException, TypeError, ValueError) as error:
+        cause = error.__cause__ or error
+        if is_ours(cause) and not isinstance(cause, InputError):
+            raise
+        reason = " ".join(str(cause).split())
+        raise InputError(f"sampler={settings.sampler_name}: {reason}") from error
