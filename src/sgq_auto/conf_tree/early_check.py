@@ -18,7 +18,7 @@ _NAMES = re.compile(r"[\w.]+(,[\w.]+)*")
 _UNTYPED = ("dataset.", "model.", "sampler.")
 _WHOLE, _NUMBER = (
     re.compile(r"[+-]?\d[\d_]*"),
-    re.compile(r"[+-]?(\d[\d_.]*(e[+-]?\d+)?|inf|nan)", re.I),
+    re.compile(r"[+-]?(\.?\d[\d_.]*(e[+-]?\d+)?|inf|nan)", re.I),
 )
 _TRUTH = re.compile(r"true|false", re.I)
 _KINDS = ((_TRUTH, "true or false"), (_WHOLE, "a whole number"), (_NUMBER, "a number"))
@@ -222,5 +222,5 @@ def no_such_setting(name: str, known: Collection[str]) -> str:
     if not hint and len(inside) in (1, 2):
         hint = f"; did you mean {' or '.join(map(repr, inside))}?"
     if beside and not hint:
-        hint = f"; there are {', '.join(sorted(beside))}"
+        hint = f"; there are {', '.join(beside)}"
     return f"{name}: there is no such setting{hint}"

@@ -1,5 +1,6 @@
 """The Optuna study: how it is made, continued and read."""
 
+import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -92,6 +93,7 @@ def make_sampler(
     """
     try:
         make = hydra.utils.instantiate({**settings.sampler, "_partial_": True})
+        inspect.signature(make.func).bind_partial(**make.keywords)
         if isinstance(make.func, type) and issubclass(make.func, InformedSampler):
             make = partial(make, knowledge=knowledge)
         return PlacedSampler(make, settings.seed, sign)
