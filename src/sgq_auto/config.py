@@ -35,7 +35,7 @@ from sgq_auto.training import FitSettings, Keep, Schedule
 from sgq_auto.user_code import described, is_ours
 
 _E = TypeVar("_E", bound=StrEnum)
-# Whatever these raise beside InputError is a fault of this project's.
+# What lines of these raise beside InputError is a fault of this project's.
 _OWN_SOURCES = "sgq_auto."
 
 
@@ -90,14 +90,17 @@ def settings_of_study(config: Path) -> SearchSettings:
     """
     try:
         kept = json.loads(config.read_text(encoding="utf-8"))
-        cfg = checked(OmegaConf.create(kept["config"]))
-        if not torch.cuda.is_available():
-            cfg.device = "cpu"  # A study may have been searched on another machine.
-        return search_settings(cfg, kept["choices"], kept.get("overrides"))
+        cfg, choices = checked(OmegaConf.create(kept["config"])), dict(kept["choices"])
     except (OSError, ValueError, KeyError, TypeError, OmegaConfBaseException) as error:
         raise InputError(
             f"{config}: no configuration of a study is there ({type(error).__name__})"
         ) from error
+    missing = {"dataset", "model", "sampler"} - set(choices)
+    if missing:
+        raise InputError(f"{config}: no configuration of a study is there (no {min(missing)})")
+    if not torch.cuda.is_available():
+        cfg.device = "cpu"  # A study may have been searched on another machine.
+    return search_settings(cfg, choices, kept.get("overrides"))
 
 
 def load_data(cfg: Any) -> PreparedData:
@@ -137,9 +140,9 @@ def _load_graph(node: Any) -> RawGraph:
     except InputError:
         raise
     except Exception as error:
-        if target.startswith(_OWN_SOURCES):
+        if target.startswith(_OWN_SOURCES) and is_ours(error):
             raise
-        # A source that the user has written, or what it gave is like nothing that is known.
+        # A source that the user has written, or a library that cannot read the user's file.
         raise InputError(f"dataset.source: {described(error)}") from error
 
 

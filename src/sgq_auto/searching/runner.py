@@ -103,7 +103,7 @@ class TrialRunner:
             finished = records_of(standing_as_asked(self.study))
             return _known(trial, finished) or self._measure(trial, finished)
         except DivergedError as error:
-            return Failure(str(error))
+            return Failure(described(error))
         except Exception as error:  # Whoever's fault it is, the study says where it was raised.
             return Failure(described(error), full_traceback(error))
 
