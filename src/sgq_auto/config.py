@@ -8,15 +8,18 @@ from typing import Any, TypeVar
 
 import hydra.utils
 import torch
-from omegaconf import DictConfig, OmegaConf
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from sgq_auto.conf_tree import conf_dir as conf_dir
+from sgq_auto.conf_tree import with_own_arguments as with_own_arguments
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import BucketSettings, PreparedData, RawGraph, prepare_graph
 from sgq_auto.graphs.sources import graph_of
 from sgq_auto.packed import Objective
 from sgq_auto.quantize import RangeMode
-from sgq_auto.schema import Schema
+from sgq_auto.schema import checked as checked
 from sgq_auto.searching import (
     Budget,
     ConfirmSettings,
@@ -31,29 +34,11 @@ from sgq_auto.searching import (
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.kept_config import KeptConfig
 from sgq_auto.training import FitSettings, Keep, Schedule
+from sgq_auto.user_code import described, is_ours
 
 _E = TypeVar("_E", bound=StrEnum)
-
-
-def conf_dir() -> Path:
-    """The folder of configuration files: inside an installed package, or beside ``src``."""
-    here = Path(__file__).resolve().parent
-    installed = here / "conf"
-    return installed if installed.is_dir() else here.parents[1] / "conf"
-
-
-def with_own_arguments(overrides: Sequence[str]) -> list[str]:
-    """Overrides as Hydra takes them, where ``model=custom`` has arguments that no file names."""
-    if "model=custom" not in overrides:
-        return list(overrides)
-    return [f"++{each}" if each.startswith("model.") else each for each in overrides]
-
-
-def checked(cfg: DictConfig) -> Any:
-    """The configuration with its types checked and its interpolations resolved."""
-    merged = OmegaConf.merge(OmegaConf.structured(Schema), cfg)
-    OmegaConf.resolve(merged)
-    return merged
+# What lines of these raise beside InputError is a fault of this project's.
+_OWN_SOURCES = "sgq_auto."
 
 
 def search_settings(
@@ -158,26 +143,28 @@ def _load_graph(node: Any) -> RawGraph:
             "dataset=custom: no function given; add dataset.source._target_=PACKAGE.FUNCTION"
         )
     made = _instantiate(node, "dataset.source")
+    target = str(node["_target_"])
     try:
-        return graph_of(made, node["_target_"])
+        return graph_of(made, target)
     except InputError:
         raise
-    except Exception as error:  # Of a source that the user has written.
-        raise InputError(f"dataset.source: {_reason(error)}") from error
+    except Exception as error:
+        if target.startswith(_OWN_SOURCES) and is_ours(error):
+            raise
+        # A source that the user has written, or a library that cannot read the user's file.
+        raise InputError(f"dataset.source: {described(error)}") from error
 
 
 def _instantiate(node: Any, name: str) -> Any:
     try:
         return hydra.utils.instantiate(node)
-    except Exception as error:
+    except HydraException as error:
         cause = error.__cause__ or error
         if isinstance(cause, InputError):
             raise cause from error
-        raise InputError(f"{name}: {_reason(cause)}") from error
-
-
-def _reason(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())
+        if is_ours(cause):
+            raise
+        raise InputError(f"{name}: {described(cause)}") from error
 
 
 def _engine_settings(cfg: Any) -> EngineSettings:

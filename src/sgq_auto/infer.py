@@ -1,6 +1,5 @@
 """``python -m sgq_auto.infer``: predict with a packed model; needs numpy and safetensors only."""
 
-import io
 import json
 import os
 import sys
@@ -16,7 +15,7 @@ if __name__ == "__main__":
 
 import numpy as np
 
-from sgq_auto.arguments import parse_arguments, run_command
+from sgq_auto.arguments import as_path, parse_arguments, run_command
 from sgq_auto.errors import InputError
 from sgq_auto.packed import PackedModel, load
 from sgq_auto.packed.codes import Array
@@ -26,6 +25,18 @@ _USAGE = (
     "python -m sgq_auto.infer artifact=PATH [nodes=0,5,7] [out=preds.csv] [ids=nodes.csv] "
     "[threads=1]"
 )
+_EXPLAINED = """
+Predicts the classes of nodes with a packed model. It needs numpy and safetensors only; with numba
+it is many times faster.
+
+  artifact=PATH      the packed model, or the folder of a run (outputs/runs/...) with one
+  nodes=0,5,7        the nodes, by the numbers of their rows, counted from 0; none: all
+  out=preds.csv      where the classes go: .csv (names of nodes and classes) or .npy (numbers)
+  ids=nodes.csv      a table with a row for each node; what its column of ids says is in the output
+  threads=1          threads to predict with
+
+Example: python -m sgq_auto.infer artifact=outputs/runs/2026-01-31_12-00-00-000000 out=preds.csv
+"""
 _MOST_CLASSES = 10
 
 
@@ -55,8 +66,8 @@ class Request:
             InputError: If one is unknown or malformed, or there is no artifact.
         """
         known = [field.name for field in fields(cls)]
-        given = parse_arguments(arguments, known, ("artifact",), _USAGE)
-        out = Path(given["out"]) if "out" in given else None
+        given = parse_arguments(arguments, known, ("artifact",), _USAGE, _EXPLAINED)
+        out = as_path(given["out"]) if "out" in given else None
         if out is not None and out.suffix not in (".csv", ".npy"):
             raise InputError(f"out={out}: it must end in .csv or .npy")
         nodes = [n.strip() for n in given.get("nodes", "").strip("[]").split(",") if n.strip()]
@@ -68,10 +79,10 @@ class Request:
                 )
         try:
             return cls(
-                artifact=Path(given["artifact"]),
+                artifact=as_path(given["artifact"]),
                 nodes=tuple(map(int, nodes)) if nodes else None,
                 out=out,
-                ids=Path(given["ids"]) if "ids" in given else None,
+                ids=as_path(given["ids"]) if "ids" in given else None,
                 threads=int(given.get("threads", "1")),
             )
         except ValueError as error:
@@ -80,9 +91,6 @@ class Request:
 
 def main() -> None:
     """Run the command; bad input ends it with one line and status 2."""
-    # A name that the terminal cannot show is no reason to fail.
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
     run_command(_run)
 
 
@@ -115,7 +123,7 @@ def _artifact(path: Path) -> Path:
         return path
     summary = path / "summary.json"
     try:
-        found = json.loads(summary.read_text())
+        found = json.loads(summary.read_text(encoding="utf-8"))
         named = found["recommended"] and found["recommended"]["artifact_path"]
         study = found.get("study", "NAME")
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
+from sgq_auto.arguments import as_path, takes_own_code
 from sgq_auto.config import settings_of_study
-from sgq_auto.errors import InputError
 from sgq_auto.searching import SearchSettings
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.reopen import study_folder
@@ -30,17 +30,25 @@ def open_named(study: str, given: Mapping[str, str]) -> tuple[SearchSettings, St
     """
     torch.set_num_threads(1)
     quiet_libraries()
-    folder = study_folder(study, Path(given.get("output_root", "outputs")))
+    folder = study_folder(str(as_path(study)), as_path(given.get("output_root", "outputs")))
     return settings_of_study(folder.config, own_code=takes_own_code(given)), folder
 
 
-def takes_own_code(given: Mapping[str, str]) -> bool:
-    """Whether ``own_code=true`` was given: the study may call code that its files name.
+def names_in(text: str, output_root: Path) -> list[str]:
+    """The names or folders of studies between the commas of a text.
 
-    Raises:
-        InputError: If it is something else than true or false.
+    A folder may have commas in its own name: the longest piece that is a study there is taken.
     """
-    value = given.get("own_code", "false")
-    if value not in ("true", "false"):
-        raise InputError(f"own_code={value}: it must be true or false")
-    return value == "true"
+    parts, names = text.split(","), []
+    while parts:
+        pieces = [",".join(parts[:length]) for length in range(len(parts), 0, -1)]
+        name = next((p for p in pieces if _is_study(p.strip(), output_root)), parts[0])
+        names.append(name.strip())
+        parts = parts[name.count(",") + 1 :]
+    return [name for name in names if name]
+
+
+def _is_study(name: str, output_root: Path) -> bool:
+    return bool(name) and (
+        as_path(name).is_dir() or StudyFolder.of(output_root, name).path.is_dir()
+    )

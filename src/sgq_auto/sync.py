@@ -1,20 +1,30 @@
 """``python -m sgq_auto.sync``: bring the tracking store up to date with a study."""
 
-import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sgq_auto.arguments import parse_arguments, run_command
+from sgq_auto.arguments import parse_arguments, run_command, takes_own_code
+from sgq_auto.command_process import FAILED, end
 from sgq_auto.errors import InputError
 from sgq_auto.safe_text import one_line
-from sgq_auto.searching.kept_config import KeptConfig
-from sgq_auto.searching.reopen import reopen
-from sgq_auto.studies import named_study, takes_own_code
-from sgq_auto.tracking import MlflowTracker, TrackingSettings, write_results
-from sgq_auto.tracking.stores import local_artifacts, local_store
+
+if TYPE_CHECKING:
+    from sgq_auto.tracking import TrackingSettings
 
 _USAGE = "python -m sgq_auto.sync study=NAME [uri=URI] [output_root=outputs] [own_code=false]"
+_EXPLAINED = """
+Brings the tracking store (MLflow) up to date with a study: what it lacks is logged, nothing twice.
+The study's pages and plots are written anew as well.
+
+  study=NAME            the study: its name, as a search prints it, or its folder
+  uri=URI               the store, like http://HOST:5000; none: the one that the search tracked to
+  output_root=outputs   where studies are: the search's output_root
+  own_code=false        true: the study may call code that its files name although no search of
+                        yours made it here; for files that you trust
+
+Example: python -m sgq_auto.sync study=NAME uri=http://localhost:5000
+"""
 _KNOWN = ("study", "uri", "output_root", "own_code")
-_STORE_FAILED = 1
 
 
 def main() -> None:
@@ -23,30 +33,40 @@ def main() -> None:
 
 
 def _run(arguments: list[str]) -> None:
-    given = parse_arguments(arguments, _KNOWN, ("study",), _USAGE)
+    given = parse_arguments(arguments, _KNOWN, ("study",), _USAGE, _EXPLAINED)
+    # Not before the arguments are right: it takes seconds.
+    from sgq_auto.searching.reopen import reopen
+    from sgq_auto.studies import named_study
+    from sgq_auto.tracking import MlflowTracker, write_results
+    from sgq_auto.tracking.stores import STORE_ERRORS
+
     settings, folder = named_study(given)
     found = reopen(settings, folder)
     if found.summary is not None:
         write_results(found.progress, found.summary, folder.path)
+    own_code = takes_own_code(given)
     tracker = MlflowTracker(
-        _tracking(folder.config, given.get("uri"), own_code=takes_own_code(given)), folder.path
+        _tracking(folder.config, given.get("uri"), own_code=own_code), folder.path
     )
     try:
         tracker.open(found.progress)
         tracker.sync(found.progress)
         if found.summary is not None:
             tracker.close(found.progress, found.summary)
-    except Exception as error:  # Whatever a store throws.
+    except STORE_ERRORS as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        print(f"sgq-auto: {tracker.address} failed ({reason})", file=sys.stderr)
-        sys.exit(_STORE_FAILED)
+        end(error, f"{tracker.address} failed ({reason})", FAILED)
     state = "" if found.summary else "; its search has not ended"
     trials = len(found.progress.records)
     print(f"{tracker.address} has {trials} trials of {folder.name}{state}")
 
 
-def _tracking(config: Path, uri: str | None, *, own_code: bool) -> TrackingSettings:
+def _tracking(config: Path, uri: str | None, *, own_code: bool) -> "TrackingSettings":
     """Where the study is tracked; a place that somebody else's study names has to be given."""
+    from sgq_auto.searching.kept_config import KeptConfig
+    from sgq_auto.tracking import TrackingSettings
+    from sgq_auto.tracking.stores import local_artifacts, local_store
+
     kept = KeptConfig.read(config, own_code=own_code)
     tracking = kept.config["tracking"]
     if not kept.is_own:

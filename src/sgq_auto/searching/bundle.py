@@ -93,10 +93,10 @@ def read_bundle(
     try:
         with zipfile.ZipFile(path) as bundle, TemporaryDirectory(dir=_made(output_root)) as scratch:
             extract(bundle, path, Path(scratch))
-            content = json.loads((Path(scratch) / STUDY).read_text())
+            content = json.loads((Path(scratch) / STUDY).read_text(encoding="utf-8"))
             folder = _new_folder(content, path, output_root)
             found = StudyFolder(Path(scratch), folder.name)
-            config = json.loads(found.config.read_text())
+            config = json.loads(found.config.read_text(encoding="utf-8"))
             config = local_config(config, {"output_root": str(output_root)}, tracking)
             KeptConfig.of(config, is_own=False).check(path, own_code=own_code)
             found.keep_config(config)
@@ -196,7 +196,7 @@ def _find_artifact(scratch: StudyFolder, new: Path) -> None:
     """Let the summary name the recommended model where it will be, if it came along."""
     if not scratch.summary.exists():
         return
-    summary = json.loads(scratch.summary.read_text())
+    summary = json.loads(scratch.summary.read_text(encoding="utf-8"))
     recommended = summary["recommended"]
     if recommended and recommended["artifact_path"]:
         name = Path(recommended["artifact_path"]).name

@@ -30,7 +30,12 @@ def has_password(text: str) -> bool:
 
 def export_command(study: str, output_root: Path) -> str:
     """The command that packs a trial of a study; ``trial=N`` is to be added."""
-    words = ["python", "-m", "sgq_auto.export", f"study={study}"]
+    return study_command("export", study, output_root)
+
+
+def study_command(command: str, study: str, output_root: Path) -> str:
+    """A command on a study, to be pasted into a shell in the folder that this one runs in."""
+    words = ["python", "-m", f"sgq_auto.{command}", f"study={study}"]
     if output_root != _DEFAULT_ROOT:
         words.append(f"output_root={output_root}")
     return shlex.join(words)

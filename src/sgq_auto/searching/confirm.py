@@ -206,7 +206,7 @@ def _run_missing(
     except BaseException:
         executor.shutdown(wait=False, cancel_futures=True)
         for child in multiprocessing.active_children():
-            child.terminate()
+            child.kill()  # It leaves gentler signals to the command.
         raise
     executor.shutdown()
 
@@ -287,7 +287,7 @@ def check_rows(path: Path) -> None:
 
 
 def _all_rows(path: Path) -> Iterator[ConfirmRow]:
-    text = path.read_text(errors="replace") if path.exists() else ""
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
     for number, line in enumerate(text.splitlines(), start=1):
         try:
             yield ConfirmRow.from_line(line)

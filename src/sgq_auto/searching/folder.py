@@ -56,7 +56,7 @@ class StudyFolder:
         text = json.dumps(signed(config), indent=1) + "\n"
         with whole_file(self.config) as scratch:
             scratch.touch(mode=0o600 if has_password(text) else 0o666)
-            scratch.write_text(text)
+            scratch.write_text(text, encoding="utf-8")
 
     @property
     def weights(self) -> Path:

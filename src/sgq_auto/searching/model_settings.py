@@ -12,12 +12,14 @@ from typing import Any
 
 import hydra.utils
 import torch
+from hydra.errors import HydraException
 from torch import Tensor, nn
 
 from sgq_auto.errors import InputError, did_you_mean
 from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.quantize import in_order_of, prepare
 from sgq_auto.training import predict
+from sgq_auto.user_code import described, is_ours, user_line
 
 # Settings beside the arguments of the class: which of those take the graph's sizes.
 _FEATURES_AS, _CLASSES_AS = "features_as", "classes_as"
@@ -69,11 +71,13 @@ class ModelSettings:
         given = {k: v for k, v in self.config.items() if k not in (_FEATURES_AS, _CLASSES_AS)}
         try:
             model = hydra.utils.instantiate({**sizes, **given})
-        except Exception as error:
-            cause = " ".join(str(error.__cause__ or error).split())
+        except HydraException as error:
+            cause = error.__cause__ or error
+            if is_ours(cause) and not isinstance(cause, InputError):
+                raise
             hint = "" if len(sizes) == 2 else f"; {_SIZES_HINT}"
             raise InputError(
-                f"model={self.name}: {cause}{_unknown_arguments(target, given)}{hint}"
+                f"model={self.name}: {_reason(cause)}{_unknown_arguments(target, given)}{hint}"
             ) from error
         if not isinstance(model, nn.Module):
             raise InputError(f"model={self.name}: {self.config['_target_']} is no torch module")
@@ -107,6 +111,10 @@ class ModelSettings:
             check_logits(predict(prepare(self.build(graph), graph), graph), graph)
         except InputError as error:
             raise self._named(error) from error
+        except Exception as error:
+            if is_ours(error) or user_line(error) is None:
+                raise
+            raise InputError(f"model={self.name}: {described(error)}") from error
 
     def _named(self, error: InputError) -> InputError:
         prefix = f"model={self.name}: "
@@ -134,9 +142,8 @@ class ModelSettings:
         try:
             return getattr(importlib.import_module(module), name)
         except Exception as error:
-            cause = " ".join(str(error).split())
             raise InputError(
-                f"model={self.name}: model._target_={path} cannot be imported ({cause}); "
+                f"model={self.name}: model._target_={path} cannot be imported ({_reason(error)}); "
                 f"{_TARGET_HINT}"
             ) from error
 
@@ -150,6 +157,12 @@ class ModelSettings:
             if chosen is not None:
                 sizes[str(chosen)] = size
         return sizes
+
+
+def _reason(error: BaseException) -> str:
+    """What an error says, and the line of the user's code that it comes from."""
+    text, line = " ".join(str(error).split()) or type(error).__name__, user_line(error)
+    return text if line is None else f"{text} ({line})"
 
 
 def _parameters(target: Any) -> list[str]:

@@ -15,6 +15,7 @@ from sgq_auto.graphs.store import load_graph, load_labels, save_graph, save_labe
 from sgq_auto.processes import process_context
 from sgq_auto.searching.answer import Answer, confirm_front, pack_recommended
 from sgq_auto.searching.claims import requeue_stale
+from sgq_auto.searching.crews import Crew, crew_of
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.lead import CONFIRMING, Lead, lead_of, leads_to_the_end
 from sgq_auto.searching.progress import StudyProgress, Watcher, announce
@@ -98,6 +99,9 @@ def _run_led(
     study = open_study(settings, folder.path, folder.name)
     leads, confirming = lead.take(), study.user_attrs.get(CONFIRMING)
     folder.keep_config(settings.config)
+    # An engine that is not there is said before anything is trained; an end needs none.
+    ended = len(finished_trials(study)) >= settings.n_trials
+    crew = None if ended else crew_of(settings, folder)
     progress = _begin(settings, data, folder, study)
     progress.leads = leads
     answer = Answer()
@@ -107,7 +111,8 @@ def _run_led(
             watcher.started(progress)
         # Without a first trial nothing fits: that is an answer, and costs no training.
         if progress.start.allocations:
-            _run_trials(settings, folder, study, lead, progress, watchers)
+            if crew is not None:
+                _run_trials(settings, crew, study, lead, progress, watchers)
             progress.leads = leads_to_the_end(lead, study, settings, confirming)
             if progress.leads:
                 confirm_front(folder, progress, answer, announce(watchers))
@@ -197,7 +202,7 @@ def _has_graph(folder: StudyFolder, data: PreparedData) -> bool:
 
 def _run_trials(
     settings: SearchSettings,
-    folder: StudyFolder,
+    crew: Crew,
     study: optuna.Study,
     lead: Lead,
     progress: StudyProgress,
@@ -214,7 +219,7 @@ def _run_trials(
     start = time.perf_counter()
     before = len(progress.records)
     try:
-        run_workers(settings, folder, study, progress.bench.space, on_progress)
+        run_workers(settings, crew, study, progress.bench.space, on_progress)
     finally:
         if progress.leads and len(progress.records) > before:
             _add_seconds(study, SEARCH_SECONDS, time.perf_counter() - start)

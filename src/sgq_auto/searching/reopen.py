@@ -65,7 +65,7 @@ def reopen(settings: SearchSettings, folder: StudyFolder) -> Reopened:
 
 def _summary(path: Path, trials: int) -> Summary | None:
     try:
-        found: Summary = json.loads(path.read_text())
+        found: Summary = json.loads(path.read_text(encoding="utf-8"))
         return found if sum(found["trials"].values()) == trials else None
     except (OSError, ValueError, KeyError):
         return None

@@ -77,7 +77,7 @@ def measure_sensitivities(bench: Workbench) -> Sensitivities:
 def cached_sensitivities(bench: Workbench, path: Path) -> Sensitivities:
     """Read the sensitivities of a study, or measure and keep them."""
     try:
-        read = json.loads(path.read_text())
+        read = json.loads(path.read_text(encoding="utf-8"))
         loss = np.array(read["loss"], dtype=np.float64)
         found = Sensitivities(tuple(read["groups"]), tuple(read["ladder"]), loss)
     except (OSError, ValueError, KeyError, TypeError):
@@ -88,5 +88,5 @@ def cached_sensitivities(bench: Workbench, path: Path) -> Sensitivities:
     if found is not None and same and found.loss.shape == shape and np.isfinite(found.loss).all():
         return found
     measured = measure_sensitivities(bench)
-    path.write_text(json.dumps(measured.as_dict()))
+    path.write_text(json.dumps(measured.as_dict()), encoding="utf-8")
     return measured

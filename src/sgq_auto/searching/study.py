@@ -1,5 +1,6 @@
 """The Optuna study: how it is made, continued and read."""
 
+import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import hydra.utils
 import optuna
+from hydra.errors import HydraException
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,6 +21,7 @@ from sgq_auto.searching.samplers import InformedSampler, Knowledge
 from sgq_auto.searching.samplers.history import START, standing_trials
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.trial_checks import check_study_attrs, check_trial
+from sgq_auto.user_code import is_ours
 
 # Study attribute: the bit-widths that parameters are positions of, for who looks at a study.
 _LADDER = "ladder"
@@ -114,9 +117,13 @@ def make_sampler(
     """
     try:
         make = hydra.utils.instantiate({**settings.sampler, "_partial_": True})
+        inspect.signature(make.func).bind_partial(**make.keywords)
         if isinstance(make.func, type) and issubclass(make.func, InformedSampler):
             make = partial(make, knowledge=knowledge)
         return PlacedSampler(make, settings.seed, sign)
-    except Exception as error:
-        cause = " ".join(str(error.__cause__ or error).split())
-        raise InputError(f"sampler={settings.sampler_name}: {cause}") from error
+    except (HydraException, TypeError, ValueError) as error:
+        cause = error.__cause__ or error
+        if is_ours(cause) and not isinstance(cause, InputError):
+            raise
+        reason = " ".join(str(cause).split())
+        raise InputError(f"sampler={settings.sampler_name}: {reason}") from error

@@ -1,5 +1,7 @@
 """A study's status, printed."""
 
+import textwrap
+
 from rich.table import Table
 
 from sgq_auto.searching.progress import StudyProgress
@@ -8,7 +10,7 @@ from sgq_auto.tracking.console import output_console
 
 
 def print_status(status: Status, progress: StudyProgress) -> None:
-    """Print workers, rate, front and failures."""
+    """Print workers, rate, front and failures, each with the traceback of its first trial."""
     console = output_console()
     console.print(f"{progress.study_name}: {_pace(status)}")
     for trial in status.running:
@@ -20,6 +22,8 @@ def print_status(status: Status, progress: StudyProgress) -> None:
     console.print(_front(progress))
     for reason, count in status.failures.items():
         console.print(f"{count} failed: {reason}")
+        if reason in status.tracebacks:
+            console.print(textwrap.indent(status.tracebacks[reason].rstrip(), "    "))
 
 
 def _pace(status: Status) -> str:

@@ -11,9 +11,14 @@ from typing import Any
 from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Experiment
+from mlflow.exceptions import MlflowException
+from requests.exceptions import RequestException
+from sqlalchemy.exc import SQLAlchemyError
 
 from sgq_auto.tracking.views import studies_view
 
+# What stores raise; anything else is a fault of who calls them.
+STORE_ERRORS = (MlflowException, SQLAlchemyError, RequestException, OSError)
 # The tag of a study's run that names the study.
 STUDY_TAG = "sgq_auto.study"
 # What the UI shows as a description, in Markdown.

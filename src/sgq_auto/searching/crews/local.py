@@ -64,7 +64,7 @@ class LocalCrew:
         self._stop.set()
         self._join(seconds)
         for worker in self._workers.values():
-            worker.terminate()
+            worker.kill()  # It leaves gentler signals to the command.
         self._join(_END_SECONDS)
 
     def _join(self, seconds: float) -> None:

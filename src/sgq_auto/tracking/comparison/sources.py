@@ -79,7 +79,7 @@ def _of_run(run_id: str, uri: str) -> Summary:
 
 def _read(path: Path) -> Summary:
     try:
-        summary: Summary = json.loads(path.read_text())
+        summary: Summary = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: it cannot be read as JSON") from error
     if not isinstance(summary, dict) or not summary.keys() >= _NEEDED:
