@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -72,7 +73,7 @@ def models(folder: Path) -> dict[str, Path]:
     """Folders by names of the models in the tracking store."""
     with sqlite3.connect(folder / "mlruns" / "mlflow.db") as store:
         found = store.execute("select name, artifact_location from logged_models").fetchall()
-    return {name: Path(location.removeprefix("file://")) for name, location in found}
+    return {name: Path(unquote(location.removeprefix("file://"))) for name, location in found}
 
 
 def front(summary: dict[str, Any]) -> list[tuple[Any, ...]]:
