@@ -15,8 +15,8 @@ import os, signal, time
 from sgq_auto.command_process import command_process
 
 with command_process():
-    print("ready", flush=True)
     try:
+        print("ready", flush=True)
         time.sleep(60)
     finally:
         os.kill(os.getpid(), signal.SIGTERM)  # What says nothing new.

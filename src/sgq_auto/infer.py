@@ -77,16 +77,29 @@ class Request:
                     f"nodes: {node!r} is no number; a node is the number of its row, counted from "
                     "0, like nodes=0,5,7 (out=preds.csv ids=nodes.csv writes ids)"
                 )
-        try:
-            return cls(
-                artifact=as_path(given["artifact"]),
-                nodes=tuple(map(int, nodes)) if nodes else None,
-                out=out,
-                ids=as_path(given["ids"]) if "ids" in given else None,
-                threads=int(given.get("threads", "1")),
+        threads = given.get("threads", "1")
+        if not threads.isdecimal() or int(threads) < 1:
+            raise InputError(
+                f"threads={threads}: it must be a whole number, at least 1; usage: {_USAGE}"
             )
-        except ValueError as error:
-            raise InputError(f"{error}; usage: {_USAGE}") from error
+        return cls(
+            artifact=as_path(given["artifact"]),
+            nodes=tuple(map(int, nodes)) if nodes else None,
+            out=out,
+            ids=as_path(given["ids"]) if "ids" in given else None,
+            threads=int(threads),
+        )
+
+    def check(self, num_nodes: int) -> None:
+        """Check the nodes against those that a model has.
+
+        Raises:
+            InputError: If one is unknown.
+        """
+        if self.nodes is not None and max(self.nodes) >= num_nodes:
+            raise InputError(
+                f"node {max(self.nodes)} is unknown; the {num_nodes} nodes are 0 to {num_nodes - 1}"
+            )
 
 
 def main() -> None:
@@ -99,6 +112,7 @@ def _run(arguments: list[str]) -> None:
     start = time.perf_counter()
     artifact = _artifact(request.artifact)
     model = load(artifact)
+    request.check(model.num_nodes)
     loaded = time.perf_counter()
     classes = model.predict(request.nodes, threads=request.threads).argmax(axis=1)
     done = time.perf_counter()

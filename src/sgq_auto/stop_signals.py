@@ -42,10 +42,18 @@ def stopping_signals() -> Iterator[None]:
             signal.signal(number, before[number])
 
 
-def ignore_stopping_signals() -> None:
-    """Leave Ctrl-C, SIGTERM and SIGHUP, which a group of processes gets, to the command itself."""
+def leave_signals_to_command(*, ends_by_sigterm: bool) -> None:
+    """Let a worker leave Ctrl-C and SIGHUP, which a group of processes gets, to its command.
+
+    Args:
+        ends_by_sigterm: Whether SIGTERM ends the worker: pools of Python end theirs so.
+    """
     for number in (signal.SIGINT, *_SIGNALS):
         signal.signal(number, signal.SIG_IGN)
+    if ends_by_sigterm:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
 @contextmanager

@@ -16,10 +16,8 @@ _OVERRIDE = re.compile(r"(?P<prefix>\+\+|\+|~)?(?P<key>[^=]*)(?P<equals>=)?(?P<v
 _NAMES = re.compile(r"[\w.]+(,[\w.]+)*")
 # Values of settings whose types OmegaConf does not know, by what stands in their file.
 _UNTYPED = ("dataset.", "model.", "sampler.")
-_WHOLE, _NUMBER = (
-    re.compile(r"[+-]?\d[\d_]*"),
-    re.compile(r"[+-]?(\.?\d[\d_.]*(e[+-]?\d+)?|inf|nan)", re.I),
-)
+_WHOLE = re.compile(r"[+-]?\d[\d_]*")
+_NUMBER = re.compile(r"[+-]?(\.?\d[\d_.]*(e[+-]?\d+)?|inf|nan)", re.I)
 _TRUTH = re.compile(r"true|false", re.I)
 _KINDS = ((_TRUTH, "true or false"), (_WHOLE, "a whole number"), (_NUMBER, "a number"))
 # Flags of Hydra, by their long names; those that take a value, and those that change the files.
@@ -102,7 +100,8 @@ def _parted(arguments: Sequence[str]) -> tuple[list[_Given], list[str]]:
         assert match is not None
         if not match["equals"] and match["prefix"] != "~":
             raise InputError(
-                f"{argument}: a setting is written NAME=VALUE, without spaces around ="
+                f"{argument}: a setting is written NAME=VALUE, without spaces around =; a value "
+                "with spaces goes in quotes"
             )
         value = match["value"] if match["equals"] else None
         given.append(_Given(match["prefix"] or "", match["key"], value))

@@ -51,10 +51,10 @@ def search_help(tree: ConfTree, chosen: Mapping[str, Sequence[str]]) -> str:
     width = min(max(shutil.get_terminal_size((100, 24)).columns, _NARROWEST), _WIDEST)
     lines = [_USAGE, _filled(_ABOUT, width), "Examples, after `python -m sgq_auto.search`:", ""]
     lines += [f"  {example}" for example in _EXAMPLES]
-    lines += ["", "Groups: a name chooses a file of settings.", ""]
+    lines += ["", "Groups, each a choice of settings:", ""]
     for group, default, note in tree.root.defaults:
         lines += _group(tree, group, default, note, chosen[group], width)
-    lines += ["", "Settings, with the values that they have if they are not given.", ""]
+    lines += ["", "Settings, with their values where they are not given:", ""]
     lines += _settings(tree, chosen, width)
     lines += ["", "Options:", ""]
     lines += [line for option in _OPTIONS for line in _entry(*option, width)]

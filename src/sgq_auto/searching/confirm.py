@@ -206,7 +206,7 @@ def _run_missing(
     except BaseException:
         executor.shutdown(wait=False, cancel_futures=True)
         for child in multiprocessing.active_children():
-            child.kill()  # It leaves gentler signals to the command.
+            child.terminate()
         raise
     executor.shutdown()
 

@@ -22,7 +22,7 @@ from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.study import finished_trials
 from sgq_auto.searching.workbench import Workbench
-from sgq_auto.stop_signals import ignore_stopping_signals
+from sgq_auto.stop_signals import leave_signals_to_command
 
 _POLL_SECONDS = 0.2
 _ASKING_POLL_SECONDS = 0.005
@@ -66,13 +66,16 @@ def work(
             time.sleep(_POLL_SECONDS)  # A trial that runs elsewhere may yet be lost.
 
 
-def quiet_process() -> None:
+def quiet_process(*, ends_by_sigterm: bool = True) -> None:
     """Set a process of this machine up: it uses one torch thread and lives as long as its command.
 
-    Ctrl-C, SIGTERM and SIGHUP are the command's to handle. A worker of a command that was killed
-    must not go on beside the one that continues it.
+    Ctrl-C and other signals are the command's to handle. A worker of a command that was killed must
+    not go on beside the one that continues it.
+
+    Args:
+        ends_by_sigterm: Whether SIGTERM ends it all the same: a pool ends its processes so.
     """
-    ignore_stopping_signals()
+    leave_signals_to_command(ends_by_sigterm=ends_by_sigterm)
     for stream in (sys.stdout, sys.stderr):
         tolerate(stream)
     torch.set_num_threads(1)

@@ -74,7 +74,7 @@ class LocalCrew:
 
 
 def _work(settings: SearchSettings, folder: StudyFolder, name: str, stop: Any) -> None:
-    quiet_process()
+    quiet_process(ends_by_sigterm=False)
     try:
         work(settings, folder, name, stop.is_set)
     except StorageInternalError:
