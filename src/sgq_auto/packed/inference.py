@@ -10,7 +10,7 @@ from sgq_auto.packed.code_matrix import CodeMatrix, PackedWeight
 from sgq_auto.packed.coded_rows import Chunk
 from sgq_auto.packed.codes import Array
 from sgq_auto.packed.engines import Engine
-from sgq_auto.packed.features import PackedFeatures
+from sgq_auto.packed.features import PackedFeatures, entries_of
 from sgq_auto.packed.graph import PackedGraph
 from sgq_auto.packed.layers import PackedLayer, WeightedLayer
 from sgq_auto.packed.ranges import Floats, Ranges, to_fp32
@@ -117,7 +117,7 @@ class Inference:
         costs = edges.block_starts.astype(np.int64) + self.graph.blocks.rows + other_costs
         chunks = self.graph.blocks.chunks(costs, _CHUNK_ENTRIES // heads)
         self._for_chunks(
-            chunks, lambda chunk: work(chunk, *self.engine.decode(edges, chunk, loops=loops))
+            chunks, lambda chunk: work(chunk, *entries_of(self.engine, edges, chunk, loops=loops))
         )
 
     def attend(
