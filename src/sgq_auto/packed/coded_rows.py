@@ -18,7 +18,7 @@ _NEAR_BLOCKS = 4
 
 @dataclass(frozen=True)
 class Chunk:
-    """Consecutive rows of one bucket, whole blocks of them.
+    """Consecutive rows of one bucket: whole blocks of them, or a part of such.
 
     Attributes:
         bucket: Their bucket.
@@ -26,6 +26,8 @@ class Chunk:
         stop: One past the last row.
         block: The first block.
         last_block: One past the last block.
+        whole: The whole blocks that it is a part of; ``None`` where it is whole.
+        skipped: Entries of these, as they were decoded, before its own.
     """
 
     bucket: int
@@ -33,6 +35,26 @@ class Chunk:
     stop: int
     block: int
     last_block: int
+    whole: "Chunk | None" = None
+    skipped: int = 0
+
+    @property
+    def blocks(self) -> "Chunk":
+        """Whole blocks, which is what coded patterns are decoded by."""
+        return self if self.whole is None else self.whole
+
+    def part(self, first: int, last: int, skipped: int = 0) -> "Chunk":
+        """Its rows from the ``first`` on, up to ``last``; it must be whole."""
+        rows = self.row + first, self.row + last
+        return Chunk(self.bucket, *rows, self.block, self.last_block, self, skipped)
+
+    def own(self, rowptr: Array, columns: Array) -> tuple[Array, Array, int]:
+        """Of the entries of its whole blocks its own, and how many come before them."""
+        if self.whole is None:
+            return rowptr, columns, 0
+        first = self.row - self.whole.row
+        part = rowptr[first : first + self.num_rows + 1]
+        return part - part[0], columns[part[0] : part[-1]], int(part[0])
 
     @property
     def num_rows(self) -> int:

@@ -64,11 +64,13 @@ class PackedFeatures:
             constant = float(self.values.ranges.offset[chunk.bucket])
             out, counts = engine.bitmap_product(self.pattern, chunk, weight)
             return constant * out, constant * counts
-        rowptr, columns = entries_of(engine, self.pattern, chunk, loops=False)
+        rowptr, columns, skipped = chunk.own(
+            *entries_of(engine, self.pattern, chunk.blocks, loops=False)
+        )
         if columns.size == 0:
             return np.zeros((chunk.num_rows, weight.codes.width)), np.zeros(chunk.num_rows)
         if not isinstance(self.pattern, ListedRows):
-            first = int(self.pattern.block_starts[chunk.block])
+            first = int(self.pattern.block_starts[chunk.block]) + skipped
             return engine.sparse_product(rowptr, columns, self.values, first, weight)
         starts = self.pattern.starts[chunk.row : chunk.stop]
         # Of a row that has an entry: others may point past the bucket.

@@ -143,7 +143,7 @@ class CompiledEngine:
         """See the protocol; totals of codes are integers where they fit a counter."""
         codes, bits = weight.codes, weight.bits
         if bits > MAX_CODE_BITS or rows.columns << bits > _COUNTER_LIMIT:
-            rowptr, columns = self.decode(rows, chunk, loops=False)
+            rowptr, columns, _ = chunk.own(*self.decode(rows, chunk.blocks, loops=False))
             out = self.weighted_sum(rowptr, columns, np.ones((columns.size, 1)), codes)
             counts = np.diff(rowptr).astype(np.float64)
             return weight.scaled(out, counts), counts

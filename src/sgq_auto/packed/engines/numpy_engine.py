@@ -108,13 +108,13 @@ class NumpyEngine:
         self, rows: BitmapRows, chunk: Chunk, weight: PackedWeight
     ) -> tuple[Floats, Floats]:
         """See the protocol."""
-        summed = self.read(weight.codes, 0, rows.columns)
-        out = np.empty((chunk.num_rows, weight.codes.width))
+        out = np.zeros((chunk.num_rows, weight.codes.width))
         counts = np.empty(chunk.num_rows)
         for start, stop in _parts(chunk.num_rows, rows.columns):
             digits = _digits(rows, chunk.row + start, chunk.row + stop)
             entries = digits.reshape(stop - start, rows.columns).astype(np.float64)
-            np.matmul(entries, summed, out=out[start:stop])
+            for first, last in _parts(rows.columns, weight.codes.width):
+                out[start:stop] += entries[:, first:last] @ self.read(weight.codes, first, last)
             counts[start:stop] = entries.sum(axis=1)
         return weight.scaled(out, counts), counts
 
