@@ -2,14 +2,13 @@
 
 import json
 import time
-import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from cases import Case
+from headers import TYPES, header_of, linear, peak_of, written
 from random_models import RandomModels
 from safetensors.numpy import save_file
 
@@ -19,54 +18,6 @@ from sgq_auto.packed.cost import needed_bytes
 from sgq_auto.packed.tensors import expected_tensors
 
 _MIB = 1 << 20
-_TYPES = {"U8": np.uint8, "F32": np.float32}
-
-
-def _linear(
-    name: str, width: int, out: int, *, bits: int = 1, first: bool = False
-) -> dict[str, Any]:
-    own = {"weight": bits} | ({} if first else {"embedding": [1]})
-    sizes = {"kind": "linear", "name": name, "in": width, "out": out}
-    return sizes | {"activation": "none", "bias": False, "bits": own}
-
-
-def _header(nodes: int, layers: list[dict[str, Any]], **features: Any) -> dict[str, Any]:
-    """A header of a graph without edges, whose features take no byte."""
-    graph = {
-        "bucket_nodes": [nodes],
-        "bucket_in_edges": [nodes],
-        "bucket_out_edges": [nodes],
-        "max_in_degree": 0,
-        "symmetric": False,
-        "split_points": [],
-    }
-    width = layers[0]["in"]
-    stored = {"num_features": width, "dense": True, "bucket_values": [nodes * width]}
-    stored |= {"bucket_constant": [True], "normalize_rows": False, "bits": [1]}
-    classes = [f"c{k}" for k in range(layers[-1]["out"])]
-    parts = {"graph": graph, "features": stored | features, "layers": layers}
-    return {"version": 2, **parts, "classes": classes, "source": {}}
-
-
-def _written(root: dict[str, Any], path: Path) -> Path:
-    """The artifact of a header: zero codes, steps and vectors of 1."""
-    text = json.dumps(root)
-    shapes = expected_tensors(header.parse(text))
-    tensors = {
-        n: (np.zeros if t == "U8" else np.ones)(s, _TYPES[t]) for n, (t, s) in shapes.items()
-    }
-    save_file(tensors, path, {"sgq_auto": text, "sha256": _checksum(text, tensors)})
-    return path
-
-
-def _peak_of(work: Callable[[], object]) -> int:
-    tracemalloc.start()
-    try:
-        work()
-    finally:
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-    return peak
 
 
 def _refused(path: Path) -> str:
@@ -76,7 +27,7 @@ def _refused(path: Path) -> str:
         messages.append(str(caught.value))
 
     messages: list[str] = []
-    assert _peak_of(load_it) < 8 * _MIB + 4 * path.stat().st_size
+    assert peak_of(load_it) < 8 * _MIB + 4 * path.stat().st_size
     assert "\n" not in messages[0]
     return messages[0]
 
@@ -85,15 +36,15 @@ def _refused(path: Path) -> str:
 @pytest.mark.parametrize("sparse", [False, True])
 def test_nodes_without_a_byte_are_refused(nodes: int, sparse: bool, tmp_path: Path) -> None:
     features = {"dense": False, "bucket_values": [0]} if sparse else {"bucket_values": [nodes]}
-    root = _header(nodes, [_linear("a", 1, 1, first=True)], **features)
-    message = _refused(_written(root, tmp_path / "nodes.safetensors"))
+    root = header_of(nodes, [linear("a", 1, 1, first=True)], **features)
+    message = _refused(written(root, tmp_path / "nodes.safetensors"))
     assert "bytes to load and predict; 67108864 are allowed" in message
     assert "max_bytes=" in message
 
 
 def test_a_limit_that_is_given_counts(tmp_path: Path) -> None:
-    root = _header(2_000_000, [_linear("a", 1, 1, first=True)])
-    path = _written(root, tmp_path / "nodes.safetensors")
+    root = header_of(2_000_000, [linear("a", 1, 1, first=True)])
+    path = written(root, tmp_path / "nodes.safetensors")
     needed = needed_bytes(header.parse(json.dumps(root)))
     assert load(path, max_bytes=needed).num_nodes == 2_000_000
     with pytest.raises(ArtifactError, match=f"max_bytes={needed}"):
@@ -102,8 +53,8 @@ def test_a_limit_that_is_given_counts(tmp_path: Path) -> None:
 
 def test_widths_that_no_tensor_has_are_refused_at_once(tmp_path: Path) -> None:
     path = tmp_path / "wide.safetensors"
-    layers = [_linear("a", 1, 2**31 - 1, first=True), _linear("b", 2**31 - 1, 1)]
-    root = json.dumps(_header(1, layers))
+    layers = [linear("a", 1, 2**31 - 1, first=True), linear("b", 2**31 - 1, 1)]
+    root = json.dumps(header_of(1, layers))
     tensors = {"a.weight": np.zeros(1, np.uint8)}
     save_file(tensors, path, {"sgq_auto": root, "sha256": _checksum(root, tensors)})
     assert "tensor a.scales is missing" in _refused(path)
@@ -112,25 +63,25 @@ def test_widths_that_no_tensor_has_are_refused_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("bits", [1, 32])
 def test_loading_is_linear_in_channels(bits: int, tmp_path: Path) -> None:
     wide = 40_000
-    layers = [_linear("a", 1, wide, bits=bits, first=True), _linear("b", wide, 1, bits=bits)]
-    path = _written(_header(1, layers), tmp_path / "wide.safetensors")
+    layers = [linear("a", 1, wide, bits=bits, first=True), linear("b", wide, 1, bits=bits)]
+    path = written(header_of(1, layers), tmp_path / "wide.safetensors")
     start = time.process_time()
-    peak = _peak_of(lambda: load(path).predict())
+    peak = peak_of(lambda: load(path).predict())
     # The square of the channels took 160 seconds.
     assert time.process_time() - start < 8
     assert peak < 64 * _MIB
 
 
 def test_loading_is_linear_in_layers_and_buckets(tmp_path: Path) -> None:
-    layers = [_linear("l0", 1, 1, first=True), *(_linear(f"l{k}", 1, 1) for k in range(1, 250))]
+    layers = [linear("l0", 1, 1, first=True), *(linear(f"l{k}", 1, 1) for k in range(1, 250))]
     for layer in layers[1:]:
         layer["bits"]["embedding"] = [1] * 256
-    root = _header(1, layers, bits=[1] * 256, bucket_values=[1] + [0] * 255)
+    root = header_of(1, layers, bits=[1] * 256, bucket_values=[1] + [0] * 255)
     root["features"]["bucket_constant"] = [True] * 256
     for key in ("bucket_nodes", "bucket_in_edges", "bucket_out_edges"):
         root["graph"][key] = [1] + [0] * 255
     root["graph"]["split_points"] = list(range(255))
-    path = _written(root, tmp_path / "deep.safetensors")
+    path = written(root, tmp_path / "deep.safetensors")
     start = time.process_time()
     load(path)
     assert time.process_time() - start < 8
@@ -144,7 +95,7 @@ def test_an_honest_model_costs_no_more_than_is_told(
     save(small_case(model).packed, path)
     load(path).predict()
     parsed = header.parse(header.describe(load(path)))
-    assert _peak_of(lambda: load(path).predict()) < needed_bytes(parsed) + 3 * _MIB
+    assert peak_of(lambda: load(path).predict()) < needed_bytes(parsed) + 3 * _MIB
 
 
 def test_a_graph_of_the_size_of_reddit_is_within_the_default() -> None:
@@ -156,12 +107,12 @@ def test_a_graph_of_the_size_of_reddit_is_within_the_default() -> None:
     for layer in layers:
         layer |= {"activation": "elu", "bias": True, "slope": 0.2}
         layer["bits"] = {"weight": 8, "embedding": [32], "attention": [32]}
-    root = _header(nodes, layers, bits=[1], bucket_constant=[False])
+    root = header_of(nodes, layers, bits=[1], bucket_constant=[False])
     root["graph"] |= {"bucket_in_edges": [edges + nodes], "bucket_out_edges": [edges + nodes]}
     root["graph"] |= {"max_in_degree": 21_657, "symmetric": True}
     parsed = header.parse(json.dumps(root))
     shapes = expected_tensors(parsed).values()
-    size = sum(int(np.prod(shape)) * _TYPES[kind](0).nbytes for kind, shape in shapes)
+    size = sum(int(np.prod(shape)) * TYPES[kind](0).nbytes for kind, shape in shapes)
     assert needed_bytes(parsed) < 64 * size
 
 
@@ -169,10 +120,10 @@ def test_a_graph_of_the_size_of_reddit_is_within_the_default() -> None:
 def test_ranges_that_end_beyond_fp32_are_refused(value: float, tmp_path: Path) -> None:
     path, random = tmp_path / "model.safetensors", RandomModels(np.random.default_rng(3))
     save(random.model(), path)
-    root = _header(1, [_linear("a", 1, 2, first=True)])
+    root = header_of(1, [linear("a", 1, 2, first=True)])
     text = json.dumps(root)
     shapes = expected_tensors(header.parse(text))
-    tensors = {n: np.zeros(s, _TYPES[t]) for n, (t, s) in shapes.items()}
+    tensors = {n: np.zeros(s, TYPES[t]) for n, (t, s) in shapes.items()}
     tensors["a.scales"][:] = [abs(value), value]
     save_file(tensors, path, {"sgq_auto": text, "sha256": _checksum(text, tensors)})
     if value > 0:

@@ -22,7 +22,7 @@ def needed_bytes(header: Header) -> int:
     """Bytes that loading a model and predicting all its nodes take at most.
 
     That is what it holds, its logits, and what is made in between and grows with nodes, edges or
-    widths; the bounded scratch of each thread comes on top.
+    widths; the bounded scratch of each thread, about 3 MiB, comes on top.
     """
     graph, layers = header.graph, header.layers
     model = FootprintModel(ModelSpec(tuple(layer.spec for layer in layers)), graph)

@@ -6,7 +6,7 @@ import numpy as np
 
 from sgq_auto.allocation import FULL_PRECISION
 from sgq_auto.packed.code_matrix import PackedWeight, stream_bytes
-from sgq_auto.packed.coded_rows import BitmapRows
+from sgq_auto.packed.coded_rows import BitmapRows, EliasFanoRows
 from sgq_auto.packed.codes import Array
 from sgq_auto.packed.convs import AgnnLayer, GatLayer, GinLayer, SageLayer
 from sgq_auto.packed.graph import stored_edge_code
@@ -36,7 +36,7 @@ def tensors_of(model: PackedModel) -> dict[str, Array]:
     pattern = model.features.pattern
     if isinstance(pattern, BitmapRows):
         tensors["features.bitmap"] = pattern.bitmap
-    elif pattern is not None:
+    elif isinstance(pattern, EliasFanoRows):
         tensors |= {"features.high": pattern.high, "features.low": pattern.low}
     for layer in model.layers:
         tensors |= _layer_tensors(layer, model.graph.spec)
@@ -46,12 +46,13 @@ def tensors_of(model: PackedModel) -> dict[str, Array]:
 def resident_arrays(model: PackedModel) -> list[Array]:
     """Every array that a loaded model holds; scales as they are stored."""
     edges, pattern = model.graph.edges, model.features.pattern
+    assert isinstance(edges, EliasFanoRows)
     arrays = [edges.high, edges.low, edges.block_starts, model.graph.bucket_map]
     if any(layer.spec.attention_from_degrees for layer in model.layers):
         arrays.append(model.graph.degrees.stream)
     if isinstance(pattern, BitmapRows):
         arrays += [pattern.bitmap, pattern.block_starts]
-    elif pattern is not None:
+    elif isinstance(pattern, EliasFanoRows):
         arrays += [pattern.high, pattern.low, pattern.block_starts]
     layers = [_layer_tensors(layer, model.graph.spec) for layer in model.layers]
     return [*arrays, model.features.values.stream, *(t for held in layers for t in held.values())]
