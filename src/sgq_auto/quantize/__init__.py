@@ -8,6 +8,7 @@ from sgq_auto.quantize.fake_quantizers import (
     MinMaxQuantizer,
     freeze_ranges,
 )
+from sgq_auto.quantize.outputs import TakesLogits, check_logits
 from sgq_auto.quantize.prepare import (
     GenericLayerWarning,
     generic_layers,
@@ -15,6 +16,7 @@ from sgq_auto.quantize.prepare import (
     prepare,
 )
 from sgq_auto.quantize.ranges import RangeMode
+from sgq_auto.quantize.signature import run_plain
 from sgq_auto.quantize.trace import trace_model, trace_spec
 
 __all__ = [
@@ -24,11 +26,14 @@ __all__ = [
     "LearnedQuantizer",
     "MinMaxQuantizer",
     "RangeMode",
+    "TakesLogits",
+    "check_logits",
     "convert",
     "freeze_ranges",
     "generic_layers",
     "plain_state",
     "prepare",
+    "run_plain",
     "trace_model",
     "trace_spec",
     "unpackable_reason",

@@ -10,6 +10,7 @@ from enum import Enum, auto
 from inspect import Parameter
 from typing import Any, NoReturn
 
+import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
@@ -110,6 +111,13 @@ class Signature:
             values[Role.DATA] = GraphData(x=x, edge_index=edge_index)
         by_name = {name: values[role] for name, role in self.keywords.items()}
         return tuple(values[role] for role in self.positional), by_name
+
+
+def run_plain(model: nn.Module, x: Tensor, edge_index: Tensor) -> Any:
+    """What a plain PyG model returns for features ``[N, F]`` and edges ``[2, E]``, as it is."""
+    by_position, by_name = Signature.of(model).arguments(x, edge_index)
+    with torch.no_grad():
+        return model(*by_position, **by_name)
 
 
 def _roles(model: nn.Module, parameters: Sequence[Parameter]) -> dict[str, Role]:

@@ -27,6 +27,7 @@ from sgq_auto.searching.study import (
     make_sampler,
     open_study,
 )
+from sgq_auto.searching.study_code import keep_sources
 from sgq_auto.searching.summarise import SEARCH_SECONDS, WALL_SECONDS, summarise
 from sgq_auto.searching.summary import Summary, write_summary
 from sgq_auto.searching.workbench import Workbench
@@ -97,6 +98,7 @@ def _run_led(
     study = open_study(settings, folder.path, folder.name)
     leads, confirming = lead.take(), study.user_attrs.get(CONFIRMING)
     folder.keep_config(settings.config)
+    keep_sources(study, settings.model.sources)
     progress = _begin(settings, data, folder, study)
     progress.leads = leads
     answer = Answer()
