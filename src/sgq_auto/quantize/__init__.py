@@ -8,7 +8,7 @@ from sgq_auto.quantize.fake_quantizers import (
     MinMaxQuantizer,
     freeze_ranges,
 )
-from sgq_auto.quantize.outputs import TakesLogits, check_logits
+from sgq_auto.quantize.outputs import TakesLogits, check_logits, returning_logits
 from sgq_auto.quantize.prepare import (
     GenericLayerWarning,
     generic_layers,
@@ -33,6 +33,7 @@ __all__ = [
     "generic_layers",
     "plain_state",
     "prepare",
+    "returning_logits",
     "run_plain",
     "trace_model",
     "trace_spec",

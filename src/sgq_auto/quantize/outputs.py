@@ -1,5 +1,7 @@
 """The logits among what a model returns."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -49,6 +51,17 @@ class TakesLogits:
     def __deepcopy__(self, _memo: Any) -> "TakesLogits":
         """Itself: what a copied model returned is said of the model."""
         return self
+
+
+@contextmanager
+def returning_logits(model: nn.Module, num_classes: int) -> Iterator[TakesLogits]:
+    """Copies of ``model`` that are made meanwhile return their logits alone."""
+    made = TakesLogits(num_classes)
+    handle = model.register_forward_hook(made)
+    try:
+        yield made
+    finally:
+        handle.remove()
 
 
 def _fitting(output: Any, num_classes: int) -> list[tuple[str, Tensor]]:

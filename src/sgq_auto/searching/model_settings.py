@@ -4,6 +4,7 @@ import hashlib
 import importlib
 import inspect
 import json
+import operator
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -197,12 +198,19 @@ class ModelSettings:
 
 
 def _import(path: str) -> Any:
-    """What a dotted name stands for."""
+    """What a dotted name stands for: a class, a function, or one inside a class."""
     # As for a script: what lies in the folder of the command can be imported.
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
-    module, _, name = path.rpartition(".")
-    return getattr(importlib.import_module(module), name)
+    module, _, names = path.rpartition(".")
+    while True:
+        try:
+            return operator.attrgetter(names)(importlib.import_module(module))
+        except ModuleNotFoundError as error:
+            if error.name != module or "." not in module:
+                raise
+        module, _, name = module.rpartition(".")
+        names = f"{name}.{names}"
 
 
 def _instantiate(arguments: Mapping[str, Any]) -> Any:
