@@ -157,7 +157,8 @@ def _load_graph(node: Any) -> RawGraph:
 
 def _instantiate(node: Any, name: str) -> Any:
     try:
-        return hydra.utils.instantiate(node)
+        # Lists reach it as lists, not as OmegaConf's.
+        return hydra.utils.instantiate(node, _convert_="all")
     except HydraException as error:
         cause = error.__cause__ or error
         if isinstance(cause, InputError):

@@ -3,6 +3,7 @@
 import copy
 import warnings
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,8 +11,9 @@ from torch import Tensor, nn
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import CsrPattern, Graph, PreparedData
 from sgq_auto.graphs.adjacency import csr_with_loops
-from sgq_auto.quantize.model_input import run_plain
+from sgq_auto.quantize.outputs import check_logits
 from sgq_auto.quantize.prepare import GenericLayerWarning, prepare
+from sgq_auto.quantize.signature import run_plain
 
 # Largest difference of two outputs that are the same, relative to the largest logit (at least 1).
 _TOLERANCE = 1e-4
@@ -52,7 +54,7 @@ def in_order_of(model: nn.Module, data: PreparedData) -> Fitted:
     Raises:
         InputError: If the prepared model differs from the plain one in either order.
     """
-    _prepared(model, data.graph)  # What is no model for a graph is said first.
+    _check(model, data.graph)
     if data.graph.num_nodes * data.graph.features.num_features > _MOST_FEATURES:
         return _by_shapes(model, data)
     comparison = _Comparison.of(model, data)
@@ -130,9 +132,7 @@ class _Comparison:
         """Largest difference of the prepared model on ``graph``, relative to the largest logit."""
         if not self.whole:
             graph = _with_edges(graph, self.edge_index)
-        prepared = _prepared(self.model, graph)
-        with torch.no_grad():
-            rows = _logits(prepared(graph.features, graph.adj_t))
+        rows = _prepared_logits(self.model, graph)
         return _relative_difference(_by_node(rows, graph), self.expected)
 
     def explain(self, difference: float) -> str:
@@ -152,11 +152,23 @@ class _Comparison:
         )
 
 
-def _prepared(model: nn.Module, graph: Graph) -> nn.Module:
+def _check(model: nn.Module, graph: Graph) -> None:
+    """What is no model for a graph is said before anything is compared."""
+    output = _prepared_logits(model, graph)
+    try:
+        check_logits(output, graph.num_nodes, graph.num_classes)
+    except InputError as error:
+        raise InputError(f"{type(model).__name__}: {error}") from error
+
+
+def _prepared_logits(model: nn.Module, graph: Graph) -> Any:
+    """What the model returns when it is prepared at 32 bits."""
     with warnings.catch_warnings():
         # Of layers without a twin the search speaks itself.
         warnings.simplefilter("ignore", GenericLayerWarning)
-        return prepare(model, graph)
+        prepared = prepare(model, graph)
+    with torch.no_grad():
+        return prepared(graph.features, graph.adj_t)
 
 
 def _shifted(model: nn.Module) -> nn.Module:
@@ -175,19 +187,14 @@ def _shifted(model: nn.Module) -> nn.Module:
 def _run(model: nn.Module, x: Tensor, edge_index: Tensor) -> Tensor:
     """Logits of a copy: layers may keep what they computed of these edges."""
     try:
-        return _logits(run_plain(copy.deepcopy(model), x.clone(), edge_index))
+        logits: Tensor = run_plain(copy.deepcopy(model), x.clone(), edge_index)
     except Exception as error:
         reason = " ".join(str(error).split())
         raise InputError(
             f"{type(model).__name__} fails as a plain PyG model on the graph "
             f"({type(error).__name__}: {reason})"
         ) from error
-
-
-def _logits(output: object) -> Tensor:
-    first = output[0] if isinstance(output, list | tuple) else output
-    assert isinstance(first, Tensor)
-    return first
+    return logits
 
 
 def _relative_difference(one: Tensor, other: Tensor) -> float:

@@ -14,6 +14,7 @@ from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.study import finished_trials, open_study
+from sgq_auto.searching.study_code import refuse_edited
 from sgq_auto.searching.workbench import Workbench, finetune_seed
 
 
@@ -95,9 +96,10 @@ def pack_trial(
     """Pack a trial of a study: its best confirmed model, or the one that the trial measured.
 
     Raises:
-        InputError: If there is no such trial, or it has no model.
+        InputError: If there is no such trial, it has no model, or the model's code was edited.
     """
     study = open_study(settings, folder.path, folder.name)
+    refuse_edited(study, settings)
     records = {record.number: record for record in finished_trials(study)}
     if trial not in records or not records[trial].complete:
         complete = [n for n, record in records.items() if record.complete]

@@ -28,6 +28,7 @@ from sgq_auto.searching.study import (
     make_sampler,
     open_study,
 )
+from sgq_auto.searching.study_code import keep_sources
 from sgq_auto.searching.summarise import SEARCH_SECONDS, WALL_SECONDS, summarise
 from sgq_auto.searching.summary import Summary, write_summary
 from sgq_auto.searching.workbench import Workbench
@@ -102,6 +103,7 @@ def _run_led(
     # An engine that is not there is said before anything is trained; an end needs none.
     ended = len(finished_trials(study)) >= settings.n_trials
     crew = None if ended else crew_of(settings, folder)
+    keep_sources(study, settings.model.sources)
     progress = _begin(settings, data, folder, study)
     progress.leads = leads
     answer = Answer()

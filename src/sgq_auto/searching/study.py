@@ -116,7 +116,7 @@ def make_sampler(
         InputError: If the sampler's class or arguments are wrong.
     """
     try:
-        make = hydra.utils.instantiate({**settings.sampler, "_partial_": True})
+        make = hydra.utils.instantiate({"_convert_": "all", **settings.sampler, "_partial_": True})
         inspect.signature(make.func).bind_partial(**make.keywords)
         if isinstance(make.func, type) and issubclass(make.func, InformedSampler):
             make = partial(make, knowledge=knowledge)

@@ -146,7 +146,7 @@ def pretrain_model(settings: SearchSettings, graph: Graph, seed: int) -> Pretrai
         graph,
         settings.pretrain,
         seed,
-        model_config=settings.model.key,
+        model_config=settings.model.key_on(graph),
         cache=settings.cache,
         brought=settings.brought,
     )
@@ -158,7 +158,7 @@ def model_path(settings: SearchSettings, graph: Graph, seed: int) -> Path:
         graph,
         settings.pretrain,
         seed,
-        model_config=settings.model.key,
+        model_config=settings.model.key_on(graph),
         cache=settings.cache,
     )
     brought = None if settings.brought is None else settings.brought / path.name
