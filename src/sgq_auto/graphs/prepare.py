@@ -18,8 +18,10 @@ from sgq_auto.graphs.degree_buckets import (
     quantile_split_points,
 )
 from sgq_auto.graphs.features import DenseFeatures, Features, SparseFeatures
+from sgq_auto.graphs.first_lines import first_lines
 from sgq_auto.graphs.graph import Graph, LabelledNodes
 from sgq_auto.graphs.raw import IntArray, RawGraph, Split, check_split
+from sgq_auto.node_ids import NodeIds
 
 # Above this share of nonzero entries, dense products are no slower and dense codes no larger.
 _SPARSE_BELOW = 0.5
@@ -47,11 +49,13 @@ class PreparedData:
         graph: The graph.
         held_out: Test nodes and their labels.
         notes: What a person should know of how the graph was read, a line each.
+        node_ids: What the nodes are called, in the order of the source.
     """
 
     graph: Graph
     held_out: LabelledNodes
     notes: tuple[str, ...] = ()
+    node_ids: NodeIds | None = None
 
 
 def prepare_graph(
@@ -95,7 +99,8 @@ def prepare_graph(
         class_names=raw.class_names,
     )
     held_out = _labelled(raw, order, split.test)
-    return PreparedData(graph, held_out, (_counts(graph, held_out), *raw.notes))
+    notes = (_counts(graph, held_out), *first_lines(raw, split), *raw.notes)
+    return PreparedData(graph, held_out, notes, raw.node_ids)
 
 
 def _counts(graph: Graph, held_out: LabelledNodes) -> str:

@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.store import load_graph, load_labels
+from sgq_auto.node_ids import load_node_ids
 from sgq_auto.packed.whole_file import whole_file
 from sgq_auto.searching.confirm import model_seeds
 from sgq_auto.searching.engine import EngineSettings
@@ -33,7 +34,7 @@ _STUDY = "study.json"
 _WEIGHTS = "pretrained"
 # Everything that a file may hold besides the trials; nothing else is written to a disk.
 _FILES = re.compile(
-    r"(graph|held_out|trial-\d+)\.safetensors|(config|sensitivities|summary)\.json|confirm\.jsonl"
+    r"(graph|held_out|node_ids|trial-\d+)\.safetensors|(config|sensitivities|summary)\.json|confirm\.jsonl"
     rf"|{_WEIGHTS}/[0-9a-f]{{32}}\.safetensors"
 )
 _NEEDED = {_STUDY, "config.json", "graph.safetensors", "held_out.safetensors"}
@@ -197,8 +198,10 @@ def _new_folder(content: Mapping[str, Any], path: Path, output_root: Path) -> St
 
 def _build(scratch: StudyFolder, content: Mapping[str, Any]) -> None:
     """Make extracted files a study, their trials in a journal."""
-    load_graph(scratch.graph)
+    graph = load_graph(scratch.graph)
     load_labels(scratch.held_out)
+    if scratch.node_ids.exists():
+        load_node_ids(scratch.node_ids, scratch.name, graph.num_nodes)
     study = new_study(StorageSettings().open(scratch.path), scratch.name)
     for name, value in content["attributes"].items():
         study.set_user_attr(name, value)
