@@ -4,17 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sgq_auto.graphs.missing_labels import called_missing, unlabelled_setting
 from sgq_auto.graphs.raw import UNLABELLED, RawGraph, Split
 
 _MOST_CLASSES = 10
-# As many tools write that a value is missing.
-_MISSING = frozenset(
-    [
-        *("na", "n/a", "#n/a", "<na>", "nan", "null", "(null)", "nil", "none", "(none)", "nothing"),
-        *("missing", "unknown", "undefined", "undef", "unspecified", "unlabelled", "unlabeled"),
-        *("not_available", "not available", "?", "??", "-", "--", ".", "-1", "-1.0"),
-    ]
-)
 
 
 def first_lines(raw: RawGraph, split: Split) -> tuple[str, ...]:
@@ -47,16 +40,11 @@ def _class_counts(raw: RawGraph) -> str:
 
 def _suspects(raw: RawGraph) -> list[str]:
     """A line of the classes that are called as missing values are."""
-    names = [name for name in raw.class_names or () if name.strip().lower() in _MISSING]
+    names = called_missing(raw.class_names or ())
     if not names:
         return []
-    called = "class " if len(names) == 1 else "classes "
+    called = "class" if len(names) == 1 else "classes"
     return [
-        f"{raw.name}: {called}{listed(names, _MOST_CLASSES)} may mean that there is no label; if "
-        f"so, in a table dataset.source.unlabelled=[{','.join(map(_written, names))}], and else -1"
+        f"{raw.name}: {called} {listed(names, _MOST_CLASSES)} may mean that there is no label; if "
+        f"so, {unlabelled_setting(names)}"
     ]
-
-
-def _written(name: str) -> str:
-    """A name as Hydra takes it."""
-    return name if name.isidentifier() and name.lower() != "null" else repr(name)

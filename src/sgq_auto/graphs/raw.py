@@ -10,6 +10,7 @@ import scipy.sparse
 
 from sgq_auto.class_names import class_names_fault
 from sgq_auto.errors import InputError
+from sgq_auto.graphs.missing_labels import missing_hint
 from sgq_auto.node_ids import NodeIds
 
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
@@ -132,6 +133,10 @@ class RawGraph:
         """What a class is called: its name, or its number where it has none."""
         return str(number) if self.class_names is None else repr(self.class_names[number])
 
+    def missing_hint(self, number: int) -> str:
+        """The end of a message about a class, where its name may mean that there is none."""
+        return "" if self.class_names is None else missing_hint([self.class_names[number]])
+
     def _check_class_names(self) -> None:
         if self.class_names is None:
             return
@@ -169,6 +174,7 @@ def check_split(raw: RawGraph, split: Split) -> None:
         raise InputError(
             f"{raw.name}: class {raw.class_name(missing[0])} has no training node; the training "
             f"split must hold every one of the {raw.num_classes} classes"
+            f"{raw.missing_hint(missing[0])}"
         )
 
 

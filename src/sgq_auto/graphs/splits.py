@@ -101,6 +101,7 @@ class PerClassSplit:
             raise InputError(
                 f"{raw.name}: class {raw.class_name(rarest)} has {counts[rarest]} labelled nodes; "
                 f"{sizes} take {per_class} of each class: set fewer, or bring a split of your own"
+                f"{raw.missing_hint(rarest)}"
             )
 
 
