@@ -18,9 +18,11 @@ from sgq_auto.graphs.degree_buckets import (
     quantile_split_points,
 )
 from sgq_auto.graphs.features import DenseFeatures, Features, SparseFeatures
+from sgq_auto.graphs.first_lines import first_lines
 from sgq_auto.graphs.graph import Graph, LabelledNodes
 from sgq_auto.graphs.original_order import in_original_order, labels_in_original_order
 from sgq_auto.graphs.raw import IntArray, RawGraph, Split, check_split
+from sgq_auto.node_ids import NodeIds
 
 # Above this share of nonzero entries, dense products are no slower and dense codes no larger.
 _SPARSE_BELOW = 0.5
@@ -52,6 +54,7 @@ class PreparedData:
         notes: What a person should know of how the graph was read, a line each.
         edge_index: ``int64 [2, E]``, the edges as the user has them, by original nodes and in
             their own order, without repeats and self-loops; ``None`` where they were not kept.
+        node_ids: What the nodes are called, in the order of the source.
         fits_model: Whether the order of the nodes was chosen for the model of the search.
     """
 
@@ -59,6 +62,7 @@ class PreparedData:
     held_out: LabelledNodes
     notes: tuple[str, ...] = ()
     edge_index: IntArray | None = None
+    node_ids: NodeIds | None = None
     fits_model: bool = False
 
     def in_original_order(self) -> "PreparedData":
@@ -108,8 +112,9 @@ def prepare_graph(
         class_names=raw.class_names,
     )
     held_out = _labelled(raw, order, split.test)
-    notes = (_counts(graph, held_out), *_left_out_edges(raw, graph), *raw.notes)
-    return PreparedData(graph, held_out, notes, _simple_edges(raw, graph))
+    said = (_counts(graph, held_out), *_left_out_edges(raw, graph), *first_lines(raw, split))
+    edges = _simple_edges(raw, graph)
+    return PreparedData(graph, held_out, (*said, *raw.notes), edges, raw.node_ids)
 
 
 def _left_out_edges(raw: RawGraph, graph: Graph) -> Iterator[str]:

@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.store import load_graph, load_labels
+from sgq_auto.node_ids import load_node_ids
 from sgq_auto.packed import load
 from sgq_auto.packed.whole_file import whole_file
 from sgq_auto.safe_text import one_line
@@ -172,6 +173,8 @@ def _build(scratch: StudyFolder, content: Mapping[str, Any]) -> None:
     """Make extracted files a study, their trials in a journal; every file is checked."""
     graph = load_graph(scratch.graph)
     load_labels(scratch.held_out, graph)
+    if scratch.node_ids.exists():
+        load_node_ids(scratch.node_ids, scratch.name, graph.num_nodes)
     check_rows(scratch.confirmed)
     for artifact in scratch.path.glob("trial-*.safetensors"):
         load(artifact)

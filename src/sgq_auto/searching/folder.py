@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sgq_auto.node_ids import IDS_FILE
 from sgq_auto.packed.whole_file import whole_file
 from sgq_auto.searching.command_lines import has_password
 from sgq_auto.searching.signature import signed
@@ -45,6 +46,11 @@ class StudyFolder:
     def held_out(self) -> Path:
         """The test labels; only the confirm stage opens it."""
         return self.path / "held_out.safetensors"
+
+    @property
+    def node_ids(self) -> Path:
+        """What the nodes are called, where their source says it."""
+        return self.path / IDS_FILE
 
     @property
     def config(self) -> Path:

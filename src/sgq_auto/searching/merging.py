@@ -20,6 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.store import load_graph
+from sgq_auto.node_ids import rename_study
 from sgq_auto.searching.answer import Answer, confirm_front, pack_recommended
 from sgq_auto.searching.bundle import local_config
 from sgq_auto.searching.folder import StudyFolder
@@ -90,6 +91,8 @@ def merge_studies(parts: Sequence[Part], output_root: Path) -> StudyFolder:
             shutil.copyfile(source, getattr(scratch, name))
     if parts[0].folder.weights.is_dir():
         shutil.copytree(parts[0].folder.weights, scratch.weights)
+    if parts[0].folder.node_ids.exists():
+        rename_study(parts[0].folder.node_ids, scratch.node_ids, scratch.name)
     scratch.keep_config(_config(parts[0], len(trials), output_root))
     _fill(scratch, parts, trials)
     scratch.path.replace(folder.path)

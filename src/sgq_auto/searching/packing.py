@@ -1,5 +1,6 @@
 """Trials as artifacts: a trial's model is trained again from its seed, and packed."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any, Self
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.store import load_graph
+from sgq_auto.node_ids import ID_COLUMN, id_column, ids_file_of
 from sgq_auto.packed import ArtifactError, load, save
 from sgq_auto.quantize import convert
 from sgq_auto.searching.confirm import ConfirmRow, confirmed_rows
@@ -80,6 +82,9 @@ def pack_point(
         "val_accuracy": point.val_accuracy,
         "test_accuracy": point.test_accuracy,
     }
+    called = id_column(folder.node_ids)
+    if called is not None:
+        source[ID_COLUMN] = called
     graph = load_graph(folder.graph)
     if not _holds(path, source, graph.classes):
         bench = Workbench.build(settings, graph, point.pretrain_seed)
@@ -87,6 +92,8 @@ def pack_point(
             raise InputError(f"model={settings.model.name} cannot be packed: {bench.unpackable}")
         model, _ = bench.finetune(bench.space.allocation(point.params), point.seed)
         save(convert(model, bench.graph, source), path)
+    if called is not None and path.parent.resolve() != folder.path:
+        shutil.copyfile(folder.node_ids, ids_file_of(path))
     return path
 
 

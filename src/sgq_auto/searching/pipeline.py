@@ -12,6 +12,8 @@ import optuna
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import PreparedData
 from sgq_auto.graphs.store import load_graph, load_labels, save_graph, save_labels
+from sgq_auto.node_ids import save_node_ids
+from sgq_auto.packed.whole_file import whole_file
 from sgq_auto.processes import process_context
 from sgq_auto.searching.answer import Answer, confirm_front, pack_recommended
 from sgq_auto.searching.claims import requeue_stale
@@ -177,6 +179,7 @@ def _make_folder(settings: SearchSettings, data: PreparedData) -> StudyFolder:
         if not _has_graph(folder, data):
             save_graph(data.graph, folder.graph)
             save_labels(data.held_out, folder.held_out)
+        _keep_ids(folder, data)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise  # The command says that, and how to go on.
@@ -185,6 +188,15 @@ def _make_folder(settings: SearchSettings, data: PreparedData) -> StudyFolder:
             f"({error.strerror or error}); give a folder that can"
         ) from error
     return folder
+
+
+def _keep_ids(folder: StudyFolder, data: PreparedData) -> None:
+    """Keep what the nodes are called now; like names of classes, that is no part of the study."""
+    if data.node_ids is None:
+        folder.node_ids.unlink(missing_ok=True)
+        return
+    with whole_file(folder.node_ids) as scratch:
+        save_node_ids(data.node_ids, scratch, folder.name)
 
 
 def _has_graph(folder: StudyFolder, data: PreparedData) -> bool:
