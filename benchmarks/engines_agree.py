@@ -9,6 +9,8 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "packed"))
@@ -19,34 +21,52 @@ from report import Row, argument_parser, finish
 from sgq_auto.packed import PackedModel
 
 _MODELS, _QUICK = 20_000, 200
+# Seeds that a process takes at once.
+_RUN = 50
+
+
+@dataclass
+class Tally:
+    """What a run of seeds gave: how many models have a trait, how many of them differ."""
+
+    drawn: Counter[str] = field(default_factory=Counter)
+    differ: Counter[str] = field(default_factory=Counter)
+    worst: float = 0.0
 
 
 def main() -> None:
     """Draw models and compare; exits with 1 if any differs."""
     parser = argument_parser(__doc__)
     parser.add_argument("--models", type=int, default=_MODELS)
-    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--workers", type=int, default=1, help="processes")
     options = parser.parse_args()
     count = _QUICK if options.quick else options.models
-    traits: Counter[str] = Counter()
-    differing: Counter[str] = Counter()
-    worst = 0.0
-    with tempfile.TemporaryDirectory() as folder:
-        for seed in range(options.first, options.first + count):
-            found = agreement_of(seed, Path(folder))
-            worst = max(worst, found.worst)
-            traits.update(_traits(found.model))
-            if not found.holds:
-                differing.update(_traits(found.model))
-                print(f"seed {seed} differs: {_summary(found)}", flush=True)
+    runs = [range(first, min(first + _RUN, count)) for first in range(0, count, _RUN)]
+    with ProcessPoolExecutor(options.workers) as pool:
+        tallies = list(pool.map(_tally, runs))
+    drawn, differ = (sum((getattr(t, n) for t in tallies), Counter()) for n in ("drawn", "differ"))
+    worst = max(tally.worst for tally in tallies)
     rows: list[Row] = [
-        {"models with": trait, "drawn": traits[trait], "differ": differing[trait]}
-        for trait in sorted(traits, key=lambda name: (-traits[name], name))
+        {"models with": trait, "drawn": drawn[trait], "differ": differ[trait]}
+        for trait in sorted(drawn, key=lambda name: (-drawn[name], name))
     ]
+    rows[0]["largest difference"] = worst
     finish(rows, options.json)
-    total = differing["any"]
-    print(f"{count} models, {total} differ, largest difference {worst:.1e}")
-    sys.exit(1 if total else 0)
+    print(f"{count} models, {differ['any']} differ, largest difference {worst:.1e}")
+    sys.exit(1 if differ["any"] else 0)
+
+
+def _tally(seeds: range) -> Tally:
+    tally = Tally()
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in seeds:
+            found = agreement_of(seed, Path(folder))
+            tally.worst = max(tally.worst, found.worst)
+            tally.drawn.update(_traits(found.model))
+            if not found.holds:
+                tally.differ.update(_traits(found.model))
+                print(f"seed {seed} differs: {_summary(found)}", flush=True)
+    return tally
 
 
 def _summary(found: Agreement) -> str:
