@@ -1,11 +1,15 @@
 """``key=value`` arguments of the commands that need no configuration."""
 
+import errno
 import sys
 from collections.abc import Callable, Collection
 
 from sgq_auto.errors import InputError, did_you_mean
+from sgq_auto.safe_text import one_line
 
 _BAD_INPUT = 2
+_FAILED = 1
+_DISK_FULL = "the disk is full; free some space, and give the same command again"
 
 
 def parse_arguments(
@@ -34,5 +38,6 @@ def run_command(command: Callable[[list[str]], None]) -> None:
     try:
         command(sys.argv[1:])
     except (ValueError, OSError, ArithmeticError) as error:
-        print(f"sgq-auto: {error}", file=sys.stderr)
-        sys.exit(_BAD_INPUT)
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        print(f"sgq-auto: {_DISK_FULL if full else one_line(error)}", file=sys.stderr)
+        sys.exit(_FAILED if full else _BAD_INPUT)

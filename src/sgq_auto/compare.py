@@ -6,6 +6,8 @@ from pathlib import Path
 
 from sgq_auto.arguments import parse_arguments, run_command
 from sgq_auto.errors import InputError
+from sgq_auto.passwords import hide
+from sgq_auto.safe_text import one_line
 from sgq_auto.tracking import TrackingSettings, quiet_libraries
 from sgq_auto.tracking.comparison import (
     Comparison,
@@ -38,7 +40,7 @@ def _run(arguments: list[str]) -> None:
         raise InputError(f"no runs to compare; usage: {_USAGE}")
     quiet_libraries()
     output_root = Path(given.get("output_root", "outputs"))
-    uri = given.get("uri", local_store())
+    uri = hide(given.get("uri", local_store()))
     comparison = Comparison.of(find_summaries(runs, output_root, uri))
     folder = output_root / "compare" / time.strftime("%Y-%m-%d_%H-%M-%S")
     folder = Path(given["out"]) if "out" in given else folder
@@ -50,7 +52,7 @@ def _run(arguments: list[str]) -> None:
     try:
         print(f"MLflow run: {log_comparison(comparison, files, settings)}")
     except Exception as error:  # Whatever a store throws: the files are there.
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = one_line(next(iter(str(error).splitlines()), type(error).__name__))
         print(f"sgq-auto: it was not logged to MLflow at {uri} ({reason})", file=sys.stderr)
 
 

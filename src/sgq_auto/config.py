@@ -15,6 +15,7 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs import BucketSettings, PreparedData, RawGraph, prepare_graph
 from sgq_auto.graphs.sources import graph_of
 from sgq_auto.packed import Objective
+from sgq_auto.passwords import hide
 from sgq_auto.quantize import RangeMode
 from sgq_auto.schema import Schema
 from sgq_auto.searching import (
@@ -50,9 +51,12 @@ def with_own_arguments(overrides: Sequence[str]) -> list[str]:
 
 
 def checked(cfg: DictConfig) -> Any:
-    """The configuration with its types checked and its interpolations resolved."""
+    """The configuration, its types checked, its interpolations resolved, its passwords hidden."""
     merged = OmegaConf.merge(OmegaConf.structured(Schema), cfg)
     OmegaConf.resolve(merged)
+    merged.tracking.uri = hide(merged.tracking.uri)
+    if merged.storage.url is not None:
+        merged.storage.url = hide(merged.storage.url)
     return merged
 
 

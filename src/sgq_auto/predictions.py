@@ -9,6 +9,7 @@ import numpy as np
 from sgq_auto.csv_layout import CSV_ENCODING, separator_of
 from sgq_auto.errors import InputError
 from sgq_auto.packed.codes import Array
+from sgq_auto.safe_text import csv_row
 
 
 def write_predictions(
@@ -30,7 +31,7 @@ def write_predictions(
     with path.open("w", encoding="utf-8", newline="") as text:
         rows = csv.writer(text, lineterminator="\n")
         rows.writerow(["node", "class"])
-        rows.writerows((node, names[k]) for node, k in zip(nodes, classes, strict=True))
+        rows.writerows(csv_row((node, names[k])) for node, k in zip(nodes, classes, strict=True))
 
 
 def read_ids(path: Path, num_nodes: int) -> list[str]:

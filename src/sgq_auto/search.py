@@ -29,6 +29,8 @@ from optuna.exceptions import StorageInternalError
 
 from sgq_auto.config import checked, conf_dir, load_data, search_settings, with_own_arguments
 from sgq_auto.errors import InputError
+from sgq_auto.passwords import hide_in_override, mask_files
+from sgq_auto.safe_text import one_line
 from sgq_auto.searching import run_search
 from sgq_auto.tracking import (
     Delivery,
@@ -56,14 +58,14 @@ def _one_line_errors() -> Iterator[None]:
     try:
         yield
     except DivergedError as error:
-        print(f"sgq-auto: {error}", file=sys.stderr)
+        print(f"sgq-auto: {one_line(error)}", file=sys.stderr)
         sys.exit(1)
     except (InputError, HydraException, OmegaConfBaseException, OSError) as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             print(f"sgq-auto: {_DISK_FULL}", file=sys.stderr)
             sys.exit(1)
         cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else None
-        message = " ".join(f"{error} {cause or ''}".split())
+        message = one_line(f"{error} {cause or ''}")
         said = unknown_setting(message, sys.argv[1:])
         print(f"sgq-auto: {said or message}", file=sys.stderr)
         sys.exit(_BAD_INPUT)
@@ -93,11 +95,18 @@ def _remove_if_empty(run: Path) -> None:
         shutil.rmtree(run, ignore_errors=True)
 
 
+def _mask_hydra_files(hydra_config: Any) -> None:
+    """Mask what Hydra wrote of files of settings; the command line came to it without passwords."""
+    run, sweep = Path(hydra_config.runtime.output_dir), Path(hydra_config.sweep.dir)
+    mask_files(*(run / name for name in _OF_HYDRA), sweep / "multirun.yaml")
+
+
 def _search(config: DictConfig) -> None:
     torch.set_num_threads(1)
     quiet_libraries()
     cfg = checked(config)
     hydra_config = HydraConfig.get()
+    _mask_hydra_files(hydra_config)
     overrides = list(hydra_config.overrides.task)
     settings = search_settings(cfg, hydra_config.runtime.choices, overrides)
     output_dir = Path(hydra_config.runtime.output_dir)
@@ -112,7 +121,7 @@ def _search(config: DictConfig) -> None:
     try:
         outcome = run_search(settings, data, [results, terminal, delivery], summary_path)
     except StorageInternalError as error:
-        reason = str(error.__cause__ or error).splitlines()[0]
+        reason = one_line(next(iter(str(error.__cause__ or error).splitlines()), ""))
         print(
             f"sgq-auto: the study's database stayed away ({reason}); the same command goes on "
             "where it was",
@@ -126,7 +135,7 @@ def _search(config: DictConfig) -> None:
     if outcome.interrupted:
         sys.exit(_INTERRUPTED)
     if outcome.failure:
-        print(f"sgq-auto: {outcome.failure}", file=sys.stderr)
+        print(f"sgq-auto: {one_line(outcome.failure)}", file=sys.stderr)
         sys.exit(1)
 
 
@@ -136,7 +145,8 @@ def main() -> None:
     sys.path.append(str(Path.cwd()))
     # Hydra would print its own traceback and exit; the exception itself is wanted here.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    sys.argv[1:] = with_own_arguments(sys.argv[1:])
+    # Hydra writes the command line into files.
+    sys.argv[1:] = with_own_arguments([hide_in_override(each) for each in sys.argv[1:]])
     try:
         # Once around Hydra for what it refuses itself, once inside it for the job's own errors.
         with _one_line_errors():

@@ -37,7 +37,7 @@ def _run(arguments: list[str]) -> None:
         if found.summary is not None:
             tracker.close(found.progress, found.summary)
     except Exception as error:  # Whatever a store throws.
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = one_line(next(iter(str(error).splitlines()), type(error).__name__))
         print(f"sgq-auto: {tracker.address} failed ({reason})", file=sys.stderr)
         sys.exit(_STORE_FAILED)
     state = "" if found.summary else "; its search has not ended"

@@ -7,6 +7,7 @@ import sys
 
 from sgq_auto.arguments import run_command
 from sgq_auto.errors import InputError
+from sgq_auto.safe_text import printable
 from sgq_auto.tracking.stores import holds_nothing, local_store, studied_experiments
 from sgq_auto.tracking.views import view_url
 
@@ -67,7 +68,10 @@ def _option(arguments: list[str], names: tuple[str, ...], default: str) -> str:
 def _print_views(uri: str, server: str) -> None:
     """Print where the studies of the store are compared."""
     for experiment in studied_experiments(uri):
-        print(f"{experiment.name}: {view_url(server, experiment.experiment_id)}", flush=True)
+        print(
+            f"{printable(experiment.name)}: {view_url(server, experiment.experiment_id)}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,20 @@
 """What tables are printed on."""
 
 import sys
+from typing import Any
 
 from rich.console import Console
+from rich.text import Text
+
+from sgq_auto.safe_text import printable
+
+
+class _SafeConsole(Console):
+    """Prints names and messages of any origin: none of them steers the terminal."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """See the base class; every string that is printed, cells of tables too, comes here."""
+        return super().render_str(printable(text), **options)
 
 
 def output_console(plain_width: int = 120) -> Console:
@@ -11,7 +23,7 @@ def output_console(plain_width: int = 120) -> Console:
     Args:
         plain_width: Columns of a table that goes to a file: no line of it wraps.
     """
-    console = Console(file=sys.stdout, highlight=False, markup=False, soft_wrap=True)
+    console = _SafeConsole(file=sys.stdout, highlight=False, markup=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = plain_width
     return console
