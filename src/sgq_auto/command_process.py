@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from sgq_auto.errors import InputError
 from sgq_auto.plain_text import tolerate
+from sgq_auto.safe_text import one_line
 from sgq_auto.stop_signals import interrupted_status, stopping_signals
 
 BAD_INPUT, FAILED = 2, 1
@@ -72,7 +73,7 @@ def end(error: BaseException | None, message: str, status: int) -> NoReturn:
     """End the process with one line; the traceback comes first where it is asked for."""
     if error is not None and os.environ.get(_TRACEBACK, "0") not in ("", "0"):
         traceback.print_exception(error)
-    print(f"sgq-auto: {' '.join(message.split())}", file=sys.stderr)
+    print(f"sgq-auto: {one_line(message)}", file=sys.stderr)
     sys.exit(status)
 
 

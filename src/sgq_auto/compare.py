@@ -5,6 +5,8 @@ import time
 
 from sgq_auto.arguments import answer_about, as_path, parse_arguments, run_command
 from sgq_auto.errors import InputError
+from sgq_auto.passwords import hide
+from sgq_auto.safe_text import one_line
 
 _USAGE = (
     "python -m sgq_auto.compare RUN [RUN ...] [out=FOLDER] [uri=URI] [output_root=outputs]; "
@@ -52,7 +54,7 @@ def _run(arguments: list[str]) -> None:
 
     quiet_libraries()
     output_root = as_path(given.get("output_root", "outputs"))
-    uri = given.get("uri", local_store())
+    uri = hide(given.get("uri", local_store()))
     comparison = Comparison.of(find_summaries(runs, output_root, uri))
     folder = output_root / "compare" / time.strftime("%Y-%m-%d_%H-%M-%S")
     folder = as_path(given["out"]) if "out" in given else folder
@@ -64,7 +66,7 @@ def _run(arguments: list[str]) -> None:
     try:
         print(f"MLflow run: {log_comparison(comparison, files, settings)}")
     except STORE_ERRORS as error:  # The files are there.
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = one_line(next(iter(str(error).splitlines()), type(error).__name__))
         print(f"sgq-auto: it was not logged to MLflow at {uri} ({reason})", file=sys.stderr)
 
 

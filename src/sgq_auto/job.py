@@ -13,6 +13,7 @@ from optuna.exceptions import StorageInternalError
 from sgq_auto.command_process import FAILED, end
 from sgq_auto.conf_tree import as_typed
 from sgq_auto.config import load_data, search_settings
+from sgq_auto.passwords import mask_files
 from sgq_auto.processes import process_context
 from sgq_auto.searching import run_search
 from sgq_auto.stop_signals import interrupted_status
@@ -53,6 +54,7 @@ def _search(cfg: Any) -> None:
     torch.set_num_threads(1)
     quiet_libraries()
     hydra_config = HydraConfig.get()
+    _mask_hydra_files(hydra_config)
     overrides = [as_typed(override) for override in hydra_config.overrides.task]
     settings = search_settings(cfg, hydra_config.runtime.choices, overrides)
     output_dir = Path(hydra_config.runtime.output_dir)
@@ -70,7 +72,7 @@ def _search(cfg: Any) -> None:
     except DivergedError as error:
         end(error, str(error), FAILED)
     except StorageInternalError as error:
-        reason = str(error.__cause__ or error).splitlines()[0]
+        reason = next(iter(str(error.__cause__ or error).splitlines()), "")
         stayed = f"the study's database stayed away ({reason})"
         end(error, f"{stayed}; the same command goes on where it was", FAILED)
     finally:
@@ -81,6 +83,12 @@ def _search(cfg: Any) -> None:
         sys.exit(interrupted_status())
     if outcome.failure:
         end(None, outcome.failure, FAILED)
+
+
+def _mask_hydra_files(hydra_config: Any) -> None:
+    """Mask what Hydra wrote of files of settings; the command line came to it without passwords."""
+    run, sweep = Path(hydra_config.runtime.output_dir), Path(hydra_config.sweep.dir)
+    mask_files(*(run / name for name in _OF_HYDRA), sweep / "multirun.yaml")
 
 
 def _yield_to_workers() -> None:

@@ -34,6 +34,7 @@ from sgq_auto.library_arguments import (
     widths_of_groups,
 )
 from sgq_auto.packed import Footprint, FootprintModel, save
+from sgq_auto.passwords import hide_in_override
 from sgq_auto.quantize import (
     RangeMode,
     check_logits,
@@ -276,7 +277,8 @@ def _configuration(
     target: str, arguments: Mapping[str, Any], output_root: Path, overrides: Sequence[str]
 ) -> tuple[Any, dict[str, str]]:
     """The checked configuration of the command with this model, and its choices of groups."""
-    given = with_own_arguments(["model=custom", "dataset=npz", *overrides])
+    hidden = map(hide_in_override, overrides)
+    given = with_own_arguments(["model=custom", "dataset=npz", *hidden])
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             cfg = compose("config", given, return_hydra_config=True)

@@ -10,6 +10,7 @@ from sgq_auto.csv_layout import CsvLayout
 from sgq_auto.errors import InputError
 from sgq_auto.node_ids import NodeIds
 from sgq_auto.packed.codes import Array
+from sgq_auto.safe_text import csv_row
 
 _DEFAULT = "id"
 _SHOWN = 12
@@ -34,7 +35,7 @@ def write_predictions(
     with path.open("w", encoding="utf-8", newline="") as text:
         rows = csv.writer(text, lineterminator="\n")
         rows.writerow(["node", "class"])
-        rows.writerows((node, names[k]) for node, k in zip(nodes, classes, strict=True))
+        rows.writerows(csv_row((node, names[k])) for node, k in zip(nodes, classes, strict=True))
 
 
 def read_ids(

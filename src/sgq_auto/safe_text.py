@@ -4,11 +4,26 @@ A name may hold what steers a terminal, breaks a line, turns the direction of re
 taken for a formula by a program that opens tables. Standard library only.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
+from sgq_auto.passwords import without_passwords
+
 # What makes a spreadsheet take a cell for a formula. A full-width sign is one to some of them.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+_STEERING = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def harmless(text: str) -> str:
+    """A text for a page, whose layout may hold spaces of many kinds: what steers is an escape.
+
+    That is control characters, marks that turn the direction of reading, and halves of pairs.
+    """
+    return _STEERING.sub(lambda found: _escape(found[0]), text)
 
 
 def printable(text: object) -> str:
@@ -24,8 +39,8 @@ def printable(text: object) -> str:
 
 
 def one_line(error: object) -> str:
-    """An error's message in one printable line; its kind where it has none."""
-    return printable(" ".join(str(error).split())) or type(error).__name__
+    """An error's message in one printable line without passwords; its kind where it has none."""
+    return printable(without_passwords(" ".join(str(error).split()))) or type(error).__name__
 
 
 def csv_cell(value: Any) -> Any:

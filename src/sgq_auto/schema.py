@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from sgq_auto.passwords import hide
+
 # Values of settings that are closed choices: told to people before the types are imported.
 CHOICES: dict[str, tuple[str, ...]] = {
     "objective": ("resident_bytes", "stored_bytes", "peak_bytes", "sgquant_bytes"),
@@ -111,7 +113,7 @@ class Schema:
 
 
 def checked(cfg: Any) -> Any:
-    """The configuration with its types checked and its interpolations resolved.
+    """The configuration, its types checked, its interpolations resolved, its passwords hidden.
 
     Raises:
         OmegaConfBaseException: If a value does not fit.
@@ -120,4 +122,7 @@ def checked(cfg: Any) -> Any:
 
     merged = OmegaConf.merge(OmegaConf.structured(Schema), cfg)
     OmegaConf.resolve(merged)
+    merged.tracking.uri = hide(merged.tracking.uri)
+    if merged.storage.url is not None:
+        merged.storage.url = hide(merged.storage.url)
     return merged

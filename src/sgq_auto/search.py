@@ -22,6 +22,7 @@ from sgq_auto.conf_tree import (
     with_literals,
     with_own_arguments,
 )
+from sgq_auto.passwords import hide_in_override
 from sgq_auto.processes import process_context
 
 if TYPE_CHECKING:
@@ -53,7 +54,9 @@ def _main(arguments: list[str]) -> None:
     sys.path.append(str(Path.cwd()))
     # Hydra would print its own traceback and exit; the exception itself is wanted here.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    sys.argv[1:] = with_own_arguments(with_literals(arguments))
+    # Hydra writes the command line into files.
+    hidden = [hide_in_override(each) for each in with_literals(arguments)]
+    sys.argv[1:] = with_own_arguments(hidden)
     _run_hydra()
 
 

@@ -54,7 +54,7 @@ def _run(arguments: list[str]) -> None:
         if found.summary is not None:
             tracker.close(found.progress, found.summary)
     except STORE_ERRORS as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = one_line(next(iter(str(error).splitlines()), type(error).__name__))
         end(error, f"{tracker.address} failed ({reason})", FAILED)
     state = "" if found.summary else "; its search has not ended"
     trials = len(found.progress.records)

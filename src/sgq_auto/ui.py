@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from sgq_auto.arguments import answer_about, run_command
 from sgq_auto.errors import InputError
+from sgq_auto.safe_text import printable
 from sgq_auto.stop_signals import Stopped
 
 _USAGE = "python -m sgq_auto.ui [uri=URI] [--port 5000] [--host 127.0.0.1] [OPTION ...]"
@@ -105,7 +106,10 @@ def _print_views(uri: str, server: str) -> None:
     from sgq_auto.tracking.views import view_url
 
     for experiment in studied_experiments(uri):
-        print(f"{experiment.name}: {view_url(server, experiment.experiment_id)}", flush=True)
+        print(
+            f"{printable(experiment.name)}: {view_url(server, experiment.experiment_id)}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

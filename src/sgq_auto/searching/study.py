@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from sgq_auto.errors import InputError
+from sgq_auto.passwords import MASK, STORAGE_VARIABLE, reveal
 from sgq_auto.safe_text import one_line
 from sgq_auto.searching.placed_sampler import PlacedSampler
 from sgq_auto.searching.records import TrialRecord, awaits_retry
@@ -42,7 +43,9 @@ def open_study(settings: SearchSettings, folder: Path, name: str) -> optuna.Stud
             "run: pip install 'sgq-auto[postgresql]'"
         ) from error
     except optuna.exceptions.StorageInternalError as error:
-        raise InputError(f"storage={settings.storage.kind}: {error}") from error
+        raise InputError(
+            f"storage={settings.storage.kind}: {one_line(error)}{_hint(settings)}"
+        ) from error
     except SQLAlchemyError as error:
         raise InputError(f"{folder}: its database cannot be read ({one_line(error)})") from error
     _check(study, folder)
@@ -52,6 +55,14 @@ def open_study(settings: SearchSettings, folder: Path, name: str) -> optuna.Stud
     if _LADDER not in study.user_attrs:
         study.set_user_attr(_LADDER, list(settings.ladder))
     return study
+
+
+def _hint(settings: SearchSettings) -> str:
+    """How to give a password that no file keeps."""
+    url = settings.storage.url or ""
+    if MASK not in url or reveal(url, STORAGE_VARIABLE) != reveal(url):
+        return ""
+    return f"; passwords are kept in no file: set {STORAGE_VARIABLE} to the whole address"
 
 
 def _check(study: optuna.Study, folder: Path) -> None:

@@ -7,17 +7,19 @@ from rich.console import Console
 from rich.text import Text
 
 from sgq_auto.plain_text import plain_text
+from sgq_auto.safe_text import printable
 
 
 class PlainConsole(Console):
-    """A console that writes what its stream's encoding lacks in plain characters, like ``+/-``.
+    """A console for names and messages of any origin: none of them steers the terminal.
 
-    Before anything is laid out, so that columns stay in line.
+    What its stream's encoding lacks is written in plain characters, like ``+/-``, before anything
+    is laid out, so that columns stay in line.
     """
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """See rich."""
-        return super().render_str(plain_text(text, self.encoding), **options)
+        """See rich; every string that is printed, cells of tables too, comes here."""
+        return super().render_str(plain_text(printable(text), self.encoding), **options)
 
 
 def output_console(plain_width: int = 120) -> Console:

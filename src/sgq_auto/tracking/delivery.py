@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
+from sgq_auto.safe_text import one_line
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.summary import Summary
@@ -147,7 +148,7 @@ class Delivery:
         if not self.delivered:
             return
         self.delivered = False
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = one_line(next(iter(str(error).splitlines()), type(error).__name__))
         _logger.warning(
             "%s failed (%s); the search goes on, and what is missing is delivered when it is back",
             self._store.address,

@@ -15,6 +15,7 @@ from mlflow.exceptions import MlflowException
 from requests.exceptions import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
+from sgq_auto.passwords import hide, reveal
 from sgq_auto.tracking.views import studies_view
 
 # What stores raise; anything else is a fault of who calls them.
@@ -33,7 +34,7 @@ class TrackingSettings:
     """Where runs are tracked.
 
     Attributes:
-        uri: MLflow tracking URI.
+        uri: MLflow tracking URI, which may be masked.
         artifacts: Folder of artifacts of new experiments.
         experiment: Experiment name.
         patience_seconds: How long the end of a search waits for a store that is away.
@@ -47,7 +48,7 @@ class TrackingSettings:
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "TrackingSettings":
         """From the group ``tracking`` of a configuration."""
-        return cls(**{**config, "artifacts": Path(config["artifacts"])})
+        return cls(**{**config, "uri": hide(config["uri"]), "artifacts": Path(config["artifacts"])})
 
 
 def open_store(settings: TrackingSettings) -> tuple[MlflowClient, str]:
@@ -57,7 +58,7 @@ def open_store(settings: TrackingSettings) -> tuple[MlflowClient, str]:
     with FileLock(settings.artifacts.parent / "mlflow.lock"):
         if settings.uri.startswith(_SQLITE):
             _make_database(Path(settings.uri.removeprefix(_SQLITE)))
-        client = MlflowClient(settings.uri)
+        client = MlflowClient(reveal(settings.uri))
         experiment = client.get_experiment_by_name(settings.experiment)
         if experiment is not None:
             return client, experiment.experiment_id
@@ -90,7 +91,7 @@ def studied_experiments(uri: str) -> list[Experiment]:
     """
     _quiet_mlflow()
     tag = studies_view(STUDY_TAG).tag
-    return [e for e in MlflowClient(uri).search_experiments() if tag in e.tags]
+    return [e for e in MlflowClient(reveal(uri)).search_experiments() if tag in e.tags]
 
 
 def _quiet_mlflow() -> None:

@@ -1,6 +1,7 @@
 """A comparison as files, and in the terminal."""
 
 import csv
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import matplotlib.figure
 import matplotlib.ticker
 from rich.table import Table
 
+from sgq_auto.safe_text import csv_cell, printable
 from sgq_auto.searching.summary import Summary
 from sgq_auto.tracking.comparison.comparison import HEADINGS, Comparison
 from sgq_auto.tracking.comparison.groups import Group
@@ -22,6 +24,7 @@ _NOTE = (
 )
 _COLORS = ("#1f6fb2", "#d06f14", "#2e8b57", "#8e44ad", "#c23030", "#6b7785", "#0e8c99", "#9c7a12")
 _PLAIN_WIDTH = 160
+_MARKDOWN = re.compile(r"[\\|<\[`]")
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
@@ -62,8 +65,13 @@ def print_table(comparison: Comparison) -> None:
 
 def _markdown(comparison: Comparison) -> str:
     lines = [HEADINGS, ["---"] * len(HEADINGS), *comparison.rows()]
-    cells = [[str(cell).replace("|", "\\|") for cell in line] for line in lines]
+    cells = [[_markdown_cell(str(cell)) for cell in line] for line in lines]
     return "\n".join(f"| {' | '.join(line)} |" for line in cells) + f"\n\n{_NOTE}\n"
+
+
+def _markdown_cell(text: str) -> str:
+    """A text that is no link, picture, HTML or border of a table, whatever it holds."""
+    return _MARKDOWN.sub(r"\\\g<0>", printable(text))
 
 
 def _save_csv(comparison: Comparison, path: Path) -> None:
@@ -73,7 +81,7 @@ def _save_csv(comparison: Comparison, path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({name: csv_cell(cell) for name, cell in row.items()} for row in rows)
 
 
 def _flat(summary: Summary) -> dict[str, Any]:
