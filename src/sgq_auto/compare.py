@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sgq_auto.arguments import parse_arguments, run_command
 from sgq_auto.errors import InputError
+from sgq_auto.searching.command_lines import masked
 from sgq_auto.tracking import TrackingSettings, quiet_libraries
 from sgq_auto.tracking.comparison import (
     Comparison,
@@ -14,7 +15,6 @@ from sgq_auto.tracking.comparison import (
     print_table,
     write_comparison,
 )
-from sgq_auto.tracking.stores import local_artifacts, local_store
 
 _USAGE = (
     "python -m sgq_auto.compare RUN [RUN ...] [out=FOLDER] [uri=URI] [output_root=outputs]; "
@@ -38,7 +38,9 @@ def _run(arguments: list[str]) -> None:
         raise InputError(f"no runs to compare; usage: {_USAGE}")
     quiet_libraries()
     output_root = Path(given.get("output_root", "outputs"))
-    uri = given.get("uri", local_store())
+    # No run of the comparison is a study's: it has an experiment of its own unless one is chosen.
+    settings = TrackingSettings.of({"uri": given.get("uri")}, _EXPERIMENT)
+    uri = settings.uri
     comparison = Comparison.of(find_summaries(runs, output_root, uri))
     folder = output_root / "compare" / time.strftime("%Y-%m-%d_%H-%M-%S")
     folder = Path(given["out"]) if "out" in given else folder
@@ -46,12 +48,14 @@ def _run(arguments: list[str]) -> None:
     print_table(comparison)
     for path in files:
         print(path)
-    settings = TrackingSettings(uri, local_artifacts(), _EXPERIMENT)
     try:
-        print(f"MLflow run: {log_comparison(comparison, files, settings)}")
+        run_id = log_comparison(comparison, files, settings)
+        chosen = f" ({', '.join(settings.variables)})" if settings.variables else ""
+        print(f"MLflow run: {run_id}{f' in {masked(uri)}{chosen}' if chosen else ''}")
     except Exception as error:  # Whatever a store throws: the files are there.
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        print(f"sgq-auto: it was not logged to MLflow at {uri} ({reason})", file=sys.stderr)
+        place = f"MLflow at {masked(uri)}"
+        print(f"sgq-auto: it was not logged to {place} ({reason})", file=sys.stderr)
 
 
 if __name__ == "__main__":

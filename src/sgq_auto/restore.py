@@ -6,7 +6,7 @@ from sgq_auto.arguments import parse_arguments, run_command
 from sgq_auto.errors import InputError
 from sgq_auto.searching.bundle import read_bundle
 from sgq_auto.tracking import quiet_libraries
-from sgq_auto.tracking.stores import local_artifacts, local_store
+from sgq_auto.tracking.settings import default_store, local_artifacts
 
 _USAGE = "python -m sgq_auto.restore file=NAME.zip [output_root=outputs] [own_code=false]"
 _KNOWN = ("file", "output_root", "own_code")
@@ -20,7 +20,7 @@ def main() -> None:
 def _run(arguments: list[str]) -> None:
     given = parse_arguments(arguments, _KNOWN, ("file",), _USAGE)
     quiet_libraries()
-    store = {"uri": local_store(), "artifacts": str(local_artifacts())}
+    store = {"uri": default_store(), "artifacts": str(local_artifacts())}
     output_root = Path(given.get("output_root", "outputs"))
     own_code = given.get("own_code", "false")
     if own_code not in ("true", "false"):

@@ -63,10 +63,11 @@ class Engine:
 class Tracking:
     """Where results are tracked."""
 
-    uri: str
+    uri: str | None
     artifacts: str
-    experiment: str
+    experiment: str | None
     patience_seconds: float = 60.0
+    experiment_id: str | None = None
 
 
 @dataclass

@@ -99,15 +99,17 @@ def _search(config: DictConfig) -> None:
     cfg = checked(config)
     hydra_config = HydraConfig.get()
     overrides = list(hydra_config.overrides.task)
+    tracking = TrackingSettings.of(cfg.tracking)
+    cfg.tracking.update(tracking.as_config())
     settings = search_settings(cfg, hydra_config.runtime.choices, overrides)
     output_dir = Path(hydra_config.runtime.output_dir)
     summary_path = output_dir / "summary.json"
-    tracking = TrackingSettings.of(cfg.tracking)
     data = load_data(cfg)
     results = ResultFiles(output_dir)
-    terminal = Terminal(summary_path, results.report, ui_command(tracking.uri), data.notes)
     tracker = MlflowTracker(tracking, output_dir)
-    delivery = Delivery(tracker, tracking.patience_seconds)
+    notes = [*data.notes, *tracker.notes]
+    terminal = Terminal(summary_path, results.report, ui_command(tracking.uri), notes)
+    delivery = Delivery(tracker, tracking.patience_seconds, terminal.stage)
     _yield_to_workers()
     try:
         outcome = run_search(settings, data, [results, terminal, delivery], summary_path)
@@ -121,6 +123,9 @@ def _search(config: DictConfig) -> None:
         sys.exit(1)
     finally:
         delivery.stop()
+        terminal.stage(None)
+    if not delivery.delivered:
+        terminal.untracked(tracker.address, settings.study_name(data), settings.output_root)
     if tracker.model_uri:
         terminal.served(tracker.model_uri, tracking.uri)
     if outcome.interrupted:

@@ -7,7 +7,9 @@ import sys
 
 from sgq_auto.arguments import run_command
 from sgq_auto.errors import InputError
-from sgq_auto.tracking.stores import holds_nothing, local_store, studied_experiments
+from sgq_auto.searching.command_lines import masked
+from sgq_auto.tracking.settings import URI, default_store, local_store
+from sgq_auto.tracking.stores import holds_nothing, studied_experiments
 from sgq_auto.tracking.views import view_url
 
 _SQLITE = "sqlite:///"
@@ -27,20 +29,22 @@ def main() -> None:
 
 
 def ui_command(uri: str) -> str:
-    """What opens the UI on the store ``uri`` from here."""
-    if uri == local_store():
+    """What opens the UI on the store ``uri`` from here, MLflow's variables as they are."""
+    if uri == default_store():
         return "python -m sgq_auto.ui"
     return shlex.join(["python", "-m", "sgq_auto.ui", f"{_URI}{uri}"])
 
 
 def _run(arguments: list[str]) -> None:
     given = [a.removeprefix(_URI) for a in arguments if a.startswith(_URI)]
-    uri = given[-1] if given else local_store()
+    uri = given[-1] if given else default_store()
+    if not given and uri != local_store():
+        print(f"{URI}: {masked(uri)}", flush=True)
     rest = [a for a in arguments if not a.startswith(_URI)]
     if holds_nothing(uri):
         raise InputError(
-            f"there is no store {uri.removeprefix(_SQLITE)}; run a search here first, change to "
-            "the folder that searches were started in, or say which with uri="
+            f"there is no store {masked(uri).removeprefix(_SQLITE)}; run a search here first, "
+            "change to the folder that searches were started in, or say which with uri="
         )
     if uri.startswith("http"):
         _print_views(uri, uri.rstrip("/"))  # A server has its UI at its own address.

@@ -19,8 +19,13 @@ def repeat_command(config: Mapping[str, Any]) -> str | None:
     """
     if "overrides" not in config:
         return None
-    overrides = (_PASSWORD.sub(r"\1\3***\2\4", override) for override in config["overrides"])
+    overrides = (masked(override) for override in config["overrides"])
     return shlex.join(["python", "-m", "sgq_auto.search", *overrides])
+
+
+def masked(text: str) -> str:
+    """A text that may be shown: passwords of addresses in it are left out."""
+    return _PASSWORD.sub(r"\1\3***\2\4", text)
 
 
 def has_password(text: str) -> bool:
@@ -31,6 +36,14 @@ def has_password(text: str) -> bool:
 def export_command(study: str, output_root: Path) -> str:
     """The command that packs a trial of a study; ``trial=N`` is to be added."""
     words = ["python", "-m", "sgq_auto.export", f"study={study}"]
+    if output_root != _DEFAULT_ROOT:
+        words.append(f"output_root={output_root}")
+    return shlex.join(words)
+
+
+def sync_command(study: str, output_root: Path) -> str:
+    """The command that brings the tracking store up to date with a study."""
+    words = ["python", "-m", "sgq_auto.sync", f"study={study}"]
     if output_root != _DEFAULT_ROOT:
         words.append(f"output_root={output_root}")
     return shlex.join(words)

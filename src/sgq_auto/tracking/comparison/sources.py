@@ -10,6 +10,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from sgq_auto.errors import InputError
+from sgq_auto.searching.command_lines import masked
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.summary import Summary
 from sgq_auto.tracking.stores import STUDY_TAG, holds_nothing
@@ -65,7 +66,7 @@ def _of_folder(folder: Path) -> list[Summary]:
 
 def _of_run(run_id: str, uri: str) -> Summary:
     if holds_nothing(uri):
-        raise InputError(f"{run_id}: there is no tracking store {uri}; say which with uri=")
+        raise InputError(f"{run_id}: there is no tracking store {masked(uri)}; say which with uri=")
     client = MlflowClient(uri)
     try:
         if STUDY_TAG not in client.get_run(run_id).data.tags:
@@ -74,7 +75,7 @@ def _of_run(run_id: str, uri: str) -> Summary:
             return _read(Path(client.download_artifacts(run_id, _FILE, scratch)))
     except (MlflowException, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"{run_id}: {uri} does not give its {_FILE} ({reason})") from error
+        raise InputError(f"{run_id}: {masked(uri)} does not give its {_FILE} ({reason})") from error
 
 
 def _read(path: Path) -> Summary:
