@@ -28,7 +28,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("searched")
     done = run(folder, *QUICK)
     assert done.returncode == 0, done.stderr
-    assert "<- recommended" in done.stdout
+    assert "\n-> trial " in done.stdout
     assert "python -m sgq_auto.ui" in done.stdout
     assert "mlflow models serve -m models:/m-" in done.stdout
     assert "trials ━" not in done.stdout

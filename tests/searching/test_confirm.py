@@ -18,6 +18,7 @@ from sgq_auto.searching.confirm import (
     fresh_seeds,
 )
 from sgq_auto.searching.folder import StudyFolder
+from sgq_auto.searching.stages import Stage
 from sgq_auto.searching.summary import choose_recommended, nearest_miss
 from sgq_auto.searching.workbench import Workbench
 

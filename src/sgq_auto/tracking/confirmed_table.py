@@ -20,8 +20,9 @@ def confirmed_columns(summary: Summary) -> list[Column]:
     return [
         _names(summary),
         Column("bits", ["32", *(f"{p['average_bits']:.1f}" for p in points)], rank=2),
-        *_sizes(summary, kind, None),
-        *(_sizes(summary, name, rank)[0] for rank, name in enumerate(reversed(others))),
+        _sizes(summary, kind, None),
+        _ratios(summary, kind),
+        *(_sizes(summary, name, 1 - rank) for rank, name in enumerate(others)),
         *_accuracies(summary, points),
     ]
 
@@ -36,13 +37,16 @@ def _names(summary: Summary) -> Column:
     return Column("", [f"{indent} full precision", *names], is_text=True)
 
 
-def _sizes(summary: Summary, kind: str, rank: int | None) -> list[Column]:
-    """Bytes of one kind, and full precision's divided by them."""
-    points, full = summary["confirmed"], summary["full_precision"]
-    return [
-        Column(kind, [kib(each[f"{kind}_bytes"]) for each in (full, *points)], rank),
-        Column("ratio", ["1.0x", *(f"{p[f'{kind}_ratio']:.1f}x" for p in points)], 4),
-    ]
+def _sizes(summary: Summary, kind: str, rank: int | None) -> Column:
+    """Bytes of one kind."""
+    own = [summary["full_precision"], *summary["confirmed"]]
+    return Column(kind, [kib(each[f"{kind}_bytes"]) for each in own], rank)
+
+
+def _ratios(summary: Summary, kind: str) -> Column:
+    """Full precision's bytes of one kind divided by each one's."""
+    ratios = (f"{point[f'{kind}_ratio']:.1f}x" for point in summary["confirmed"])
+    return Column("ratio", ["1.0x", *ratios], 4)
 
 
 def _accuracies(summary: Summary, points: Sequence[Summary]) -> list[Column]:

@@ -34,6 +34,11 @@ class Column:
         """Characters that it takes."""
         return max(len(text) for text in (self.heading, *self.cells))
 
+    @property
+    def longest_word(self) -> int:
+        """Characters of its longest word."""
+        return max((len(word) for text in self.cells for word in text.split()), default=1)
+
 
 def fitting(columns: Sequence[Column], width: int) -> list[Column]:
     """The columns that a table of ``width`` characters has room for, in their order.
@@ -55,21 +60,28 @@ def fitting(columns: Sequence[Column], width: int) -> list[Column]:
 
 def print_columns(console: Console, columns: Sequence[Column]) -> None:
     """Print a table: every column into a file, those that fit on a terminal."""
-    kept = fitting(columns, console.width) if console.is_terminal else list(columns)
-    room = max(_WRAPPED, console.width - _figures_width(kept))
+    if console.is_terminal:
+        kept = fitting(columns, console.width)
+        console.print(_table(kept, console.width - _figures_width(kept)))
+        return
+    plain, room = console.width, max(column.width for column in columns)
+    console.width = room * len(columns) + _figures_width(columns)
+    console.print(_table(columns, room))
+    console.width = plain
+
+
+def _table(columns: Sequence[Column], room: int) -> Table:
+    """Columns of their full width; only words are wrapped, to ``room`` characters."""
     table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
-    for column in kept:
-        if column.is_text:
-            wraps = console.is_terminal and column.width > room
-            width = room if wraps else column.width
-            table.add_column(column.heading, width=width, no_wrap=not wraps, overflow="fold")
-        else:
+    for column in columns:
+        if not column.is_text:
             table.add_column(column.heading, justify="right", no_wrap=True, width=column.width)
-    for row in zip(*(column.cells for column in kept), strict=True):
+        else:
+            width = min(column.width, max(room, column.longest_word))
+            table.add_column(column.heading, width=width, overflow="fold")
+    for row in zip(*(column.cells for column in columns), strict=True):
         table.add_row(*row)
-    # No figure is ever cut: a terminal that is narrower still wraps the line itself.
-    needed = sum(column.width + _GAP for column in kept)
-    console.print(table, width=max(console.width, needed) if not console.is_terminal else None)
+    return table
 
 
 def _least_width(columns: Sequence[Column]) -> int:

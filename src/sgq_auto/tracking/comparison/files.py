@@ -54,16 +54,18 @@ def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
 def print_table(comparison: Comparison) -> None:
     """Print the table; a narrow terminal gets the columns that matter most."""
     console = output_console()
-    cells = list(zip(*comparison.rows(), strict=True))
-    print_columns(
-        console,
-        [
-            Column(heading, column, _RANKS.get(heading), is_text=place == 0)
-            for place, (heading, column) in enumerate(zip(HEADINGS, cells, strict=True))
-        ],
-    )
+    print_columns(console, comparison_columns(comparison))
     for remark in comparison.remarks():
         print_words(console, remark)
+
+
+def comparison_columns(comparison: Comparison) -> list[Column]:
+    """The table as columns."""
+    cells = zip(*comparison.rows(), strict=True)
+    return [
+        Column(heading, column, _RANKS.get(heading), is_text=place == 0)
+        for place, (heading, column) in enumerate(zip(HEADINGS, cells, strict=True))
+    ]
 
 
 def _markdown(comparison: Comparison) -> str:
