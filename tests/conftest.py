@@ -21,6 +21,10 @@ from sgq_auto.graphs.splits import OwnOrPerClassSplit, PerClassSplit
 hypothesis.settings.register_profile("sgq_auto", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("sgq_auto")
 
+# Where somebody tracks other work: not where tests do.
+for _name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"):
+    os.environ.pop(_name, None)
+
 _FAMILIES = {"Cora": "Planetoid", "CiteSeer": "Planetoid", "PubMed": "Planetoid"} | {
     "Computers": "Amazon"
 }

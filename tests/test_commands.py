@@ -34,7 +34,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("my runs = 1, é [x] 'y'")
     done = run(folder, *QUICK, PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stderr
-    assert "<- recommended" in done.stdout
+    assert "\n-> trial " in done.stdout
     assert " +/- " in done.stdout
     assert "my runs = 1, \\xe9 [x]" in done.stdout
     assert "python -m sgq_auto.ui" in done.stdout

@@ -167,3 +167,29 @@ def test_bad_input_is_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
     assert not (tmp_path / "mlruns").exists()
+
+
+@pytest.mark.parametrize("front", [[], [(1024, 0.5)], [(1024, 0.5), (1024, 0.5)]])
+@pytest.mark.parametrize("accuracy", [None, 0.5])
+def test_studies_of_few_points_or_none_are_compared(
+    front: list[tuple[int, float]], accuracy: float | None, tmp_path: Path
+) -> None:
+    reason = "nothing fits: max_kib=1, and the fewest bits everywhere take 5.0 KiB resident_bytes"
+    full = {"val_accuracy": accuracy, "test_accuracy": accuracy}
+    nothing = {"recommended": None, "recommended_reason": reason, "full_precision": full}
+    poor = {"guessing": {"warning": "Warning: full precision is barely better than guessing"}}
+    first = made(0, front or [(1, 0.0)], **nothing)
+    first |= {} if front else {"front": []}
+    comparison = Comparison.of([first, made(1, [(2048, 0.6)], **poor)])
+    page, picture, table, text = write_comparison(comparison, tmp_path / "out")
+    assert picture.stat().st_size > 5000
+    assert len(table.read_text().splitlines()) == 3
+    for remark in (
+        f"seed 0: no recommendation: {reason}",
+        f"seed 1: {poor['guessing']['warning']}",
+    ):
+        assert remark in page.read_text()
+        assert remark in text.read_text()
+    alone = Comparison.of([first])
+    write_comparison(alone, tmp_path / "alone")
+    assert alone.rows()[0][3] == "none"

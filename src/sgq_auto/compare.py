@@ -5,7 +5,6 @@ import time
 
 from sgq_auto.arguments import answer_about, as_path, parse_arguments, run_command
 from sgq_auto.errors import InputError
-from sgq_auto.passwords import hide
 from sgq_auto.safe_text import one_line
 
 _USAGE = (
@@ -50,11 +49,13 @@ def _run(arguments: list[str]) -> None:
         print_table,
         write_comparison,
     )
-    from sgq_auto.tracking.stores import STORE_ERRORS, local_artifacts, local_store
+    from sgq_auto.tracking.stores import STORE_ERRORS
 
     quiet_libraries()
     output_root = as_path(given.get("output_root", "outputs"))
-    uri = hide(given.get("uri", local_store()))
+    # No run of the comparison is a study's: it has an experiment of its own unless one is chosen.
+    settings = TrackingSettings.of({"uri": given.get("uri")}, _EXPERIMENT)
+    uri = settings.uri
     comparison = Comparison.of(find_summaries(runs, output_root, uri))
     folder = output_root / "compare" / time.strftime("%Y-%m-%d_%H-%M-%S")
     folder = as_path(given["out"]) if "out" in given else folder
@@ -62,10 +63,11 @@ def _run(arguments: list[str]) -> None:
     print_table(comparison)
     for path in files:
         print(path)
-    settings = TrackingSettings(uri, local_artifacts(), _EXPERIMENT)
     try:
-        print(f"MLflow run: {log_comparison(comparison, files, settings)}")
-    except STORE_ERRORS as error:  # The files are there.
+        run_id = log_comparison(comparison, files, settings)
+        chosen = f" in {uri} ({', '.join(settings.variables)})" if settings.variables else ""
+        print(f"MLflow run: {run_id}{chosen}")
+    except (*STORE_ERRORS, InputError) as error:  # The files are there.
         reason = one_line(next(iter(str(error).splitlines()), type(error).__name__))
         print(f"sgq-auto: it was not logged to MLflow at {uri} ({reason})", file=sys.stderr)
 

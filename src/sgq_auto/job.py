@@ -56,16 +56,17 @@ def _search(cfg: Any) -> None:
     hydra_config = HydraConfig.get()
     _mask_hydra_files(hydra_config)
     overrides = [as_typed(override) for override in hydra_config.overrides.task]
+    tracking = TrackingSettings.of(cfg.tracking)
+    cfg.tracking.update(tracking.as_config())
     settings = search_settings(cfg, hydra_config.runtime.choices, overrides)
     output_dir = Path(hydra_config.runtime.output_dir)
     summary_path = output_dir / "summary.json"
-    tracking = TrackingSettings.of(cfg.tracking)
-    data = settings.model.in_order(load_data(cfg))
+    data = load_data(cfg)
     results = ResultFiles(output_dir)
-    notes = (*data.notes, *settings.notes(data))
-    terminal = Terminal(summary_path, results.report, ui_command(tracking.uri), notes)
     tracker = MlflowTracker(tracking, output_dir)
-    delivery = Delivery(tracker, tracking.patience_seconds)
+    notes = [*data.notes, *settings.notes(data), *tracker.notes]
+    terminal = Terminal(summary_path, results.report, ui_command(tracking.uri), notes)
+    delivery = Delivery(tracker, tracking.patience_seconds, terminal.stage)
     _yield_to_workers()
     try:
         outcome = run_search(settings, data, [results, terminal, delivery], summary_path)
@@ -77,6 +78,9 @@ def _search(cfg: Any) -> None:
         end(error, f"{stayed}; the same command goes on where it was", FAILED)
     finally:
         delivery.stop()
+        terminal.stage(None)
+    if outcome.summary and not delivery.delivered:
+        terminal.untracked(tracker.address, outcome.summary["study"], settings.output_root)
     if tracker.model_uri:
         terminal.served(tracker.model_uri, tracking.uri)
     if outcome.interrupted:

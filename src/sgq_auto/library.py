@@ -48,7 +48,7 @@ from sgq_auto.searching import Granularity, run_search
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.summary import Summary
 from sgq_auto.tracking import quiet_libraries
-from sgq_auto.tracking.stores import local_artifacts, local_store
+from sgq_auto.tracking.settings import TrackingSettings, local_artifacts
 from sgq_auto.training import FitSettings, Schedule, fit, predict
 from sgq_auto.unknown_settings import unknown_setting
 
@@ -295,8 +295,8 @@ def _complete(
     with open_dict(cfg):
         del cfg["hydra"]
         # Hydra knows no launch folder here.
-        cfg.tracking.uri = local_store()
         cfg.tracking.artifacts = str(local_artifacts())
+        cfg.tracking.update(TrackingSettings.of(cfg.tracking).as_config())
         cfg.output_root = str(output_root)
         cfg.dataset.source.path = _NAME
         cfg.model.update({**arguments, "_target_": target})

@@ -1,6 +1,7 @@
 """``python -m sgq_auto.restore``: take in a study that was exported elsewhere."""
 
 from sgq_auto.arguments import as_path, parse_arguments, run_command, takes_own_code
+from sgq_auto.passwords import hide
 
 _USAGE = "python -m sgq_auto.restore file=NAME.zip [output_root=outputs] [own_code=false]"
 _EXPLAINED = """
@@ -28,10 +29,10 @@ def _run(arguments: list[str]) -> None:
     from sgq_auto.searching.bundle import read_bundle
     from sgq_auto.searching.command_lines import study_command
     from sgq_auto.tracking import quiet_libraries
-    from sgq_auto.tracking.stores import local_artifacts, local_store
+    from sgq_auto.tracking.settings import default_store, local_artifacts
 
     quiet_libraries()
-    store = {"uri": local_store(), "artifacts": str(local_artifacts())}
+    store = {"uri": hide(default_store()), "artifacts": str(local_artifacts())}
     folder = read_bundle(as_path(given["file"]), output_root, store, own_code=own_code)
     print(f"{folder.path}\nIts front: {study_command('status', folder.name, output_root)}")
     print(f"Track it: {study_command('sync', folder.name, output_root)}")

@@ -73,10 +73,11 @@ class Engine:
 class Tracking:
     """Where results are tracked."""
 
-    uri: str
+    uri: str | None
     artifacts: str
-    experiment: str
+    experiment: str | None
     patience_seconds: float = 60.0
+    experiment_id: str | None = None
 
 
 @dataclass
@@ -122,7 +123,7 @@ def checked(cfg: Any) -> Any:
 
     merged = OmegaConf.merge(OmegaConf.structured(Schema), cfg)
     OmegaConf.resolve(merged)
-    merged.tracking.uri = hide(merged.tracking.uri)
-    if merged.storage.url is not None:
-        merged.storage.url = hide(merged.storage.url)
+    for group, name in ((merged.tracking, "uri"), (merged.storage, "url")):
+        if group[name] is not None:
+            group[name] = hide(group[name])
     return merged

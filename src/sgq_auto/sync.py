@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from sgq_auto.arguments import parse_arguments, run_command, takes_own_code
 from sgq_auto.command_process import FAILED, end
 from sgq_auto.errors import InputError
+from sgq_auto.passwords import hide
 from sgq_auto.safe_text import one_line
 
 if TYPE_CHECKING:
@@ -45,9 +46,10 @@ def _run(arguments: list[str]) -> None:
     if found.summary is not None:
         write_results(found.progress, found.summary, folder.path)
     own_code = takes_own_code(given)
-    tracker = MlflowTracker(
-        _tracking(folder.config, given.get("uri"), own_code=own_code), folder.path
-    )
+    tracking = _tracking(folder.config, given.get("uri"), own_code=own_code)
+    tracker = MlflowTracker(tracking, folder.path)
+    for note in tracker.notes:
+        print(note, flush=True)
     try:
         tracker.open(found.progress)
         tracker.sync(found.progress)
@@ -62,20 +64,31 @@ def _run(arguments: list[str]) -> None:
 
 
 def _tracking(config: Path, uri: str | None, *, own_code: bool) -> "TrackingSettings":
-    """Where the study is tracked; a place that somebody else's study names has to be given."""
+    """Where ``uri=`` says, else where the search was told to, else MLflow's variables, else there.
+
+    A search that was told nothing may have been tracked elsewhere, or not at all. A place that
+    somebody else's study names has to be given.
+    """
     from sgq_auto.searching.kept_config import KeptConfig
     from sgq_auto.tracking import TrackingSettings
-    from sgq_auto.tracking.stores import local_artifacts, local_store
+    from sgq_auto.tracking.settings import URI, default_store, local_artifacts
 
     kept = KeptConfig.read(config, own_code=own_code)
-    tracking = kept.config["tracking"]
+    tracking = dict(kept.config["tracking"])
+    overrides = list(kept.overrides or ())
+    told = {name for name in tracking for each in overrides if f"tracking.{name}=" in each}
+    by_variables = TrackingSettings.of({})
+    if URI in by_variables.variables and "uri" not in told:
+        tracking["uri"] = None
+    if set(by_variables.variables) - {URI} and not {"experiment", "experiment_id"} & told:
+        tracking |= {"experiment": None, "experiment_id": None}
     if not kept.is_own:
-        if uri is None and tracking["uri"] != local_store():
+        if uri is None and tracking["uri"] not in (None, hide(default_store())):
             raise InputError(
                 f"{config}: no search of yours on this machine made this study, and it is tracked "
                 f"at {one_line(tracking['uri']):.200}; say where it shall be: add uri=URI"
             )
-        tracking = {**tracking, "artifacts": str(local_artifacts())}
+        tracking["artifacts"] = str(local_artifacts())
     return TrackingSettings.of(tracking if uri is None else {**tracking, "uri": uri})
 
 

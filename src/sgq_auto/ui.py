@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from sgq_auto.arguments import answer_about, run_command
 from sgq_auto.errors import InputError
+from sgq_auto.passwords import hide, mask
 from sgq_auto.safe_text import printable
 from sgq_auto.stop_signals import Stopped
 
@@ -41,10 +42,10 @@ def main() -> None:
 
 
 def ui_command(uri: str) -> str:
-    """What opens the UI on the store ``uri`` from here."""
-    from sgq_auto.tracking.stores import local_store
+    """What opens the UI on the store ``uri`` from here, MLflow's variables as they are."""
+    from sgq_auto.tracking.settings import default_store
 
-    if uri == local_store():
+    if uri == hide(default_store()):
         return "python -m sgq_auto.ui"
     return shlex.join(["python", "-m", "sgq_auto.ui", f"{_URI}{uri}"])
 
@@ -54,15 +55,18 @@ def _run(arguments: list[str]) -> None:
     if arguments[-1:] == ["-h"]:
         arguments = [*arguments[:-1], "--help"]
     answer_about([a for a in arguments if a != "-h"], _USAGE, _EXPLAINED)
-    from sgq_auto.tracking.stores import holds_nothing, local_store
+    from sgq_auto.tracking.settings import URI, default_store, local_store
+    from sgq_auto.tracking.stores import holds_nothing
 
     given = [a.removeprefix(_URI) for a in arguments if a.startswith(_URI)]
-    uri = given[-1] if given else local_store()
+    uri = given[-1] if given else default_store()
+    if not given and uri != local_store():
+        print(f"{URI}: {mask(uri)}", flush=True)
     rest = [a for a in arguments if not a.startswith(_URI)]
     if holds_nothing(uri):
         raise InputError(
-            f"there is no store {uri.removeprefix(_SQLITE)}; run a search here first, change to "
-            "the folder that searches were started in, or say which with uri="
+            f"there is no store {mask(uri).removeprefix(_SQLITE)}; run a search here first, "
+            "change to the folder that searches were started in, or say which with uri="
         )
     if uri.startswith("http"):
         _print_views(uri, uri.rstrip("/"))  # A server has its UI at its own address.

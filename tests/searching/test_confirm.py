@@ -18,6 +18,7 @@ from sgq_auto.searching.confirm import (
     fresh_seeds,
 )
 from sgq_auto.searching.folder import StudyFolder
+from sgq_auto.searching.stages import Stage
 from sgq_auto.searching.summary import choose_recommended, nearest_miss
 from sgq_auto.searching.workbench import Workbench
 
@@ -50,9 +51,13 @@ def test_rows_are_paired_kept_and_not_trained_again(
 ) -> None:
     search = settings(granularity=Granularity.UNIFORM, n_trials=1)
     points = [point(0, 0.5, 100), point(2, 0.6, 300)]
-    seen: list[tuple[int, int]] = []
-    results = confirm(search, folder, points, lambda done, total: seen.append((done, total)))
+    stages: list[Stage] = []
+    results = confirm(search, folder, points, stages.append, "second round")
+    seen = [(stage.done, stage.total) for stage in stages if stage.text == "second round"]
     assert seen == [(0, 2), (1, 2), (2, 2)]
+    # Full precision of both seeds, of their teachers, and of what they are compared with.
+    trained = [stage for stage in stages if stage.text.startswith("training full-precision")]
+    assert [stage.done for stage in trained] == list(range(trained[0].total + 1))
     assert set(results) == {None, 0, 2}
     assert results[None].val_drop == results[None].test_accuracy_drop == 0
     rows = [json.loads(line) for line in folder.confirmed.read_text().splitlines()]

@@ -4,10 +4,13 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import optuna
 import pytest
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
@@ -100,9 +103,40 @@ def test_an_equal_process_number_of_another_machine_means_nothing(study: optuna.
     assert Watch(60).lost(running(study), {"another": "exit status 1"}) == {}
 
 
-def test_beats_end_when_the_trial_is_taken_away(study: optuna.Study) -> None:
+@pytest.mark.parametrize("error", [UpdateFinishedTrialError, StorageInternalError])
+def test_beats_end_when_the_trial_is_taken_away_or_the_storage_is(
+    error: type[Exception], study: optuna.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
     heartbeat = Heartbeat(study, WorkerIdentity(), 0.01)
     trial = study.ask()
+    beats: list[Exception | None] = []
+    write = study._storage.set_trial_user_attr
+
+    def noted(*arguments: Any) -> None:
+        try:
+            if error is StorageInternalError and beats:
+                raise StorageInternalError("the database stayed away")
+            write(*arguments)
+        except error as caught:
+            beats.append(caught)
+            raise
+        beats.append(None)
+
+    monkeypatch.setattr(study._storage, "set_trial_user_attr", noted)
     with heartbeat.beating(trial._trial_id):
-        study.tell(trial, state=TrialState.FAIL)
+        wait_for(lambda: len(beats) > 0)
+        if error is UpdateFinishedTrialError:
+            study.tell(trial, state=TrialState.FAIL)
+        wait_for(lambda: isinstance(beats[-1], error))
+        refused = len(beats)
         time.sleep(0.1)
+        # It was told once, and asked no more.
+        assert len(beats) == refused
+    assert sum(beat is not None for beat in beats) == 1
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)

@@ -1,6 +1,7 @@
 """A whole search inside one process tree: workers, labels, totals."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from sgq_auto.allocation import DEFAULT_LADDER
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import PreparedData
 from sgq_auto.graphs.store import load_graph
-from sgq_auto.packed import load
+from sgq_auto.packed import Objective, load
 from sgq_auto.searching import (
     Budget,
     ConfirmSettings,
@@ -25,8 +26,12 @@ from sgq_auto.searching import (
     run_search,
 )
 from sgq_auto.searching.confirm import confirm
+from sgq_auto.searching.folder import StudyFolder
+from sgq_auto.searching.reopen import reopen
+from sgq_auto.searching.stages import Stage
 from sgq_auto.searching.workbench import Workbench
-from sgq_auto.training import DivergedError
+from sgq_auto.tracking import ResultFiles
+from sgq_auto.training import DivergedError, FitSettings
 
 SettingsBuilder = Callable[..., SearchSettings]
 
@@ -36,7 +41,18 @@ class Recorder:
 
     def __init__(self) -> None:
         self.events: list[str] = []
+        self.stages: list[Stage] = []
         self.trials: list[int] = []
+        self.lines: list[str] = []
+
+    def stage(self, stage: Stage | None) -> None:
+        assert stage is not None
+        self.events.append(stage.text)
+        self.stages.append(stage)
+
+    def said(self, line: str) -> None:
+        self.events.append("said")
+        self.lines.append(line)
 
     def started(self, progress: StudyProgress) -> None:
         self.progress = progress
@@ -47,9 +63,6 @@ class Recorder:
 
     def trials_finished(self, _: StudyProgress, new: Sequence[TrialRecord]) -> None:
         self.trials += [record.number for record in new]
-
-    def confirming(self, done: int, total: int) -> None:
-        self.events.append(f"confirming {done}/{total}")
 
     def finished(self, *_: object) -> None:
         self.events.append("finished")
@@ -63,13 +76,9 @@ def test_two_workers_run_each_trial_once(
     counts = {"complete": 8, "stopped_early": 0, "failed": 0}
     assert outcome.summary["trials"] == counts
     assert sorted(recorder.trials) == list(range(8))
-    first, *rounds, last = recorder.events
-    assert (first, last) == ("started", "finished")
-    # The points of the front, and then one more at a time.
-    count = len(rounds) // 3
-    assert rounds == ["confirming 0/2", "confirming 1/2", "confirming 2/2"] * count
-    assert 1 <= count <= 1 + settings().confirm.refinements
-    assert len(outcome.summary["confirmed"]) == 2 + count - 1
+    warning = outcome.summary["guessing"]["warning"]
+    assert recorder.lines == ([warning] if warning else [])
+    _check_stages(recorder, outcome.summary)
     assert json.loads((tmp_path / "summary.json").read_text())["study"] == outcome.summary["study"]
 
     again = Recorder()
@@ -77,6 +86,33 @@ def test_two_workers_run_each_trial_once(
     assert again.trials == []
     assert repeated.summary["front"] == outcome.summary["front"]
     assert repeated.summary["recommended"] == outcome.summary["recommended"]
+
+
+def _check_stages(recorder: Recorder, summary: dict[str, Any]) -> None:
+    """Every stage says what is done and how far it is, in the order in which it is done."""
+    *_, last = recorder.events
+    texts = [text for text in dict.fromkeys(recorder.events) if text != "said"]
+    assert texts[:4] == [
+        "checking the model",
+        "training 4 full-precision models",
+        "measuring what few bits cost each group",
+        "started",
+    ]
+    assert texts[4] == "training full-precision models on fresh seeds"
+    assert (texts[-2], last) == ("packing", "finished")
+    rounds: dict[str, list[tuple[int, int | None]]] = {}
+    for stage in recorder.stages:
+        counts = rounds.setdefault(stage.text, [])
+        counts += [] if (stage.done, stage.total) in counts else [(stage.done, stage.total)]
+    trained = rounds["training 4 full-precision models"]
+    assert trained == [(0, 4), (1, 4), (2, 4), (3, 4)]
+    # The points of the front, and then one more at a time.
+    confirmed = {t: r for t, r in rounds.items() if t.startswith(("confirming", "refining"))}
+    names = list(confirmed)
+    assert names[0] == "confirming 2 points on fresh seeds"
+    assert all(f", round {k} of at most 4" in name for k, name in enumerate(names[1:], start=1))
+    assert all(counts == [(0, 2), (1, 2), (2, 2)] for counts in confirmed.values())
+    assert len(summary["confirmed"]) == 2 + len(names) - 1
 
 
 def test_eight_workers_neither_lose_nor_repeat_a_trial(
@@ -103,19 +139,77 @@ def test_eight_workers_neither_lose_nor_repeat_a_trial(
     assert sum(r.repeat > 0 for r in records) == 23
 
 
-def test_a_budget_that_nothing_keeps_is_an_answer(
-    settings: SettingsBuilder, synthetic: PreparedData, tmp_path: Path
+def page_of(results: ResultFiles) -> str:
+    """The report, its figures and units held together by plain spaces."""
+    return results.report.read_text().replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize("objective", list(Objective))
+def test_a_budget_that_nothing_keeps_is_an_answer_that_costs_no_training(
+    objective: Objective,
+    settings: SettingsBuilder,
+    synthetic: PreparedData,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    recorder = Recorder()
-    search = settings(budget=Budget(max_kib=1))
-    outcome = run_search(search, synthetic, [recorder], tmp_path / "summary.json")
+    def train(*_: object) -> None:
+        raise AssertionError("nothing is to be trained")
+
+    # The package has a function of the module's name.
+    monkeypatch.setattr(sys.modules["sgq_auto.training.pretrain"], "fit", train)
+    recorder, results = Recorder(), ResultFiles(tmp_path / "results")
+    results.folder.mkdir()
+    search = settings(budget=Budget(max_kib=0.1), objective=objective)
+    outcome = run_search(search, synthetic, [recorder, results], tmp_path / "summary.json")
     assert recorder.trials == []
+    assert recorder.events == ["checking the model", "started", "finished"]
     assert outcome.failure is None
     assert outcome.summary["recommended"] is None
-    assert outcome.summary["recommended_reason"].startswith("nothing fits: max_kib=1, and the")
+    reason = outcome.summary["recommended_reason"]
+    assert reason.startswith("nothing fits: max_kib=0.1, and the fewest bits everywhere take")
     miss = outcome.summary["nearest_miss"]
-    assert miss["resident_bytes"] > 1024
+    assert miss[objective] > 102
     assert set(miss["bits"].values()) <= {1, 4}
+    full = outcome.summary["full_precision"]
+    assert (full["val_accuracy"], full["search_val_accuracy"]) == (None, None)
+    assert full[objective] > miss[objective]
+    # Every page and picture that can be made is there, and says why.
+    assert reason in page_of(results)
+    assert (results.folder / "front.png").stat().st_size > 5000
+    assert not (tmp_path / "pretrained").exists()
+    # What is reopened later is the same answer, and costs no more.
+    (folder,) = StudyFolder.all_under(tmp_path)
+    again = reopen(search, folder)
+    assert again.progress.bench.nothing_fits == reason
+    assert again.summary == json.loads((tmp_path / "summary.json").read_text())
+    assert not folder.sensitivities.exists()
+
+
+def test_a_budget_that_the_smallest_allocation_just_keeps_is_searched(
+    settings: SettingsBuilder, synthetic: PreparedData, tmp_path: Path
+) -> None:
+    bench = Workbench.build(settings(), synthetic.graph)
+    smallest = bench.footprints.packed(bench.space.smallest()).resident_bytes
+    search = settings(budget=Budget(max_kib=smallest / 1024), n_trials=2)
+    outcome = run_search(search, synthetic, [], tmp_path / "summary.json")
+    assert outcome.summary["trials"]["complete"] == 2
+    assert {p["resident_bytes"] for p in outcome.summary["confirmed"]} <= {smallest}
+    tighter = settings(budget=Budget(max_kib=(smallest - 1) / 1024))
+    assert Workbench.build(tighter, synthetic.graph).nothing_fits is not None
+
+
+def test_a_drop_that_no_trial_keeps_is_an_answer(
+    settings: SettingsBuilder, synthetic: PreparedData, tmp_path: Path
+) -> None:
+    results = ResultFiles(tmp_path)
+    finetune = FitSettings(1, 1e-6, 0.0)  # One step that moves nothing: bits cost in full.
+    search = settings(budget=Budget(max_drop=0), finetune=finetune, ladder=(1,), n_trials=2)
+    outcome = run_search(search, synthetic, [results], tmp_path / "summary.json")
+    assert outcome.summary["front"] == []
+    assert outcome.summary["recommended"] is None
+    assert "within 0 points of full precision" in outcome.summary["recommended_reason"]
+    assert outcome.summary["recommended_reason"] in page_of(results)
+    assert (tmp_path / "front.png").exists()
 
 
 def test_a_search_stays_within_its_budget(

@@ -7,7 +7,9 @@ import time
 import pytest
 from made_studies import record, summary
 
+from sgq_auto.errors import InputError
 from sgq_auto.searching import StudyProgress
+from sgq_auto.searching.stages import Stage
 from sgq_auto.searching.summary import Summary
 from sgq_auto.tracking import Delivery
 
@@ -19,6 +21,7 @@ class Store:
 
     def __init__(self) -> None:
         self.away = False
+        self.error: Exception | None = None
         self.seconds = 0.0
         self.trials: list[int] = []
         self.opened = 0
@@ -42,6 +45,8 @@ class Store:
 
     def _answer(self) -> None:
         time.sleep(self.seconds)
+        if self.error:
+            raise self.error
         if self.away:
             raise ConnectionError("nobody answers\nat all")
 
@@ -113,6 +118,30 @@ def test_the_end_waits_for_a_lost_store_no_longer_than_asked(
     delivery.finished(progress, summary(progress))
     assert time.monotonic() - began < 5
     assert not delivery.delivered
+
+
+def test_nobody_waits_for_what_people_have_to_do_first(
+    progress: StudyProgress, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    delivery = Delivery(store, 60)
+    delivery.started(progress)
+    assert store.synced.wait(10)
+    store.error = InputError("the experiment was deleted; restore it")
+    began = time.monotonic()
+    with caplog.at_level(logging.WARNING):
+        delivery.finished(progress, summary(progress))
+    assert time.monotonic() - began < 5
+    assert not delivery.delivered
+    (line,) = [r.getMessage() for r in caplog.records if r.name.startswith("sgq_auto")]
+    assert "the experiment was deleted; restore it" in line
+
+
+def test_the_end_says_what_it_waits_for(progress: StudyProgress, store: Store) -> None:
+    stages: list[Stage | None] = []
+    delivery = Delivery(store, 0, stages.append)
+    delivery.started(progress)
+    delivery.finished(progress, summary(progress))
+    assert stages == [Stage("bringing the store up to date"), None]
 
 
 def test_a_helper_delivers_nothing(progress: StudyProgress, store: Store) -> None:

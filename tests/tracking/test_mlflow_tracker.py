@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from made_studies import confirmed_summary, record, summary
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from sgq_auto.errors import InputError
 from sgq_auto.searching import StudyProgress
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.summary import Summary
@@ -255,3 +257,46 @@ def test_a_model_that_cannot_be_logged_leaves_the_run_finished(
 
 def _broken(*_: object) -> None:
     raise OSError("no space left")
+
+
+def test_a_deleted_experiment_is_named_with_what_restores_it(
+    progress: StudyProgress, tracking: TrackingSettings, tmp_path: Path
+) -> None:
+    follow(MlflowTracker(tracking, tmp_path), progress)
+    client = MlflowClient(tracking.uri)
+    number = client.get_experiment_by_name("sgq_auto").experiment_id
+    client.delete_experiment(number)
+    began = time.monotonic()
+    with pytest.raises(InputError, match="was deleted; restore it by") as caught:
+        follow(MlflowTracker(tracking, tmp_path), progress)
+    assert time.monotonic() - began < 10
+    assert f"mlflow experiments restore -x {number}" in str(caught.value)
+    assert tracking.uri in str(caught.value)
+    assert "\n" not in str(caught.value)
+    client.restore_experiment(number)
+    follow(MlflowTracker(tracking, tmp_path), progress)
+
+
+def test_an_experiment_is_found_by_its_id(
+    progress: StudyProgress, tracking: TrackingSettings, tmp_path: Path
+) -> None:
+    follow(MlflowTracker(tracking, tmp_path), progress)
+    client = MlflowClient(tracking.uri)
+    number = client.create_experiment("team", (tmp_path / "team").as_uri())
+    by_id = replace(tracking, experiment="", experiment_id=number)
+    follow(MlflowTracker(by_id, tmp_path), progress)
+    tag = "tags.`sgq_auto.study` = 'study-a'"
+    assert len(client.search_runs([number], tag)) == 1
+    with pytest.raises(InputError, match="is called team, not sgq_auto"):
+        follow(MlflowTracker(replace(by_id, experiment="sgq_auto"), tmp_path), progress)
+
+
+def test_a_study_without_a_trial_is_tracked(
+    progress: StudyProgress, tracking: TrackingSettings, tmp_path: Path
+) -> None:
+    progress.records.clear()
+    progress.hypervolumes.clear()
+    progress._front.clear()
+    follow(MlflowTracker(tracking, tmp_path), progress)
+    (parent,), children = runs(tracking)
+    assert (parent.info.status, children) == ("KILLED", {})

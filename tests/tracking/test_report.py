@@ -13,6 +13,7 @@ from browsers import requested, resize, running_browser
 from sgq_auto.graphs import PreparedData
 from sgq_auto.packed import Part
 from sgq_auto.searching import Granularity, StudyProgress
+from sgq_auto.tracking import write_results
 from sgq_auto.tracking.report import Report, answer, save_report
 
 _HOSTILE = "<img src=x onerror=hacked=1></script><script>hacked=1</script>"
@@ -48,6 +49,40 @@ def test_without_a_recommendation_the_nearest_miss_is_shown_first(progress: Stud
     report = Report.of(progress, found)
     assert report.chosen == nearest != Report.of(progress, summary(progress)).chosen
     assert report.choices[0].group == "nearest miss"
+
+
+def with_trials(progress: StudyProgress, trials: list[tuple[int, float]]) -> StudyProgress:
+    """The study with trials of these ladder positions and accuracies alone."""
+    made = StudyProgress(progress.study_name, progress.bench, progress.start)
+    made.add(record(progress, k, index, accuracy) for k, (index, accuracy) in enumerate(trials))
+    return made
+
+
+@pytest.mark.parametrize(
+    "trials",
+    [[], [(1, 0.6)], [(1, 0.6), (3, 0.7)], [(2, 0.6)] * 3, [(1, 0.5), (2, 0.5)], [(1, 0.0)]],
+)
+@pytest.mark.filterwarnings("error")
+def test_pages_and_pictures_are_made_of_any_number_of_points(
+    trials: list[tuple[int, float]], progress: StudyProgress, tmp_path: Path
+) -> None:
+    made = with_trials(progress, trials)
+    for found in (summary(made), confirmed_summary(made) if trials else summary(made)):
+        write_results(made, found, tmp_path)
+        page = (tmp_path / "report.html").read_text()
+        assert "nan" not in page.lower().split("</style>")[1].split("<script")[0]
+        assert (tmp_path / "front.png").stat().st_size > 5000
+        if not trials:
+            assert "nothing was confirmed" in page
+
+
+def test_a_weak_full_precision_is_said_at_the_top(progress: StudyProgress, tmp_path: Path) -> None:
+    warning = "Warning: full precision is no better than guessing: right on 31.2 %"
+    found = confirmed_summary(progress) | {"guessing": {"warning": warning}}
+    save_report(progress, found, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text().replace("\u00a0", " ")
+    assert page.index(warning) < page.index("<h2>Front</h2>")
+    assert Report.of(progress, summary(progress)).warning is None
 
 
 def test_parts_add_up_to_the_footprints(progress: StudyProgress) -> None:

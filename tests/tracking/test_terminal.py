@@ -18,7 +18,8 @@ def point(trial: int, drop: float) -> dict[str, Any]:
         "test_accuracy_std": 0.01,
         "test_accuracy_drop": drop,
     }
-    sizes = {"resident_bytes": 102400, "resident_ratio": 100.0, "stored_bytes": 51200}
+    sizes = {"resident_bytes": 102400, "resident_ratio": 100.0}
+    sizes |= {"stored_bytes": 51200, "stored_ratio": 200.0}
     return {"trial": trial, "average_bits": 2.5, **sizes, "confirmed": confirmed}
 
 
@@ -32,9 +33,12 @@ def summary(recommended: dict[str, Any] | None, reason: str | None) -> dict[str,
     }
     return {
         "full_precision": full,
+        "objective": "resident_bytes",
+        "guessing": None,
         "confirmed": [point(3, 1.5), point(7, 0.25)],
         "recommended": recommended,
         "recommended_reason": reason,
+        "nearest_miss": None,
         "trials": {"complete": 5, "stopped_early": 4, "failed": 1},
         "epochs_saved_fraction": 0.31,
     }
@@ -42,7 +46,8 @@ def summary(recommended: dict[str, Any] | None, reason: str | None) -> dict[str,
 
 def printed(capsys: pytest.CaptureFixture[str], found: dict[str, Any]) -> str:
     terminal = Terminal(Path("out/summary.json"), Path("out/report.html"), "python -m sgq_auto.ui")
-    bench = SimpleNamespace(unpackable=None, settings=SimpleNamespace(output_root=Path("outputs")))
+    settings = SimpleNamespace(output_root=Path("outputs"))
+    bench = SimpleNamespace(unpackable=None, nothing_fits=None, settings=settings)
     progress = cast(Any, SimpleNamespace(records=[None] * 10, study_name="s", bench=bench))
     terminal.finished(progress, found)
     return capsys.readouterr().out
@@ -67,9 +72,10 @@ def test_the_table_marks_the_recommended_point(capsys: pytest.CaptureFixture[str
     assert "test accuracy drop +0.25 ± 0.62 (95 %) points over 5 seeds" in text
     unpacked = best | {"artifact_path": None, "artifact_reason": "the disk is full"}
     assert "No artifact: the disk is full" in printed(capsys, summary(unpacked, None))
-    other, row = [line for line in text.splitlines() if line.startswith("trial ")]
-    assert row.startswith("trial 7")
-    assert row.endswith("+0.25  <- recommended")
+    other, row = [line for line in text.splitlines() if line[3:].startswith("trial ")]
+    assert row.startswith("-> trial 7")
+    assert row.rstrip().endswith("+0.25")
+    assert other.startswith("   trial 3")
     assert other.index("+1.50") == row.index("+0.25")
     assert "100.0 KiB resident (100.0x smaller than PyG fp32, 7.0x than sparse fp32)" in text
     assert "1 of 10 trials failed" in text
@@ -84,15 +90,68 @@ def test_without_a_recommendation_it_says_why(capsys: pytest.CaptureFixture[str]
     )
     assert "No recommendation: the nearest is trial 7" in text
     assert "python -m sgq_auto.export study=s trial=7\n" in text
-    assert "<- recommended" not in text
+    assert "-> " not in text
+
+
+def test_a_weak_full_precision_is_said_again_at_the_end(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    warning = "Warning: full precision is no better than guessing: and so on"
+    text = printed(capsys, summary(None, "none") | {"guessing": {"warning": warning}})
+    assert warning in text.splitlines()
+
+
+def test_other_bytes_that_were_minimised_come_first(capsys: pytest.CaptureFixture[str]) -> None:
+    found = summary(None, None) | {"objective": "stored_bytes"}
+    best = point(7, 0.25) | point(7, 0.25)["confirmed"]
+    best |= {"test_accuracy_drop_std": 0.5, "seeds": 1, "resident_ratio_sparse_fp32": 7.0}
+    best |= {"artifact_path": None, "artifact_reason": None}
+    text = printed(capsys, found | {"recommended": best})
+    assert "Recommended: trial 7, 50.0 KiB stored (200.0x smaller), 100.0 KiB resident" in text
 
 
 def test_what_failed_is_said_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     terminal = Terminal(Path("summary.json"), Path("report.html"), "ui")
     failure = "ValueError: cannot read [/data/x], shape [nodes, features]"
     record = SimpleNamespace(number=4, failure=failure)
-    terminal.trials_finished(cast(Any, SimpleNamespace()), [cast(Any, record)])
+    bench = SimpleNamespace(settings=SimpleNamespace(n_trials=9, allowed_drop=0.4))
+    progress = SimpleNamespace(records=[], bench=bench)
+    terminal.trials_finished(cast(Any, progress), [cast(Any, record)])
+    terminal.stage(None)
     assert capsys.readouterr().out == f"trial 4 failed: {failure}\n"
+
+
+def test_what_tracking_misses_can_be_added_by_a_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    terminal = Terminal(Path("summary.json"), Path("report.html"), "ui")
+    terminal.untracked("MLflow at http://host:1", "s", Path("elsewhere"))
+    said, command = capsys.readouterr().out.splitlines()
+    assert "Tracking is missing in MLflow at http://host:1" in said
+    assert command == "python -m sgq_auto.sync study=s output_root=elsewhere"
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_a_long_note_wraps_between_words(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = "nodes.csv: columns not used: " + ", ".join(f"column_{k}-of-many" for k in range(30))
+    command = "To pack it: python -m sgq_auto.export study=" + "a-long-name-" * 12
+    for terminal in ("1", None):
+        monkeypatch.setenv("COLUMNS", str(width))
+        monkeypatch.setenv("TERM", "xterm-256color")
+        if terminal:
+            monkeypatch.setenv("FORCE_COLOR", terminal)
+        else:
+            monkeypatch.delenv("FORCE_COLOR")
+        Terminal(Path("s"), Path("r"), "ui", [note, command]).stage(None)
+        lines = capsys.readouterr().out.splitlines()
+        if terminal:
+            assert all(len(line) <= width or line.strip().count(" ") == 0 for line in lines)
+            assert " ".join(line.strip() for line in lines) == f"{note} {command}"
+            assert all(line.startswith("  ") for line in lines[1:3])
+        else:
+            assert lines == [note, command]  # A file is searched by lines.
 
 
 def test_how_to_serve_a_model_can_be_pasted(capsys: pytest.CaptureFixture[str]) -> None:
@@ -111,15 +170,17 @@ def test_notes_on_graph_and_model_are_printed_as_they_are(
     notes = ("nodes: 5 nodes, 2 edges", "edges.csv: set dataset.source.edge_columns=[a,b]")
     terminal = Terminal(Path("summary.json"), Path("report.html"), "ui", notes)
     bench = SimpleNamespace(
+        is_trained=True,
+        nothing_fits=None,
         settings=SimpleNamespace(n_trials=5, seed=0),
         space=SimpleNamespace(searched=[0, 1]),
         pretrained=SimpleNamespace(val_accuracy=0.8),
         generic="without a quantized twin: convs.[a]",
         unpackable="convs.[a]: no such layer",
     )
-    terminal.started(
-        cast(Any, SimpleNamespace(study_name="s", bench=bench, full_bytes=2048, leads=True))
-    )
+    found = {"study_name": "s", "bench": bench, "full_bytes": 2048, "leads": True, "records": []}
+    terminal.started(cast(Any, SimpleNamespace(**found)))
+    terminal.stage(None)
     first, second, third, fourth, *last = capsys.readouterr().out.splitlines()
     assert (first, second) == notes
     assert third.startswith("s: 2 bit-widths")

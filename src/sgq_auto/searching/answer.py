@@ -1,6 +1,5 @@
 """What a search answers: its front confirmed, and the point that it recommends."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from sgq_auto.searching.packing import Point, pack_point
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.repeats import Estimate, estimates
 from sgq_auto.searching.settings import SearchSettings
+from sgq_auto.searching.stages import OnStage
 from sgq_auto.searching.summary import choose_recommended
 from sgq_auto.searching.workbench import Workbench
 from sgq_auto.training import DivergedError
@@ -45,15 +45,17 @@ def confirm_front(
     folder: StudyFolder,
     progress: StudyProgress,
     answer: Answer,
-    on_seed: Callable[[int, int], None],
+    on_stage: OnStage,
 ) -> None:
     """Confirm the front, and then one more point at a time where the recommended one ends."""
     bench, settings = progress.bench, progress.bench.settings
     measured = [e for e in estimates(progress.records) if settings.budget.holds(e.num_bytes)]
     full_accuracy, allowed = bench.pretrained.val_accuracy, settings.allowed_drop
     answer.points = choose_points(measured, full_accuracy, allowed, settings.confirm)
-    answer.results |= confirm(settings, folder, answer.points, on_seed)
-    for _ in range(settings.confirm.refinements):
+    count = len(answer.points)
+    text = f"confirming {count} point{'' if count == 1 else 's'} on fresh seeds"
+    answer.results |= confirm(settings, folder, answer.points, on_stage, text)
+    for number in range(1, settings.confirm.refinements + 1):
         results = answer.results
         # A point that diverged has no result: it does not hold.
         tried = [
@@ -63,7 +65,9 @@ def confirm_front(
         if further is None:
             return
         answer.points = sorted([*answer.points, further], key=lambda p: p.num_bytes)
-        answer.results |= confirm(settings, folder, answer.points, on_seed)
+        text = f"refining: trial {further.number}, round {number} of at most "
+        text += str(settings.confirm.refinements)
+        answer.results |= confirm(settings, folder, answer.points, on_stage, text)
 
 
 def pack_recommended(bench: Workbench, folder: StudyFolder, answer: Answer) -> Path | str | None:

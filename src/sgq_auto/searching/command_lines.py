@@ -37,3 +37,11 @@ def study_command(command: str, study: str, output_root: Path) -> str:
     if output_root != _DEFAULT_ROOT:
         words.append(f"output_root={output_root}")
     return shlex.join(words)
+
+
+def sync_command(study: str, output_root: Path) -> str:
+    """The command that brings the tracking store up to date with a study."""
+    words = ["python", "-m", "sgq_auto.sync", f"study={study}"]
+    if output_root != _DEFAULT_ROOT:
+        words.append(f"output_root={output_root}")
+    return shlex.join(words)

@@ -3,7 +3,7 @@
 import json
 import multiprocessing
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -19,6 +19,7 @@ from sgq_auto.searching.drops import DropEvidence, drop_evidence, estimate_drop
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.repeats import Estimate
 from sgq_auto.searching.settings import SearchSettings
+from sgq_auto.searching.stages import OnStage, Stage
 from sgq_auto.searching.trial_checks import is_count, is_share, shown
 from sgq_auto.searching.work import quiet_process
 from sgq_auto.searching.workbench import Workbench, mean_probabilities, pretrain_model
@@ -28,6 +29,7 @@ from sgq_auto.training import DivergedError, predict
 Params = Mapping[int | None, Mapping[str, int] | None]
 # Full-precision models that neither teach nor are compared, and say what drop they expect.
 _REFERENCES = 3
+_REFERENCE_TEXT = "training full-precision models on fresh seeds"
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,8 @@ def confirm(
     settings: SearchSettings,
     folder: StudyFolder,
     points: Sequence[Estimate],
-    on_seed: Callable[[int, int], None],
+    on_stage: OnStage,
+    text: str = "confirming on fresh seeds",
 ) -> dict[int | None, Confirmed]:
     """Train every point and full precision on fresh seeds; rows already on disk are kept.
 
@@ -140,7 +143,8 @@ def confirm(
         settings: The search.
         folder: The study's folder, with its graph and held-out labels.
         points: The points to confirm.
-        on_seed: Called with (finished seeds, all seeds).
+        on_stage: Called as models are trained and seeds are finished.
+        text: What this round is called.
 
     Returns:
         Results by trial number, ``None`` for full precision; a point that diverged has none.
@@ -159,9 +163,8 @@ def confirm(
         for seed in seeds
         if any((seed, n) not in rows for n in wanted)
     }
-    on_seed(len(seeds) - len(missing), len(seeds))
     if missing:
-        _run_missing(settings, folder, params, missing, rows, on_seed)
+        _run_missing(settings, folder, params, missing, rows, on_stage, text)
     complete = [n for n in wanted if all((seed, n) in rows for seed in seeds)]
     return {n: _summarise([(rows[s, None], rows[s, n]) for s in seeds]) for n in complete}
 
@@ -180,7 +183,8 @@ def _run_missing(
     params: Params,
     missing: Mapping[int, list[int | None]],
     rows: dict[tuple[int, int | None], ConfirmRow],
-    on_seed: Callable[[int, int], None],
+    on_stage: OnStage,
+    text: str,
 ) -> None:
     executor = ProcessPoolExecutor(
         min(settings.workers, len(missing)),
@@ -193,16 +197,21 @@ def _run_missing(
             # First, so that no two processes train one model: a seed's teachers and references are
             # later seeds' models.
             end = max(missing) + settings.teachers + _REFERENCES
-            list(executor.map(partial(_pretrain_seed, settings, folder), range(min(missing), end)))
+            models = range(min(missing), end)
+            trained = executor.map(partial(_pretrain_seed, settings, folder), models)
+            on_stage(Stage(_REFERENCE_TEXT, 0, len(models)))
+            for done, _ in enumerate(trained, start=1):
+                on_stage(Stage(_REFERENCE_TEXT, done, len(models)))
         futures: list[Future[list[ConfirmRow]]] = [
             executor.submit(_confirm_seed, settings, folder, seed, {n: params[n] for n in numbers})
             for seed, numbers in missing.items()
         ]
+        on_stage(Stage(text, total - len(missing), total))
         for done, future in enumerate(as_completed(futures), start=1):
             new = future.result()
             _append_rows(folder.confirmed, new)
             rows.update({(row.seed, row.trial): row for row in new})
-            on_seed(total - len(missing) + done, total)
+            on_stage(Stage(text, total - len(missing) + done, total))
     except BaseException:
         executor.shutdown(wait=False, cancel_futures=True)
         for child in multiprocessing.active_children():

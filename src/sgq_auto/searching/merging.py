@@ -79,6 +79,8 @@ def merge_studies(parts: Sequence[Part], output_root: Path) -> StudyFolder:
     """
     _check(parts)
     trials = [trial for part in parts for trial in _measured(part)]
+    if not trials:
+        raise InputError("studies: none of them has a trial that ran to its end")
     folder = _folder_of(parts, len(trials), output_root)
     if folder.path.exists():
         return folder

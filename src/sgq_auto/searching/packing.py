@@ -110,9 +110,11 @@ def pack_trial(
     records = {record.number: record for record in finished_trials(study)}
     if trial not in records or not records[trial].complete:
         complete = [n for n, record in records.items() if record.complete]
+        known = (
+            f"{len(complete)} that did, {min(complete)} to {max(complete)}" if complete else "none"
+        )
         raise InputError(
-            f"trial={trial}: the study has no such trial that ran to its end; it has "
-            f"{len(complete)} that did, {min(complete, default=0)} to {max(complete, default=0)}"
+            f"trial={trial}: the study has no such trial that ran to its end; it has {known}"
         )
     record = records[trial]
     rows = confirmed_rows(folder, settings, trial, record.params)

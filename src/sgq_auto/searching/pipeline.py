@@ -17,12 +17,14 @@ from sgq_auto.packed.whole_file import whole_file
 from sgq_auto.processes import process_context
 from sgq_auto.searching.answer import Answer, confirm_front, pack_recommended
 from sgq_auto.searching.claims import requeue_stale
+from sgq_auto.searching.compiling import compiling_noted
 from sgq_auto.searching.crews import Crew, crew_of
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.lead import CONFIRMING, Lead, lead_of, leads_to_the_end
-from sgq_auto.searching.progress import StudyProgress, Watcher, announce
+from sgq_auto.searching.progress import StudyProgress, Watcher, announce, say
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.settings import SearchSettings
+from sgq_auto.searching.stages import Stage
 from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.study import (
     enqueue_start,
@@ -77,7 +79,11 @@ def run_search(
         StorageInternalError: If the study's database stayed away.
     """
     # A model that cannot be made or run, or a sampler, fails before a file is made.
-    data = settings.model.in_order(data)
+    with compiling_noted(announce(watchers)) as on_stage:
+        on_stage(Stage("checking the model"))
+        read, data = data, settings.model.in_order(data)
+    for note in data.notes[len(read.notes) :]:
+        say(watchers, note)
     make_sampler(settings)
     process_context()
     folder = _make_folder(settings, data)
@@ -106,7 +112,7 @@ def _run_led(
     ended = len(finished_trials(study)) >= settings.n_trials
     crew = None if ended else crew_of(settings, folder)
     keep_sources(study, settings.model.sources)
-    progress = _begin(settings, data, folder, study)
+    progress = _begin(settings, data, folder, study, watchers)
     progress.leads = leads
     answer = Answer()
     interrupted, failure = False, None
@@ -120,6 +126,7 @@ def _run_led(
             progress.leads = leads_to_the_end(lead, study, settings, confirming)
             if progress.leads:
                 confirm_front(folder, progress, answer, announce(watchers))
+                announce(watchers)(Stage("packing"))
                 answer.artifact = pack_recommended(progress.bench, folder, answer)
     except KeyboardInterrupt:
         interrupted = True
@@ -143,13 +150,19 @@ def _run_led(
 
 
 def _begin(
-    settings: SearchSettings, data: PreparedData, folder: StudyFolder, study: optuna.Study
+    settings: SearchSettings,
+    data: PreparedData,
+    folder: StudyFolder,
+    study: optuna.Study,
+    watchers: Sequence[Watcher],
 ) -> StudyProgress:
     """Bring the study to where its workers can go on."""
-    bench = Workbench.build(settings, data.graph)
+    with compiling_noted(announce(watchers)) as on_stage:
+        bench = Workbench.build(settings, data.graph, on_stage=on_stage)
+        say(watchers, bench.warning)
+        start = SearchStart.prepare(bench, folder.sensitivities, on_stage)
     if not settings.storage.shared:
         requeue_stale(study, bench.space)
-    start = SearchStart.prepare(bench, folder.sensitivities)
     enqueue_start(study, start.allocations)
     progress = StudyProgress(folder.name, bench, start)
     progress.add(finished_trials(study))

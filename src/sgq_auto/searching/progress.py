@@ -1,13 +1,14 @@
 """A running study as its watchers see it: finished trials, front and hypervolume."""
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from sgq_auto.allocation import BitAllocation
 from sgq_auto.searching.front import pareto_front
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.repeats import Estimate, Noise, estimates
+from sgq_auto.searching.stages import OnStage, Stage
 from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.summary import Summary
 from sgq_auto.searching.workbench import Workbench
@@ -91,6 +92,12 @@ class StudyProgress:
 class Watcher(Protocol):
     """Something that follows a search: a tracking store, a terminal."""
 
+    def stage(self, stage: Stage | None) -> None:
+        """A stage begins, or goes on; ``None``: nothing is under way. Before ``started`` too."""
+
+    def said(self, line: str) -> None:
+        """Something that people should know now. Before ``started`` too."""
+
     def started(self, progress: StudyProgress) -> None:
         """The study is open; ``progress`` holds the trials it already had."""
 
@@ -100,18 +107,21 @@ class Watcher(Protocol):
     def trials_finished(self, progress: StudyProgress, new: Sequence[TrialRecord]) -> None:
         """Trials finished; called a few times a second, ``new`` may be empty."""
 
-    def confirming(self, done: int, total: int) -> None:
-        """``done`` of ``total`` fresh seeds are confirmed."""
-
     def finished(self, progress: StudyProgress, summary: Summary) -> None:
         """The search ended, or was interrupted."""
 
 
-def announce(watchers: Sequence[Watcher]) -> Callable[[int, int], None]:
-    """What the confirm stage calls after each seed: every watcher is told."""
+def announce(watchers: Sequence[Watcher]) -> OnStage:
+    """What tells every watcher of a stage."""
 
-    def on_seed(done: int, total: int) -> None:
+    def on_stage(stage: Stage) -> None:
         for watcher in watchers:
-            watcher.confirming(done, total)
+            watcher.stage(stage)
 
-    return on_seed
+    return on_stage
+
+
+def say(watchers: Sequence[Watcher], line: str | None) -> None:
+    """Tell every watcher something, if there is something."""
+    for watcher in watchers if line else ():
+        watcher.said(line or "")

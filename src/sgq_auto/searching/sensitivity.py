@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sgq_auto.allocation import FULL_PRECISION, BitAllocation
 from sgq_auto.quantize import prepare
 from sgq_auto.searching.samplers.grid import Positions
+from sgq_auto.searching.stages import OnStage, Stage, unheard
 from sgq_auto.searching.workbench import Workbench
 from sgq_auto.training import evaluate
 
@@ -58,7 +59,7 @@ class Sensitivities:
         return {"groups": self.groups, "ladder": self.ladder, "loss": self.loss.tolist()}
 
 
-def measure_sensitivities(bench: Workbench) -> Sensitivities:
+def measure_sensitivities(bench: Workbench, on_stage: OnStage = unheard) -> Sensitivities:
     """One forward pass on the validation nodes for each group and step of the ladder."""
     space = bench.space
     full = BitAllocation.uniform(bench.footprints.sites(), FULL_PRECISION)
@@ -69,12 +70,17 @@ def measure_sensitivities(bench: Workbench) -> Sensitivities:
         model = prepare(bench.pretrained.model, bench.graph, allocation, bench.settings.ranges)
         return evaluate(model, bench.graph)[1] - before
 
-    loss = [[increase(name, bits) for bits in space.ladder] for name in space.searched]
+    loss = []
+    for place, name in enumerate(space.searched):
+        on_stage(Stage("measuring what few bits cost each group", place, len(space.searched)))
+        loss.append([increase(name, bits) for bits in space.ladder])
     finite = np.nan_to_num(loss, nan=_HOPELESS, posinf=_HOPELESS)
     return Sensitivities(space.searched, space.ladder, finite)
 
 
-def cached_sensitivities(bench: Workbench, path: Path) -> Sensitivities:
+def cached_sensitivities(
+    bench: Workbench, path: Path, on_stage: OnStage = unheard
+) -> Sensitivities:
     """Read the sensitivities of a study, or measure and keep them."""
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
@@ -87,6 +93,6 @@ def cached_sensitivities(bench: Workbench, path: Path) -> Sensitivities:
     same = found is not None and (found.groups, found.ladder) == (space.searched, space.ladder)
     if found is not None and same and found.loss.shape == shape and np.isfinite(found.loss).all():
         return found
-    measured = measure_sensitivities(bench)
+    measured = measure_sensitivities(bench, on_stage)
     path.write_text(json.dumps(measured.as_dict()), encoding="utf-8")
     return measured

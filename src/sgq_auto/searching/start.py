@@ -6,6 +6,7 @@ from pathlib import Path
 from sgq_auto.searching.samplers import Knowledge
 from sgq_auto.searching.seeding import seeds
 from sgq_auto.searching.sensitivity import Sensitivities, cached_sensitivities
+from sgq_auto.searching.stages import OnStage, unheard
 from sgq_auto.searching.workbench import Workbench
 
 
@@ -24,13 +25,15 @@ class SearchStart:
     knowledge: Knowledge
 
     @classmethod
-    def prepare(cls, bench: Workbench, path: Path) -> "SearchStart":
+    def prepare(cls, bench: Workbench, path: Path, on_stage: OnStage = unheard) -> "SearchStart":
         """Measure the sensitivities, or read them from ``path``, and choose the first trials.
 
         Allocations above ``max_kib`` are left out; there are none if even the smallest is.
         """
         settings, space = bench.settings, bench.space
-        found = cached_sensitivities(bench, path) if settings.seeding else None
+        # Of a model that was not trained there is nothing to measure.
+        measured = settings.seeding and bench.is_trained
+        found = cached_sensitivities(bench, path, on_stage) if measured else None
         first = space.uniform()
         if found is not None:
             seeded = seeds(found, bench.sizes, settings.seeding, settings.budget.max_bytes)

@@ -13,6 +13,7 @@ from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.summary import (
     Summary,
     describe_full_precision,
+    describe_guessing,
     describe_points,
     describe_recommended,
     nearest_miss,
@@ -74,6 +75,7 @@ def summarise(
         "epochs_saved_fraction": _epochs_saved(records, settings.finetune.epochs),
         "val_accuracy_noise": progress.noise.std,
         "full_precision": describe_full_precision(bench, results),
+        "guessing": describe_guessing(bench, results),
         "recommended": recommended,
         "recommended_reason": failure or (miss and miss.pop("reason")),
         "nearest_miss": miss,

@@ -10,6 +10,7 @@ from typing import Any
 from sgq_auto.packed import Footprint, FootprintModel
 from sgq_auto.packed.whole_file import whole_file
 from sgq_auto.searching.confirm import Confirmed, holds
+from sgq_auto.searching.guessing import Guessing
 from sgq_auto.searching.repeats import Estimate
 from sgq_auto.searching.workbench import Workbench
 
@@ -51,12 +52,10 @@ def nearest_miss(
         The entry, its ``reason`` among it; ``trial`` is ``None`` for one that was not trained.
     """
     settings = bench.settings
-    smallest = bench.space.smallest()
-    num_bytes = bench.footprints.packed(smallest).figure(settings.objective)
-    if not settings.budget.holds(num_bytes):
+    if bench.nothing_fits is not None:
+        smallest = bench.space.smallest()
         return {
-            "reason": f"nothing fits: max_kib={settings.budget.max_kib:g}, and the fewest bits "
-            f"everywhere take {num_bytes / 1024:,.1f} KiB {settings.objective}",
+            "reason": bench.nothing_fits,
             "trial": None,
             **trial_sizes(bench.footprints, bench.footprints.packed(smallest).as_dict()),
             "bits": smallest.by_name(),
@@ -76,18 +75,37 @@ def nearest_miss(
 
 
 def describe_full_precision(bench: Workbench, results: Results) -> dict[str, Any]:
-    """The ``full_precision`` entry."""
+    """The ``full_precision`` entry; accuracies are ``None`` where nothing was trained."""
     confirmed = results.get(None)
     footprint: Footprint = bench.footprints.full_precision()
     sparse = bench.footprints.sparse_fp32().as_dict()
+    searched = bench.pretrained.val_accuracy if bench.is_trained else None
     return {
-        "val_accuracy": confirmed.val_accuracy if confirmed else bench.pretrained.val_accuracy,
+        "val_accuracy": confirmed.val_accuracy if confirmed else searched,
         "test_accuracy": confirmed.test_accuracy if confirmed else None,
         "test_accuracy_std": confirmed.test_accuracy_std if confirmed else None,
-        "search_val_accuracy": bench.pretrained.val_accuracy,
+        "search_val_accuracy": searched,
         **footprint.as_dict(),
         **{f"sparse_fp32_{k}": v for k, v in sparse.items() if k != "sgquant_bytes"},
     }
+
+
+def describe_guessing(bench: Workbench, results: Results) -> dict[str, Any] | None:
+    """The ``guessing`` entry: full precision against always answering the most frequent class.
+
+    Returns:
+        ``None`` where nothing was trained. What is wrong in the search stays said, however fresh
+        seeds are; what is wrong on fresh seeds is said too.
+    """
+    if bench.guessing is None:
+        return None
+    found, confirmed = bench.guessing.as_dict() | {"warning": bench.warning}, results.get(None)
+    fresh = confirmed and Guessing.of(
+        confirmed.val_accuracy, bench.graph, bench.settings.allowed_drop
+    )
+    if fresh and fresh.warning and not bench.guessing.warning:
+        found |= {"standing": fresh.standing, "warning": f"{fresh.warning} (mean of fresh seeds)"}
+    return {**found, "teachers_val_accuracy": list(bench.teacher_accuracies)}
 
 
 def describe_recommended(

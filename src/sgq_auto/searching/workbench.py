@@ -1,6 +1,7 @@
 """What a process needs to measure allocations."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +15,12 @@ from sgq_auto.graphs import Graph
 from sgq_auto.packed import FootprintModel
 from sgq_auto.quantize import generic_layers, prepare, trace_model, unpackable_reason
 from sgq_auto.searching.front import Frame
+from sgq_auto.searching.guessing import Guessing, untaught
 from sgq_auto.searching.records import Measurement
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.sizes import SizeTable
 from sgq_auto.searching.space import SearchSpace
+from sgq_auto.searching.stages import OnStage, Stage, unheard
 from sgq_auto.searching.stopping import DominationStopper
 from sgq_auto.training import (
     FitResult,
@@ -40,8 +43,10 @@ class Workbench:
     Attributes:
         settings: The search.
         graph: The prepared graph.
-        pretrained: The plain model at full precision.
+        pretrained: The plain model at full precision. Where nothing fits the budget it is not
+            trained, and its accuracy is NaN.
         teacher: Mean class probabilities ``[N, classes]`` of full precision over several seeds.
+        teacher_accuracies: Validation accuracy of each of these models.
         footprints: Sizes of the model on the graph.
         space: The search space.
         generic: What is said of layers without a quantized twin, if there are any.
@@ -52,20 +57,45 @@ class Workbench:
     graph: Graph
     pretrained: Pretrained
     teacher: Tensor
+    teacher_accuracies: tuple[float, ...]
     footprints: FootprintModel
     space: SearchSpace
     generic: str | None = None
     unpackable: str | None = None
 
     @classmethod
-    def build(cls, settings: SearchSettings, graph: Graph, seed: int | None = None) -> "Workbench":
+    def build(
+        cls,
+        settings: SearchSettings,
+        graph: Graph,
+        seed: int | None = None,
+        on_stage: OnStage = unheard,
+    ) -> "Workbench":
         """Pre-train from ``seed`` (the study's own if ``None``) on, or read cached weights.
 
-        The graph is moved to the device of the settings.
+        Where even the smallest allocation is above the budget, nothing is trained; see
+        :attr:`nothing_fits`. The graph is moved to the device of the settings.
         """
         graph = graph.to(torch.device(settings.device))
+        if settings.budget.max_kib is not None:
+            untrained = cls._of(settings, graph, Pretrained(settings.model.build(graph), math.nan))
+            if untrained.nothing_fits:
+                return untrained
         seed = settings.seed if seed is None else seed
-        pretrained = pretrain_model(settings, graph, seed)
+        # Also what leaves every teacher in the cache before a study's workers look for them.
+        taught = settings.finetune.distillation > 0
+        seeds = range(seed, seed + (settings.teachers if taught else 1))
+        models = pretrain_models(settings, graph, seeds, on_stage)
+        return cls._of(settings, graph, models[0], models)
+
+    @classmethod
+    def _of(
+        cls,
+        settings: SearchSettings,
+        graph: Graph,
+        pretrained: Pretrained,
+        teachers: Sequence[Pretrained] = (),
+    ) -> "Workbench":
         prepared = prepare(pretrained.model, graph)
         trace = trace_model(prepared, graph)
         footprints = FootprintModel(trace.spec, graph.spec)
@@ -74,11 +104,43 @@ class Workbench:
         space = SearchSpace.build(
             footprints, settings.granularity, settings.ladder, settings.objective
         )
-        # Also what leaves every teacher in the cache before a study's workers look for them.
-        taught = settings.finetune.distillation > 0
-        teachers = range(seed, seed + (settings.teachers if taught else 1))
-        teacher = mean_probabilities(settings, graph, teachers)
-        return cls(settings, graph, pretrained, teacher, footprints, space, *notes)
+        teacher = _mean_prediction(teachers, graph) if teachers else torch.empty(0)
+        accuracies = tuple(each.val_accuracy for each in teachers)
+        return cls(settings, graph, pretrained, teacher, accuracies, footprints, space, *notes)
+
+    @cached_property
+    def nothing_fits(self) -> str | None:
+        """Why no allocation is within ``max_kib``, known without training; else ``None``."""
+        objective, budget = self.settings.objective, self.settings.budget
+        num_bytes = self.footprints.packed(self.space.smallest()).figure(objective)
+        if budget.max_kib is None or budget.holds(num_bytes):
+            return None
+        return (
+            f"nothing fits: max_kib={budget.max_kib:g}, and the fewest bits everywhere take "
+            f"{num_bytes / 1024:,.1f} KiB {objective}"
+        )
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether there is a model at full precision."""
+        return not math.isnan(self.pretrained.val_accuracy)
+
+    @cached_property
+    def guessing(self) -> Guessing | None:
+        """Full precision against guessing; ``None`` where nothing was trained."""
+        if not self.is_trained:
+            return None
+        accuracy, allowed = self.pretrained.val_accuracy, self.settings.allowed_drop
+        return Guessing.of(accuracy, self.graph, allowed)
+
+    @property
+    def warning(self) -> str | None:
+        """What must be known of the full-precision models, if they are not better than guessing."""
+        if self.guessing is None:
+            return None
+        return self.guessing.warning or untaught(
+            self.teacher_accuracies, self.graph, self.settings.allowed_drop
+        )
 
     @cached_property
     def frame(self) -> Frame:
@@ -165,10 +227,27 @@ def model_path(settings: SearchSettings, graph: Graph, seed: int) -> Path:
     return path if brought is None or not brought.exists() else brought
 
 
+def pretrain_models(
+    settings: SearchSettings, graph: Graph, seeds: Iterable[int], on_stage: OnStage = unheard
+) -> list[Pretrained]:
+    """The search's model at full precision for each seed; those not in the cache are trained."""
+    missing = [seed for seed in seeds if not model_path(settings, graph, seed).exists()]
+    total, models = len(missing), []
+    text = f"training {total} full-precision model{'' if total == 1 else 's'}"
+    for seed in seeds:
+        if seed in missing:
+            on_stage(Stage(text, missing.index(seed), total))
+        models.append(pretrain_model(settings, graph, seed))
+    return models
+
+
 def mean_probabilities(settings: SearchSettings, graph: Graph, seeds: Iterable[int]) -> Tensor:
     """Mean class probabilities ``[N, classes]`` of full-precision models with these seeds."""
-    models = (pretrain_model(settings, graph, seed).model for seed in seeds)
-    logits = (predict(prepare(model, graph), graph) for model in models)
+    return _mean_prediction(pretrain_models(settings, graph, list(seeds)), graph)
+
+
+def _mean_prediction(models: Sequence[Pretrained], graph: Graph) -> Tensor:
+    logits = (predict(prepare(each.model, graph), graph) for each in models)
     return torch.stack([each.softmax(dim=1) for each in logits]).mean(dim=0)
 
 

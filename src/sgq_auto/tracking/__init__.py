@@ -3,7 +3,7 @@
 from sgq_auto.tracking.delivery import Delivery
 from sgq_auto.tracking.mlflow_tracker import MlflowTracker
 from sgq_auto.tracking.results import ResultFiles, write_results
-from sgq_auto.tracking.stores import TrackingSettings
+from sgq_auto.tracking.settings import TrackingSettings
 from sgq_auto.tracking.terminal import Terminal, quiet_libraries
 
 __all__ = [

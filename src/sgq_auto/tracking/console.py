@@ -1,6 +1,7 @@
 """What tables are printed on."""
 
 import sys
+import textwrap
 from typing import Any
 
 from rich.console import Console
@@ -32,3 +33,20 @@ def output_console(plain_width: int = 120) -> Console:
     if not console.is_terminal:
         console.width = plain_width
     return console
+
+
+def print_words(console: Console, line: str) -> None:
+    """Print a line of text; a terminal that is narrower gets it on several, words whole.
+
+    What is longer than the terminal, like a path, stays in one piece and can be copied. In a file
+    it is one line.
+    """
+    if console.is_terminal:
+        line = textwrap.fill(
+            line,
+            max(console.width, 20),
+            subsequent_indent="  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    console.print(line)

@@ -3,12 +3,14 @@
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from sgq_auto.errors import InputError
 from sgq_auto.safe_text import one_line
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.records import TrialRecord
+from sgq_auto.searching.stages import Stage
 from sgq_auto.searching.summary import Summary
 
 _logger = logging.getLogger(__name__)
@@ -44,21 +46,34 @@ class Delivery:
         store: The store.
         patience_seconds: How long the end of a search waits for a store that has been there, and
             has gone.
+        on_stage: Told while the end of a search waits; ``None``: nothing is under way.
 
     Attributes:
         delivered: Whether everything so far reached the store.
     """
 
-    def __init__(self, store: TrackingStore, patience_seconds: float) -> None:
+    def __init__(
+        self,
+        store: TrackingStore,
+        patience_seconds: float,
+        on_stage: Callable[[Stage | None], None] = lambda _: None,
+    ) -> None:
         self.delivered = True
         self._store = store
         self._patience = patience_seconds
+        self._on_stage = on_stage
         self._news = threading.Condition()
         self._unheard = False
         self._stopping = False
         self._progress: StudyProgress | None = None
         self._summary: Summary | None = None
         self._thread: threading.Thread | None = None
+
+    def stage(self, stage: Stage | None) -> None:
+        """Only the end matters."""
+
+    def said(self, line: str) -> None:
+        """Only the end matters."""
 
     def started(self, progress: StudyProgress) -> None:
         """Begin to deliver, if this command leads the study."""
@@ -72,14 +87,13 @@ class Delivery:
         if new:
             self._tell(progress)
 
-    def confirming(self, done: int, total: int) -> None:
-        """The confirm stage is delivered with the summary."""
-
     def finished(self, progress: StudyProgress, summary: Summary) -> None:
         """Deliver everything, as far as the store lets that be."""
+        self._on_stage(Stage(f"bringing {self._store.address} up to date"))
         self._tell(progress, summary)
         if self._thread is not None:
             self._thread.join()
+        self._on_stage(None)
 
     def stop(self) -> None:
         """End with what is being written now; called when the command ends, however it does."""
@@ -122,6 +136,9 @@ class Delivery:
                 # What it had half written is found out by opening it again.
                 opened = False
                 self._warn(error)
+                if isinstance(error, InputError):
+                    reached = False  # People have to do something first: no use in waiting.
+                    deadline = deadline and time.monotonic()
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
                 if deadline is not None and time.monotonic() + pause > deadline:
                     return
@@ -149,10 +166,12 @@ class Delivery:
             return
         self.delivered = False
         reason = one_line(next(iter(str(error).splitlines()), type(error).__name__))
+        then = "it can be" if isinstance(error, InputError) else "it is back"
         _logger.warning(
-            "%s failed (%s); the search goes on, and what is missing is delivered when it is back",
+            "%s failed (%s); the search goes on, and what is missing is delivered when %s",
             self._store.address,
             reason,
+            then,
         )
 
     def _note_success(self) -> None:

@@ -11,13 +11,15 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunStatus, RunTag
 
+from sgq_auto.passwords import mask
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.summary import Summary, trial_sizes
 from sgq_auto.tracking.packed_model import ModelNotes, log_packed_model
-from sgq_auto.tracking.report import answer
+from sgq_auto.tracking.report import answer, warning
 from sgq_auto.tracking.results import result_files
-from sgq_auto.tracking.stores import NOTE_TAG, STUDY_TAG, TrackingSettings, open_store
+from sgq_auto.tracking.settings import TrackingSettings
+from sgq_auto.tracking.stores import NOTE_TAG, STUDY_TAG, open_store
 from sgq_auto.tracking.views import SavedView, charts_url, studies_view, trials_view
 
 _TRIAL_TAG = "sgq_auto.trial"
@@ -49,7 +51,17 @@ class MlflowTracker:
     @property
     def address(self) -> str:
         """What the store is called in messages."""
-        return f"MLflow at {self.settings.uri}"
+        return f"MLflow at {mask(self.settings.uri)}"
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be said of the store first: which variables chose it."""
+        settings = self.settings
+        if not settings.variables:
+            return []
+        name = settings.experiment or f"with ID {settings.experiment_id}"
+        chosen = ", ".join(settings.variables)
+        return [f"Tracked in {self.address}, experiment {name} ({chosen})"]
 
     def open(self, progress: StudyProgress) -> None:
         """Find or make the parent run, and find out which trials have theirs."""
@@ -215,10 +227,8 @@ def _trials_view(progress: StudyProgress, run_id: str) -> SavedView:
 def _note(summary: Summary, parent: Run) -> str:
     """What the UI shows above a study's run."""
     trials = charts_url("", parent.info.experiment_id, parent.info.run_id)
-    return (
-        f"{answer(summary)}\n\n[Compare its trials]({trials}); the whole is in the artifact "
-        "`report.html`."
-    )
+    first = "\n\n".join(filter(None, (answer(summary), warning(summary))))
+    return f"{first}\n\n[Compare its trials]({trials}); the whole is in the artifact `report.html`."
 
 
 def _study_params(progress: StudyProgress) -> dict[str, Any]:

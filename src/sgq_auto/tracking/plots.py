@@ -1,5 +1,6 @@
 """Pictures: the front, and what each group of sites loses."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,10 +34,12 @@ def save_front_png(progress: StudyProgress, summary: Summary, path: Path) -> Non
     axes = figure.add_subplot()
     trials = _series([record for record in progress.records if record.complete])
     front = _series(progress.front)
-    axes.scatter(trials.kib, trials.accuracy, s=14, color=_TRIAL, label="trials")
-    axes.step(
-        front.kib, front.accuracy, where="post", color=_FRONT, marker="o", ms=4, label="front"
-    )
+    if trials.kib:
+        axes.scatter(trials.kib, trials.accuracy, s=14, color=_TRIAL, label="trials")
+    if front.kib:
+        axes.step(
+            front.kib, front.accuracy, where="post", color=_FRONT, marker="o", ms=4, label="front"
+        )
     confirmed, errors = _confirmed(summary)
     if confirmed.kib:
         axes.errorbar(
@@ -50,15 +53,30 @@ def save_front_png(progress: StudyProgress, summary: Summary, path: Path) -> Non
             label="confirmed, test nodes",
         )
     _draw_levels(axes, summary)
-    axes.set_xscale("log")
-    for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
-        axis(matplotlib.ticker.StrMethodFormatter("{x:,.0f}"))
+    if not trials.kib:
+        _say_nothing(axes, summary)
+    _scale_kib(axes, "{x:,.0f}")
     axes.set_xlabel(f"{_objective_name(summary)} (KiB, log scale)")
     axes.set_ylabel("accuracy (%)")
     axes.set_title(_title(summary), fontsize=10)
     axes.grid(alpha=0.25)
-    axes.legend(fontsize=8, loc="lower right")
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize=8, loc="lower right")
     figure.savefig(path)
+
+
+def _say_nothing(axes: Any, summary: Summary) -> None:
+    """Why there is no point to draw."""
+    reason = textwrap.fill(str(summary["recommended_reason"] or "no trial ran to its end"), 60)
+    middle = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+    axes.text(0.5, 0.5, reason, fontsize=9, **middle)
+
+
+def _scale_kib(axes: Any, text: str) -> None:
+    """A log scale of sizes, labelled in plain numbers; a plot without sizes has none."""
+    axes.set_xscale("log")
+    for set_formatter in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        set_formatter(matplotlib.ticker.StrMethodFormatter(text))
 
 
 def save_sensitivities_png(sensitivities: Sensitivities, path: Path) -> None:
@@ -84,9 +102,10 @@ def save_sensitivities_png(sensitivities: Sensitivities, path: Path) -> None:
 
 def _draw_levels(axes: Any, summary: Summary) -> None:
     full = summary["full_precision"]
-    axes.axhline(
-        100 * full["val_accuracy"], color="black", lw=0.8, ls="--", label="full precision, val"
-    )
+    if full["val_accuracy"] is not None:
+        axes.axhline(
+            100 * full["val_accuracy"], color="black", lw=0.8, ls="--", label="full precision, val"
+        )
     if full["test_accuracy"] is not None:
         axes.axhline(
             100 * full["test_accuracy"],

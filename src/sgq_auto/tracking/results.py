@@ -9,6 +9,7 @@ from pathlib import Path
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.records import TrialRecord
+from sgq_auto.searching.stages import Stage
 from sgq_auto.searching.summary import Summary, write_summary
 from sgq_auto.tracking.plots import save_front_png, save_sensitivities_png
 from sgq_auto.tracking.report import save_report
@@ -60,6 +61,12 @@ class ResultFiles:
         """The report."""
         return self.folder / _REPORT
 
+    def stage(self, stage: Stage | None) -> None:
+        """Only the end matters."""
+
+    def said(self, line: str) -> None:
+        """Only the end matters."""
+
     def started(self, progress: StudyProgress) -> None:
         """There are no results yet."""
 
@@ -67,9 +74,6 @@ class ResultFiles:
         """Another command writes the results."""
 
     def trials_finished(self, progress: StudyProgress, new: Sequence[TrialRecord]) -> None:
-        """Results are written at the end."""
-
-    def confirming(self, done: int, total: int) -> None:
         """Results are written at the end."""
 
     def finished(self, progress: StudyProgress, summary: Summary) -> None:

@@ -2,26 +2,34 @@
 
 import textwrap
 
-from rich.table import Table
+from rich.console import Console
 
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.status import Status
-from sgq_auto.tracking.console import output_console
+from sgq_auto.tracking.console import output_console, print_words
+from sgq_auto.tracking.tables import Column, print_columns
+from sgq_auto.tracking.units import kib, percent
 
 
 def print_status(status: Status, progress: StudyProgress) -> None:
     """Print workers, rate, front and failures, each with the traceback of its first trial."""
     console = output_console()
-    console.print(f"{progress.study_name}: {_pace(status)}")
+    bench = progress.bench
+    if bench.nothing_fits is not None:
+        print_words(console, f"{progress.study_name}: {bench.nothing_fits}; no trial is run")
+        return
+    print_words(console, f"{progress.study_name}: {_pace(status)}")
+    if bench.warning is not None:
+        print_words(console, bench.warning)
     for trial in status.running:
         worker = trial.worker
         name = (
             "a worker" if worker is None else f"{worker.host.split(':')[0]}, process {worker.pid}"
         )
-        console.print(f"  trial {trial.number} runs on {name}, for {trial.seconds:.0f} s")
-    console.print(_front(progress))
+        print_words(console, f"  trial {trial.number} runs on {name}, for {trial.seconds:.0f} s")
+    _print_front(console, progress)
     for reason, count in status.failures.items():
-        console.print(f"{count} failed: {reason}")
+        print_words(console, f"{count} failed: {reason}")
         if reason in status.tracebacks:
             console.print(textwrap.indent(status.tracebacks[reason].rstrip(), "    "))
 
@@ -40,15 +48,20 @@ def _span(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
-def _front(progress: StudyProgress) -> Table:
-    table = Table(title=f"Front so far, hypervolume {progress.hypervolume:.3f}")
-    for heading in ("trial", "validation accuracy", "KiB", "smaller"):
-        table.add_column(heading, justify="right")
-    for point in progress.front:
-        table.add_row(
-            str(point.number),
-            f"{100 * point.val_accuracy:.1f} %",
-            f"{point.num_bytes / 1024:,.1f}",
-            f"{progress.full_bytes / point.num_bytes:.1f}x",
-        )
-    return table
+def _print_front(console: Console, progress: StudyProgress) -> None:
+    if not progress.front:
+        bound = progress.bench.settings.budget
+        limits = " within the budget" if bound.max_kib or bound.max_drop is not None else ""
+        print_words(console, f"No trial{limits} so far, so there is no front")
+        return
+    console.print(f"Front so far, hypervolume {progress.hypervolume:.3f}")
+    front = progress.front
+    print_columns(
+        console,
+        [
+            Column("trial", [str(point.number) for point in front]),
+            Column("validation accuracy", [percent(point.val_accuracy) for point in front]),
+            Column("size", [kib(point.num_bytes) for point in front]),
+            Column("smaller", [f"{progress.full_bytes / point.num_bytes:.1f}x" for point in front]),
+        ],
+    )

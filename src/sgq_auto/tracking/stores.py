@@ -2,20 +2,20 @@
 
 import logging
 import os
+import shlex
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock
 from mlflow import MlflowClient
-from mlflow.entities import Experiment
+from mlflow.entities import Experiment, LifecycleStage
 from mlflow.exceptions import MlflowException
 from requests.exceptions import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
-from sgq_auto.passwords import hide, reveal
+from sgq_auto.errors import InputError
+from sgq_auto.passwords import mask, reveal
+from sgq_auto.tracking.settings import URI, TrackingSettings
 from sgq_auto.tracking.views import studies_view
 
 # What stores raise; anything else is a fault of who calls them.
@@ -25,57 +25,55 @@ STUDY_TAG = "sgq_auto.study"
 # What the UI shows as a description, in Markdown.
 NOTE_TAG = "mlflow.note.content"
 _SQLITE = "sqlite:///"
-_RUNS = "mlruns"
+# Schemes of stores whose artifacts this machine keeps.
+_OWN_ARTIFACTS = ("sqlite", "postgresql", "mysql", "mssql", "file", "")
 _HTTP = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
 
 
-@dataclass(frozen=True)
-class TrackingSettings:
-    """Where runs are tracked.
-
-    Attributes:
-        uri: MLflow tracking URI, which may be masked.
-        artifacts: Folder of artifacts of new experiments.
-        experiment: Experiment name.
-        patience_seconds: How long the end of a search waits for a store that is away.
-    """
-
-    uri: str
-    artifacts: Path
-    experiment: str
-    patience_seconds: float = 60.0
-
-    @classmethod
-    def of(cls, config: Mapping[str, Any]) -> "TrackingSettings":
-        """From the group ``tracking`` of a configuration."""
-        return cls(**{**config, "uri": hide(config["uri"]), "artifacts": Path(config["artifacts"])})
-
-
 def open_store(settings: TrackingSettings) -> tuple[MlflowClient, str]:
-    """A client and the experiment, both made under a lock: a fresh store is set up by one alone."""
+    """A client and the experiment, both made under a lock: a fresh store is set up by one alone.
+
+    Raises:
+        InputError: If the experiment was deleted, or is not the one that was meant.
+        MlflowException: If the store fails.
+    """
     _quiet_mlflow()
     settings.artifacts.mkdir(parents=True, exist_ok=True)
     with FileLock(settings.artifacts.parent / "mlflow.lock"):
         if settings.uri.startswith(_SQLITE):
             _make_database(Path(settings.uri.removeprefix(_SQLITE)))
         client = MlflowClient(reveal(settings.uri))
-        experiment = client.get_experiment_by_name(settings.experiment)
-        if experiment is not None:
-            return client, experiment.experiment_id
+        found = _experiment(client, settings)
+        if found is not None:
+            return client, found.experiment_id
         # A server keeps artifacts itself, where everybody can see them.
-        local = not settings.uri.startswith("http")
+        local = settings.uri.partition("://")[0].partition("+")[0] in _OWN_ARTIFACTS
         location = settings.artifacts.resolve().as_uri() if local else None
         return client, client.create_experiment(settings.experiment, location)
 
 
-def local_store() -> str:
-    """The store that searches started in this folder write to."""
-    return f"{_SQLITE}{Path.cwd() / _RUNS / 'mlflow.db'}"
+def _experiment(client: MlflowClient, settings: TrackingSettings) -> Experiment | None:
+    """The experiment, if there is one.
 
-
-def local_artifacts() -> Path:
-    """Where artifacts of that store are."""
-    return Path.cwd() / _RUNS / "artifacts"
+    Raises:
+        InputError: See :func:`open_store`.
+    """
+    if settings.experiment_id is None:
+        found = client.get_experiment_by_name(settings.experiment)
+    else:
+        found = client.get_experiment(settings.experiment_id)
+        if settings.experiment not in (found.name, ""):
+            raise InputError(
+                f"experiment {settings.experiment_id} is called {found.name}, not "
+                f"{settings.experiment}; give its name or its ID alone"
+            )
+    if found is not None and found.lifecycle_stage == LifecycleStage.DELETED:
+        store = shlex.join([f"{URI}={settings.uri}", "mlflow", "experiments", "restore", "-x"])
+        raise InputError(
+            f"the experiment {found.name} was deleted; restore it by `{mask(store)} "
+            f"{found.experiment_id}`, or take another one by tracking.experiment=NAME"
+        )
+    return found
 
 
 def holds_nothing(uri: str) -> bool:
@@ -98,6 +96,8 @@ def _quiet_mlflow() -> None:
     # A server that is away is tried again from here, not for minutes inside every call.
     for name, value in _HTTP.items():
         os.environ.setdefault(name, value)
+    # Else a server's client prints two lines a trial.
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     for name in ("alembic", "mlflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="mlflow")

@@ -8,28 +8,32 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Table
-
 from sgq_auto.quantize import GenericLayerWarning
-from sgq_auto.searching.command_lines import export_command
+from sgq_auto.searching.command_lines import export_command, sync_command
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.records import TrialRecord
+from sgq_auto.searching.stages import Stage
 from sgq_auto.searching.summary import Summary
-from sgq_auto.tracking.console import output_console
+from sgq_auto.tracking.confirmed_table import confirmed_columns
+from sgq_auto.tracking.console import output_console, print_words
 from sgq_auto.tracking.intervals import half_width_95
+from sgq_auto.tracking.report import warning
+from sgq_auto.tracking.stage_lines import stage_view
+from sgq_auto.tracking.tables import print_columns
 from sgq_auto.tracking.units import kib, percent
+
+_WIDE = 100
 
 
 class Terminal:
-    """A progress bar while a search runs, and a table at its end; no bar without a terminal."""
+    """What a search does while it runs, and a table at its end.
+
+    Args:
+        summary_path: Where the summary will be.
+        report_path: Where the report will be, if it can be written.
+        ui_command: What opens MLflow's UI on the study.
+        notes: How the graph was read and where results go; printed first.
+    """
 
     def __init__(
         self,
@@ -41,108 +45,126 @@ class Terminal:
         self.summary_path = summary_path
         self.report_path = report_path
         self.ui_command = ui_command
-        self.notes = notes
         self.console = output_console()
-        self._bar: Progress | None = None
-        self._task: TaskID | None = None
+        self._notes = list(notes)
+        self._stages = stage_view(self.console)
+
+    def stage(self, stage: Stage | None) -> None:
+        """Say what is done now, for as long as it takes."""
+        self._say_notes()
+        if stage is None:
+            self._stages.close()
+        else:
+            self._stages.show(stage)
+
+    def said(self, line: str) -> None:
+        """Print a line, words whole."""
+        self._say_notes()
+        print_words(self.console, line)
 
     def started(self, progress: StudyProgress) -> None:
-        """Say how the graph was read and what is searched, and show the bar."""
-        for note in self.notes:
-            self.console.print(note)
-        settings = progress.bench.settings
-        searched = len(progress.bench.space.searched)
-        self.console.print(
-            f"{progress.study_name}: {searched} bit-width{'' if searched == 1 else 's'}, full "
-            f"precision {percent(progress.bench.pretrained.val_accuracy)} validation accuracy "
-            f"(seed {settings.seed}) in {kib(progress.full_bytes)}"
+        """Say how the graph was read and what is searched."""
+        bench = progress.bench
+        searched = len(bench.space.searched)
+        accuracy = (
+            f"{percent(bench.pretrained.val_accuracy)} validation accuracy "
+            f"(seed {bench.settings.seed}) in "
+            if bench.is_trained
+            else ""
         )
-        if progress.bench.generic is not None:
-            self.console.print(f"Layers {progress.bench.generic}")
-        if progress.bench.unpackable is not None:
-            self.console.print(
-                f"This model cannot be packed ({progress.bench.unpackable}): its sizes are what "
+        self.said(
+            f"{progress.study_name}: {searched} bit-width{'' if searched == 1 else 's'}, full "
+            f"precision {accuracy}{kib(progress.full_bytes)}"
+        )
+        if bench.generic is not None:
+            self.said(f"Layers {bench.generic}")
+        if bench.unpackable is not None:
+            self.said(
+                f"This model cannot be packed ({bench.unpackable}): its sizes are what "
                 "its parts take in codes, and no artifact will be written",
             )
         if not progress.leads:
-            self.console.print("another command leads this study: it tracks, confirms and sums up")
-        if not self.console.is_terminal:
-            return
-        self._bar = Progress(
-            TextColumn("trials"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[state]}"),
-            console=self.console,
-            transient=True,
-        )
-        self._task = self._bar.add_task(
-            "trials", total=settings.n_trials, completed=len(progress.records), state=""
-        )
-        self._bar.start()
+            self.said("another command leads this study: it tracks, confirms and sums up")
+        if bench.nothing_fits is None:
+            self.trials_finished(progress, ())
 
     def left(self, progress: StudyProgress) -> None:
         """Say what became of the study."""
-        if self._bar is not None:
-            self._bar.stop()
+        self._stages.close()
         done, total = len(progress.records), progress.bench.settings.n_trials
-        self.console.print(
+        self.said(
             f"{done} of {total} trials are done; the command that leads the study confirms its "
             "front. If that one has ended, this command again takes over."
         )
 
     def trials_finished(self, progress: StudyProgress, new: Sequence[TrialRecord]) -> None:
-        """Move the bar; failures are said in a line of their own."""
+        """Count trials; failures are said in a line of their own."""
         for record in new:
             if record.failure:
-                self.console.print(f"trial {record.number} failed: {record.failure}")
-        if self._bar is None or self._task is None or not new:
-            return
+                self.said(f"trial {record.number} failed: {record.failure}")
+        done, total = len(progress.records), progress.bench.settings.n_trials
+        if done < total or new:
+            self._stages.show(Stage("trials", done, total), self._state(progress))
+
+    def _state(self, progress: StudyProgress) -> str:
+        """What is known so far; the shorter, the narrower the terminal."""
+        if not progress.records:
+            return "workers start"
         tolerance = progress.bench.settings.allowed_drop
         best = progress.best_within(tolerance)
         ratio = f"{progress.full_bytes / best.num_bytes:.1f}x" if best else "none yet"
-        state = f"hypervolume {progress.hypervolume:.3f}, best within {tolerance:g} points {ratio}"
-        self._bar.update(self._task, completed=len(progress.records), state=state)
-
-    def confirming(self, done: int, total: int) -> None:
-        """Move on to the confirm stage."""
-        if self._bar is not None and self._task is not None:
-            self._bar.update(
-                self._task, completed=done, total=total, state="confirming on fresh seeds"
-            )
+        within = f" within {tolerance:g} points" if self.console.width >= _WIDE else ""
+        return f"hypervolume {progress.hypervolume:.3f}, best{within} {ratio}"
 
     def finished(self, progress: StudyProgress, summary: Summary) -> None:
         """Print what was found and where it lies."""
-        if self._bar is not None:
-            self._bar.stop()
-        self.console.print(_table(summary))
+        self._stages.close()
+        self._say_notes()
+        if progress.bench.nothing_fits is None:
+            print_columns(self.console, confirmed_columns(summary))
         if summary["recommended"]:
-            self._recommend(summary["recommended"])
+            self._recommend(summary["recommended"], summary["objective"])
         else:
-            self.console.print(f"No recommendation: {summary['recommended_reason']}")
+            self.said(f"No recommendation: {summary['recommended_reason']}")
             self._advise(progress, summary["nearest_miss"] or {})
-        stopped, saved = summary["trials"]["stopped_early"], summary["epochs_saved_fraction"]
-        if stopped:
-            self.console.print(
-                f"{stopped} of {len(progress.records)} trials were stopped early: "
-                f"{percent(saved)} of the epochs saved"
-            )
-        failed = summary["trials"]["failed"]
-        if failed:
-            self.console.print(f"{failed} of {len(progress.records)} trials failed")
+        if found := warning(summary):
+            self.said(found)
+        self._count(progress, summary)
         if self.report_path.exists():
             self.console.print(f"Report: {self.report_path}")
         self.console.print(f"Summary: {self.summary_path}")
         self.console.print(f"Compare in the MLflow UI: {self.ui_command}")
 
-    def _recommend(self, best: Mapping[str, Any]) -> None:
+    def _say_notes(self) -> None:
+        notes, self._notes = self._notes, []
+        for note in notes:
+            print_words(self.console, note)
+
+    def _count(self, progress: StudyProgress, summary: Summary) -> None:
+        """How many trials did not run to their end."""
+        stopped, saved = summary["trials"]["stopped_early"], summary["epochs_saved_fraction"]
+        if stopped:
+            self.said(
+                f"{stopped} of {len(progress.records)} trials were stopped early: "
+                f"{percent(saved)} of the epochs saved"
+            )
+        failed = summary["trials"]["failed"]
+        if failed:
+            self.said(f"{failed} of {len(progress.records)} trials failed")
+
+    def _recommend(self, best: Mapping[str, Any], objective: str) -> None:
         half = half_width_95(best["test_accuracy_drop_std"], best["seeds"])
         width = "" if half is None else f" ± {half:.2f} (95 %)"
-        self.console.print(
-            f"Recommended: trial {best['trial']}, {kib(best['resident_bytes'])} resident "
-            f"({best['resident_ratio']:.1f}x smaller than PyG fp32, "
-            f"{best['resident_ratio_sparse_fp32']:.1f}x than sparse fp32), test accuracy drop "
+        kind = objective.removesuffix("_bytes")
+        sizes = [
+            f"{kib(best['resident_bytes'])} resident ({best['resident_ratio']:.1f}x smaller than "
+            f"PyG fp32, {best['resident_ratio_sparse_fp32']:.1f}x than sparse fp32)"
+        ]
+        if kind != "resident":
+            own = f"{kib(best[objective])} {kind} ({best[f'{kind}_ratio']:.1f}x smaller)"
+            sizes.insert(0, own)
+        self.said(
+            f"Recommended: trial {best['trial']}, {', '.join(sizes)}, test accuracy drop "
             f"{best['test_accuracy_drop']:+.2f}{width} points over {best['seeds']} seeds"
         )
         if best["artifact_path"]:
@@ -152,19 +174,30 @@ class Terminal:
             folder = shlex.quote(str(self.summary_path.parent))
             self.console.print(f"Predict with it: python -m sgq_auto.infer artifact={folder}")
         elif best["artifact_reason"]:
-            self.console.print(f"No artifact: {best['artifact_reason']}")
+            self.said(f"No artifact: {best['artifact_reason']}")
 
     def _advise(self, progress: StudyProgress, miss: Mapping[str, Any]) -> None:
         """What may help where nothing is recommended."""
         if not miss.get("confirmed"):
             return
-        self.console.print(
+        self.said(
             "What may help: a larger n_trials (the study goes on), finetune.epochs=300, a larger "
             "tolerance"
         )
         if progress.bench.unpackable is None:
             export = export_command(progress.study_name, progress.bench.settings.output_root)
             self.console.print(f"To pack it all the same: {export} trial={miss['trial']}")
+
+    def untracked(self, address: str, study: str, output_root: Path) -> None:
+        """Say that the tracking store misses something, and what adds it.
+
+        Args:
+            address: What the store is called.
+            study: The study.
+            output_root: Where it lies.
+        """
+        self.said(f"Tracking is missing in {address}. Once that can be reached, this adds it:")
+        self.console.print(sync_command(study, output_root))
 
     def served(self, model_uri: str, tracking_uri: str) -> None:
         """Say how to serve the model that MLflow now holds."""
@@ -183,49 +216,3 @@ def quiet_libraries() -> None:
     # The terminal says it once, in a line of its own.
     warnings.filterwarnings("ignore", category=GenericLayerWarning)
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-
-
-def _table(summary: Summary) -> Table:
-    """Full precision and the confirmed front, most accurate last."""
-    table = Table(box=None, pad_edge=False)
-    for heading, justify in (
-        ("", "left"),
-        ("bits", "right"),
-        ("resident", "right"),
-        ("ratio", "right"),
-        ("stored", "right"),
-        ("val %", "right"),
-        ("est. drop", "right"),
-        ("test %", "right"),
-        ("test drop", "right"),
-        ("", "left"),
-    ):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
-    full = summary["full_precision"]
-    test = full["test_accuracy"]
-    table.add_row(
-        "full precision",
-        "32",
-        kib(full["resident_bytes"]),
-        "1.0x",
-        kib(full["stored_bytes"]),
-        f"{100 * full['val_accuracy']:.1f}",
-        "",
-        "" if test is None else f"{100 * test:.1f} ± {100 * full['test_accuracy_std']:.1f}",
-    )
-    best = (summary["recommended"] or {}).get("trial")
-    for point in summary["confirmed"]:
-        confirmed = point["confirmed"]
-        table.add_row(
-            f"trial {point['trial']}",
-            f"{point['average_bits']:.1f}",
-            kib(point["resident_bytes"]),
-            f"{point['resident_ratio']:.1f}x",
-            kib(point["stored_bytes"]),
-            f"{100 * confirmed['val_accuracy']:.1f}",
-            f"{confirmed['estimated_drop']:+.2f}",
-            f"{100 * confirmed['test_accuracy']:.1f} ± {100 * confirmed['test_accuracy_std']:.1f}",
-            f"{confirmed['test_accuracy_drop']:+.2f}",
-            "<- recommended" if point["trial"] == best else "",
-        )
-    return table

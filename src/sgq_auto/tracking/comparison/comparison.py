@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sgq_auto.searching.summary import Summary
 from sgq_auto.tracking.comparison.groups import Group, group_studies
 from sgq_auto.tracking.pages import Axis, Band, Chart, Curve, Level, Mark, MarkKind, steps
+from sgq_auto.tracking.report import warning
 from sgq_auto.tracking.units import kib, percent
 
 # Colours that the style sheet has.
@@ -65,6 +66,16 @@ class Comparison:
         """The table's cells in words, a row a group, under :data:`HEADINGS`."""
         return [self._row(group) for group in self.groups]
 
+    def remarks(self) -> list[str]:
+        """What must be known of single studies: why nothing is recommended, weak full precision."""
+        return [
+            f"{group.name}, seed {summary['seed']}: {remark}"
+            for group in self.groups
+            for summary in group.summaries
+            for remark in (_reason(summary), warning(summary))
+            if remark
+        ]
+
     def panels(self) -> Iterator[tuple[str, list[tuple[int, Group]]]]:
         """The groups of each graph with the numbers of their colours: fronts compare on one."""
         for dataset in dict.fromkeys(group.dataset for group in self.groups):
@@ -96,8 +107,9 @@ class Comparison:
     def _chart(self, dataset: str, members: Sequence[tuple[int, Group]]) -> Chart:
         fronts = [front for _, group in members for front in group.fronts()]
         sizes = [size for front in fronts for size, _ in front]
-        full = [_full_accuracy(group) for _, group in members]
-        accuracies = [accuracy for front in fronts for _, accuracy in front] + full
+        levels = [(color, _full_accuracy(group)) for color, group in members]
+        full = [(color, accuracy) for color, accuracy in levels if accuracy is not None]
+        accuracies = [a for front in fronts for _, a in front] + [a for _, a in full]
         floor = max(a for front in fronts for _, a in front) - _DEEPEST if fronts else 0.0
         kind = self.objective.removesuffix("_bytes")
         x = Axis.around(f"{kind} memory (KiB, log scale)", sizes, is_log=True)
@@ -109,10 +121,7 @@ class Comparison:
             tuple(mark for color, group in members for mark in self._marks(x, y, color, group)),
             tuple(Curve(steps(x, y, g.mean_front()), g.name, color) for color, g in members),
             tuple(_band(x, y, color, g) for color, g in members if len(g.fronts()) > 1),
-            tuple(
-                Level(100 - y.place(accuracy), "", color=color)
-                for (color, _), accuracy in zip(members, full, strict=True)
-            ),
+            tuple(Level(100 - y.place(accuracy), "", color=color) for color, accuracy in full),
         )
 
     def _marks(self, x: Axis, y: Axis, color: int, group: Group) -> Iterator[Mark]:
@@ -131,9 +140,17 @@ class Comparison:
                 )
 
 
-def _full_accuracy(group: Group) -> float:
+def _reason(summary: Summary) -> str | None:
+    reason = summary.get("recommended_reason")
+    return None if summary["recommended"] or not reason else f"no recommendation: {reason}"
+
+
+def _full_accuracy(group: Group) -> float | None:
+    """Full precision's mean validation accuracy in percent; ``None`` where none was trained."""
     full = [s["full_precision"] for s in group.summaries]
-    return 100 * statistics.fmean(f.get("search_val_accuracy", f["val_accuracy"]) for f in full)
+    found = [f.get("search_val_accuracy", f["val_accuracy"]) for f in full]
+    known = [accuracy for accuracy in found if accuracy is not None]
+    return 100 * statistics.fmean(known) if known else None
 
 
 def _band(x: Axis, y: Axis, color: int, group: Group) -> Band:

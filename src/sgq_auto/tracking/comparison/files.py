@@ -8,14 +8,14 @@ from typing import Any
 
 import matplotlib.figure
 import matplotlib.ticker
-from rich.table import Table
 
 from sgq_auto.safe_text import csv_cell, printable
 from sgq_auto.searching.summary import Summary
 from sgq_auto.tracking.comparison.comparison import HEADINGS, Comparison
 from sgq_auto.tracking.comparison.groups import Group
-from sgq_auto.tracking.console import output_console
+from sgq_auto.tracking.console import output_console, print_words
 from sgq_auto.tracking.pages import render
+from sgq_auto.tracking.tables import Column, print_columns
 
 _NOTE = (
     "Ratios are against PyG fp32 unless the column says otherwise; over several seeds they are "
@@ -23,8 +23,10 @@ _NOTE = (
     "or over the fresh seeds of a single one."
 )
 _COLORS = ("#1f6fb2", "#d06f14", "#2e8b57", "#8e44ad", "#c23030", "#6b7785", "#0e8c99", "#9c7a12")
-_PLAIN_WIDTH = 160
 _MARKDOWN = re.compile(r"[\\|<\[`]")
+# What a narrow terminal leaves out first; the rest always stays.
+_ORDER = ("wall", "vs sparse fp32", "hypervolume", "bits", "seeds", "fp32 test %", "test %")
+_RANKS = {heading: rank for rank, heading in enumerate(_ORDER)}
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
@@ -53,20 +55,28 @@ def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
 
 
 def print_table(comparison: Comparison) -> None:
-    """Print the table."""
-    console = output_console(_PLAIN_WIDTH)
-    table = Table(box=None, pad_edge=False)
-    for place, heading in enumerate(HEADINGS):
-        table.add_column(heading, justify="right" if place else "left")
-    for row in comparison.rows():
-        table.add_row(*row)
-    console.print(table)
+    """Print the table; a narrow terminal gets the columns that matter most."""
+    console = output_console()
+    print_columns(console, comparison_columns(comparison))
+    for remark in comparison.remarks():
+        print_words(console, remark)
+
+
+def comparison_columns(comparison: Comparison) -> list[Column]:
+    """The table as columns."""
+    cells = zip(*comparison.rows(), strict=True)
+    return [
+        Column(heading, column, _RANKS.get(heading), is_text=place == 0)
+        for place, (heading, column) in enumerate(zip(HEADINGS, cells, strict=True))
+    ]
 
 
 def _markdown(comparison: Comparison) -> str:
     lines = [HEADINGS, ["---"] * len(HEADINGS), *comparison.rows()]
     cells = [[_markdown_cell(str(cell)) for cell in line] for line in lines]
-    return "\n".join(f"| {' | '.join(line)} |" for line in cells) + f"\n\n{_NOTE}\n"
+    table = "\n".join(f"| {' | '.join(line)} |" for line in cells)
+    remarks = "".join(f"- {printable(remark)}\n" for remark in comparison.remarks())
+    return f"{table}\n\n{_NOTE}\n" + (f"\n{remarks}" if remarks else "")
 
 
 def _markdown_cell(text: str) -> str:

@@ -67,7 +67,7 @@ def _of_folder(folder: Path) -> list[Summary]:
 
 def _of_run(run_id: str, uri: str) -> Summary:
     if holds_nothing(uri):
-        raise InputError(f"{run_id}: there is no tracking store {uri}; say which with uri=")
+        raise InputError(f"{run_id}: there is no tracking store {mask(uri)}; say which with uri=")
     client = MlflowClient(reveal(uri))
     try:
         if STUDY_TAG not in client.get_run(run_id).data.tags:

@@ -7,7 +7,8 @@ from pathlib import Path
 from mlflow.entities import Metric, Param
 
 from sgq_auto.tracking.comparison.comparison import Comparison
-from sgq_auto.tracking.stores import NOTE_TAG, TrackingSettings, open_store
+from sgq_auto.tracking.settings import TrackingSettings
+from sgq_auto.tracking.stores import NOTE_TAG, open_store
 
 
 def log_comparison(

@@ -108,9 +108,10 @@ def _confirmed_mark(axes: tuple[Axis, Axis], point: Summary, summary: Summary) -
 
 def _levels(y: Axis, summary: Summary) -> list[Level]:
     full = summary["full_precision"]
-    levels = [
-        Level(100 - y.place(100 * full["val_accuracy"]), "full precision, validation", color=_FRONT)
-    ]
+    levels = []
+    if full["val_accuracy"] is not None:
+        place = 100 - y.place(100 * full["val_accuracy"])
+        levels.append(Level(place, "full precision, validation", color=_FRONT))
     if full["test_accuracy"] is not None:
         place = 100 - y.place(100 * full["test_accuracy"])
         levels.append(Level(place, "full precision, test", color=_CONFIRMED))

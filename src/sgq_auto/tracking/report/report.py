@@ -19,6 +19,7 @@ from sgq_auto.tracking.report.sections import (
     confirmed_table,
     facts,
     part_rows,
+    warning,
 )
 from sgq_auto.tracking.units import kib, percent
 
@@ -40,6 +41,7 @@ class Report:
         study: The study's name.
         description: What was searched, in a line.
         answer: What was found, in one sentence.
+        warning: What makes it worth little, if something does.
         facts: The figures of the recommended point.
         front: All trials, the front and the confirmed points.
         export_command: Packs a trial, once its number is added.
@@ -62,6 +64,7 @@ class Report:
     study: str
     description: str
     answer: str
+    warning: str | None
     facts: tuple[Fact, ...]
     front: Chart
     export_command: str
@@ -97,6 +100,7 @@ class Report:
             description=f"{settings.model.name} on {settings.dataset}, "
             f"{settings.granularity.value}, sampler {settings.sampler_name}, seed {settings.seed}",
             answer=answer(summary),
+            warning=warning(summary),
             facts=facts(summary),
             front=front_chart(progress, summary),
             export_command=export_command(progress.study_name, settings.output_root),

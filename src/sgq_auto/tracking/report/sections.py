@@ -94,6 +94,13 @@ def answer(summary: Summary) -> str:
     )
 
 
+def warning(summary: Summary) -> str | None:
+    """What makes the answer worth little: full precision that is no better than guessing."""
+    # Summaries of earlier versions have no such entry.
+    found: str | None = (summary.get("guessing") or {}).get("warning")
+    return found
+
+
 def facts(summary: Summary) -> tuple[Fact, ...]:
     """The figures of the recommended point."""
     best = summary["recommended"]

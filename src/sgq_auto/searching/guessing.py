@@ -1,0 +1,144 @@
+"""Whether full precision is better than guessing: what is no better is not worth compressing."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+import torch
+
+from sgq_auto.graphs import Graph
+
+# Standard normal quantile of a one-sided bound that holds in 95 % of cases.
+_Z = 1.6449
+# Of what guessing gets wrong, the share that a model must get right to be more than barely better.
+_LEAST_GAIN = 0.1
+_LOOK_AT = "features, labels, edges and pretrain.epochs"
+
+
+class Standing(StrEnum):
+    """How full precision compares with always answering the most frequent class."""
+
+    BETTER = "better"
+    MAY_BE_LOST = "may be lost"
+    BARELY_BETTER = "barely better"
+    NOT_CLEARLY_BETTER = "not clearly better"
+    NO_BETTER = "no better"
+    ONE_CLASS = "only one class"
+
+
+@dataclass(frozen=True)
+class Guessing:
+    """Full precision against always answering the most frequent class of the validation nodes.
+
+    Attributes:
+        standing: How they compare.
+        val_accuracy: Validation accuracy of full precision, 0..1.
+        val_accuracy_at_least: Its one-sided 95 % bound (Wilson's), for so many nodes.
+        majority_accuracy: What guessing gets, 0..1.
+        majority_class: The class that it answers.
+        val_nodes: Validation nodes.
+        warning: The same in words; ``None`` where full precision is better.
+    """
+
+    standing: Standing
+    val_accuracy: float
+    val_accuracy_at_least: float
+    majority_accuracy: float
+    majority_class: str
+    val_nodes: int
+    warning: str | None
+
+    @classmethod
+    def of(cls, val_accuracy: float, graph: Graph, allowed_drop: float) -> "Guessing":
+        """Compare an accuracy on the validation nodes of a graph.
+
+        Args:
+            val_accuracy: Validation accuracy of full precision, 0..1.
+            graph: The graph.
+            allowed_drop: Percentage points that a recommended model may lose.
+        """
+        counts = torch.bincount(graph.val.labels, minlength=graph.num_classes)
+        nodes, most = int(counts.sum()), int(counts.argmax())
+        share = float(counts[most]) / nodes
+        least = wilson_bound(val_accuracy, nodes)
+        standing = _standing(val_accuracy, least, share, allowed_drop)
+        name = graph.classes[most]
+        warning = _WORDS[standing].format(
+            own=f"{100 * val_accuracy:.1f} %",
+            least=f"{100 * least:.1f} %",
+            nodes=f"{nodes:,} validation node{'' if nodes == 1 else 's'}",
+            guess=f"{100 * share:.1f} %",
+            name=f"{name!r}",
+            gained=f"{100 * (val_accuracy - share):.1f}",
+            allowed=f"{allowed_drop:g}",
+        )
+        return cls(standing, val_accuracy, least, share, name, nodes, warning or None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The values, JSON-ready."""
+        return asdict(self)
+
+
+def wilson_bound(accuracy: float, nodes: int) -> float:
+    """The lower end of Wilson's one-sided 95 % interval of an accuracy that so many nodes gave."""
+    square = _Z**2
+    middle = accuracy + square / (2 * nodes)
+    width = _Z * math.sqrt(accuracy * (1 - accuracy) / nodes + square / (4 * nodes**2))
+    return max(0.0, (middle - width) / (1 + square / nodes))
+
+
+def untaught(accuracies: Sequence[float], graph: Graph, allowed_drop: float) -> str | None:
+    """A warning if some of the models that teach are no better than guessing, else ``None``.
+
+    Args:
+        accuracies: Validation accuracies of all of them, 0..1.
+        graph: The graph.
+        allowed_drop: Percentage points that a recommended model may lose.
+    """
+    found = [Guessing.of(a, graph, allowed_drop) for a in accuracies]
+    poor = [g for g in found if g.standing in (Standing.NO_BETTER, Standing.NOT_CLEARLY_BETTER)]
+    if not poor:
+        return None
+    own = ", ".join(f"{100 * g.val_accuracy:.1f} %" for g in found)
+    return (
+        f"Warning: {len(poor)} of {len(found)} full-precision models that teach are not clearly "
+        f"better than always answering class {poor[0].majority_class!r} "
+        f"({100 * poor[0].majority_accuracy:.1f} %): their validation accuracies are {own}. "
+        f"Training is not stable; look at the learning rate and pretrain.epochs."
+    )
+
+
+def _standing(accuracy: float, least: float, share: float, allowed_drop: float) -> Standing:
+    if share == 1.0:
+        return Standing.ONE_CLASS
+    # Differences of fractions are off in the last bits.
+    if accuracy <= share + 1e-9:
+        return Standing.NO_BETTER
+    if least <= share:
+        return Standing.NOT_CLEARLY_BETTER
+    gained = accuracy - share
+    if gained < _LEAST_GAIN * (1 - share):
+        return Standing.BARELY_BETTER
+    return Standing.MAY_BE_LOST if gained <= allowed_drop / 100 + 1e-9 else Standing.BETTER
+
+
+_WORDS = {
+    Standing.BETTER: "",
+    Standing.MAY_BE_LOST: "Warning: full precision is right on {own} of {nodes}, and always "
+    "answering class {name} on {guess}. A drop of {allowed} points is allowed, so what is "
+    "recommended may be no better than guessing.",
+    Standing.BARELY_BETTER: "Warning: full precision is barely better than guessing: it is right "
+    "on {own} of {nodes}, and always answering class {name} is right on {guess}. What is "
+    f"compressed has learned little; look at {_LOOK_AT} first.",
+    Standing.NOT_CLEARLY_BETTER: "Warning: full precision is not clearly better than guessing: it "
+    "is right on {own} of {nodes}, and always answering class {name} is right on {guess}. So few "
+    "nodes know that accuracy only roughly: with 95 % confidence it is at least {least}. Give more "
+    f"validation nodes, or look at {_LOOK_AT}.",
+    Standing.NO_BETTER: "Warning: full precision is no better than guessing: it is right on {own} "
+    "of {nodes}, and always answering class {name} is right on {guess}. What is compressed has "
+    f"learned nothing that counts; look at {_LOOK_AT} first.",
+    Standing.ONE_CLASS: "Warning: all of the {nodes} are of class {name}, so accuracy on them says "
+    "nothing about a model; choose a split that has every class among its validation nodes.",
+}

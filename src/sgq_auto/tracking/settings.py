@@ -1,0 +1,109 @@
+"""Where runs are tracked: what was given, else MLflow's own variables, else a file of this folder.
+
+The variables are those that MLflow itself reads; an empty one counts as not set.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+
+from sgq_auto.passwords import hide
+
+URI = "MLFLOW_TRACKING_URI"
+EXPERIMENT = "MLFLOW_EXPERIMENT_NAME"
+EXPERIMENT_ID = "MLFLOW_EXPERIMENT_ID"
+_DEFAULT_EXPERIMENT = "sgq_auto"
+_SQLITE = "sqlite:///"
+_RUNS = "mlruns"
+
+
+@dataclass(frozen=True)
+class TrackingSettings:
+    """Where runs are tracked.
+
+    Attributes:
+        uri: MLflow tracking URI, its password hidden.
+        artifacts: Folder of artifacts of new experiments.
+        experiment: Experiment name; empty for whatever ``experiment_id`` is called.
+        patience_seconds: How long the end of a search waits for a store that is away.
+        experiment_id: Its ID, where it is known by that.
+        variables: Variables of MLflow that said so.
+    """
+
+    uri: str
+    artifacts: Path
+    experiment: str
+    patience_seconds: float = 60.0
+    experiment_id: str | None = None
+    variables: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any], default_experiment: str = "") -> "TrackingSettings":
+        """From the group ``tracking`` of a configuration; what is ``None`` there was not given.
+
+        Args:
+            config: The group.
+            default_experiment: The experiment where nothing says which.
+        """
+        given = {key: value for key, value in config.items() if value not in (None, "")}
+        variables = [] if "uri" in given or not _variable(URI) else [URI]
+        uri = given.get("uri") or default_store()
+        name, number = given.get("experiment"), given.get("experiment_id")
+        if name is None and number is None:
+            name, number = _variable(EXPERIMENT), _variable(EXPERIMENT_ID)
+            variables += [v for v in (EXPERIMENT, EXPERIMENT_ID) if _variable(v)]
+        if name is None and number is None:
+            name = default_experiment or _DEFAULT_EXPERIMENT
+        return cls(
+            hide(_absolute(uri)),
+            Path(given.get("artifacts") or local_artifacts()),
+            name or "",
+            given.get("patience_seconds", cls.patience_seconds),
+            number,
+            tuple(variables),
+        )
+
+    def as_config(self) -> dict[str, Any]:
+        """What the group ``tracking`` of a study keeps, so that it is found again from anywhere."""
+        return {
+            "uri": self.uri,
+            "artifacts": str(self.artifacts),
+            "experiment": self.experiment or None,
+            "experiment_id": self.experiment_id,
+            "patience_seconds": self.patience_seconds,
+        }
+
+
+def default_store() -> str:
+    """The store where none is given: that of ``MLFLOW_TRACKING_URI``, else this folder's own."""
+    return _variable(URI) or local_store()
+
+
+def local_store() -> str:
+    """The store of this folder."""
+    return f"{_SQLITE}{_launch_folder() / _RUNS / 'mlflow.db'}"
+
+
+def local_artifacts() -> Path:
+    """Where artifacts of that store are."""
+    return _launch_folder() / _RUNS / "artifacts"
+
+
+def _launch_folder() -> Path:
+    """Where the command was started; Hydra may have changed the folder since."""
+    return Path(HydraConfig.get().runtime.cwd) if HydraConfig.initialized() else Path.cwd()
+
+
+def _variable(name: str) -> str | None:
+    return os.environ.get(name) or None
+
+
+def _absolute(uri: str) -> str:
+    """An address that means the same in every folder."""
+    path = uri.removeprefix(_SQLITE)
+    relative = path != uri and path not in ("", ":memory:") and not path.startswith(("/", "file:"))
+    return f"{_SQLITE}{_launch_folder() / path}" if relative else uri
