@@ -1,5 +1,6 @@
 """Passwords and tokens of addresses: used where a connection is opened, and written nowhere."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -76,6 +77,18 @@ def test_messages_hold_no_password_that_is_known() -> None:
     assert without_passwords("see http://u:new@h and more") == "see http://u:***@h and more"
 
 
+def test_logs_of_libraries_hold_no_password(caplog: pytest.LogCaptureFixture) -> None:
+    hide("http://me:argsecret@h/?token=paramsecret")
+    logger = logging.getLogger("urllib3.connectionpool")
+    logger.warning("Retrying: %s", "/?token=paramsecret/api")
+    try:
+        raise ValueError("argsecret")
+    except ValueError:
+        logger.exception("failed")
+    assert "Retrying: /?token=***" in caplog.text
+    assert "secret" not in caplog.text
+
+
 def test_workers_know_what_their_command_knows(monkeypatch: pytest.MonkeyPatch) -> None:
     masked = hide("postgresql://me:secret@h/d")
     known = remembered()
@@ -111,6 +124,7 @@ def test_files_of_other_programs_are_masked(tmp_path: Path) -> None:
     assert path.read_text() == "uri: https://***@h\nurl: postgresql://a:***@h/d\nplain: a@b\n"
 
 
+@pytest.mark.slow
 def test_a_search_leaves_no_password_anywhere(tmp_path: Path) -> None:
     """On the command line, in a file of settings, in a sweep; the store is not there."""
     (tmp_path / "own").mkdir()

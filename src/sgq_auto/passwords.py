@@ -6,10 +6,14 @@ where its children find it. It is looked up where a connection is opened. Standa
 """
 
 import json
+import logging
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
 MASK = "***"
@@ -101,6 +105,7 @@ def remember(known: Mapping[str, Mapping[str, str]]) -> None:
     """Know what another process knew."""
     own = _known()
     os.environ[_VARIABLE] = json.dumps({k: {**own[k], **known[k]} for k in own})
+    _mask_logs()
 
 
 def mask_files(*paths: Path) -> None:
@@ -111,6 +116,24 @@ def mask_files(*paths: Path) -> None:
             masked = "\n".join(map(without_passwords, text.split("\n")))
             if masked != text:
                 path.write_text(masked, encoding="utf-8")
+
+
+@cache
+def _mask_logs() -> None:
+    """Let no log of this process hold a password, whichever library writes it."""
+    make = logging.getLogRecordFactory()
+
+    def masked(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = make(*args, **kwargs)
+        with suppress(TypeError, ValueError):  # Arguments that do not fit are logging's to tell.
+            record.msg, record.args = without_passwords(record.getMessage()), ()
+        if record.exc_info:
+            record.exc_text = without_passwords(
+                logging.Formatter().formatException(record.exc_info)
+            )
+        return record
+
+    logging.setLogRecordFactory(masked)
 
 
 def _hide_value(value: str) -> str:
