@@ -122,7 +122,7 @@ class ListedRows:
         rowptr: ``int64 [rows + 1]``.
         listed: ``int32 [entries]``, the column of each entry.
         starts: ``int64 [rows]``, which stored value the entries of each row start with.
-        block_starts: ``uint32 [blocks + 1]``, entries before each block.
+        block_starts: ``[blocks + 1]``, entries before each block.
     """
 
     columns: int

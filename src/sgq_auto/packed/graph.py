@@ -221,7 +221,9 @@ def graph_of(
     bucket_nodes = tuple(int(n) for n in np.bincount(buckets, minlength=num_buckets))
     target, source = np.divmod(positions, max(nodes, 1))
     counts = np.bincount(target, minlength=nodes)
-    spec = _spec(bucket_nodes, counts, np.bincount(source, minlength=nodes), degrees)
+    in_edges = bucket_sums(1 + counts, bucket_nodes)
+    out_edges = bucket_sums(1 + np.bincount(source, minlength=nodes), bucket_nodes)
+    spec = _spec(bucket_nodes, in_edges, out_edges, degrees)
     high, low = spec.pattern.encode_parts([positions])
     starts = Blocks(bucket_nodes).starts(counts)
     edges = EliasFanoRows(spec.pattern, nodes, high, low, starts)
@@ -249,24 +251,29 @@ def listed_graph(
         buckets: Bucket of each node, nodes in order; ``None`` if rows are nodes.
     """
     rowptr = np.concatenate(([0], np.cumsum(counts)))
-    spec = _spec(bucket_nodes, counts, counts, degrees)
-    starts = Blocks(bucket_nodes).starts(counts)
+    ends = rowptr[np.cumsum(bucket_nodes)]
+    in_edges = tuple((np.diff(ends, prepend=0) + bucket_nodes).tolist())
+    spec = _spec(bucket_nodes, in_edges, in_edges, degrees)
+    starts = rowptr[Blocks(bucket_nodes).rows]
     edges = ListedRows(counts.size, rowptr, sources, rowptr[:-1], starts)
     bucket_map = np.empty(0, dtype=np.uint8)
     if buckets is not None:
         bucket_map = pack_bucket_map(buckets, len(bucket_nodes))
-    packed = PackedIntegers.pack(degrees, spec.max_in_degree)
-    return PackedGraph(spec, edges, packed, bucket_map, split_points)
+    plain = PackedIntegers.plain(degrees)
+    return PackedGraph(spec, edges, plain, bucket_map, split_points)
 
 
 def _spec(
-    bucket_nodes: tuple[int, ...], in_counts: Array, out_counts: Array, degrees: Array
+    bucket_nodes: tuple[int, ...],
+    in_edges: tuple[int, ...],
+    out_edges: tuple[int, ...],
+    degrees: Array,
 ) -> GraphSpec:
     """The counts of a graph of which nothing is known but its edges."""
     return GraphSpec(
         bucket_nodes=bucket_nodes,
-        bucket_in_edges=bucket_sums(1 + in_counts, bucket_nodes),
-        bucket_out_edges=bucket_sums(1 + out_counts, bucket_nodes),
+        bucket_in_edges=in_edges,
+        bucket_out_edges=out_edges,
         max_in_degree=int(degrees.max(initial=0)),
         features=FeatureSpec(1, True, bucket_nodes, (False,) * len(bucket_nodes)),
     )

@@ -100,7 +100,9 @@ class PackedModel:
         if wanted.size == 0:
             return np.empty((0, len(self.classes)), dtype=np.float32)
         hops = sum(layer.spec.propagates for layer in self.layers)
-        part = neighborhood(given.graph, given.graph.rows_of(wanted), hops, self.engine)
+        width = sum(la.spec.transformed_features or la.out_features for la in self.layers)
+        rows = given.graph.rows_of(wanted)
+        part = neighborhood(given.graph, rows, hops, width, self.engine)
         graph, places = (given.graph, wanted) if part is None else (part.graph, part.places)
         return Inference(graph, given.features(part), self.engine, threads).run(self.layers)[places]
 

@@ -12,6 +12,8 @@ from sgq_auto.packed.graph import PackedGraph, listed_graph
 
 # A neighbourhood with a larger share of the edges takes no less time than the whole graph.
 _LARGEST_SHARE = 0.3
+# Values that layers make of a whole graph in less time than it takes to look for a neighbourhood.
+_LITTLE_WORK = 150_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,26 +33,32 @@ class Neighborhood:
 
 
 def neighborhood(
-    graph: PackedGraph, wanted: Array, hops: int, engine: Engine
+    graph: PackedGraph, wanted: Array, hops: int, width: int, engine: Engine
 ) -> Neighborhood | None:
-    """The rows within ``hops`` of some rows, or ``None`` if that is much of the graph.
+    """The rows within ``hops`` of some rows; ``None`` if all rows take less time.
+
+    That is so where these are much of the graph, or the graph is small.
 
     Args:
         graph: The whole graph.
         wanted: ``int64 [n]`` rows, in any order.
         hops: Layers that pass messages.
+        width: Values that the layers make of a row.
         engine: Decodes rows.
     """
+    size = graph.spec.num_edges + graph.spec.num_nodes
+    if size * width <= _LITTLE_WORK:
+        return None
     is_reached = np.zeros(graph.spec.num_nodes, dtype=bool)
     is_reached[wanted] = True
     fresh = inner = np.flatnonzero(is_reached)
-    limit = _LARGEST_SHARE * (graph.spec.num_edges + graph.spec.num_nodes)
+    limit = _LARGEST_SHARE * size
     gathered, entries = 0, _no_entries(inner)
     for hop in range(hops):
-        gathered += int(graph.degrees[fresh].sum()) + fresh.size
-        if gathered > limit:
+        if gathered + _most_entries(graph, fresh, limit) > limit:
             return None
         entries = _entries(graph, fresh, engine)
+        gathered += entries[1].size + fresh.size
         inner = fresh if hop == 0 else np.flatnonzero(is_reached)
         is_new = np.zeros(is_reached.size, dtype=bool)
         is_new[entries[1]] = True
@@ -72,7 +80,7 @@ def pick_features(
         return replace(features, rows=part.rows.astype(np.int32))
     assert not isinstance(features.pattern, ListedRows)
     rowptr, listed, starts = engine.pick(features.pattern, graph.blocks, part.rows)
-    blocks = part.graph.blocks.starts(np.diff(rowptr))
+    blocks = rowptr[part.graph.blocks.rows]
     pattern = ListedRows(features.spec.num_features, rowptr, listed, starts, blocks)
     return replace(features, pattern=pattern)
 
@@ -101,6 +109,12 @@ def _entries(graph: PackedGraph, rows: Array, engine: Engine) -> tuple[Array, Ar
         return edges.picked(rows)
     rowptr, columns, _ = engine.pick(edges, graph.blocks, rows)
     return rowptr, columns
+
+
+def _most_entries(graph: PackedGraph, rows: Array, limit: float) -> int:
+    """The edges into some rows and their self-loops; no less, where that is within the limit."""
+    most = rows.size * (1 + graph.spec.max_in_degree)
+    return most if most <= limit / 2 else int(graph.degrees[rows].sum()) + rows.size
 
 
 def _no_entries(rows: Array) -> tuple[Array, Array]:
