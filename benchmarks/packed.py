@@ -4,6 +4,7 @@ Each side predicts all nodes of the same trained GCN: PyG's convolutions on ``ed
 torch fp32 products with a CSR adjacency that is normalised beforehand, and the packed model with
 numba. Times are medians of turns in one process, one thread each. Peak memory is that of a fresh
 process that loads the files and predicts once; the PyG side loads a checkpoint and its data.
+A second table has what some nodes take beside all of them (:mod:`some_nodes`).
 """
 
 import os
@@ -31,6 +32,7 @@ from sgq_auto.models import GCN
 from sgq_auto.packed import PackedModel, load, save
 from sgq_auto.quantize import convert, prepare, trace_spec
 from sgq_auto.training import FitSettings, fit
+from some_nodes import rows_of
 
 _BITS = 4
 _FIT = FitSettings(epochs=3, learning_rate=0.01, weight_decay=5e-4)
@@ -82,6 +84,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows = [_measure(name, Path(folder)) for name in names]
     finish(rows, options.json)
+    path = options.json and options.json.with_stem(f"{options.json.stem}_some_nodes")
+    finish(rows_of(names[:2]), path)
 
 
 def _measure(name: str, folder: Path) -> Row:

@@ -1,12 +1,15 @@
 """Settings and graphs that the search command refuses, in one line each."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hydra.errors import HydraException
 
 from commands import fails, npz
+from sgq_auto import search
 
 
 @pytest.mark.parametrize(
@@ -104,3 +107,99 @@ def test_an_output_folder_that_cannot_be_written_is_one_line(
     (tmp_path / "file").write_text("")
     line = fails(capsys, monkeypatch, "output_root=file")
     assert "file" in line
+
+
+_OWN = """
+import torch
+
+class Net(torch.nn.Module):
+    def __init__(self, in_channels, out_channels, kind="fine"):
+        super().__init__()
+        self.lin = torch.nn.Linear(in_channels, out_channels)
+        self.kind = kind
+        if kind == "made":
+            raise KeyError("no such kind")
+
+    def forward(self, x, edge_index):
+        if self.kind == "run":
+            return x[edge_index["a"]]
+        return self.lin(x)
+
+def graph():
+    return {}["x"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["model=custom", "model._target_=own_13.Net", "model.kind=made"], ["own_13.py:10"]),
+        (["model=custom", "model._target_=own_13.Net", "model.kind=run"], ["own_13.py:14"]),
+        (["dataset=custom", "dataset.source._target_=own_13.graph"], ["KeyError", "own_13.py:18"]),
+        (["model=custom", "model._target_=own_13.Net", "model.depth=2"], ["depth", "in_channels"]),
+    ],
+)
+def test_an_error_in_the_users_own_code_names_its_line(
+    arguments: list[str],
+    words: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_13", raising=False)
+    (tmp_path / "own_13.py").write_text(_OWN, encoding="utf-8")
+    line = fails(capsys, monkeypatch, *arguments)
+    assert all(word in line for word in words), line
+
+
+@pytest.mark.parametrize("kind", [TypeError, ValueError, OSError, HydraException])
+def test_a_fault_of_this_project_keeps_its_traceback(
+    kind: type[Exception],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    def mistaken(*_: object) -> None:
+        raise kind("a mistake of ours")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sgq_auto.job.load_data", mistaken)
+    monkeypatch.setattr(sys, "argv", ["search"])
+    with pytest.raises(SystemExit) as ended:
+        search.main()
+    assert ended.value.code == 1
+    errors = capsys.readouterr().err
+    assert "Traceback" in errors
+    assert "in mistaken" in errors
+    assert not list(tmp_path.glob("outputs/*/*"))
+
+
+def test_a_traceback_of_bad_input_is_shown_where_it_is_asked_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SGQ_AUTO_TRACEBACK", "1")
+    monkeypatch.setattr(sys, "argv", ["search", "n_trials=0"])
+    with pytest.raises(SystemExit) as ended:
+        search.main()
+    assert ended.value.code == 2
+    *trace, line = capsys.readouterr().err.splitlines()
+    assert line == "sgq-auto: n_trials=0: it must be at least 1"
+    assert trace[0].startswith("Traceback")
+
+
+@pytest.mark.parametrize("cluster", ["slurm", "nowhere"])
+def test_a_cluster_that_is_not_there_is_said_before_anything_is_trained(
+    cluster: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("submitit", reason="the extra 'submitit' is not installed")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "")
+    line = fails(capsys, monkeypatch, "engine=submitit", f"engine.cluster={cluster}")
+    assert f"engine.cluster={cluster}: " in line
+    assert not list(tmp_path.glob("outputs/pretrained/*"))

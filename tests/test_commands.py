@@ -1,5 +1,8 @@
 """The commands, as people run them after one another."""
 
+import json
+import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -24,11 +27,16 @@ RECOMMENDED_KEYS = (
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the default dataset was searched once."""
-    folder = tmp_path_factory.mktemp("searched")
-    done = run(folder, *QUICK)
+    """A folder in which the default dataset was searched once, of a name that people may have.
+
+    What is printed there goes to a pipe that is not UTF-8.
+    """
+    folder = tmp_path_factory.mktemp("my runs = 1, é [x] 'y'")
+    done = run(folder, *QUICK, PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stderr
     assert "\n-> trial " in done.stdout
+    assert " +/- " in done.stdout
+    assert "my runs = 1, \\xe9 [x]" in done.stdout
     assert "python -m sgq_auto.ui" in done.stdout
     assert "mlflow models serve -m models:/m-" in done.stdout
     assert "trials ━" not in done.stdout
@@ -146,6 +154,26 @@ def test_infer_names_an_unknown_node(searched: Path) -> None:
     done = infer(searched, f"artifact={summary['recommended']['artifact_path']}", "nodes=9999")
     assert done.returncode == 2
     assert "node 9999 is unknown; the 2708 nodes are 0 to 2707" in done.stderr
+
+
+def test_what_is_printed_can_be_pasted(searched: Path, tmp_path: Path) -> None:
+    """The command on a finished study, by a path that a shell completes, and what it prints."""
+    shutil.copytree(searched / "outputs", tmp_path / "my = 1, é")
+    again = run(tmp_path, *QUICK, "output_root=my = 1, é", "hydra.run.dir=runs = 1, é/a'b")
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "runs = 1, é" / "a'b" / "summary.json").is_file()
+    (line,) = re.findall("^Predict with it: (.*)$", again.stdout, re.M)
+    words = shlex.split(line)
+    assert words[:3] == ["python", "-m", "sgq_auto.infer"]
+    predicted = infer(tmp_path, *words[3:], "nodes=5", "out=é = 1, 2.csv")
+    assert predicted.returncode == 0, predicted.stderr
+    assert (tmp_path / "é = 1, 2.csv").is_file()
+    summary = json.loads((tmp_path / "runs = 1, é/a'b/summary.json").read_text(encoding="utf-8"))
+    repeated = shlex.split(summary["command"])
+    assert repeated[-1] == "output_root=my = 1, é"
+    status = call(tmp_path, "status", f"study={summary['study']}", "output_root=my = 1, é")
+    assert status.returncode == 0, status.stderr
+    assert "8 of 8 trials; confirmed" in status.stdout
 
 
 def export(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

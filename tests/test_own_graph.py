@@ -1,14 +1,17 @@
 """What newcomers with a graph of their own are told by the real command."""
 
+import json
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import hydra
 import numpy as np
 import pytest
 
-from commands import fails, npz
+from commands import QUICK, fails, npz, run
+from sgq_auto import export, infer, restore
 from sgq_auto.config import checked, conf_dir, load_data
 
 _MODULE = """
@@ -109,3 +112,55 @@ def test_python_of_ones_own_gives_a_graph(made: str, folder: Path) -> None:
     assert data.graph.num_nodes == 150
     assert data.graph.train.nodes.numel() == 2 * 20
     assert data.notes[0].startswith(f"newcomers_graph.{made}: 150 nodes, 2 directed edges")
+
+
+_LEAST = ["n_trials=3", "teachers=1", "confirm.max_points=1", "confirm.refinements=0"]
+
+
+def _people(folder: Path) -> list[str]:
+    """Two tables whose ids are in a second column, in no order; the ids of the rows."""
+    rng = np.random.default_rng(0)
+    ids = [str(name) for name in 5000 + rng.permutation(120)]
+    y = np.arange(120) % 2
+    rows = [
+        f"{a:.2f},{name},{'ab'[k]}" for a, name, k in zip(rng.random(120) + y, ids, y, strict=True)
+    ]
+    (folder / "people.csv").write_text("\n".join(["age,user,kind", *rows]) + "\n")
+    pairs = zip(rng.integers(120, size=300), 2 * rng.integers(60, size=300), strict=True)
+    edges = [f"{ids[s]},{ids[(s + t) % 120]}" for s, t in pairs]
+    (folder / "knows.csv").write_text("\n".join(["source,target", *edges]) + "\n")
+    return ids
+
+
+def test_nodes_are_called_alike_from_the_tables_to_the_predictions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = _people(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    tables = ["dataset=table", "dataset.source.nodes=people.csv", "dataset.source.edges=knows.csv"]
+    settings = ["dataset.source.id=user", "dataset.source.label=kind", "hydra.run.dir=mine"]
+    done = run(tmp_path, *tables, *settings, *QUICK, *_LEAST)
+    assert done.returncode == 0, done.stderr
+    assert "people.csv: nodes are called by column 'user', like" in done.stdout
+
+    def call(command: ModuleType, *arguments: str) -> None:
+        monkeypatch.setattr(sys, "argv", ["sgq-auto", *arguments])
+        command.main()
+
+    def called(artifact: str, *more: str) -> list[str]:
+        call(infer, f"artifact={artifact}", "out=preds.csv", *more)
+        lines = (tmp_path / "preds.csv").read_text().splitlines()[1:]
+        return [line.partition(",")[0] for line in lines]
+
+    assert called("mine") == ids
+    assert called("mine", "ids=people.csv") == ids
+    assert called("mine", f"nodes={ids[7]}") == [ids[7]]
+    # And so they are wherever the model or the study goes.
+    summary = json.loads((tmp_path / "mine" / "summary.json").read_text())
+    study, trial = f"study={summary['study']}", f"trial={summary['front'][0]['trial']}"
+    call(export, study, trial, "out=away/one.safetensors")
+    call(export, study, "out=away.zip")
+    assert called("away/one.safetensors") == ids
+    call(restore, "file=away.zip", "output_root=there")
+    (restored,) = (tmp_path / "there" / "studies").glob("*/summary.json")
+    assert called(str(restored.parent)) == ids

@@ -1,5 +1,6 @@
 """``docs/own_model.md`` and searches of models that nobody wrote a configuration for."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -164,9 +165,9 @@ def test_the_library_prepares_trains_and_packs(data: object, tmp_path: Path) -> 
 def test_the_library_refuses_unknown_groups_in_one_line(data: Any) -> None:
     from torch_geometric.nn.models import GCN
 
-    with pytest.raises(ValueError, match=r"^bits: conv1 is missing or unknown; .*convs\.0") as said:
-        sgq_auto.prepare(GCN(12, 8, 2, 3), data, "lwq", {"conv1": 3})
-    assert "\n" not in str(said.value)
+    widths = {"features": 8, "conv.0": 3}
+    with pytest.raises(InputError, match=r"^bits: 'conv.0' is no group; did you mean 'convs.0'\?"):
+        sgq_auto.prepare(GCN(12, 8, 2, 3), data, "lwq", widths)
 
 
 def test_settings_of_the_data_are_taken_by_the_library(data: object, tmp_path: Path) -> None:
@@ -174,12 +175,18 @@ def test_settings_of_the_data_are_taken_by_the_library(data: object, tmp_path: P
 
     arguments = {"hidden_channels": 4, "num_layers": 2}
     given = [*_LIBRARY, "buckets.split_points=[3]", "dataset.split.train_per_class=10"]
+    budget = {"max_kib": 900.0, "max_drop": 7.0}
     found = sgq_auto.search(
-        GCN, data, arguments=arguments, n_trials=2, output_root=tmp_path, overrides=given
+        GCN, data, arguments=arguments, n_trials=2, output_root=tmp_path, overrides=given, **budget
     )
-    graph = load_graph(StudyFolder.of(tmp_path, found.study).graph)
+    folder = StudyFolder.of(tmp_path, found.study)
+    graph = load_graph(folder.graph)
     assert graph.split_points == (3,)
     assert graph.train.nodes.numel() == 30
+    kept = json.loads(folder.config.read_text())["config"]
+    assert {name: kept[name] for name in budget} == budget
+    assert found.notes[-1] == "custom-GCN: in_channels=12 features, out_channels=3 classes"
+    assert re.fullmatch(r"Found\(data-custom-GCN-\S+: .*, artifact \S+\)", repr(found))
 
 
 def test_what_the_library_cannot_take_is_one_line(data: Any) -> None:

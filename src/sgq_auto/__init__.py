@@ -1,7 +1,18 @@
 """sgq-auto: how few bytes can a graph neural network run in, and at what cost in accuracy.
 
-The library is :func:`prepare`, :func:`search` and :func:`pack`, loaded when they are first used:
-the packed runtime needs none of what they import.
+The library, for a model and a graph of PyG:
+
+- ``search(model, data, granularity="lwq_cwq_taq", ...)``: find the bits; the study, what it found
+  and the packed model.
+- ``prepare(model, data, granularity="uniform", bits=8, ...)``: make a model quantization-aware at
+  chosen bits, to be trained and packed.
+- ``pack(prepared, path)``: write such a model as an artifact.
+- ``sgq_auto.packed.load(path)``: an artifact, to predict with; it needs numpy and safetensors only.
+
+``help(sgq_auto.search)``, ``help(sgq_auto.prepare)`` and ``help(sgq_auto.pack)`` explain them. They
+are loaded when they are first used: the packed runtime needs none of what they import.
+
+On the command line: ``python -m sgq_auto`` lists the commands.
 """
 
 import importlib
@@ -25,3 +36,8 @@ def __getattr__(name: str) -> Any:
     if name in __all__:
         return getattr(importlib.import_module("sgq_auto.library"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What is here, the functions that are not loaded yet among it."""
+    return sorted({*globals(), *__all__})

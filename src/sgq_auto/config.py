@@ -1,22 +1,25 @@
 """From Hydra's configuration to checked settings."""
 
-import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
 import hydra.utils
 import torch
-from omegaconf import DictConfig, OmegaConf
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from sgq_auto.conf_tree import conf_dir as conf_dir
+from sgq_auto.conf_tree import with_own_arguments as with_own_arguments
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import BucketSettings, PreparedData, RawGraph, prepare_graph
 from sgq_auto.graphs.sources import graph_of
 from sgq_auto.packed import Objective
 from sgq_auto.quantize import RangeMode
-from sgq_auto.schema import Schema
+from sgq_auto.schema import checked as checked
 from sgq_auto.searching import (
     Budget,
     ConfirmSettings,
@@ -28,30 +31,14 @@ from sgq_auto.searching import (
     StorageKind,
     StorageSettings,
 )
+from sgq_auto.searching.folder import StudyFolder
+from sgq_auto.searching.kept_config import KeptConfig
 from sgq_auto.training import FitSettings, Keep, Schedule
+from sgq_auto.user_code import described, is_ours
 
 _E = TypeVar("_E", bound=StrEnum)
-
-
-def conf_dir() -> Path:
-    """The folder of configuration files: inside an installed package, or beside ``src``."""
-    here = Path(__file__).resolve().parent
-    installed = here / "conf"
-    return installed if installed.is_dir() else here.parents[1] / "conf"
-
-
-def with_own_arguments(overrides: Sequence[str]) -> list[str]:
-    """Overrides as Hydra takes them, where ``model=custom`` has arguments that no file names."""
-    if "model=custom" not in overrides:
-        return list(overrides)
-    return [f"++{each}" if each.startswith("model.") else each for each in overrides]
-
-
-def checked(cfg: DictConfig) -> Any:
-    """The configuration with its types checked and its interpolations resolved."""
-    merged = OmegaConf.merge(OmegaConf.structured(Schema), cfg)
-    OmegaConf.resolve(merged)
-    return merged
+# What lines of these raise beside InputError is a fault of this project's.
+_OWN_SOURCES = "sgq_auto."
 
 
 def search_settings(
@@ -97,22 +84,32 @@ def search_settings(
     )
 
 
-def settings_of_study(config: Path) -> SearchSettings:
+def settings_of_study(config: Path, *, own_code: bool = False) -> SearchSettings:
     """The settings of a study from the configuration that it keeps.
 
+    Args:
+        config: The file.
+        own_code: Whether it may name anybody's code although no search of this user made it.
+
     Raises:
-        InputError: If the file is missing or is no configuration.
+        InputError: If the file is missing or is no configuration, or names what it may not.
     """
+    kept = KeptConfig.read(config, own_code=own_code)
     try:
-        kept = json.loads(config.read_text())
-        cfg = checked(OmegaConf.create(kept["config"]))
+        cfg = checked(OmegaConf.create(dict(kept.config)))
         if not torch.cuda.is_available():
             cfg.device = "cpu"  # A study may have been searched on another machine.
-        return search_settings(cfg, kept["choices"], kept.get("overrides"))
-    except (OSError, ValueError, KeyError, TypeError, OmegaConfBaseException) as error:
+        settings = search_settings(cfg, kept.choices, kept.overrides)
+    except InputError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, OmegaConfBaseException) as error:
         raise InputError(
             f"{config}: no configuration of a study is there ({type(error).__name__})"
         ) from error
+    folder = StudyFolder(config.parent.resolve(), config.parent.name)
+    if not kept.is_own:
+        settings = replace(settings, output_root=folder.root(settings.output_root))
+    return settings.in_folder(folder.weights)
 
 
 def load_data(cfg: Any) -> PreparedData:
@@ -146,26 +143,29 @@ def _load_graph(node: Any) -> RawGraph:
             "dataset=custom: no function given; add dataset.source._target_=PACKAGE.FUNCTION"
         )
     made = _instantiate(node, "dataset.source")
+    target = str(node["_target_"])
     try:
-        return graph_of(made, node["_target_"])
+        return graph_of(made, target)
     except InputError:
         raise
-    except Exception as error:  # Of a source that the user has written.
-        raise InputError(f"dataset.source: {_reason(error)}") from error
+    except Exception as error:
+        if target.startswith(_OWN_SOURCES) and is_ours(error):
+            raise
+        # A source that the user has written, or a library that cannot read the user's file.
+        raise InputError(f"dataset.source: {described(error)}") from error
 
 
 def _instantiate(node: Any, name: str) -> Any:
     try:
-        return hydra.utils.instantiate(node)
-    except Exception as error:
+        # Lists reach it as lists, not as OmegaConf's.
+        return hydra.utils.instantiate(node, _convert_="all")
+    except HydraException as error:
         cause = error.__cause__ or error
         if isinstance(cause, InputError):
             raise cause from error
-        raise InputError(f"{name}: {_reason(cause)}") from error
-
-
-def _reason(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())
+        if is_ours(cause):
+            raise
+        raise InputError(f"{name}: {described(cause)}") from error
 
 
 def _engine_settings(cfg: Any) -> EngineSettings:

@@ -1,11 +1,10 @@
 """``python -m sgq_auto.infer``: predict with a packed model; needs numpy and safetensors only."""
 
-import io
 import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Self
@@ -16,16 +15,31 @@ if __name__ == "__main__":
 
 import numpy as np
 
-from sgq_auto.arguments import parse_arguments, run_command
+from sgq_auto.arguments import as_path, parse_arguments, run_command
 from sgq_auto.errors import InputError
+from sgq_auto.node_names import NodeNames
 from sgq_auto.packed import PackedModel, load
 from sgq_auto.packed.codes import Array
-from sgq_auto.predictions import read_ids, write_predictions
+from sgq_auto.predictions import write_predictions
 
 _USAGE = (
     "python -m sgq_auto.infer artifact=PATH [nodes=0,5,7] [out=preds.csv] [ids=nodes.csv] "
-    "[threads=1]"
+    "[ids_column=COLUMN] [threads=1]"
 )
+_EXPLAINED = """
+Predicts the classes of nodes with a packed model. It needs numpy and safetensors only; with numba
+it is many times faster.
+
+  artifact=PATH      the packed model, or the folder of a run (outputs/runs/...) with one
+  nodes=0,5,7        the nodes, by their ids in the search, or without ids by the numbers of their
+                     rows, counted from 0; none: all
+  out=preds.csv      where the classes go: .csv (names of nodes and classes) or .npy (numbers)
+  ids=nodes.csv      a table with a row for each node, in the order of the search, that names them
+  ids_column=COLUMN  its column of ids; none: the one that the search used
+  threads=1          threads to predict with
+
+Example: python -m sgq_auto.infer artifact=outputs/runs/2026-01-31_12-00-00-000000 out=preds.csv
+"""
 _MOST_CLASSES = 10
 
 
@@ -35,16 +49,18 @@ class Request:
 
     Attributes:
         artifact: The packed model, or the folder of a run that recommends one.
-        nodes: Nodes to predict, or ``None`` for all.
+        nodes: Nodes to predict, by id or number, or ``None`` for all.
         out: Where the predicted classes go, or ``None``.
         ids: A CSV file with what each node is called, or ``None``.
+        ids_column: Its column, or ``None`` for the one that the search used.
         threads: Threads to predict with.
     """
 
     artifact: Path
-    nodes: tuple[int, ...] | None = None
+    nodes: tuple[str, ...] | None = None
     out: Path | None = None
     ids: Path | None = None
+    ids_column: str | None = None
     threads: int = 1
 
     @classmethod
@@ -55,35 +71,38 @@ class Request:
             InputError: If one is unknown or malformed, or there is no artifact.
         """
         known = [field.name for field in fields(cls)]
-        given = parse_arguments(arguments, known, ("artifact",), _USAGE)
-        out = Path(given["out"]) if "out" in given else None
+        given = parse_arguments(arguments, known, ("artifact",), _USAGE, _EXPLAINED)
+        out = as_path(given["out"]) if "out" in given else None
         if out is not None and out.suffix not in (".csv", ".npy"):
             raise InputError(f"out={out}: it must end in .csv or .npy")
         nodes = [n.strip() for n in given.get("nodes", "").strip("[]").split(",") if n.strip()]
-        for node in nodes:
-            if not node.isdecimal():
-                raise InputError(
-                    f"nodes: {node!r} is no number; a node is the number of its row, counted from "
-                    "0, like nodes=0,5,7 (out=preds.csv ids=nodes.csv writes ids)"
-                )
-        try:
-            return cls(
-                artifact=Path(given["artifact"]),
-                nodes=tuple(map(int, nodes)) if nodes else None,
-                out=out,
-                ids=Path(given["ids"]) if "ids" in given else None,
-                threads=int(given.get("threads", "1")),
+        threads = given.get("threads", "1")
+        if not threads.isdecimal() or int(threads) < 1:
+            raise InputError(
+                f"threads={threads}: it must be a whole number, at least 1; usage: {_USAGE}"
             )
-        except ValueError as error:
-            raise InputError(f"{error}; usage: {_USAGE}") from error
+        if "ids_column" in given and "ids" not in given:
+            raise InputError("ids_column: it is a column of the file that ids=FILE gives")
+        return cls(
+            artifact=as_path(given["artifact"]),
+            nodes=tuple(nodes) or None,
+            out=out,
+            ids=as_path(given["ids"]) if "ids" in given else None,
+            ids_column=given.get("ids_column"),
+            threads=int(threads),
+        )
 
 
 def main() -> None:
     """Run the command; bad input ends it with one line and status 2."""
-    # A name that the terminal cannot show is no reason to fail.
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
     run_command(_run)
+
+
+def _check_rows(rows: Sequence[int] | None, num_nodes: int) -> None:
+    if rows and max(rows) >= num_nodes:
+        raise InputError(
+            f"node {max(rows)} is unknown; the {num_nodes} nodes are 0 to {num_nodes - 1}"
+        )
 
 
 def _run(arguments: list[str]) -> None:
@@ -92,9 +111,13 @@ def _run(arguments: list[str]) -> None:
     artifact = _artifact(request.artifact)
     model = load(artifact)
     loaded = time.perf_counter()
-    classes = model.predict(request.nodes, threads=request.threads).argmax(axis=1)
+    names = NodeNames.of(model, artifact, request.ids, request.ids_column)
+    rows = names.rows(request.nodes)
+    _check_rows(rows, model.num_nodes)
+    ready = time.perf_counter()
+    classes = model.predict(rows, threads=request.threads).argmax(axis=1)
     done = time.perf_counter()
-    _deliver(request, model, classes)
+    _deliver(request, model, classes, names.called(rows))
     print(f"Predicted: {_by_class(classes, model.classes)}")
     print(
         f"{classes.size} of {model.num_nodes} nodes predicted; "
@@ -102,9 +125,11 @@ def _run(arguments: list[str]) -> None:
         f"held {model.footprint().resident_bytes / 1024:,.1f} KiB"
     )
     print(
-        f"loaded in {loaded - start:.3f} s, predicted in {done - loaded:.3f} s, "
+        f"loaded in {loaded - start:.3f} s, predicted in {done - ready:.3f} s, "
         f"peak memory of the process {_peak_mib():,.1f} MiB"
     )
+    if names.note is not None:
+        print(_printable(names.note))
     if request.out is not None:
         print(f"Classes: {request.out}")
 
@@ -115,7 +140,7 @@ def _artifact(path: Path) -> Path:
         return path
     summary = path / "summary.json"
     try:
-        found = json.loads(summary.read_text())
+        found = json.loads(summary.read_text(encoding="utf-8"))
         named = found["recommended"] and found["recommended"]["artifact_path"]
         study = found.get("study", "NAME")
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -131,23 +156,18 @@ def _artifact(path: Path) -> Path:
     return Path(named)
 
 
-def _deliver(request: Request, model: PackedModel, classes: Array) -> None:
+def _deliver(request: Request, model: PackedModel, classes: Array, nodes: Iterable[str]) -> None:
     """Write the classes where they are wanted; tell them of nodes that were asked for by name."""
-    nodes = _called(request, model.num_nodes)
     if request.out is not None:
         write_predictions(request.out, nodes, classes, model.classes)
     elif request.nodes is not None:
         for node, k in zip(nodes, classes, strict=True):
-            print(f"node {node}: class {model.classes[k]}")
+            print(f"node {_printable(node)}: class {model.classes[k]}")
 
 
-def _called(request: Request, num_nodes: int) -> list[str]:
-    """What the predicted nodes are called: their ids where these are given, or their numbers."""
-    numbers = range(num_nodes) if request.nodes is None else request.nodes
-    if request.ids is None:
-        return [str(node) for node in numbers]
-    ids = read_ids(request.ids, num_nodes)
-    return [ids[node] for node in numbers]
+def _printable(text: str) -> str:
+    """Text of a file that cannot steer a terminal."""
+    return text if text.isprintable() else repr(text)
 
 
 def _by_class(classes: Array, names: Sequence[str]) -> str:

@@ -1,9 +1,9 @@
 """The tool as a library: a PyG model and its graph in, a search's answer or a packed model out."""
 
-import sys
+import itertools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,22 @@ from sgq_auto.config import (
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.graphs.sources.pyg_data import graph_of_data
+from sgq_auto.library_arguments import (
+    refuse_other_kinds,
+    refuse_unmade,
+    target_of,
+    widths_of_groups,
+)
 from sgq_auto.packed import Footprint, FootprintModel, save
-from sgq_auto.quantize import RangeMode, convert, trace_spec
+from sgq_auto.passwords import hide_in_override
+from sgq_auto.quantize import (
+    RangeMode,
+    check_logits,
+    convert,
+    in_order_of,
+    returning_logits,
+    trace_spec,
+)
 from sgq_auto.quantize import prepare as prepare_model
 from sgq_auto.searching import Granularity, run_search
 from sgq_auto.searching.folder import StudyFolder
@@ -39,6 +53,8 @@ from sgq_auto.training import FitSettings, Schedule, fit, predict
 from sgq_auto.unknown_settings import unknown_setting
 
 _NAME = "data"
+# Groups whose bits a prepared model prints.
+_SHOWN = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,15 +63,28 @@ class Prepared:
 
     Attributes:
         model: The model, an ``nn.Module`` called as ``model(graph.features, graph.adj_t)``.
-        graph: The prepared graph, nodes sorted by degree bucket.
+        graph: The prepared graph.
         allocation: Bits of every site.
         footprint: Bytes of the packed model.
+        bits: The bit-width of each group of the granularity.
     """
 
     model: nn.Module
     graph: Graph
     allocation: BitAllocation
     footprint: Footprint
+    bits: Mapping[str, int] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Its model, graph, bits and size in a line."""
+        some = [f"{group}: {bits}" for group, bits in itertools.islice(self.bits.items(), _SHOWN)]
+        more = len(self.bits) - len(some)
+        bits = ", ".join([*some, f"{more} more groups"] if more else some)
+        return (
+            f"Prepared({type(self.model).__name__} on {self.graph.name}, "
+            f"{self.graph.num_nodes:,} nodes, bits {{{bits}}}, "
+            f"{self.footprint.resident_bytes:,} bytes resident)"
+        )
 
     def fit(self, *, epochs: int = 100, learning_rate: float = 0.02, seed: int = 0) -> float:
         """Fine-tune on the training labels; the validation accuracy (0..1) it ends with."""
@@ -83,11 +112,21 @@ class Found:
         summary: The content of ``summary.json``.
         artifact: The packed recommended model; ``None`` where nothing is recommended or the model
             cannot be packed, for which ``summary`` has the reason.
+        notes: What was taken for what, of the graph and of the model, a line each.
     """
 
     study: str
     summary: Summary
     artifact: Path | None
+    notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Its study, what it recommends, and the artifact in a line."""
+        best = self.summary["recommended"]
+        answer = "nothing recommended"
+        if best:
+            answer = f"trial {best['trial']} recommended, {best['resident_bytes']:,} bytes resident"
+        return f"Found({self.study}: {answer}, artifact {self.artifact})"
 
 
 def prepare(
@@ -101,28 +140,37 @@ def prepare(
     """Make a model quantization-aware at chosen bits.
 
     Args:
-        model: A model of PyG's layers, with its weights. It is copied.
-        data: The graph, which the model is calibrated on.
+        model: A model of PyG's layers, with its weights. It is copied. Where it returns several
+            tensors, the one ``[N, classes]`` is taken as the logits, with a warning that says so.
+        data: The graph, which the model is calibrated on. A :class:`Graph` is taken with its
+            nodes in the order they have in it.
         granularity: Which sites share bits.
         bits: One width for all, or a width for each group of the granularity: ``conv1.weight``,
-            ``conv1.embedding`` of ``lwq_cwq``, for example. 32 is full precision.
+            ``conv1.embedding`` of ``lwq_cwq``, for example: 1 to 16, or 32, full precision.
         ranges: How ranges of codes are found.
 
     Raises:
-        InputError: If the graph or the model is malformed, or a group is missing or unknown.
+        InputError: If the graph or the model is malformed, the model returns no logits, or a group
+            is missing or unknown.
     """
-    graph = data if isinstance(data, Graph) else prepare_data(data).graph
+    refuse_unmade(model)
+    graph = data if isinstance(data, Graph) else _graph_for(model, prepare_data(data))
     granularity = choice(Granularity, granularity, "granularity")
-    footprints = FootprintModel(trace_spec(prepare_model(model, graph), graph), graph.spec)
-    groups = {site: granularity.group(site) for site in footprints.sites()}
-    widths = dict.fromkeys(groups.values(), bits) if isinstance(bits, int) else dict(bits)
-    if set(widths) != set(groups.values()):
-        wrong = sorted(set(widths) ^ set(groups.values()))
-        known = ", ".join(dict.fromkeys(groups.values()))
-        raise InputError(f"bits: {wrong[0]} is missing or unknown; the groups are {known}")
-    allocation = BitAllocation({site: widths[group] for site, group in groups.items()})
-    prepared = prepare_model(model, graph, allocation, choice(RangeMode, ranges, "ranges"))
-    return Prepared(prepared, graph, allocation, footprints.packed(allocation))
+    mode = choice(RangeMode, ranges, "ranges")
+    with returning_logits(model, graph.num_classes) as returned:
+        full = prepare_model(model, graph)
+        try:
+            check_logits(predict(full, graph), graph.num_nodes, graph.num_classes)
+        except InputError as error:
+            raise InputError(f"{type(model).__name__}: {error}") from error
+        footprints = FootprintModel(trace_spec(full, graph), graph.spec)
+        groups = {site: granularity.group(site) for site in footprints.sites()}
+        widths = widths_of_groups(bits, tuple(dict.fromkeys(groups.values())))
+        allocation = BitAllocation({site: widths[group] for site, group in groups.items()})
+        prepared = prepare_model(model, graph, allocation, mode)
+    if returned.said is not None:
+        warnings.warn(f"{type(model).__name__}: {returned.said}", stacklevel=2)
+    return Prepared(prepared, graph, allocation, footprints.packed(allocation), widths)
 
 
 def search(
@@ -135,6 +183,8 @@ def search(
     workers: int = 1,
     seed: int = 0,
     tolerance: float = 0.4,
+    max_kib: float | None = None,
+    max_drop: float | None = None,
     output_root: str | Path = "outputs",
     overrides: Sequence[str] = (),
 ) -> Found:
@@ -146,7 +196,8 @@ def search(
 
     Args:
         model: The model's class, or a function that makes it. The numbers of features and classes
-            go to its ``in_features`` or ``in_channels`` and ``num_classes`` or ``out_channels``.
+            go to its arguments for them, like ``in_channels`` and ``num_classes``;
+            ``Found.notes`` says to which.
         data: The graph; its masks are the split. Without masks a seeded split is drawn. One that
             is prepared already is taken as it is.
         granularity: Which sites share bits.
@@ -156,6 +207,8 @@ def search(
         workers: Worker processes.
         seed: Seed of everything random.
         tolerance: Accuracy that the recommended model may lose, percentage points.
+        max_kib: Most KiB of the recommended model; nothing larger is searched.
+        max_drop: Most accuracy lost, percentage points, in place of ``tolerance``.
         output_root: Folder of studies and cached weights.
         overrides: Any other setting as on the command line, like ``"finetune.epochs=50"``.
 
@@ -164,20 +217,22 @@ def search(
         RuntimeError: If the search ends early.
     """
     quiet_libraries()
-    if getattr(model, "__module__", "__main__") == "__main__" and not _has_main_file():
-        raise InputError("the model is defined in an interactive session; define it in a file")
-    given = [
-        f"granularity={choice(Granularity, granularity, 'granularity').value}",
-        *(f"{key}={value}" for key, value in (("n_trials", n_trials), ("workers", workers))),
-        *(f"{key}={value}" for key, value in (("seed", seed), ("tolerance", tolerance))),
-    ]
-    target = f"{model.__module__}.{model.__qualname__}"
+    target = target_of(model)
+    refuse_other_kinds(arguments, overrides)
+    values = {
+        "granularity": choice(Granularity, granularity, "granularity").value,
+        **{"n_trials": n_trials, "workers": workers, "seed": seed, "tolerance": tolerance},
+        **{"max_kib": max_kib, "max_drop": max_drop},
+    }
+    given = [f"{key}={value}" for key, value in values.items() if value is not None]
     cfg, choices = _configuration(target, arguments or {}, Path(output_root), [*given, *overrides])
     settings = search_settings(cfg, choices)
     if isinstance(data, PreparedData):
         prepared = data
     else:
         prepared = prepare_raw(graph_of_data(data, _NAME), cfg)
+    prepared = settings.model.in_order(prepared)
+    notes = (*prepared.notes, *settings.notes(prepared))
     name = settings.study_name(prepared)
     summary_path = StudyFolder.of(settings.output_root, name).summary
     outcome = run_search(settings, prepared, [], summary_path)
@@ -187,7 +242,7 @@ def search(
         warnings.warn(warning, UserWarning, stacklevel=2)
     best = outcome.summary["recommended"] or {}
     path = best.get("artifact_path")
-    return Found(name, outcome.summary, Path(path) if path else None)
+    return Found(name, outcome.summary, Path(path) if path else None, notes)
 
 
 def pack(prepared: Prepared, path: str | Path) -> Path:
@@ -214,11 +269,18 @@ def prepare_data(data: Data) -> PreparedData:
     return prepare_raw(graph_of_data(data, _NAME), cfg)
 
 
+def _graph_for(model: nn.Module, data: PreparedData) -> Graph:
+    """The graph in the order of nodes that the model needs."""
+    with returning_logits(model, data.graph.num_classes):
+        return in_order_of(model, data).data.graph
+
+
 def _configuration(
     target: str, arguments: Mapping[str, Any], output_root: Path, overrides: Sequence[str]
 ) -> tuple[Any, dict[str, str]]:
     """The checked configuration of the command with this model, and its choices of groups."""
-    given = with_own_arguments(["model=custom", "dataset=npz", *overrides])
+    hidden = map(hide_in_override, overrides)
+    given = with_own_arguments(["model=custom", "dataset=npz", *hidden])
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             cfg = compose("config", given, return_hydra_config=True)
@@ -241,7 +303,3 @@ def _complete(
         cfg.dataset.source.path = _NAME
         cfg.model.update({**arguments, "_target_": target})
     return checked(cfg), choices
-
-
-def _has_main_file() -> bool:
-    return hasattr(sys.modules["__main__"], "__file__")

@@ -1,18 +1,23 @@
 """Predicted classes in files: numbers for programs, names for people."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from sgq_auto.csv_layout import CSV_ENCODING, separator_of
+from sgq_auto.csv_layout import CsvLayout
 from sgq_auto.errors import InputError
+from sgq_auto.node_ids import NodeIds
 from sgq_auto.packed.codes import Array
+from sgq_auto.safe_text import csv_row
+
+_DEFAULT = "id"
+_SHOWN = 12
 
 
 def write_predictions(
-    path: Path, nodes: Sequence[str], classes: Array, names: Sequence[str]
+    path: Path, nodes: Iterable[str], classes: Array, names: Sequence[str]
 ) -> None:
     """Write the class of each node.
 
@@ -30,23 +35,29 @@ def write_predictions(
     with path.open("w", encoding="utf-8", newline="") as text:
         rows = csv.writer(text, lineterminator="\n")
         rows.writerow(["node", "class"])
-        rows.writerows((node, names[k]) for node, k in zip(nodes, classes, strict=True))
+        rows.writerows(csv_row((node, names[k])) for node, k in zip(nodes, classes, strict=True))
 
 
-def read_ids(path: Path, num_nodes: int) -> list[str]:
-    """The ids of a CSV file's column ``id``, or of its first column if it has none of that name.
+def read_ids(
+    path: Path, num_nodes: int, column: str | None = None, searched: str | None = None
+) -> NodeIds:
+    """The ids of the nodes in a CSV file.
+
+    Args:
+        path: The file, a row for each node in the order of the table that was searched.
+        num_nodes: Nodes of the model.
+        column: The column; ``None`` takes the one that the search used, or if that is not known
+            ``id``, or the only column.
+        searched: The column that the search used, if it is known.
 
     Raises:
-        InputError: If the file does not have a row for each of ``num_nodes`` nodes.
+        InputError: If the file does not have a row for each node, or it is not clear which column.
     """
     try:
-        with path.open(encoding=CSV_ENCODING, newline="") as file:
-            header = file.readline().rstrip("\r\n")
-            separator = separator_of(header)
-            names = [name.strip() for name in next(csv.reader([header], delimiter=separator), [])]
-            column = names.index("id") if "id" in names else 0
-            rows = csv.reader(file, delimiter=separator)
-            ids = [row[column].strip() for row in rows if row]
+        layout = CsvLayout.of(path)
+        names = list(layout.names)
+        position = names.index(_id_column(path, names, column, searched))
+        ids = [row[position] for row in layout.records(path) if row]
     except (UnicodeDecodeError, csv.Error, IndexError) as error:
         raise InputError(f"ids={path}: not a CSV file with a header ({error})") from error
     if len(ids) != num_nodes:
@@ -54,4 +65,23 @@ def read_ids(path: Path, num_nodes: int) -> list[str]:
             f"ids={path}: it has {len(ids):,} rows; the model has {num_nodes:,} nodes, and a row "
             "for each is wanted"
         )
-    return ids
+    return NodeIds.of(ids, names[position])
+
+
+def _id_column(path: Path, names: list[str], column: str | None, searched: str | None) -> str:
+    """Which column holds the ids: never a guess among several."""
+    listed = ", ".join(map(repr, names[:_SHOWN])) + (", …" if len(names) > _SHOWN else "")
+    wanted = column or searched
+    if wanted is not None:
+        if wanted in names:
+            return wanted
+        used = "" if column else ", which the search used"
+        raise InputError(
+            f"ids={path}: no column {wanted!r}{used}; there are {listed}; say which: "
+            "ids_column=COLUMN"
+        )
+    if _DEFAULT in names or len(names) == 1:
+        return _DEFAULT if _DEFAULT in names else names[0]
+    raise InputError(
+        f"ids={path}: which column holds the ids? there are {listed}; say which: ids_column=COLUMN"
+    )

@@ -8,6 +8,8 @@ import multiprocessing
 import multiprocessing.forkserver
 from typing import Any
 
+from sgq_auto.stop_signals import held_signals
+
 _PRELOADED = "sgq_auto.searching.crews.local"
 
 
@@ -17,5 +19,6 @@ def process_context() -> Any:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([_PRELOADED])
-    multiprocessing.forkserver.ensure_running()
+    with held_signals():
+        multiprocessing.forkserver.ensure_running()
     return context

@@ -3,6 +3,16 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from sgq_auto.passwords import hide
+
+# Values of settings that are closed choices: told to people before the types are imported.
+CHOICES: dict[str, tuple[str, ...]] = {
+    "objective": ("resident_bytes", "stored_bytes", "peak_bytes", "sgquant_bytes"),
+    "ranges": ("minmax", "learned"),
+    **{f"{fit}.schedule": ("constant", "cosine") for fit in ("pretrain", "finetune")},
+    **{f"{fit}.keep": ("best", "last") for fit in ("pretrain", "finetune")},
+}
+
 
 @dataclass
 class Fit:
@@ -101,3 +111,19 @@ class Schema:
     ranges: str
     data_root: str
     output_root: str
+
+
+def checked(cfg: Any) -> Any:
+    """The configuration, its types checked, its interpolations resolved, its passwords hidden.
+
+    Raises:
+        OmegaConfBaseException: If a value does not fit.
+    """
+    from omegaconf import OmegaConf  # Not for who only asks which settings there are.
+
+    merged = OmegaConf.merge(OmegaConf.structured(Schema), cfg)
+    OmegaConf.resolve(merged)
+    for group, name in ((merged.tracking, "uri"), (merged.storage, "url")):
+        if group[name] is not None:
+            group[name] = hide(group[name])
+    return merged

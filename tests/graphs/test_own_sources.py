@@ -115,8 +115,6 @@ def _hetero() -> HeteroData:
         (graph(edge_index=None), ["no edge_index"]),
         (T.ToSparseTensor()(graph()).to_dict(), ["no edge_index", "adj_t", "T.ToSparseTensor"]),
         (graph(edge_index=torch.rand(2, 2)), ["edge_index", "integer"]),
-        (graph(train_mask=masks()["train_mask"]), ["no val_mask", "all three"]),
-        (graph(**masks(10)), ["train_mask", "several splits", "[:, 0]"]),
         (graph(**masks() | {"val_mask": torch.ones(3)}), ["val_mask", "bool (3,)"]),
         (graph(class_names="cats"), ["class_names", "'cats'", "list"]),
         (graph(x=[[1.0]]), ["x is a list, no tensor"]),

@@ -70,7 +70,8 @@ def test_it_is_prepared_with_what_is_odd_of_it_said(tmp_path: Path) -> None:
         "1 test nodes; nodes without an edge: 2"
     )
     assert any("read as undirected" in note and "undirected=false" in note for note in notes)
-    assert "nodes.csv: 1 nodes have no label" in notes
+    assert notes[0] == "nodes: classes 'cat' (2 nodes), 'dog' (2); 1 nodes have no label"
+    assert notes[1] == "nodes: the split is the data's own (column 'split')"
 
 
 def test_directions_are_kept_where_they_count(tmp_path: Path) -> None:
@@ -245,7 +246,6 @@ _JOIN = "source,target\nn1,n2\n"
             {},
             ["'often' in row 1", "train, val, test"],
         ),
-        ("id,a,label,val_mask\nn1,1,x,1\nn2,1,x,1\n", _JOIN, {}, ["'train_mask'", "all three"]),
         (
             "id,a,label,train_mask,val_mask,test_mask\nn1,1,x,2,0,0\nn2,1,x,0,0,1\n",
             _JOIN,

@@ -13,6 +13,7 @@ import pytest
 from cases import Case
 
 from sgq_auto import infer
+from sgq_auto.node_ids import IDS_FILE, NodeIds, save_node_ids
 from sgq_auto.packed import load, save
 
 
@@ -49,6 +50,106 @@ def test_some_nodes_are_told_by_name(
     name = packed.classes[packed.predict([7]).argmax()]
     lines = _lines(monkeypatch, f"artifact={tmp_path / 'model.safetensors'}", "nodes=7")
     assert lines[:2] == [f"node 7: class {name}", f"Predicted: {name} (1)"]
+
+
+def _rows(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))[1:]
+
+
+def _with_ids(artifact: Path, ids: list[str], study: str = "mine") -> None:
+    """Give an artifact a study, and the study ids of its nodes."""
+    model = replace(load(artifact), source={"study": "mine", "id_column": "user"})
+    save(model, artifact)
+    save_node_ids(NodeIds.of(ids, "user"), artifact.with_name(IDS_FILE), study)
+
+
+@pytest.mark.parametrize("prefix", ["n", "", "ö"])
+def test_nodes_are_called_as_in_the_search(
+    prefix: str, artifact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predicted = _predicted(artifact)
+    ids = [f"{prefix}{1000 - node}" for node in range(len(predicted))]
+    _with_ids(artifact, ids)
+    out = tmp_path / "preds.csv"
+    lines = _lines(monkeypatch, f"artifact={artifact}", f"out={out}")
+    assert "nodes are called by column 'user', as in the search" in lines
+    assert _rows(out) == [list(pair) for pair in zip(ids, predicted, strict=True)]
+    _lines(monkeypatch, f"artifact={artifact}", f"out={out}", f"nodes={ids[3]},{ids[1]}")
+    assert _rows(out) == [[ids[3], predicted[3]], [ids[1], predicted[1]]]
+    table = tmp_path / "n.csv"
+    rows = [f"{node},{name},t{node}" for node, name in enumerate(ids)]
+    table.write_text("\n".join(["age,user,title", *rows]), encoding="utf-8")
+    for column, called in ((None, ids[2]), ("user", ids[2]), ("title", "t2")):
+        more = [] if column is None else [f"ids_column={column}"]
+        nodes = f"nodes={ids[2]}"
+        _lines(monkeypatch, f"artifact={artifact}", f"ids={table}", f"out={out}", nodes, *more)
+        assert _rows(out) == [[called, predicted[2]]]
+
+
+def _stops(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str
+) -> str:
+    monkeypatch.setattr(sys, "argv", ["infer", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        infer.main()
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    return str(line)
+
+
+def test_numbers_are_rows_only_where_no_id_is_a_number(
+    artifact: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    count = len(_predicted(artifact))
+    _with_ids(artifact, [f"n{node}" for node in range(count)])
+    assert _lines(monkeypatch, f"artifact={artifact}", "nodes=2")[0].startswith("node n2: ")
+    _with_ids(artifact, [str(node + 1) for node in range(count)])
+    assert _lines(monkeypatch, f"artifact={artifact}", "nodes=2")[0].startswith("node 2: ")
+    line = _stops(monkeypatch, capsys, f"artifact={artifact}", "nodes=0")
+    assert line.endswith("no node is called '0'; nodes are called like '1', '2', '3'")
+
+
+def test_an_id_column_is_never_guessed(
+    artifact: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    count = len(_predicted(artifact))
+    table = tmp_path / "n.csv"
+    table.write_text("age,name\n" + "".join(f"{k},n{k}\n" for k in range(count)))
+    arguments = (f"artifact={artifact}", f"ids={table}")
+    line = _stops(monkeypatch, capsys, *arguments)
+    assert "which column holds the ids? there are 'age', 'name'" in line
+    assert "ids_column=COLUMN" in line
+    lines = _lines(monkeypatch, *arguments, "ids_column=name", "nodes=n2")
+    assert lines[0].startswith("node n2: ")
+    _with_ids(artifact, [f"u{k}" for k in range(count)])
+    line = _stops(monkeypatch, capsys, *arguments)
+    assert "no column 'user', which the search used; there are 'age', 'name'" in line
+    table.write_text("user\n" + "".join(f"u{k}\n" for k in reversed(range(count))))
+    line = _stops(monkeypatch, capsys, *arguments)
+    assert "row 1 is called" in line
+    assert "in the search it was 'u0'" in line
+
+
+def test_ids_that_are_not_there_or_not_the_studys_are_told(
+    artifact: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    count = len(_predicted(artifact))
+    _with_ids(artifact, [f"u{k}" for k in range(count)], study="other")
+    lines = _lines(monkeypatch, f"artifact={artifact}", "nodes=1")
+    assert lines[0].startswith("node 1: ")
+    (note,) = (line for line in lines if "called by the numbers of their rows" in line)
+    assert "'user'" in note
+    _with_ids(artifact, ["u0"])
+    assert "an id for each" in _stops(monkeypatch, capsys, f"artifact={artifact}")
+    (tmp_path / IDS_FILE).write_bytes(b"damaged")
+    assert "damaged file" in _stops(monkeypatch, capsys, f"artifact={artifact}")
 
 
 @pytest.fixture

@@ -134,6 +134,23 @@ def test_a_trial_that_diverges_fails_with_its_reason_and_the_study_goes_on(
     assert [r.complete for r in records] == [False, True, True]
 
 
+def test_a_trial_that_an_error_ends_keeps_its_traceback(
+    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = start(bench, tmp_path / "a")
+
+    def mistaken(*_: object) -> Measurement:
+        raise KeyError("weight")
+
+    monkeypatch.setattr(Workbench, "measure", mistaken)
+    run(runner, 1)
+    (record,) = finished_trials(runner.study)
+    assert record.failure is not None
+    assert record.failure.startswith("KeyError: 'weight'")
+    assert record.traceback is not None
+    assert "in mistaken" in record.traceback
+
+
 @pytest.mark.parametrize("target", ["TPESampler", "NSGAIISampler", "GPSampler", "RandomSampler"])
 def test_every_sampler_runs_and_depends_on_seed_and_place_alone(
     target: str, bench: Workbench, tmp_path: Path

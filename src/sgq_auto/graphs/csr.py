@@ -89,9 +89,13 @@ class CsrPattern:
 
     @cached_property
     def edge_index(self) -> Tensor:
-        """``int64 [2, E]`` (column, row) of the entries that are not on its diagonal."""
+        """``int64 [2, E]`` (column, row) of the entries that are not on its diagonal.
+
+        Sorted by column, then row, which are source and target: the order of PyG's ``coalesce``.
+        """
         pattern = self.without_loops
-        return torch.stack([pattern.col.long(), pattern.row.long()])
+        order = pattern.transposed_order
+        return torch.stack([pattern.col[order].long(), pattern.row[order].long()])
 
     def row_chunks(self, max_entries: int) -> Iterator["RowChunk"]:
         """The pattern cut into runs of whole rows with at most ``max_entries`` (or one row)."""
@@ -175,6 +179,20 @@ class RowChunk:
     pattern: CsrPattern
     rows: slice
     first_entry: int
+
+
+def entries_of_rows(rowptr: Tensor, rows: Tensor) -> Tensor:
+    """``int64``, the entries of some rows of a CSR matrix, row after row in the order of ``rows``.
+
+    Args:
+        rowptr: Where each row's entries start.
+        rows: The rows.
+    """
+    starts, counts = rowptr[rows].long(), rowptr.diff()[rows].long()
+    ends = counts.cumsum(0)
+    total = int(ends[-1]) if ends.numel() else 0
+    shifts = (starts - ends + counts).repeat_interleave(counts, output_size=total)
+    return shifts + torch.arange(total, device=rowptr.device)
 
 
 def multiply_fixed(matrix: FixedMatrix, dense: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sgq_auto.engines import Engine
 from sgq_auto.graphs.adjacency import is_symmetric
-from sgq_auto.graphs.csr import CsrPattern
+from sgq_auto.graphs.csr import CsrPattern, entries_of_rows
 from sgq_auto.graphs.features import Features, SparseFeatures
 from sgq_auto.packed import FeatureSpec, GraphSpec
 
@@ -47,7 +47,8 @@ class Graph:
     """A graph ready for training and searching; it holds no label of a test node.
 
     Nodes are sorted by degree bucket, so that a bucket is a slice of every node tensor and of
-    every edge tensor.
+    every edge tensor. For a model that has a row for each node in a parameter or a buffer they are
+    in the user's own order instead (:func:`sgq_auto.graphs.original_order.in_original_order`).
 
     Attributes:
         name: Dataset name.
@@ -60,6 +61,8 @@ class Graph:
         num_classes: Number of classes.
         node_order: ``int64 [N]``, the original node of each row.
         class_names: Names of the classes, where the source knows them.
+        bucket_rows: ``int64 [N]``, the rows sorted by degree bucket; ``None`` where they are
+            sorted already.
     """
 
     name: str
@@ -72,6 +75,7 @@ class Graph:
     num_classes: int
     node_order: Tensor
     class_names: tuple[str, ...] | None = None
+    bucket_rows: Tensor | None = None
 
     @property
     def num_nodes(self) -> int:
@@ -103,12 +107,32 @@ class Graph:
             adj_t=self.adj_t.to(device),
             train=self.train.to(device),
             val=self.val.to(device),
+            bucket_rows=None if self.bucket_rows is None else self.bucket_rows.to(device),
         )
 
     @cached_property
     def bucket_edges(self) -> tuple[int, ...]:
         """Edges per bucket of their target, self-loops included."""
-        return _slices(self.bucket_nodes, self.adj_t.rowptr)
+        return self._per_bucket(self.adj_t.rowptr)
+
+    def entries_by_bucket(self, pattern: CsrPattern) -> Tensor | None:
+        """``int64 [entries]``, entries of a pattern over the nodes, sorted by their row's bucket.
+
+        Quantizers of edges and of stored feature values use it to find their scale groups.
+
+        Returns:
+            ``None`` where the entries are sorted already.
+        """
+        if self.bucket_rows is None:
+            return None
+        return entries_of_rows(pattern.rowptr, self.bucket_rows)
+
+    @property
+    def values_by_bucket(self) -> Tensor | None:
+        """Rows of the stored feature values sorted by their node's bucket; ``None`` if sorted."""
+        if isinstance(self.features, SparseFeatures):
+            return self.entries_by_bucket(self.features.pattern)
+        return self.bucket_rows
 
     def edge_index(self) -> Tensor:
         """``int64 [2, E]`` (source, target) without self-loops, as PyG's own layers take it."""
@@ -120,9 +144,9 @@ class Graph:
         return GraphSpec(
             bucket_nodes=self.bucket_nodes,
             bucket_in_edges=self.bucket_edges,
-            bucket_out_edges=_slices(self.bucket_nodes, self.adj_t.transposed_rowptr),
+            bucket_out_edges=self._per_bucket(self.adj_t.transposed_rowptr),
             max_in_degree=int(self.adj_t.rowptr.diff().max()) - 1,
-            features=_feature_spec(self.features),
+            features=self._feature_spec(),
             symmetric=is_symmetric(*(t.cpu().numpy() for t in (self.adj_t.rowptr, self.adj_t.col))),
         )
 
@@ -133,29 +157,35 @@ class Graph:
         Class names are not in it: a study is the same one after its classes are named.
         """
         tensors = [self.adj_t.rowptr, self.adj_t.col, self.features.values, self.node_order]
+        if self.bucket_rows is not None:
+            tensors.append(self.bucket_rows)
         if isinstance(self.features, SparseFeatures):
             tensors += [self.features.pattern.rowptr, self.features.pattern.col]
         features = (self.features.num_features, self.features.normalize_rows)
         labels = (self.num_classes, self.train.fingerprint, self.val.fingerprint)
         return _hash(tensors, str((self.bucket_nodes, features, labels)))
 
+    def _per_bucket(self, rowptr: Tensor) -> tuple[int, ...]:
+        """Entries of the rows of each bucket."""
+        entries = rowptr.cpu().diff()
+        if self.bucket_rows is not None:
+            entries = entries[self.bucket_rows.cpu()]
+        return tuple(int(part.sum()) for part in entries.split(self.bucket_nodes))
 
-def _slices(bucket_nodes: Sequence[int], rowptr: Tensor) -> tuple[int, ...]:
-    ends = torch.tensor([0, *bucket_nodes]).cumsum(0)
-    return tuple(int(n) for n in rowptr.cpu()[ends].diff())
-
-
-def _feature_spec(features: Features) -> FeatureSpec:
-    sparse = isinstance(features, SparseFeatures)
-    slices = features.values.split(features.bucket_values)
-    return FeatureSpec(
-        num_features=features.num_features,
-        dense=not sparse,
-        bucket_values=tuple(part.numel() for part in slices),
-        bucket_constant=tuple(
-            part.numel() == 0 or (sparse and bool(part.min() == part.max())) for part in slices
-        ),
-    )
+    def _feature_spec(self) -> FeatureSpec:
+        features, sparse = self.features, isinstance(self.features, SparseFeatures)
+        values, order = features.values, self.values_by_bucket
+        if order is not None:
+            values = values[order]
+        slices = values.split(features.bucket_values)
+        return FeatureSpec(
+            num_features=features.num_features,
+            dense=not sparse,
+            bucket_values=tuple(part.numel() for part in slices),
+            bucket_constant=tuple(
+                part.numel() == 0 or (sparse and bool(part.min() == part.max())) for part in slices
+            ),
+        )
 
 
 def _hash(tensors: Sequence[Tensor], text: str = "") -> str:

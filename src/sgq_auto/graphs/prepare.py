@@ -1,7 +1,7 @@
 """From a raw graph to the prepared one: buckets, node order, CSR, sparse features, split."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,16 @@ from sgq_auto.graphs.degree_buckets import (
     quantile_split_points,
 )
 from sgq_auto.graphs.features import DenseFeatures, Features, SparseFeatures
+from sgq_auto.graphs.first_lines import first_lines
 from sgq_auto.graphs.graph import Graph, LabelledNodes
+from sgq_auto.graphs.original_order import in_original_order, labels_in_original_order
 from sgq_auto.graphs.raw import IntArray, RawGraph, Split, check_split
+from sgq_auto.node_ids import NodeIds
 
 # Above this share of nonzero entries, dense products are no slower and dense codes no larger.
 _SPARSE_BELOW = 0.5
+# The user's own list of edges is kept up to this many, 64 MiB.
+_MOST_KEPT_EDGES = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -47,11 +52,23 @@ class PreparedData:
         graph: The graph.
         held_out: Test nodes and their labels.
         notes: What a person should know of how the graph was read, a line each.
+        edge_index: ``int64 [2, E]``, the edges as the user has them, by original nodes and in
+            their own order, without repeats and self-loops; ``None`` where they were not kept.
+        node_ids: What the nodes are called, in the order of the source.
+        fits_model: Whether the order of the nodes was chosen for the model of the search.
     """
 
     graph: Graph
     held_out: LabelledNodes
     notes: tuple[str, ...] = ()
+    edge_index: IntArray | None = None
+    node_ids: NodeIds | None = None
+    fits_model: bool = False
+
+    def in_original_order(self) -> "PreparedData":
+        """The same with the nodes in the user's own order."""
+        held_out = labels_in_original_order(self.held_out, self.graph)
+        return replace(self, graph=in_original_order(self.graph), held_out=held_out)
 
 
 def prepare_graph(
@@ -95,7 +112,32 @@ def prepare_graph(
         class_names=raw.class_names,
     )
     held_out = _labelled(raw, order, split.test)
-    return PreparedData(graph, held_out, (_counts(graph, held_out), *raw.notes))
+    said = (_counts(graph, held_out), *_left_out_edges(raw, graph), *first_lines(raw, split))
+    edges = _simple_edges(raw, graph)
+    return PreparedData(graph, held_out, (*said, *raw.notes), edges, raw.node_ids)
+
+
+def _left_out_edges(raw: RawGraph, graph: Graph) -> Iterator[str]:
+    """A line on the edges that a prepared graph does not have."""
+    spare = raw.edge_index.shape[1] - (graph.adj_t.num_entries - graph.num_nodes)
+    loops = int((raw.edge_index[0] == raw.edge_index[1]).sum())
+    if spare:
+        yield (
+            f"{raw.name}: {spare - loops:,} repeated edges and {loops:,} self-loops are left out; "
+            "GCN, GAT and AGNN layers add one self-loop to each node"
+        )
+
+
+def _simple_edges(raw: RawGraph, graph: Graph) -> IntArray | None:
+    """The edges of ``raw`` in their order, each once and without self-loops; of few edges only."""
+    edges = raw.edge_index.astype(np.int64, copy=False)
+    if edges.shape[1] > _MOST_KEPT_EDGES:
+        return None
+    if edges.shape[1] == graph.adj_t.num_entries - graph.num_nodes:
+        return edges
+    edges = edges[:, edges[0] != edges[1]]
+    _, first = np.unique(edges[0] * raw.num_nodes + edges[1], return_index=True)
+    return edges[:, np.sort(first)]
 
 
 def _counts(graph: Graph, held_out: LabelledNodes) -> str:

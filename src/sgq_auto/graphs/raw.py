@@ -10,6 +10,8 @@ import scipy.sparse
 
 from sgq_auto.class_names import class_names_fault
 from sgq_auto.errors import InputError
+from sgq_auto.graphs.missing_labels import missing_hint
+from sgq_auto.node_ids import NodeIds
 
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -23,18 +25,31 @@ _EDGE_VALUES = ("edge_attr", "edge_weight")
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Disjoint training, validation and test nodes, each ``int64``."""
+    """Disjoint training, validation and test nodes, each ``int64``.
+
+    Attributes:
+        train: Training nodes.
+        val: Validation nodes; where a source gives none, they are drawn.
+        test: Test nodes; where a source gives none, they are what is left.
+        origin: Where the split is from, as the rest of a line.
+    """
 
     train: IntArray
     val: IntArray
     test: IntArray
+    origin: str = "the data's own"
 
     @classmethod
     def from_masks(
-        cls, train: np.ndarray[Any, Any], val: np.ndarray[Any, Any], test: np.ndarray[Any, Any]
+        cls,
+        train: np.ndarray[Any, Any],
+        val: np.ndarray[Any, Any],
+        test: np.ndarray[Any, Any],
+        origin: str = "the data's own",
     ) -> "Split":
         """The split that three boolean masks ``[N]`` describe."""
-        return cls(*(np.flatnonzero(mask).astype(np.int64) for mask in (train, val, test)))
+        nodes = [np.flatnonzero(mask).astype(np.int64) for mask in (train, val, test)]
+        return cls(nodes[0], nodes[1], nodes[2], origin)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +61,11 @@ class RawGraph:
         x: ``[N, F]`` features, a dense array or a SciPy CSR matrix.
         edge_index: integers ``[2, E]``, source and target; repeats and self-loops are merged later.
         y: ``int64 [N]`` classes from 0 on, :data:`UNLABELLED` where a node has none.
-        split: The source's own split, if it has one.
+        split: The source's own split, if it has one; parts of it may be empty.
         class_names: Names of the classes in the order of their numbers, if the source knows them.
         notes: What a person should know of how it was read, a line each.
+        splits: The source's own splits where it has several, of which one is to be chosen.
+        node_ids: What the nodes are called, where that is not the numbers of their rows.
     """
 
     name: str
@@ -58,6 +75,8 @@ class RawGraph:
     split: Split | None = None
     class_names: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
+    splits: tuple[Split, ...] = ()
+    node_ids: NodeIds | None = None
 
     @property
     def num_nodes(self) -> int:
@@ -114,6 +133,10 @@ class RawGraph:
         """What a class is called: its name, or its number where it has none."""
         return str(number) if self.class_names is None else repr(self.class_names[number])
 
+    def missing_hint(self, number: int) -> str:
+        """The end of a message about a class, where its name may mean that there is none."""
+        return "" if self.class_names is None else missing_hint([self.class_names[number]])
+
     def _check_class_names(self) -> None:
         if self.class_names is None:
             return
@@ -151,6 +174,7 @@ def check_split(raw: RawGraph, split: Split) -> None:
         raise InputError(
             f"{raw.name}: class {raw.class_name(missing[0])} has no training node; the training "
             f"split must hold every one of the {raw.num_classes} classes"
+            f"{raw.missing_hint(missing[0])}"
         )
 
 

@@ -1,10 +1,12 @@
 """Seeded splits for graphs that come without one."""
 
-from typing import Protocol
+from dataclasses import replace
+from typing import Any, Protocol
 
 import numpy as np
 
 from sgq_auto.errors import InputError
+from sgq_auto.graphs.partial_splits import completed_split
 from sgq_auto.graphs.raw import UNLABELLED, IntArray, RawGraph, Split
 
 
@@ -77,7 +79,16 @@ class PerClassSplit:
         else:
             val = rest[: self.num_val]
         test = rest[~np.isin(rest, val)][: self.num_test]
-        return Split(*(np.sort(nodes).astype(np.int64) for nodes in (train, val, test)))
+        parts = [np.sort(nodes).astype(np.int64) for nodes in (train, val, test)]
+        return Split(parts[0], parts[1], parts[2], self._origin())
+
+    def _origin(self) -> str:
+        val = (
+            f"{self.val_per_class} validation nodes of each class"
+            if self.val_per_class is not None
+            else f"{self.num_val} validation nodes"
+        )
+        return f"drawn: {self.train_per_class} training nodes and {val} (seed {self.seed})"
 
     def _check_sizes(self, raw: RawGraph) -> None:
         counts = np.bincount(raw.y[raw.y != UNLABELLED], minlength=raw.num_classes)
@@ -90,6 +101,7 @@ class PerClassSplit:
             raise InputError(
                 f"{raw.name}: class {raw.class_name(rarest)} has {counts[rarest]} labelled nodes; "
                 f"{sizes} take {per_class} of each class: set fewer, or bring a split of your own"
+                f"{raw.missing_hint(rarest)}"
             )
 
 
@@ -99,8 +111,46 @@ def _first_of_each_class(raw: RawGraph, order: IntArray, count: int) -> IntArray
 
 
 class OwnOrPerClassSplit(PerClassSplit):
-    """The data's own split where it has one, and a seeded one where it has none."""
+    """The data's own split where it has one, and a seeded one where it has none.
+
+    Parts that the data's split lacks are drawn (:func:`completed_split`).
+
+    Args:
+        train_per_class: Training nodes of each class, where the split is drawn.
+        column: Which of several splits that the data has, counted from 0.
+        **sizes: The other arguments of :class:`PerClassSplit`.
+    """
+
+    def __init__(
+        self, train_per_class: int = 20, *, column: int | None = None, **sizes: Any
+    ) -> None:
+        super().__init__(train_per_class, **sizes)
+        self.column = column
 
     def split(self, raw: RawGraph) -> Split:
-        """The dataset's split, or a drawn one."""
-        return raw.split if raw.split is not None else super().split(raw)
+        """The dataset's split, or a drawn one.
+
+        Raises:
+            InputError: If there are several and none is chosen, or nothing can be drawn.
+        """
+        own = raw.split if self.column is None and not raw.splits else self._chosen(raw)
+        if own is None:
+            return super().split(raw)
+        return completed_split(raw, own, self.seed, self.val_per_class)
+
+    def _chosen(self, raw: RawGraph) -> Split:
+        splits = raw.splits or (() if raw.split is None else (raw.split,))
+        if not splits:
+            raise InputError(
+                f"{raw.name}: dataset.split.column={self.column} chooses one of the data's splits, "
+                "and it has none; leave the setting out, and one is drawn"
+            )
+        last = len(splits) - 1
+        if self.column is None or not 0 <= self.column <= last:
+            given = "" if self.column is None else f"dataset.split.column={self.column}: "
+            raise InputError(
+                f"{raw.name}: {given}the data has several splits ({splits[0].origin}); choose one "
+                f"with dataset.split.column=0 (to {last}), or keep one in the data: mask[:, 0]"
+            )
+        chosen = splits[self.column]
+        return replace(chosen, origin=f"{chosen.origin}, column {self.column} of 0 to {last}")

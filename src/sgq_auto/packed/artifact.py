@@ -22,6 +22,7 @@ from safetensors.numpy import save_file
 from sgq_auto.errors import ArtifactError
 from sgq_auto.packed import header
 from sgq_auto.packed.codes import Array
+from sgq_auto.packed.cost import needed_bytes
 from sgq_auto.packed.model import PackedModel
 from sgq_auto.packed.reader import model_from_tensors
 from sgq_auto.packed.tensors import expected_tensors, tensors_of
@@ -31,8 +32,9 @@ __all__ = ["ArtifactError", "load", "save"]
 
 _HEADER, _CHECKSUM = "sgq_auto", "sha256"
 _MAX_HEADER_BYTES = 1 << 24
-# What a file may make the runtime hold: many times its own size, and always this much.
-_ALWAYS_ALLOWED, _GROWTH = 1 << 28, 64
+# What a file may make the runtime take: many times its own size, and always this much. An fp32
+# embedding of a thousand columns beside features and edges of a few bits is still within it.
+_ALWAYS_ALLOWED, _GROWTH = 1 << 26, 256
 
 
 def save(model: PackedModel, path: Path) -> None:
@@ -47,8 +49,8 @@ def load(path: str | Path, *, max_bytes: int | None = None) -> PackedModel:
 
     Args:
         path: An artifact.
-        max_bytes: What the model may hold while it predicts; by default 64 times the file's size,
-            and at least 256 MiB.
+        max_bytes: What loading the model and predicting all its nodes may take; by default 256
+            times the file's size, and at least 64 MiB.
 
     Raises:
         ArtifactError: If the file is missing, damaged, of another version, contradicts itself, or
@@ -77,11 +79,22 @@ def _load(path: Path, max_bytes: int | None) -> PackedModel:
             raise ArtifactError("this safetensors file holds no packed model")
         parsed = header.parse(metadata[_HEADER])
         _check_shapes(file, expected_tensors(parsed))
+        _check_cost(
+            parsed, max(_ALWAYS_ALLOWED, _GROWTH * size) if max_bytes is None else max_bytes
+        )
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     if metadata[_CHECKSUM] != _checksum(metadata[_HEADER], tensors):
         raise ArtifactError("the checksum is wrong: the file is damaged")
-    allowed = max(_ALWAYS_ALLOWED, _GROWTH * size) if max_bytes is None else max_bytes
-    return model_from_tensors(parsed, tensors, allowed)
+    return model_from_tensors(parsed, tensors)
+
+
+def _check_cost(parsed: header.Header, allowed: int) -> None:
+    needed = needed_bytes(parsed)
+    if needed > allowed:
+        raise ArtifactError(
+            f"it would take {needed} bytes to load and predict; {allowed} are allowed; "
+            f"a file that is trusted loads by load(path, max_bytes={needed})"
+        )
 
 
 def _check_shapes(file: Any, expected: Mapping[str, tuple[str, tuple[int, ...]]]) -> None:

@@ -1,6 +1,7 @@
 """A matrix of packed codes, degree bucket by degree bucket."""
 
 import threading
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Self
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from sgq_auto.allocation import FULL_PRECISION
 from sgq_auto.packed.codes import Array, Bytes, pack_codes, packed_bytes
-from sgq_auto.packed.ranges import Floats, Ranges
+from sgq_auto.packed.ranges import Floats, Ranges, to_fp32
 
 Index = npt.NDArray[np.int64]
 
@@ -46,6 +47,11 @@ class CodeMatrix:
         return np.concatenate(([0], np.cumsum(self.bucket_rows, dtype=np.int64)))
 
     @cached_property
+    def _row_starts(self) -> list[int]:
+        starts: list[int] = self.row_starts.tolist()
+        return starts
+
+    @cached_property
     def byte_starts(self) -> Index:
         """``[buckets + 1]``, first byte of each bucket."""
         counts = zip(self.bucket_rows, self.bits, strict=True)
@@ -77,7 +83,7 @@ class CodeMatrix:
 
     def bucket_of(self, row: int) -> int:
         """The bucket that holds ``row``."""
-        return int(np.searchsorted(self.row_starts, row, side="right")) - 1
+        return bisect_right(self._row_starts, row) - 1
 
     def slice(self, bucket: int) -> Bytes:
         """The bytes of a bucket."""
@@ -94,8 +100,9 @@ class CodeMatrix:
         """
         bucket = self.bucket_of(row)
         bits = self.bits[bucket] * self.width
-        first, start = divmod((row - int(self.row_starts[bucket])) * bits, 8)
-        end = (row - int(self.row_starts[bucket]) + count) * bits % 8
+        within = row - self._row_starts[bucket]
+        first, start = divmod(within * bits, 8)
+        end = (within + count) * bits % 8
         target = self.slice(bucket)[first : first + packed.size]
         if start != skip:
             raise ValueError(f"the codes start at bit {start} of a byte, not at bit {skip}")
@@ -112,7 +119,7 @@ class CodeMatrix:
     def first_bit(self, row: int) -> int:
         """Bit of the stream at which a row starts."""
         bucket = self.bucket_of(row)
-        within = int(row - self.row_starts[bucket]) * self.width
+        within = (row - self._row_starts[bucket]) * self.width
         return 8 * int(self.byte_starts[bucket]) + within * self.bits[bucket]
 
 
@@ -153,7 +160,7 @@ def pack_matrix(
     for rows, width in zip(bucket_rows, bits, strict=True):
         part = codes[start : start + rows]
         if width == FULL_PRECISION:
-            parts.append(np.ascontiguousarray(part, dtype="<f4").view(np.uint8).ravel())
+            parts.append(np.ascontiguousarray(to_fp32(part)).view(np.uint8).ravel())
         elif width:
             parts.append(pack_codes(part.astype(np.int64), width))
         start += rows

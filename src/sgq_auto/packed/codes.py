@@ -108,6 +108,11 @@ class PackedIntegers:
         bits = index_bits(largest)
         return cls(pack_codes(values, bits) if bits else np.empty(0, dtype=np.uint8), bits)
 
+    @classmethod
+    def plain(cls, values: npt.NDArray[np.integer]) -> "PackedIntegers":
+        """Integers below 2**32 in a word each, for what is read once."""
+        return cls(values.astype("<u4").view(np.uint8), MAX_PACKED_BITS)
+
     def __getitem__(self, index: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
         """The integers at some places."""
         found = np.zeros(index.shape, dtype=np.int64)

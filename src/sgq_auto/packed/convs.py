@@ -39,7 +39,7 @@ class GcnLayer(AttentionConvLayer):
             out = inference.engine.weighted_sum(rowptr, columns, weights[:, None], hidden)
             sink(chunk, self.finish(out))
 
-        inference.for_edges(gather)
+        inference.for_edges(gather, width=hidden.width)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -80,13 +80,12 @@ class GatLayer(AttentionConvLayer):
         coefficients = inference.attend(self.spec, self.attention, scores)
 
         def gather(chunk: Chunk, rowptr: Array, columns: Array) -> None:
-            weights = inference.edge_values(coefficients, chunk, rowptr)
-            out = engine.weighted_sum(rowptr, columns, weights, hidden)
+            out = inference.weighted_sum(coefficients, chunk, rowptr, columns, hidden)
             if not self.concat:
                 out = out.reshape(len(out), self.spec.heads, -1).mean(axis=1)
             sink(chunk, self.finish(out))
 
-        inference.for_edges(gather, self.spec.heads)
+        inference.for_edges(gather, self.spec.heads, width=hidden.width)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -117,8 +116,11 @@ class SageLayer(ConvLayer):
                 out += own(chunk)
             sink(chunk, self.finish(out))
 
+        width = hidden.width
+        if self.root is not None:
+            width = max(width, inference.row_values(source, self.root))
         costs = 0 if self.root is None else inference.product_costs(source, self.root)
-        inference.for_edges(gather, loops=False, other_costs=costs)
+        inference.for_edges(gather, width=width, loops=False, other_costs=costs)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -147,7 +149,7 @@ class GinLayer(ConvLayer):
             out = inference.engine.weighted_sum(rowptr, columns, weights, hidden)
             sink(chunk, self.finish(out))
 
-        inference.for_edges(gather)
+        inference.for_edges(gather, width=hidden.width)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -176,7 +178,7 @@ class AgnnLayer(PackedLayer):
         coefficients = inference.attend(self.spec, self.attention, scores)
 
         def gather(chunk: Chunk, rowptr: Array, columns: Array) -> None:
-            weights = inference.edge_values(coefficients, chunk, rowptr)
-            sink(chunk, self.finish(engine.weighted_sum(rowptr, columns, weights, source)))
+            out = inference.weighted_sum(coefficients, chunk, rowptr, columns, source)
+            sink(chunk, self.finish(out))
 
-        inference.for_edges(gather)
+        inference.for_edges(gather, width=source.width)

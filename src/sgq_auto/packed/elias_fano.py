@@ -129,9 +129,9 @@ class EliasFano:
 def _set_bits(bitmap: Bytes, first_bit: int, count: int) -> Array:
     """Positions of the first ``count`` set bits from ``first_bit`` on."""
     found, got, byte = [], 0, first_bit // 8
-    skip = first_bit % 8
+    skip, size = first_bit % 8, max(64, count // 2)
     while got < count:
-        part = bitmap[byte : byte + max(64, (count - got) // 2)]
+        part = bitmap[byte : byte + size]
         if part.size == 0:
             raise ValueError("the bitmap has fewer set bits than there are integers")
         digits = np.unpackbits(part, bitorder="little")
@@ -139,4 +139,6 @@ def _set_bits(bitmap: Bytes, first_bit: int, count: int) -> Array:
         bits = np.flatnonzero(digits)[: count - got] + 8 * byte
         found.append(bits)
         got, byte, skip = got + bits.size, byte + part.size, 0
+        # Where set bits are few, longer parts: a long run of zeros takes few turns.
+        size = min(2 * size, _CHUNK)
     return np.concatenate(found)

@@ -5,7 +5,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sgq_auto.packed.code_matrix import CodeMatrix, PackedWeight, pack_matrix
-from sgq_auto.packed.coded_rows import BitmapRows, Blocks, Chunk, EliasFanoRows
+from sgq_auto.packed.coded_rows import (
+    BitmapRows,
+    Blocks,
+    Chunk,
+    EliasFanoRows,
+    ListedRows,
+    listed_rows,
+)
 from sgq_auto.packed.codes import Array
 from sgq_auto.packed.engines import Engine
 from sgq_auto.packed.graph import bucket_sums
@@ -22,12 +29,14 @@ class PackedFeatures:
         pattern: Where the stored values are; ``None`` where every entry is stored.
         values: The stored values: ``[values, 1]``, or ``[nodes, features]`` where all are stored.
         normalize_rows: Whether rows are divided by their sums.
+        rows: ``int32``, which row of dense values each row is; ``None`` where it is the same.
     """
 
     spec: FeatureSpec
-    pattern: EliasFanoRows | BitmapRows | None
+    pattern: EliasFanoRows | BitmapRows | ListedRows | None
     values: CodeMatrix
     normalize_rows: bool
+    rows: Array | None = None
 
     def product_costs(self, blocks: Blocks, width: int) -> Array:
         """``[blocks + 1]``, running total of values that products of ``width`` columns need."""
@@ -55,27 +64,44 @@ class PackedFeatures:
             constant = float(self.values.ranges.offset[chunk.bucket])
             out, counts = engine.bitmap_product(self.pattern, chunk, weight)
             return constant * out, constant * counts
-        rowptr, columns = engine.decode(self.pattern, chunk, loops=False)
+        rowptr, columns, skipped = chunk.own(
+            *entries_of(engine, self.pattern, chunk.blocks, loops=False)
+        )
         if columns.size == 0:
             return np.zeros((chunk.num_rows, weight.codes.width)), np.zeros(chunk.num_rows)
-        first = int(self.pattern.block_starts[chunk.block])
-        return engine.sparse_product(rowptr, columns, self.values, first, weight)
+        if not isinstance(self.pattern, ListedRows):
+            first = int(self.pattern.block_starts[chunk.block]) + skipped
+            return engine.sparse_product(rowptr, columns, self.values, first, weight)
+        starts = self.pattern.starts[chunk.row : chunk.stop]
+        # Of a row that has an entry: others may point past the bucket.
+        first = int(starts[np.argmax(np.diff(rowptr) > 0)])
+        return engine.sparse_product(rowptr, columns, self.values, first, weight, starts)
 
     def dense_rows(self, engine: Engine, chunk: Chunk) -> Floats:
         """Values ``[rows, features]`` of a chunk of dense rows, normalised."""
-        values = engine.read(self.values, chunk.row, chunk.stop)
+        if self.rows is None:
+            values = engine.read(self.values, chunk.row, chunk.stop)
+        else:
+            values = engine.take(self.values, self.rows[chunk.row : chunk.stop])
         if self.normalize_rows:
             values /= np.maximum(values.sum(axis=1, keepdims=True), 1.0)
         return values
 
 
 def pack_features(
-    x: Array, spec: FeatureSpec, bucket_nodes: tuple[int, ...], ranges: Ranges, *, normalize: bool
+    x: Array,
+    order: Array,
+    spec: FeatureSpec,
+    bucket_nodes: tuple[int, ...],
+    ranges: Ranges,
+    *,
+    normalize: bool,
 ) -> PackedFeatures:
-    """Quantize features by given ranges and pack them.
+    """Quantize features of a graph that is predicted once, by given ranges, and pack them.
 
     Args:
-        x: ``[N, F]`` values, rows in bucket order.
+        x: ``[nodes, F]`` values.
+        order: The node of each row.
         spec: Whether every entry is stored, and how many features there are.
         bucket_nodes: Rows of each bucket.
         ranges: Ranges of each bucket.
@@ -83,19 +109,39 @@ def pack_features(
     """
     if spec.dense:
         counts = tuple(bucket_nodes)
-        return pack_values(x, spec, None, counts, ranges, normalize=normalize)
-    rows, columns = np.nonzero(x)
-    counts_by_row = np.bincount(rows, minlength=x.shape[0])
-    pattern = code_pattern(rows * x.shape[1] + columns, counts_by_row, spec, bucket_nodes)
-    counts = bucket_sums(counts_by_row, bucket_nodes)
-    values = x[rows, columns][:, None]
+        return pack_values(x[order], spec, None, counts, ranges, normalize=normalize)
+    # Entries node by node, then row by row: x itself may be large and is not put in order.
+    stored = np.flatnonzero(x.ravel() != 0)
+    node, columns = np.divmod(stored, x.shape[1])
+    counts_by_node = np.bincount(node, minlength=x.shape[0])
+    first = np.concatenate(([0], np.cumsum(counts_by_node)))[order]
+    rowptr = np.concatenate(([0], np.cumsum(counts_by_node[order])))
+    entries = listed_rows(rowptr, first)
+    starts = Blocks(bucket_nodes).starts(counts_by_node[order])
+    listed = columns[entries].astype(np.int32)
+    pattern = ListedRows(x.shape[1], rowptr, listed, rowptr[:-1], starts)
+    counts = bucket_sums(counts_by_node[order], bucket_nodes)
+    values = x.ravel()[stored[entries]][:, None]
     return pack_values(values, spec, pattern, counts, ranges, normalize=normalize)
+
+
+def entries_of(
+    engine: Engine,
+    rows: EliasFanoRows | BitmapRows | ListedRows,
+    chunk: Chunk,
+    *,
+    loops: bool,
+) -> tuple[Array, Array]:
+    """The entries of a chunk of rows as CSR, coded or listed; see the engine."""
+    if isinstance(rows, ListedRows):
+        return rows.entries(chunk, loops=loops)
+    return engine.decode(rows, chunk, loops=loops)
 
 
 def pack_values(
     values: Array,
     spec: FeatureSpec,
-    pattern: EliasFanoRows | BitmapRows | None,
+    pattern: EliasFanoRows | BitmapRows | ListedRows | None,
     bucket_rows: tuple[int, ...],
     ranges: Ranges,
     *,

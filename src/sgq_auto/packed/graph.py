@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from sgq_auto.packed.coded_rows import Blocks, EliasFanoRows
+from sgq_auto.packed.coded_rows import Blocks, EliasFanoRows, ListedRows
 from sgq_auto.packed.codes import (
     Array,
     Bytes,
@@ -17,8 +17,11 @@ from sgq_auto.packed.codes import (
 )
 from sgq_auto.packed.specs import FeatureSpec, GraphSpec
 
-# Edges that are sorted at once while a graph is loaded: 16 bytes each.
-_SORTED_AT_ONCE = 1 << 22
+# Nodes that are looked for one by one in the bucket map.
+_FEW_NODES = 16
+# Edges that are sorted at once while a graph is loaded: so many, or a sixteenth of all, so that
+# the stored ones are not read more often than that.
+_SORTED_AT_ONCE, _SORTED_SHARE = 1 << 20, 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,14 +30,14 @@ class PackedGraph:
 
     Attributes:
         spec: Its counts.
-        edges: Sources of every target, without self-loops.
+        edges: Sources of every target, without self-loops; listed if it is predicted only once.
         degrees: In-degrees, rows in order.
         bucket_map: Packed bucket of each node, nodes in order; empty for one bucket.
         split_points: Degrees that separate the buckets.
     """
 
     spec: GraphSpec
-    edges: EliasFanoRows
+    edges: EliasFanoRows | ListedRows
     degrees: PackedIntegers
     bucket_map: Bytes
     split_points: tuple[int, ...]
@@ -43,6 +46,20 @@ class PackedGraph:
     def blocks(self) -> Blocks:
         """How rows are cut into blocks."""
         return Blocks(self.spec.bucket_nodes)
+
+    def rows_of(self, nodes: Array) -> Array:
+        """``int64``, the row of each of some nodes."""
+        if not self.bucket_map.size:
+            return nodes
+        if nodes.size > _FEW_NODES:
+            rows = np.empty(self.spec.num_nodes, dtype=np.int64)
+            rows[self.node_order()] = np.arange(self.spec.num_nodes)
+            return rows[nodes]
+        bits = index_bits(self.spec.num_buckets - 1)
+        buckets = unpack_codes(self.bucket_map, bits, int(nodes.max()) + 1)
+        first = np.concatenate(([0], np.cumsum(self.spec.bucket_nodes)))[buckets[nodes]]
+        before = [np.count_nonzero(buckets[:node] == buckets[node]) for node in nodes]
+        return first + np.array(before, dtype=np.int64)
 
     def node_order(self) -> Array:
         """``int32 [N]``, the node of each row."""
@@ -78,6 +95,7 @@ def stored_positions(spec: GraphSpec, positions: Array) -> Array:
 
 def stored_edge_code(graph: PackedGraph) -> tuple[Bytes, Bytes]:
     """The bitmap and low parts that an artifact holds of a graph's edges."""
+    assert isinstance(graph.edges, EliasFanoRows)
     if not graph.spec.symmetric:
         return graph.edges.high, graph.edges.low
     parts = graph.edges.layout.decode_all(graph.edges.high, graph.edges.low)
@@ -97,7 +115,8 @@ def code_edges(spec: GraphSpec, high: Bytes, low: Bytes) -> tuple[EliasFanoRows,
         ValueError: If the code holds other edges than ``spec`` says.
     """
     nodes = spec.num_nodes
-    stored = list(_stored_edges(spec, high, low)) if spec.num_edges <= _SORTED_AT_ONCE else None
+    at_once = sorted_at_once(spec.num_edges)
+    stored = list(_stored_edges(spec, high, low)) if spec.num_edges <= at_once else None
     degrees = np.zeros(nodes, dtype=np.int64)
     for target, source in stored or _stored_edges(spec, high, low):
         degrees += np.bincount(target, minlength=nodes)
@@ -109,7 +128,7 @@ def code_edges(spec: GraphSpec, high: Bytes, low: Bytes) -> tuple[EliasFanoRows,
         return EliasFanoRows(layout, nodes, high, low, starts), degrees
     parts = (
         _positions(spec, stored or _stored_edges(spec, high, low), first, last)
-        for first, last in _row_ranges(degrees)
+        for first, last in _row_ranges(degrees, at_once)
     )
     full_high, full_low = layout.encode_parts(parts)
     return EliasFanoRows(layout, nodes, full_high, full_low, starts), degrees
@@ -129,12 +148,17 @@ def _stored_edges(spec: GraphSpec, high: Bytes, low: Bytes) -> Iterator[tuple[Ar
         yield target, source
 
 
-def _row_ranges(degrees: Array) -> Iterator[tuple[int, int]]:
+def sorted_at_once(num_edges: int) -> int:
+    """How many of a graph's edges are sorted at once while it is loaded."""
+    return max(_SORTED_AT_ONCE, num_edges // _SORTED_SHARE)
+
+
+def _row_ranges(degrees: Array, at_once: int) -> Iterator[tuple[int, int]]:
     """Ranges of rows with a bounded number of edges."""
     before = np.concatenate(([0], np.cumsum(degrees)))
     first = 0
     while first < degrees.size:
-        limit = before[first] + _SORTED_AT_ONCE
+        limit = before[first] + at_once
         last = max(first + 1, int(np.searchsorted(before, limit, side="right")) - 1)
         yield first, last
         first = last
@@ -170,7 +194,8 @@ def edges_of(
     """
     source, target = edge_index.astype(np.int64)
     kept = source != target
-    positions = np.unique(target[kept] * num_nodes + source[kept])
+    positions = np.sort(target[kept] * num_nodes + source[kept])
+    positions = positions[np.diff(positions, prepend=-1) > 0]
     target, source = np.divmod(positions, num_nodes)
     in_degrees = np.bincount(target, minlength=num_nodes)
     buckets = np.searchsorted(np.asarray(split_points, dtype=np.int64), in_degrees, side="left")
@@ -196,19 +221,62 @@ def graph_of(
     bucket_nodes = tuple(int(n) for n in np.bincount(buckets, minlength=num_buckets))
     target, source = np.divmod(positions, max(nodes, 1))
     counts = np.bincount(target, minlength=nodes)
-    spec = GraphSpec(
-        bucket_nodes=bucket_nodes,
-        bucket_in_edges=bucket_sums(1 + counts, bucket_nodes),
-        bucket_out_edges=bucket_sums(1 + np.bincount(source, minlength=nodes), bucket_nodes),
-        max_in_degree=int(degrees.max(initial=0)),
-        features=FeatureSpec(1, True, bucket_nodes, (False,) * num_buckets),
-    )
+    in_edges = bucket_sums(1 + counts, bucket_nodes)
+    out_edges = bucket_sums(1 + np.bincount(source, minlength=nodes), bucket_nodes)
+    spec = _spec(bucket_nodes, in_edges, out_edges, degrees)
     high, low = spec.pattern.encode_parts([positions])
     starts = Blocks(bucket_nodes).starts(counts)
     edges = EliasFanoRows(spec.pattern, nodes, high, low, starts)
     bucket_map = pack_bucket_map(buckets, num_buckets)
     packed = PackedIntegers.pack(degrees, spec.max_in_degree)
     return PackedGraph(spec, edges, packed, bucket_map, split_points)
+
+
+def listed_graph(
+    bucket_nodes: tuple[int, ...],
+    counts: Array,
+    sources: Array,
+    degrees: Array,
+    split_points: tuple[int, ...],
+    buckets: Array | None = None,
+) -> PackedGraph:
+    """A graph that is predicted once, its edges not coded; of its features it knows nothing yet.
+
+    Args:
+        bucket_nodes: Rows of each bucket.
+        counts: ``[N]`` edges into each row.
+        sources: ``int32 [E]`` sources of these edges, increasing inside a row.
+        degrees: In-degrees of rows that coefficients are computed from.
+        split_points: Degrees that separate the buckets.
+        buckets: Bucket of each node, nodes in order; ``None`` if rows are nodes.
+    """
+    rowptr = np.concatenate(([0], np.cumsum(counts)))
+    ends = rowptr[np.cumsum(bucket_nodes)]
+    in_edges = tuple((np.diff(ends, prepend=0) + bucket_nodes).tolist())
+    spec = _spec(bucket_nodes, in_edges, in_edges, degrees)
+    starts = rowptr[Blocks(bucket_nodes).rows]
+    edges = ListedRows(counts.size, rowptr, sources, rowptr[:-1], starts)
+    bucket_map = np.empty(0, dtype=np.uint8)
+    if buckets is not None:
+        bucket_map = pack_bucket_map(buckets, len(bucket_nodes))
+    plain = PackedIntegers.plain(degrees)
+    return PackedGraph(spec, edges, plain, bucket_map, split_points)
+
+
+def _spec(
+    bucket_nodes: tuple[int, ...],
+    in_edges: tuple[int, ...],
+    out_edges: tuple[int, ...],
+    degrees: Array,
+) -> GraphSpec:
+    """The counts of a graph of which nothing is known but its edges."""
+    return GraphSpec(
+        bucket_nodes=bucket_nodes,
+        bucket_in_edges=in_edges,
+        bucket_out_edges=out_edges,
+        max_in_degree=int(degrees.max(initial=0)),
+        features=FeatureSpec(1, True, bucket_nodes, (False,) * len(bucket_nodes)),
+    )
 
 
 def bucket_sums(per_row: Array, bucket_rows: tuple[int, ...]) -> tuple[int, ...]:

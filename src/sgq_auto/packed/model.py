@@ -1,7 +1,7 @@
 """A packed model and what one asks of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,11 @@ from sgq_auto.allocation import FEATURES, BitAllocation, Component, Site
 from sgq_auto.packed.codes import Array
 from sgq_auto.packed.convs import AgnnLayer
 from sgq_auto.packed.engines import Engine, fastest_engine
-from sgq_auto.packed.features import PackedFeatures, pack_features
+from sgq_auto.packed.features import PackedFeatures
 from sgq_auto.packed.footprint import Footprint, FootprintModel
-from sgq_auto.packed.graph import PackedGraph, edges_of, graph_of
+from sgq_auto.packed.graph import PackedGraph
 from sgq_auto.packed.inference import Inference
+from sgq_auto.packed.inputs import Input, NewInput, StoredInput, check_nodes
 from sgq_auto.packed.layers import AttentionConvLayer, ConvLayer, PackedLayer, WeightedLayer
 from sgq_auto.packed.neighborhood import neighborhood
 from sgq_auto.packed.specs import ModelSpec
@@ -76,7 +77,7 @@ class PackedModel:
 
         Args:
             nodes: Which nodes, in this order; ``None`` for all. Only their neighbourhood is
-                computed.
+                computed, unless it is much of the graph.
             x: ``[N, F]`` features of another graph's nodes, quantized by the ranges of this
                 model; needs ``edge_index``.
             edge_index: ``[2, E]`` edges (source, target) of that graph.
@@ -91,63 +92,27 @@ class PackedModel:
         """
         if threads < 1:
             raise ValueError(f"threads={threads}: it must be at least 1")
-        if (x is None) != (edge_index is None):
-            raise ValueError("a new graph is given by x and edge_index together")
-        if x is not None and edge_index is not None:
-            return self._on(np.asarray(x), np.asarray(edge_index)).predict(nodes, threads=threads)
+        given = self._given(x, edge_index)
         if nodes is None:
-            return Inference(self.graph, self.features, self.engine, threads).run(self.layers)
-        wanted = check_nodes(nodes, self.num_nodes)
+            features = given.features(None)
+            return Inference(given.graph, features, self.engine, threads).run(self.layers)
+        wanted = check_nodes(np.asarray(nodes), given.graph.spec.num_nodes)
         if wanted.size == 0:
             return np.empty((0, len(self.classes)), dtype=np.float32)
         hops = sum(layer.spec.propagates for layer in self.layers)
-        graph, features, places = neighborhood(self.graph, self.features, wanted, hops, self.engine)
-        return Inference(graph, features, self.engine, threads).run(self.layers)[places]
+        width = sum(la.spec.transformed_features or la.out_features for la in self.layers)
+        rows = given.graph.rows_of(wanted)
+        part = neighborhood(given.graph, rows, hops, width, self.engine)
+        graph, places = (given.graph, wanted) if part is None else (part.graph, part.places)
+        return Inference(graph, given.features(part), self.engine, threads).run(self.layers)[places]
 
-    def _on(self, x: Array, edge_index: Array) -> "PackedModel":
-        """The same model on another graph."""
-        width = self.features.spec.num_features
-        if x.ndim != 2 or x.shape[1] != width:
-            raise ValueError(f"x has shape {x.shape}; it must be [nodes, {width}]")
-        if not np.isfinite(x).all():
-            raise ValueError("x holds NaN or infinite values; every one must be finite")
-        if edge_index.ndim != 2 or edge_index.shape[0] != 2:
-            raise ValueError(f"edge_index has shape {edge_index.shape}; it must be [2, edges]")
-        if edge_index.dtype.kind not in "iu" and edge_index.size:
-            raise ValueError(f"edge_index holds {edge_index.dtype}; it must hold integers")
-        if x.shape[0] == 0:
-            raise ValueError("x has no row; a graph has at least one node")
-        check_nodes(edge_index.ravel(), x.shape[0])
-        split_points = self.graph.split_points
-        positions, buckets, degrees = edges_of(edge_index, x.shape[0], split_points)
-        graph = graph_of(positions, buckets, degrees, split_points, x.shape[0])
-        nodes = graph.spec.bucket_nodes
-        features = pack_features(
-            x[graph.node_order()],
-            self.features.spec,
-            nodes,
-            self.features.values.ranges,
-            normalize=self.features.normalize_rows,
-        )
-        spec = replace(graph.spec, features=features.spec)
-        return replace(self, graph=replace(graph, spec=spec), features=features)
-
-
-def check_nodes(nodes: Sequence[int] | Array, num_nodes: int) -> Array:
-    """Node numbers as ``int64``.
-
-    Raises:
-        ValueError: If they are no integers, or a node is not there.
-    """
-    index = np.asarray(nodes)
-    if index.size == 0:
-        return np.empty(0, dtype=np.int64)
-    if index.ndim != 1 or index.dtype.kind not in "iu":
-        raise ValueError(f"nodes are a list of integers, not {index.dtype} of shape {index.shape}")
-    if index.min() < 0 or index.max() >= num_nodes:
-        bad = index.min() if index.min() < 0 else index.max()
-        raise ValueError(f"node {bad} is unknown; the {num_nodes} nodes are 0 to {num_nodes - 1}")
-    return index.astype(np.int64)
+    def _given(self, x: Array | None, edge_index: Array | None) -> Input:
+        if (x is None) != (edge_index is None):
+            raise ValueError("a new graph is given by x and edge_index together")
+        if x is None or edge_index is None:
+            return StoredInput(self.graph, self.features, self.engine)
+        arrays = np.asarray(x), np.asarray(edge_index)
+        return NewInput.of(*arrays, self.graph.split_points, self.features)
 
 
 def _bits(layer: PackedLayer, *, reads_features: bool) -> list[tuple[Site, int]]:

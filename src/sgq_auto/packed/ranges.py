@@ -10,6 +10,7 @@ from sgq_auto.allocation import FULL_PRECISION
 from sgq_auto.packed.codes import Array
 
 Floats = npt.NDArray[np.float64]
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,3 +47,11 @@ class Ranges:
         out = codes * np.float64(self.step[group])
         out += np.float64(self.offset[group])
         return out
+
+
+def to_fp32(values: Array) -> npt.NDArray[np.float32]:
+    """Values as fp32; what is beyond the largest fp32 number becomes that number.
+
+    A sum can so never meet an infinity, and engines agree however large a file's scales are.
+    """
+    return np.clip(values, -_LARGEST, _LARGEST).astype("<f4")

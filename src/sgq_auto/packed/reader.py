@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sgq_auto.allocation import FEATURES, FULL_PRECISION, BitAllocation, Component, Site
+from sgq_auto.allocation import FULL_PRECISION
 from sgq_auto.errors import ArtifactError
 from sgq_auto.packed.code_matrix import CodeMatrix, PackedWeight
 from sgq_auto.packed.coded_rows import BitmapRows, Blocks, EliasFanoRows
@@ -13,27 +13,24 @@ from sgq_auto.packed.codes import Array, PackedIntegers, index_bits, unpack_code
 from sgq_auto.packed.convs import AgnnLayer, GatLayer, GcnLayer, GinLayer, SageLayer
 from sgq_auto.packed.elias_fano import EliasFano
 from sgq_auto.packed.features import PackedFeatures
-from sgq_auto.packed.footprint import FootprintModel
 from sgq_auto.packed.graph import PackedGraph, bucket_sums, code_edges
 from sgq_auto.packed.header import Header, LayerHeader
 from sgq_auto.packed.layers import LayerKind, LinearLayer, PackedLayer
 from sgq_auto.packed.model import PackedModel
 from sgq_auto.packed.ranges import Ranges
-from sgq_auto.packed.specs import GraphSpec, ModelSpec
+from sgq_auto.packed.specs import GraphSpec
 from sgq_auto.packed.tensors import feature_layout, group_bits, scale_groups, vectors
 
 Tensors = Mapping[str, Array]
 _CHUNK = 1 << 20
 
 
-def model_from_tensors(header: Header, tensors: Tensors, allowed: int) -> PackedModel:
+def model_from_tensors(header: Header, tensors: Tensors) -> PackedModel:
     """The model of a checked header and tensors of the expected shapes.
 
     Raises:
-        ArtifactError: If the tensors contradict the header, or the model needs more than
-            ``allowed`` bytes.
+        ArtifactError: If the tensors contradict the header.
     """
-    _check_memory(header, allowed)
     for name, tensor in tensors.items():
         if tensor.dtype == np.float32 and not np.isfinite(tensor).all():
             raise ArtifactError(f"tensor {name} holds NaN or infinite values")
@@ -41,24 +38,6 @@ def model_from_tensors(header: Header, tensors: Tensors, allowed: int) -> Packed
     layers = tuple(_layer(layer, header.graph, tensors) for layer in header.layers)
     features = _features(header, tensors, layers[0].inputs)
     return PackedModel(graph, features, layers, header.classes, header.source)
-
-
-def _check_memory(header: Header, allowed: int) -> None:
-    sites: dict[Site, int] = {}
-    embeddings = [(FEATURES, header.layers[0].input_bits)]
-    embeddings += [(layer.spec.name, layer.embedding_bits) for layer in header.layers]
-    for name, bits in embeddings:
-        sites |= {Site(name, Component.EMBEDDING, b): width for b, width in enumerate(bits)}
-    for layer in header.layers:
-        name, bits = layer.spec.name, layer.attention_bits
-        sites |= {Site(name, Component.ATTENTION, b): width for b, width in enumerate(bits)}
-        if layer.spec.weight_shape:
-            sites[Site(name, Component.WEIGHT)] = layer.weight_bits
-    model = FootprintModel(ModelSpec(tuple(la.spec for la in header.layers)), header.graph)
-    logits = 4 * header.graph.num_nodes * len(header.classes)
-    needed = model.packed(BitAllocation(sites)).resident_bytes + logits
-    if needed > allowed:
-        raise ArtifactError(f"it would take {needed} bytes to predict; {allowed} are allowed")
 
 
 def _graph(header: Header, tensors: Tensors) -> PackedGraph:
@@ -151,7 +130,11 @@ def _scale_runs(layer: LayerHeader, graph: GraphSpec, tensors: Tensors) -> Itera
         raise ArtifactError(f"tensor {name}.scales holds a step that is not above 0")
     start = 0
     for groups, widths in zip(scale_groups(layer, graph), group_bits(layer), strict=True):
-        yield _ranges(widths, groups, scales[start : start + len(groups)])
+        ranges = _ranges(widths, groups, scales[start : start + len(groups)])
+        tops = ranges.offset + ranges.step * (2.0 ** np.array(widths) - 1)
+        if (tops > np.finfo(np.float32).max).any():
+            raise ArtifactError(f"tensor {name}.scales holds a range that ends beyond fp32")
+        yield ranges
         start += len(groups)
 
 
@@ -166,15 +149,19 @@ def _weight(layer: LayerHeader, key: str, channels: Ranges, tensors: Tensors) ->
 
 def _ranges(bits: tuple[int, ...], groups: tuple[int, ...], scales: Array) -> Ranges:
     """Ranges of all groups; one that holds nothing here takes over the nearest one's."""
-    step, offset = np.ones(len(bits), np.float32), np.zeros(len(bits), np.float32)
-    for group, width in enumerate(bits):
-        if not groups or width == FULL_PRECISION:
-            continue
-        nearest = min(range(len(groups)), key=lambda k: abs(groups[k] - group))
-        levels = 2 ** bits[groups[nearest]] - 1
-        step[group] = scales[nearest, 0] * (levels / (2**width - 1))
-        offset[group] = scales[nearest, 1]
-    return Ranges(bits, step, offset)
+    if not groups:
+        return Ranges(bits, np.ones(len(bits), np.float32), np.zeros(len(bits), np.float32))
+    widths, held, index = np.array(bits), np.array(groups), np.arange(len(bits))
+    after = np.minimum(np.searchsorted(held, index), held.size - 1)
+    before = np.maximum(after - 1, 0)
+    nearest = np.where(index - held[before] <= held[after] - index, before, after)
+    levels = 2.0**widths - 1
+    step = scales[nearest, 0] * (levels[held[nearest]] / levels).astype(np.float32)
+    # Neither 0 nor infinite, however much wider or narrower the nearest one's codes are.
+    step = np.clip(step, np.finfo(np.float32).smallest_subnormal, np.finfo(np.float32).max)
+    full = widths == FULL_PRECISION
+    step, offset = np.where(full, 1, step), np.where(full, 0, scales[nearest, 1])
+    return Ranges(bits, step.astype(np.float32), offset.astype(np.float32))
 
 
 def _check_code(layout: EliasFano, high: Array, low: Array, name: str) -> None:

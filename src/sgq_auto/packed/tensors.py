@@ -6,7 +6,7 @@ import numpy as np
 
 from sgq_auto.allocation import FULL_PRECISION
 from sgq_auto.packed.code_matrix import PackedWeight, stream_bytes
-from sgq_auto.packed.coded_rows import BitmapRows
+from sgq_auto.packed.coded_rows import BitmapRows, EliasFanoRows
 from sgq_auto.packed.codes import Array
 from sgq_auto.packed.convs import AgnnLayer, GatLayer, GinLayer, SageLayer
 from sgq_auto.packed.graph import stored_edge_code
@@ -36,7 +36,7 @@ def tensors_of(model: PackedModel) -> dict[str, Array]:
     pattern = model.features.pattern
     if isinstance(pattern, BitmapRows):
         tensors["features.bitmap"] = pattern.bitmap
-    elif pattern is not None:
+    elif isinstance(pattern, EliasFanoRows):
         tensors |= {"features.high": pattern.high, "features.low": pattern.low}
     for layer in model.layers:
         tensors |= _layer_tensors(layer, model.graph.spec)
@@ -46,12 +46,13 @@ def tensors_of(model: PackedModel) -> dict[str, Array]:
 def resident_arrays(model: PackedModel) -> list[Array]:
     """Every array that a loaded model holds; scales as they are stored."""
     edges, pattern = model.graph.edges, model.features.pattern
+    assert isinstance(edges, EliasFanoRows)
     arrays = [edges.high, edges.low, edges.block_starts, model.graph.bucket_map]
     if any(layer.spec.attention_from_degrees for layer in model.layers):
         arrays.append(model.graph.degrees.stream)
     if isinstance(pattern, BitmapRows):
         arrays += [pattern.bitmap, pattern.block_starts]
-    elif pattern is not None:
+    elif isinstance(pattern, EliasFanoRows):
         arrays += [pattern.high, pattern.low, pattern.block_starts]
     layers = [_layer_tensors(layer, model.graph.spec) for layer in model.layers]
     return [*arrays, model.features.values.stream, *(t for held in layers for t in held.values())]
@@ -80,7 +81,7 @@ def expected_tensors(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
             stream = stream_bytes((elements,), 1, (layer.weight_bits,))
             sizes |= {f"{name}.{key}": stream for key in weight_names(spec)}
         floats |= {f"{name}.{key}": shape for key, shape in vectors(layer).items()}
-        floats[f"{name}.scales"] = (sum(map(len, scale_groups(layer, graph))), 2)
+        floats[f"{name}.scales"] = (_num_scales(layer, graph), 2)
     return {n: ("U8", (size,)) for n, size in sizes.items() if size} | {
         n: ("F32", shape) for n, shape in floats.items() if shape[0]
     }
@@ -152,6 +153,18 @@ def scale_groups(layer: LayerHeader, graph: GraphSpec) -> list[tuple[int, ...]]:
         counts.append(graph.bucket_in_edges)
     counts += [(1,) * (spec.weight_shape or (0, 0))[0]] * spec.num_weights
     return [_groups(bits, n) for bits, n in zip(group_bits(layer), counts, strict=True)]
+
+
+def _num_scales(layer: LayerHeader, graph: GraphSpec) -> int:
+    """How many groups have a scale; nothing is listed, so that a header may claim any width."""
+    spec, nodes = layer.spec, graph.bucket_nodes
+    groups = len(_groups(layer.input_bits, nodes))
+    if spec.transformed_features:
+        groups += len(_groups(layer.embedding_bits, nodes))
+    if spec.heads:
+        groups += len(_groups(layer.attention_bits, graph.bucket_in_edges))
+    is_coded = spec.weight_shape is not None and layer.weight_bits != FULL_PRECISION
+    return groups + is_coded * spec.num_weights * (spec.weight_shape or (0, 0))[0]
 
 
 def vectors(layer: LayerHeader) -> dict[str, tuple[int, ...]]:

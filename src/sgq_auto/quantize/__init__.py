@@ -8,6 +8,8 @@ from sgq_auto.quantize.fake_quantizers import (
     MinMaxQuantizer,
     freeze_ranges,
 )
+from sgq_auto.quantize.outputs import TakesLogits, check_logits, returning_logits
+from sgq_auto.quantize.plain_comparison import in_order_of
 from sgq_auto.quantize.prepare import (
     GenericLayerWarning,
     generic_layers,
@@ -15,6 +17,7 @@ from sgq_auto.quantize.prepare import (
     prepare,
 )
 from sgq_auto.quantize.ranges import RangeMode
+from sgq_auto.quantize.signature import run_plain
 from sgq_auto.quantize.trace import trace_model, trace_spec
 
 __all__ = [
@@ -24,11 +27,16 @@ __all__ = [
     "LearnedQuantizer",
     "MinMaxQuantizer",
     "RangeMode",
+    "TakesLogits",
+    "check_logits",
     "convert",
     "freeze_ranges",
     "generic_layers",
+    "in_order_of",
     "plain_state",
     "prepare",
+    "returning_logits",
+    "run_plain",
     "trace_model",
     "trace_spec",
     "unpackable_reason",

@@ -60,6 +60,11 @@ def convert(
     Raises:
         InputError: If it is not a chain of layers that the packed runtime has.
     """
+    if graph.bucket_rows is not None:
+        raise InputError(
+            "the model has a row for each node in a parameter or a buffer, which a packed model "
+            "cannot have"
+        )
     feature_quantizer = ModelInput.of(prepared).quantizer
     layers = tuple(
         _layer(layer, activation, layer.input_quantizer or feature_quantizer, graph)

@@ -36,6 +36,7 @@ class FakeQuantizer(nn.Module):
         sizes: Rows of each scale group.
         find_range: Finds the range of codes from values.
         engine: Does the rounding.
+        order: ``int64 [rows]``, the rows sorted by scale group; ``None`` where they are sorted.
     """
 
     step: Tensor
@@ -43,19 +44,26 @@ class FakeQuantizer(nn.Module):
     levels: Tensor
     ends: Tensor
     full: Tensor | None
+    order: Tensor | None
 
     def __init__(
-        self, bits: Sequence[int], sizes: Sequence[int], find_range: RangeFinder, engine: Engine
+        self,
+        bits: Sequence[int],
+        sizes: Sequence[int],
+        find_range: RangeFinder,
+        engine: Engine,
+        order: Tensor | None = None,
     ) -> None:
         super().__init__()
         self.bits = tuple(bits)
-        self.group_is_row = all(size == 1 for size in sizes)
+        self.group_is_row = order is None and all(size == 1 for size in sizes)
         self.find_range = find_range
         self.engine = engine
         self.register_buffer("step", torch.ones(len(bits)))
         self.register_buffer("offset", torch.zeros(len(bits)))
         self.register_buffer("levels", torch.tensor([float(2**b - 1) for b in bits]))
         self.register_buffer("ends", torch.tensor(sizes).cumsum(0), persistent=False)
+        self.register_buffer("order", order, persistent=False)
         self.rows = sum(sizes)
         full = torch.tensor([b == FULL_PRECISION for b in bits])
         self.register_buffer("full", full if bool(full.any()) else None, persistent=False)
@@ -77,8 +85,9 @@ class FakeQuantizer(nn.Module):
         seen: list[list[Tensor]] = [[] for _ in range(self.levels.numel())]
         with torch.no_grad():
             for start, part in parts:
-                sizes = group_sizes(self._ends_within(part, start))
-                for group, values in zip(seen, part.split(sizes.tolist()), strict=True):
+                rows, ends, _ = self._by_group(part, start)
+                sizes = group_sizes(ends).tolist()
+                for group, values in zip(seen, rows.split(sizes), strict=True):
                     if values.numel():
                         group.append(representatives(values))
             ranges = [
@@ -91,21 +100,33 @@ class FakeQuantizer(nn.Module):
 
     def forward(self, x: Tensor, start: int = 0) -> Tensor:
         """Fake-quantize ``x``: the whole tensor, or its rows from ``start`` on."""
-        ends = self._ends_within(x, start)
-        out = self.round(x, ends)
-        if self.full is None:
-            return out
-        return torch.where(spread_groups(self.full, ends, x), x, out)
+        rows, ends, order = self._by_group(x, start)
+        out = self.round(rows, ends)
+        if self.full is not None:
+            out = torch.where(spread_groups(self.full, ends, rows), rows, out)
+        return out if order is None else torch.empty_like(out).index_copy(0, order, out)
 
     def round(self, x: Tensor, ends: Tensor) -> Tensor:
         """Fake-quantize rows whose group ``g`` ends at ``ends[g]``, at any bits."""
         out: Tensor = _Round.apply(x, self.step, self.offset, ends, self)
         return out
 
-    def _ends_within(self, x: Tensor, start: int) -> Tensor:
-        if start == 0 and x.size(0) == self.rows:
-            return self.ends
-        return (self.ends - start).clamp(0, x.size(0))
+    def _by_group(self, x: Tensor, start: int) -> tuple[Tensor, Tensor, Tensor | None]:
+        """The rows of ``x``, rows from ``start`` on of a whole, sorted by scale group.
+
+        Returns:
+            The sorted rows, where each group ends among them, and their places in ``x`` (``None``
+            where they were sorted).
+        """
+        whole = start == 0 and x.size(0) == self.rows
+        if self.order is None:
+            return x, self.ends if whole else (self.ends - start).clamp(0, x.size(0)), None
+        order, ends = self.order, self.ends
+        if not whole:
+            inside = (order >= start) & (order < start + x.size(0))
+            order = order[inside] - start
+            ends = nn.functional.pad(inside.cumsum(0), (1, 0))[ends]
+        return x.index_select(0, order), ends, order
 
     def _set_range(self, low: Tensor, high: Tensor) -> None:
         self.step.copy_(step_size(low, high, self.levels))
@@ -130,8 +151,14 @@ class TrainedQuantizer(FakeQuantizer):
 class MinMaxQuantizer(TrainedQuantizer):
     """Ranges follow the tensor's smallest and largest value until they are frozen (the paper's)."""
 
-    def __init__(self, bits: Sequence[int], sizes: Sequence[int], engine: Engine = _CPU) -> None:
-        super().__init__(bits, sizes, minmax_range, engine)
+    def __init__(
+        self,
+        bits: Sequence[int],
+        sizes: Sequence[int],
+        engine: Engine = _CPU,
+        order: Tensor | None = None,
+    ) -> None:
+        super().__init__(bits, sizes, minmax_range, engine, order)
         self.frozen = False
 
     @property
@@ -147,8 +174,14 @@ class LearnedQuantizer(TrainedQuantizer):
     step through its logarithm), so that one learning rate fits tensors of any scale.
     """
 
-    def __init__(self, bits: Sequence[int], sizes: Sequence[int], engine: Engine = _CPU) -> None:
-        super().__init__(bits, sizes, range_finder(RangeMode.LEARNED), engine)
+    def __init__(
+        self,
+        bits: Sequence[int],
+        sizes: Sequence[int],
+        engine: Engine = _CPU,
+        order: Tensor | None = None,
+    ) -> None:
+        super().__init__(bits, sizes, range_finder(RangeMode.LEARNED), engine, order)
         self.log_step = nn.Parameter(torch.zeros(len(bits)))
         self.shift = nn.Parameter(torch.zeros(len(bits)))
         self.calibrated = False
@@ -176,9 +209,14 @@ class ConstantQuantizer(FakeQuantizer):
     """For a tensor that never changes (features, GCN's adjacency): quantized by its own range."""
 
     def __init__(
-        self, bits: Sequence[int], sizes: Sequence[int], mode: RangeMode, engine: Engine = _CPU
+        self,
+        bits: Sequence[int],
+        sizes: Sequence[int],
+        mode: RangeMode,
+        engine: Engine = _CPU,
+        order: Tensor | None = None,
     ) -> None:
-        super().__init__(bits, sizes, range_finder(mode), engine)
+        super().__init__(bits, sizes, range_finder(mode), engine, order)
 
     def forward(self, x: Tensor, start: int = 0) -> Tensor:
         """The fake-quantized tensor; its ranges are set from it."""

@@ -23,6 +23,8 @@ _METADATA = frozenset(
         Tensor.requires_grad.__get__,  # type: ignore[attr-defined]
     }
 )
+# Casts that models make to be safe, and the type that they give.
+_CASTS = {Tensor.float: torch.float32, Tensor.long: torch.int64}
 
 
 class LazyTensor(Tensor):
@@ -49,6 +51,8 @@ class LazyTensor(Tensor):
     ) -> Any:
         """Answer what needs no values; apply every other function to the tensor."""
         del types
+        if function in _CASTS and args[0].dtype is _CASTS[function]:
+            return args[0]  # It is of that type already.
         if function in _METADATA:
             with torch._C.DisableTorchFunctionSubclass():
                 return function(*args, **(kwargs or {}))

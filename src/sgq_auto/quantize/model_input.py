@@ -1,37 +1,17 @@
 """What stands before a prepared model's forward pass: features, edges and dropout made ready."""
 
-import inspect
-from enum import Enum, auto
 from typing import Any
 
 from torch import Tensor, nn
-from torch_geometric.data import Data
 
 from sgq_auto.graphs import CsrPattern, Features
 from sgq_auto.quantize.dropped import DropoutAfterQuantization
 from sgq_auto.quantize.node_features import Edges, NodeFeatures, QuantizedFeatures
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory
+from sgq_auto.quantize.signature import Signature
 
 # A child of every prepared model, under a name that no model has.
 _NAME = "_sgq_auto_input"
-_DATA_NAMES = ("data", "batch", "graph")
-
-
-class _Signature(Enum):
-    """How a model's forward pass takes a graph."""
-
-    FEATURES_AND_EDGES = auto()
-    FEATURES = auto()
-    DATA = auto()
-
-    @classmethod
-    def of(cls, model: nn.Module) -> "_Signature":
-        """By the parameters of ``model.forward``."""
-        parameters = list(inspect.signature(model.forward).parameters.values())
-        variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-        if len(parameters) != 1 or variadic:
-            return cls.FEATURES_AND_EDGES
-        return cls.DATA if parameters[0].name in _DATA_NAMES else cls.FEATURES
 
 
 class ModelInput(nn.Module):
@@ -47,7 +27,7 @@ class ModelInput(nn.Module):
         self.quantizer = quantizers.features()
         self.dropout: float | None = None
         self._engine = quantizers.graph.engine
-        self._signature = _Signature.of(model)
+        self._signature = Signature.of(model)
         self._features: QuantizedFeatures | None = None
         self._modes: list[DropoutAfterQuantization] = []
 
@@ -56,7 +36,7 @@ class ModelInput(nn.Module):
         """Stand before every forward pass of ``model``."""
         made = cls(model, quantizers)
         model.add_module(_NAME, made)
-        model.register_forward_pre_hook(made._enter)
+        model.register_forward_pre_hook(made._enter, with_kwargs=True)
         model.register_forward_hook(made._leave, always_call=True)
         return made
 
@@ -78,18 +58,15 @@ class ModelInput(nn.Module):
             self._features = QuantizedFeatures(matrix, features.shape)
         return self._features
 
-    def _enter(self, _module: nn.Module, inputs: tuple[Features, CsrPattern]) -> tuple[Any, ...]:
+    def _enter(
+        self, _module: nn.Module, inputs: tuple[Features, CsrPattern], _keywords: Any
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         features, adj_t = inputs
         x, edges = NodeFeatures(self.features(features)), Edges(adj_t)
         mode = DropoutAfterQuantization(self._engine, self.dropout)
         mode.__enter__()
         self._modes.append(mode)
-        match self._signature:
-            case _Signature.DATA:
-                return (Data(x=x, edge_index=edges),)
-            case _Signature.FEATURES:
-                return (x,)
-        return x, edges
+        return self._signature.arguments(x, edges)
 
     def _leave(self, _module: nn.Module, _inputs: Any, _output: Tensor) -> None:
         if self._modes:

@@ -39,6 +39,7 @@ from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 from sgq_auto.quantize.ranges import RangeMode
 from sgq_auto.quantize.sage import QuantizedSAGEConv
 from sgq_auto.quantize.transformer import QuantizedTransformerConv
+from sgq_auto.user_code import described
 
 _TWINS: dict[type[nn.Module], Any] = {
     GCNConv: QuantizedGCNConv,
@@ -101,9 +102,8 @@ def prepare(
     except InputError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())
         raise InputError(
-            f"{type(model).__name__} fails on the graph ({type(error).__name__}: {reason}); "
+            f"{type(model).__name__} fails on the graph ({described(error)}); "
             "its forward pass must take (x, edge_index)"
         ) from error
     layers = [module for module in prepared.modules() if isinstance(module, QuantizedLayer)]

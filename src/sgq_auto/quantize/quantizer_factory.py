@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from torch import nn
+from torch import Tensor, nn
 
 from sgq_auto.allocation import FEATURES, FULL_PRECISION, BitAllocation, Component, Site
 from sgq_auto.graphs import Graph
@@ -38,18 +38,19 @@ class QuantizerFactory:
 
     def features(self) -> nn.Module:
         """For the stored values of the node features."""
+        bits = self._bucket_bits(FEATURES, Component.EMBEDDING)
         sizes = self.graph.features.bucket_values
-        return self._constant(self._bucket_bits(FEATURES, Component.EMBEDDING), sizes)
+        return self._constant(bits, sizes, self.graph.values_by_bucket)
 
     def embedding(self, layer: str) -> nn.Module:
         """For a ``[N, features]`` embedding of ``layer``."""
         bits = self._bucket_bits(layer, Component.EMBEDDING)
-        return self._trained(bits, self.graph.bucket_nodes)
+        return self._trained(bits, self.graph.bucket_nodes, self.graph.bucket_rows)
 
     def attention(self, layer: str) -> nn.Module:
         """For the attention coefficients of ``layer``, ``[entries]`` or ``[entries, heads]``."""
         bits = self._bucket_bits(layer, Component.ATTENTION)
-        return self._trained(bits, self.graph.bucket_edges)
+        return self._trained(bits, self.graph.bucket_edges, self._edges_by_bucket())
 
     def neighbor_attention(self, layer: str) -> nn.Module:
         """For attention coefficients of ``layer`` on edges without the self-loops."""
@@ -57,12 +58,14 @@ class QuantizerFactory:
             edges - nodes
             for edges, nodes in zip(self.graph.bucket_edges, self.graph.bucket_nodes, strict=True)
         ]
-        return self._trained(self._bucket_bits(layer, Component.ATTENTION), sizes)
+        bits = self._bucket_bits(layer, Component.ATTENTION)
+        order = self.graph.entries_by_bucket(self.graph.adj_t.without_loops)
+        return self._trained(bits, sizes, order)
 
     def fixed_attention(self, layer: str) -> nn.Module:
         """For coefficients of ``layer`` that never change, ``[entries]``."""
         bits = self._bucket_bits(layer, Component.ATTENTION)
-        return self._constant(bits, self.graph.bucket_edges)
+        return self._constant(bits, self.graph.bucket_edges, self._edges_by_bucket())
 
     def weight(self, layer: str, out_channels: int) -> nn.Module:
         """For a weight matrix ``[out, in]``: a scale group for each output channel."""
@@ -77,16 +80,23 @@ class QuantizerFactory:
             return [FULL_PRECISION for _ in buckets]
         return [self.allocation[Site(layer, component, b)] for b in buckets]
 
-    def _trained(self, bits: Sequence[int], sizes: Sequence[int]) -> nn.Module:
+    def _edges_by_bucket(self) -> Tensor | None:
+        return self.graph.entries_by_bucket(self.graph.adj_t)
+
+    def _trained(
+        self, bits: Sequence[int], sizes: Sequence[int], order: Tensor | None = None
+    ) -> nn.Module:
         if all(b == FULL_PRECISION for b in bits):
             return nn.Identity()
         if self.mode is RangeMode.MINMAX:
-            made: nn.Module = MinMaxQuantizer(bits, sizes, self.graph.engine)
+            made: nn.Module = MinMaxQuantizer(bits, sizes, self.graph.engine, order)
         else:
-            made = LearnedQuantizer(bits, sizes, self.graph.engine)
+            made = LearnedQuantizer(bits, sizes, self.graph.engine, order)
         return made.to(self.graph.device)
 
-    def _constant(self, bits: Sequence[int], sizes: Sequence[int]) -> nn.Module:
+    def _constant(
+        self, bits: Sequence[int], sizes: Sequence[int], order: Tensor | None
+    ) -> nn.Module:
         if all(b == FULL_PRECISION for b in bits):
             return nn.Identity()
-        return ConstantQuantizer(bits, sizes, self.mode, self.graph.engine)
+        return ConstantQuantizer(bits, sizes, self.mode, self.graph.engine, order)

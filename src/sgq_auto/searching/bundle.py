@@ -5,48 +5,46 @@ it had where it came from.
 """
 
 import json
+import os
 import re
-import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.store import load_graph, load_labels
+from sgq_auto.node_ids import load_node_ids
+from sgq_auto.packed import load
 from sgq_auto.packed.whole_file import whole_file
-from sgq_auto.searching.confirm import model_seeds
+from sgq_auto.safe_text import one_line
+from sgq_auto.searching.bundle_archive import ARTIFACT, FILES, STUDY, WEIGHTS, extract
+from sgq_auto.searching.confirm import check_rows, model_seeds
 from sgq_auto.searching.engine import EngineSettings
 from sgq_auto.searching.folder import StudyFolder
+from sgq_auto.searching.kept_config import KeptConfig
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.storage import StorageSettings
 from sgq_auto.searching.study import new_study, open_study
+from sgq_auto.searching.summary import write_summary
+from sgq_auto.searching.trial_checks import check_study_attrs, check_trial
 from sgq_auto.searching.trial_json import trial_from_json, trial_to_json
 from sgq_auto.searching.workbench import model_path
 
 _FORMAT = "sgq-auto study 1"
-_STUDY = "study.json"
-_WEIGHTS = "pretrained"
-# Everything that a file may hold besides the trials; nothing else is written to a disk.
-_FILES = re.compile(
-    r"(graph|held_out|trial-\d+)\.safetensors|(config|sensitivities|summary)\.json|confirm\.jsonl"
-    rf"|{_WEIGHTS}/[0-9a-f]{{32}}\.safetensors"
-)
-_NEEDED = {_STUDY, "config.json", "graph.safetensors", "held_out.safetensors"}
-_NAME = re.compile(r"\w[\w.+-]*", re.ASCII)
+_NAME = re.compile(r"\w[\w.+-]{0,200}", re.ASCII)
 # What damaged, encrypted or forged files raise where they are read.
 _UNREADABLE = (
     *(zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, SafetensorError),
-    *(ValueError, KeyError, TypeError),
+    *(ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError),
 )
 # A bundle keeps no address of a tracking store.
 _NOWHERE = {"uri": "", "artifacts": ""}
-# Whatever else a configuration names to be called, somebody has written.
-_KNOWN_CODE = ("sgq_auto.", "torch_geometric.nn.", "optuna.samplers.")
 
 
 def write_bundle(settings: SearchSettings, folder: StudyFolder, path: Path) -> None:
@@ -70,7 +68,7 @@ def write_bundle(settings: SearchSettings, folder: StudyFolder, path: Path) -> N
         whole_file(path) as scratch,
         zipfile.ZipFile(scratch, "w", zipfile.ZIP_DEFLATED) as bundle,
     ):
-        bundle.writestr(_STUDY, json.dumps(content))
+        bundle.writestr(STUDY, json.dumps(content))
         bundle.writestr("config.json", json.dumps(local_config(settings.config, {}, _NOWHERE)))
         for name, source in _files(settings, folder):
             bundle.write(source, name)
@@ -95,23 +93,24 @@ def read_bundle(
     """
     try:
         with zipfile.ZipFile(path) as bundle, TemporaryDirectory(dir=_made(output_root)) as scratch:
-            _extract(bundle, path, Path(scratch))
-            content = json.loads((Path(scratch) / _STUDY).read_text())
+            extract(bundle, path, Path(scratch))
+            content = json.loads((Path(scratch) / STUDY).read_text(encoding="utf-8"))
             folder = _new_folder(content, path, output_root)
             found = StudyFolder(Path(scratch), folder.name)
-            config = json.loads(found.config.read_text())
-            if not own_code:
-                _check_code(config["config"], path)
-            found.keep_config(local_config(config, {"output_root": str(output_root)}, tracking))
-            _build(found, content)
-            _find_artifact(found, folder.path)
-            _move(found.path, folder, output_root)
+            config = json.loads(found.config.read_text(encoding="utf-8"))
+            config = local_config(config, {"output_root": str(output_root)}, tracking)
+            KeptConfig.of(config, is_own=False).check(path, own_code=own_code)
+            found.keep_config(config)
+            with _named_as_in(path, found.path):
+                _build(found, content)
+                _find_artifact(found, folder.path)
+            _move(found.path, folder)
             return folder
+    except InputError:
+        raise
     except _UNREADABLE as error:
-        if isinstance(error, InputError):
-            raise
         raise InputError(
-            f"{path}: no study that was exported, or a damaged one ({error})"
+            f"{path}: no study that was exported, or a damaged one ({one_line(error):.200})"
         ) from None
 
 
@@ -139,50 +138,16 @@ def local_config(
     }
 
 
-def _check_code(config: Mapping[str, Any], path: Path) -> None:
-    """Refuse a configuration that calls code of somebody's own."""
-    for target in _targets(config):
-        if not target.startswith(_KNOWN_CODE):
-            raise InputError(
-                f"{path}: the study calls {target}; if you know whose code that is and trust the "
-                "file, add own_code=true"
-            )
-
-
-def _targets(node: Any) -> Iterator[str]:
-    """Everything that a configuration names to be called."""
-    if isinstance(node, dict):
-        if "_target_" in node:
-            yield str(node["_target_"])
-        node = list(node.values())
-    if isinstance(node, list):
-        for value in node:
-            yield from _targets(value)
-
-
 def _files(settings: SearchSettings, folder: StudyFolder) -> Iterator[tuple[str, Path]]:
     """Names in the bundle and files of the study, weights of every seed among them."""
     for file in sorted(folder.path.iterdir()):
-        if _FILES.fullmatch(file.name) and file.name != "config.json":
+        if FILES.fullmatch(file.name) and file.name != "config.json":
             yield file.name, file
     graph = load_graph(folder.graph)
     for seed in model_seeds(settings):
         file = model_path(settings, graph, seed)
         if file.exists():
-            yield f"{_WEIGHTS}/{file.name}", file
-
-
-def _extract(bundle: zipfile.ZipFile, path: Path, scratch: Path) -> None:
-    """Write the files of a bundle, none of an unknown name and none beyond the disk."""
-    names = bundle.namelist()
-    strange = [name for name in names if name != _STUDY and not _FILES.fullmatch(name)]
-    if strange or len(set(names)) < len(names) or not set(names) >= _NEEDED:
-        raise InputError(f"{path}: no study that was exported")
-    size, free = sum(i.file_size for i in bundle.infolist()), shutil.disk_usage(scratch).free
-    if size > free:
-        raise InputError(f"{path}: it unpacks to {size:,} bytes, and {free:,} are free")
-    for name in names:
-        bundle.extract(name, scratch)
+            yield f"{WEIGHTS}/{file.name}", file
 
 
 def _new_folder(content: Mapping[str, Any], path: Path, output_root: Path) -> StudyFolder:
@@ -191,42 +156,69 @@ def _new_folder(content: Mapping[str, Any], path: Path, output_root: Path) -> St
         raise InputError(f"{path}: {content['format']} is unknown; this version reads {_FORMAT}")
     folder = StudyFolder.of(output_root, content["name"])
     if folder.path.exists():
-        raise InputError(f"{folder.path}: the study is there already; give another output_root")
+        raise _is_there(folder)
     return folder
 
 
+@contextmanager
+def _named_as_in(path: Path, scratch: Path) -> Iterator[None]:
+    """Let errors name a bundle and a file in it, not where that was unpacked."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{path}: {str(error).replace(f'{scratch}{os.sep}', '')}") from error
+
+
 def _build(scratch: StudyFolder, content: Mapping[str, Any]) -> None:
-    """Make extracted files a study, their trials in a journal."""
-    load_graph(scratch.graph)
-    load_labels(scratch.held_out)
+    """Make extracted files a study, their trials in a journal; every file is checked."""
+    graph = load_graph(scratch.graph)
+    load_labels(scratch.held_out, graph)
+    if scratch.node_ids.exists():
+        load_node_ids(scratch.node_ids, scratch.name, graph.num_nodes)
+    check_rows(scratch.confirmed)
+    for artifact in scratch.path.glob("trial-*.safetensors"):
+        load(artifact)
+    for file in scratch.weights.glob("*"):
+        with safe_open(file, framework="numpy") as weights:
+            weights.keys()
+    check_study_attrs(content["attributes"])
     study = new_study(StorageSettings().open(scratch.path), scratch.name)
     for name, value in content["attributes"].items():
         study.set_user_attr(name, value)
-    for trial in content["trials"]:
-        study.add_trial(trial_from_json(trial))
-    (scratch.path / _STUDY).unlink()
+    for number, entry in enumerate(content["trials"]):
+        trial = trial_from_json(entry)
+        try:
+            check_trial(trial)
+        except ValueError as error:
+            raise ValueError(f"trial {number}: {error}") from error
+        study.add_trial(trial)
+    (scratch.path / STUDY).unlink()
 
 
 def _find_artifact(scratch: StudyFolder, new: Path) -> None:
-    """Let the summary name the recommended model where it will be."""
+    """Let the summary name the recommended model where it will be, if it came along."""
     if not scratch.summary.exists():
         return
-    summary = json.loads(scratch.summary.read_text())
+    summary = json.loads(scratch.summary.read_text(encoding="utf-8"))
     recommended = summary["recommended"]
     if recommended and recommended["artifact_path"]:
-        recommended["artifact_path"] = str(new / Path(recommended["artifact_path"]).name)
-        scratch.summary.write_text(json.dumps(summary, indent=2) + "\n")
+        name = Path(recommended["artifact_path"]).name
+        there = ARTIFACT.fullmatch(name) and (scratch.path / name).exists()
+        recommended["artifact_path"] = str(new / name) if there else None
+        write_summary(summary, scratch.summary)
 
 
-def _move(scratch: Path, folder: StudyFolder, output_root: Path) -> None:
-    """Put the weights where weights are kept, and the rest where the study belongs."""
-    weights = _made(output_root / _WEIGHTS)
-    for file in (scratch / _WEIGHTS).glob("*"):
-        file.replace(weights / file.name)
-    shutil.rmtree(scratch / _WEIGHTS, ignore_errors=True)
-    _made(folder.path.parent)
-    scratch.replace(folder.path)
+def _move(scratch: Path, folder: StudyFolder) -> None:
+    """Put the study where it belongs, with its weights; nothing that is there is replaced."""
+    folder.path.parent.mkdir(parents=True, exist_ok=True)
+    if folder.path.exists():
+        raise _is_there(folder)
+    scratch.rename(folder.path)
     scratch.mkdir()  # Its owner removes it.
+
+
+def _is_there(folder: StudyFolder) -> InputError:
+    return InputError(f"{folder.path}: the study is there already; give another output_root")
 
 
 def _made(folder: Path) -> Path:

@@ -1,14 +1,12 @@
 """Commands that people are told to run."""
 
-import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-# In addresses like postgresql+psycopg://USER:PASSWORD@HOST/DATABASE (a password may hold an @) or
-# postgresql+psycopg://HOST/DATABASE?password=PASSWORD.
-_PASSWORD = re.compile(r"(://[^:/@\s]*:).*(@)|([?&]password=)[^&\s\"']*()")
+from sgq_auto.passwords import MASK, mask
+
 _DEFAULT_ROOT = Path("outputs")
 
 
@@ -19,23 +17,23 @@ def repeat_command(config: Mapping[str, Any]) -> str | None:
     """
     if "overrides" not in config:
         return None
-    overrides = (masked(override) for override in config["overrides"])
+    overrides = map(mask, config["overrides"])
     return shlex.join(["python", "-m", "sgq_auto.search", *overrides])
 
 
-def masked(text: str) -> str:
-    """A text that may be shown: passwords of addresses in it are left out."""
-    return _PASSWORD.sub(r"\1\3***\2\4", text)
-
-
 def has_password(text: str) -> bool:
-    """Whether an address in a text holds a password."""
-    return _PASSWORD.search(text) is not None
+    """Whether an address in a text holds a password, or held one."""
+    return any(mask(line) != line or MASK in line for line in text.splitlines())
 
 
 def export_command(study: str, output_root: Path) -> str:
     """The command that packs a trial of a study; ``trial=N`` is to be added."""
-    words = ["python", "-m", "sgq_auto.export", f"study={study}"]
+    return study_command("export", study, output_root)
+
+
+def study_command(command: str, study: str, output_root: Path) -> str:
+    """A command on a study, to be pasted into a shell in the folder that this one runs in."""
+    words = ["python", "-m", f"sgq_auto.{command}", f"study={study}"]
     if output_root != _DEFAULT_ROOT:
         words.append(f"output_root={output_root}")
     return shlex.join(words)

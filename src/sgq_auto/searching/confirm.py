@@ -3,7 +3,7 @@
 import json
 import multiprocessing
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -12,6 +12,7 @@ from typing import Self
 
 import torch
 
+from sgq_auto.errors import InputError
 from sgq_auto.graphs.store import load_graph, load_labels
 from sgq_auto.processes import process_context
 from sgq_auto.searching.drops import DropEvidence, drop_evidence, estimate_drop
@@ -19,6 +20,7 @@ from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.repeats import Estimate
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.stages import OnStage, Stage
+from sgq_auto.searching.trial_checks import is_count, is_share, shown
 from sgq_auto.searching.work import quiet_process
 from sgq_auto.searching.workbench import Workbench, mean_probabilities, pretrain_model
 from sgq_auto.training import DivergedError, predict
@@ -56,13 +58,31 @@ class ConfirmRow:
         """The row of a line of JSON.
 
         Raises:
-            ValueError: If it is none.
+            InputError: If its values are of other types, or out of range.
+            ValueError: If it is none: cut short, or an earlier version's.
         """
         try:
             values = json.loads(line)
-            return cls(**values | {"evidence": DropEvidence(**values["evidence"])})
-        except (TypeError, KeyError) as error:
+            row = cls(**values | {"evidence": DropEvidence(**values["evidence"])})
+        except (TypeError, KeyError, RecursionError) as error:
             raise ValueError(f"no row: {line!r}") from error
+        row._check()
+        return row
+
+    def _check(self) -> None:
+        params, evidence = self.params, asdict(self.evidence).values()
+        sound = (
+            is_count(self.seed)
+            and (self.trial is None or is_count(self.trial))
+            and (
+                params is None or (isinstance(params, dict) and all(map(is_count, params.values())))
+            )
+            and is_share(self.val_accuracy)
+            and is_share(self.test_accuracy)
+            and all(isinstance(value, float) or is_count(value) for value in evidence)
+        )
+        if not sound:
+            raise InputError(f"no row of the confirm stage is like {shown(asdict(self))}")
 
 
 @dataclass(frozen=True)
@@ -130,6 +150,7 @@ def confirm(
         Results by trial number, ``None`` for full precision; a point that diverged has none.
 
     Raises:
+        InputError: If a row on disk is forged.
         DivergedError: If full precision diverges.
         BrokenExecutor: If a process dies.
     """
@@ -212,10 +233,12 @@ def _confirm_seed(
     points: Params,
 ) -> list[ConfirmRow]:
     """Train full precision and allocations with one seed, and test them."""
-    bench = Workbench.build(settings, load_graph(folder.graph), seed)
+    graph = load_graph(folder.graph)
+    held_out = load_labels(folder.held_out, graph)
+    bench = Workbench.build(settings, graph, seed)
     untaught = range(seed + settings.teachers, seed + settings.teachers + _REFERENCES)
     reference = mean_probabilities(settings, bench.graph, untaught)
-    held_out = load_labels(folder.held_out).to(bench.graph.device)
+    held_out = held_out.to(bench.graph.device)
     full_logits = predict(bench.full_precision(), bench.graph)
     rows = []
     for number, params in points.items():
@@ -256,16 +279,31 @@ def _std(values: Sequence[float]) -> float:
 
 def _read_rows(path: Path, params: Params) -> dict[tuple[int, int | None], ConfirmRow]:
     """Rows of these trials (``None`` is full precision) that have their allocations."""
-    rows: dict[tuple[int, int | None], ConfirmRow] = {}
-    if path.exists():
-        for line in path.read_text().splitlines():
-            try:
-                row = ConfirmRow.from_line(line)
-            except ValueError:
-                continue  # Cut short by a kill, or an earlier version's: it is trained again.
-            if row.trial in params and row.params == params[row.trial]:
-                rows[row.seed, row.trial] = row
-    return rows
+    return {
+        (row.seed, row.trial): row
+        for row in _all_rows(path)
+        if row.trial in params and row.params == params[row.trial]
+    }
+
+
+def check_rows(path: Path) -> None:
+    """Check the rows of a file, if it is there.
+
+    Raises:
+        InputError: If one is forged; it names the file and the line.
+    """
+    list(_all_rows(path))
+
+
+def _all_rows(path: Path) -> Iterator[ConfirmRow]:
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        try:
+            yield ConfirmRow.from_line(line)
+        except InputError as error:
+            raise InputError(f"{path}: line {number}: {error}") from error
+        except ValueError:
+            continue  # Cut short by a kill, or an earlier version's: it is trained again.
 
 
 def _append_rows(path: Path, rows: Sequence[ConfirmRow]) -> None:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sgq_auto.node_ids import IDS_FILE
 from sgq_auto.packed.whole_file import whole_file
 from sgq_auto.searching.command_lines import has_password
+from sgq_auto.searching.signature import signed
 
 _STUDIES = "studies"
 
@@ -46,16 +48,31 @@ class StudyFolder:
         return self.path / "held_out.safetensors"
 
     @property
+    def node_ids(self) -> Path:
+        """What the nodes are called, where their source says it."""
+        return self.path / IDS_FILE
+
+    @property
     def config(self) -> Path:
         """The configuration of the search."""
         return self.path / "config.json"
 
     def keep_config(self, config: Mapping[str, Any]) -> None:
-        """Write the configuration; one that holds a password can be read by its owner alone."""
-        text = json.dumps(dict(config), indent=1) + "\n"
+        """Write the configuration, signed as this user's; what holds a password is private."""
+        text = json.dumps(signed(config), indent=1) + "\n"
         with whole_file(self.config) as scratch:
             scratch.touch(mode=0o600 if has_password(text) else 0o666)
-            scratch.write_text(text)
+            scratch.write_text(text, encoding="utf-8")
+
+    @property
+    def weights(self) -> Path:
+        """Full-precision weights that came with the study from elsewhere."""
+        return self.path / "pretrained"
+
+    def root(self, named: Path) -> Path:
+        """The output folder that this folder is in; as it was ``named``, if that is the one."""
+        root = self.path.parents[1] if self.path.parent.name == _STUDIES else self.path
+        return named if named.resolve() == root else root
 
     @property
     def sensitivities(self) -> Path:

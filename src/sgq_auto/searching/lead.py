@@ -50,8 +50,7 @@ class Lead(Protocol):
 def lead_of(storage: StorageSettings, folder: Path, study_name: str) -> Lead:
     """The lead of the study ``study_name`` in ``folder``."""
     if storage.kind is StorageKind.POSTGRESQL:
-        assert storage.url is not None
-        return DatabaseLead(storage.url, study_name)
+        return DatabaseLead(storage.address, study_name)
     return FileLead(folder)
 
 

@@ -20,6 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.store import load_graph
+from sgq_auto.node_ids import rename_study
 from sgq_auto.searching.answer import Answer, confirm_front, pack_recommended
 from sgq_auto.searching.bundle import local_config
 from sgq_auto.searching.folder import StudyFolder
@@ -30,6 +31,7 @@ from sgq_auto.searching.samplers.history import standing_trials
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.storage import StorageSettings
 from sgq_auto.searching.study import new_study, open_study
+from sgq_auto.searching.study_code import keep_sources, kept_sources
 from sgq_auto.searching.summarise import SEARCH_SECONDS, WALL_SECONDS, summarise
 from sgq_auto.searching.summary import Summary, write_summary
 from sgq_auto.searching.trial_json import trial_from_json, trial_to_json
@@ -55,6 +57,7 @@ class Part:
             "graph": load_graph(self.folder.graph).fingerprint,
             "held-out nodes": hashlib.sha256(self.folder.held_out.read_bytes()).hexdigest(),
             "model": settings.model.key,
+            "code of the model": kept_sources(self.study),
             "granularity": settings.granularity,
             "ladder": settings.ladder,
             "objective": settings.objective,
@@ -88,6 +91,10 @@ def merge_studies(parts: Sequence[Part], output_root: Path) -> StudyFolder:
         source: Path = getattr(parts[0].folder, name)
         if source.exists():
             shutil.copyfile(source, getattr(scratch, name))
+    if parts[0].folder.weights.is_dir():
+        shutil.copytree(parts[0].folder.weights, scratch.weights)
+    if parts[0].folder.node_ids.exists():
+        rename_study(parts[0].folder.node_ids, scratch.node_ids, scratch.name)
     scratch.keep_config(_config(parts[0], len(trials), output_root))
     _fill(scratch, parts, trials)
     scratch.path.replace(folder.path)
@@ -134,6 +141,7 @@ def _fill(folder: StudyFolder, parts: Sequence[Part], trials: Sequence[FrozenTri
     attributes = [part.study.user_attrs for part in parts]
     for name in (SEARCH_SECONDS, WALL_SECONDS):
         study.set_user_attr(name, sum(own.get(name, 0.0) for own in attributes))
+    keep_sources(study, kept_sources(parts[0].study))
 
 
 def _folder_of(parts: Sequence[Part], trials: int, output_root: Path) -> StudyFolder:

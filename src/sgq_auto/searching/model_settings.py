@@ -4,32 +4,39 @@ import hashlib
 import importlib
 import inspect
 import json
+import operator
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import hydra.utils
 import torch
-from torch import Tensor, nn
+from hydra.errors import HydraException
+from torch import nn
 
 from sgq_auto.errors import InputError, did_you_mean
-from sgq_auto.graphs import Graph
-from sgq_auto.quantize import prepare
+from sgq_auto.graphs import Graph, PreparedData
+from sgq_auto.quantize import TakesLogits, check_logits, in_order_of, prepare
+from sgq_auto.searching.own_model import (
+    CLASSES_AS,
+    FEATURES_AS,
+    SizeArguments,
+    is_own,
+    own_sources,
+    parameters_of,
+    probe,
+    refuse_changed_in_memory,
+    said_of_output,
+    targets_of,
+)
 from sgq_auto.training import predict
+from sgq_auto.user_code import described, is_ours, user_line
 
-# Settings beside the arguments of the class: which of those take the graph's sizes.
-_FEATURES_AS, _CLASSES_AS = "features_as", "classes_as"
-_FEATURES_NAMES = ("in_features", "in_channels")
-_CLASSES_NAMES = ("num_classes", "out_channels")
 _CUSTOM, _MISSING = "custom", "???"
 _TARGET_HINT = (
     "it must be a class like my_package.my_module.MyNet, found from the folder of the command"
-)
-_SIZES_HINT = (
-    f"model.{_FEATURES_AS} and model.{_CLASSES_AS} name the arguments that take the numbers of "
-    "features and of classes"
 )
 # Their sources change with their versions alone.
 _INSTALLED = ("sgq_auto.", "torch_geometric.")
@@ -40,8 +47,8 @@ class ModelSettings:
     """A model as configuration: its class and arguments.
 
     The numbers of features and of classes are passed to the arguments that ``features_as`` and
-    ``classes_as`` name; by default to ``in_features`` or ``in_channels`` and to ``num_classes`` or
-    ``out_channels``, whichever the class has. An argument that is given is left as it is.
+    ``classes_as`` name; by default to those that are called as people call them, like
+    ``in_channels`` and ``num_classes``. An argument that is given is left as it is.
 
     Attributes:
         name: The name in results.
@@ -50,6 +57,7 @@ class ModelSettings:
 
     name: str
     config: Mapping[str, Any]
+    _keys: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, choice: str, config: Mapping[str, Any]) -> "ModelSettings":
@@ -59,25 +67,57 @@ class ModelSettings:
         return cls(f"{_CUSTOM}-{target.rpartition('.')[2]}" if custom else choice, config)
 
     def build(self, graph: Graph) -> nn.Module:
-        """The untrained model for a graph.
+        """The untrained model for a graph; of several tensors that it returns, it keeps the logits.
 
         Raises:
             InputError: If the class cannot be found, or not be made with these arguments.
         """
+        return self._made(graph)[0]
+
+    def _made(self, graph: Graph) -> tuple[nn.Module, tuple[str, ...]]:
+        """The untrained model, and what was given to which argument."""
         target = self._target()
-        sizes = self._sizes(target, graph)
-        given = {k: v for k, v in self.config.items() if k not in (_FEATURES_AS, _CLASSES_AS)}
+        sizes = SizeArguments.of(target, self.config, graph)
+        given = {k: v for k, v in self.config.items() if k not in (FEATURES_AS, CLASSES_AS)}
+        arguments = {**sizes.values, **given}
+        said = sizes.said
         try:
-            model = hydra.utils.instantiate({**sizes, **given})
-        except Exception as error:
-            cause = " ".join(str(error.__cause__ or error).split())
-            hint = "" if len(sizes) == 2 else f"; {_SIZES_HINT}"
-            raise InputError(
-                f"model={self.name}: {cause}{_unknown_arguments(target, given)}{hint}"
-            ) from error
+            try:
+                model = _instantiate(arguments)
+            except HydraException:
+                tensors = {k: torch.tensor(v) for k, v in given.items() if _is_numbers(v)}
+                if not tensors:
+                    raise
+                model = _instantiate(arguments | tensors)
+                said += tuple(f"{name} as a tensor" for name in tensors)
+        except HydraException as error:
+            cause = error.__cause__ or error
+            if is_ours(cause) and not isinstance(cause, InputError):
+                raise
+            unknown = _unknown_arguments(target, given)
+            raise InputError(f"model={self.name}: {_reason(cause)}{unknown}{sizes.hint}") from error
         if not isinstance(model, nn.Module):
             raise InputError(f"model={self.name}: {self.config['_target_']} is no torch module")
-        return model
+        TakesLogits.attach(model, graph.num_classes)
+        return model, said
+
+    def in_order(self, data: PreparedData) -> PreparedData:
+        """The graph with its nodes in the order that this model needs; call it before a search.
+
+        Also checks the model, as :meth:`check` does.
+
+        Raises:
+            InputError: If it fails, or differs from plain PyG when it is prepared.
+        """
+        if data.fits_model:
+            return data
+        self.check(data.graph)
+        try:
+            fitted = in_order_of(self.build(data.graph), data)
+        except InputError as error:
+            raise self._named(error) from error
+        notes = data.notes if fitted.note is None else (*data.notes, fitted.note)
+        return replace(fitted.data, notes=notes, fits_model=True)
 
     def check(self, graph: Graph) -> None:
         """Build the model and run it once on the graph.
@@ -86,94 +126,135 @@ class ModelSettings:
             InputError: If it fails, or returns something other than logits.
         """
         try:
-            check_logits(predict(prepare(self.build(graph), graph), graph), graph)
+            model = self.build(graph)
+            refuse_changed_in_memory(self.sources)
+            output = predict(prepare(model, graph), graph)
+            check_logits(output, graph.num_nodes, graph.num_classes)
         except InputError as error:
-            prefix = f"model={self.name}: "
-            raise InputError(f"{prefix}{str(error).removeprefix(prefix)}") from error
+            raise self._named(error) from error
+        except Exception as error:
+            if is_ours(error) or user_line(error) is None:
+                raise
+            raise InputError(f"model={self.name}: {described(error)}") from error
+
+    def _named(self, error: InputError) -> InputError:
+        prefix = f"model={self.name}: "
+        return InputError(f"{prefix}{str(error).removeprefix(prefix)}")
+
+    def notes(self, graph: Graph) -> tuple[str, ...]:
+        """What a person should know of how a model of their own is made and read, a line each.
+
+        Raises:
+            InputError: If the model cannot be made.
+        """
+        if not self.is_custom:
+            return ()
+        model, said = self._made(graph)
+        returned = said_of_output(model, graph)
+        found = [", ".join(said)] if said else []
+        found += [returned] if returned else []
+        return (f"{self.name}: {'; '.join(found)}",) if found else ()
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether it is the model of a class that was named, none of this project's choices."""
+        return self.name.startswith(f"{_CUSTOM}-")
 
     @property
     def key(self) -> str:
-        """Text that determines the model: its configuration, and its source if that is no package.
+        """Text that determines the model's code: its configuration, and the user's own sources.
 
         An edited model is another one.
         """
-        text = json.dumps(dict(self.config), sort_keys=True, default=str)
-        if str(self.config.get("_target_", "")).startswith(_INSTALLED):
+        text, sources = self._text, self.sources
+        if not sources:
             return text
-        return text + _source_hash(self._target())
+        return text + hashlib.sha256(json.dumps(sources).encode()).hexdigest()
+
+    def key_on(self, graph: Graph) -> str:
+        """Text that determines the model for a graph: its code, and what that computes.
+
+        Files that an own model reads change what it computes. The text is made once, so that
+        processes which these settings are sent to agree, whatever is edited meanwhile.
+        """
+        if graph.fingerprint not in self._keys:
+            key = self.key
+            computed = probe(lambda: self.build(graph), graph) if self.sources else ""
+            self._keys[graph.fingerprint] = key + computed
+        return self._keys[graph.fingerprint]
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Hashes of the user's own modules that the model needs; none for a model of PyG."""
+        own, *others = targets_of(self.config) or [""]
+        roots = [target for target in others if is_own(target)]
+        if own and not own.startswith(_INSTALLED):
+            self._target()
+            roots.append(own)
+        return own_sources(roots)
+
+    @property
+    def earlier_key(self) -> str | None:
+        """The key by which earlier versions named studies of a user's own model, if it is one."""
+        if not self.sources:
+            return None
+        try:
+            source = Path(inspect.getfile(self._target())).read_bytes()
+        except (OSError, TypeError):
+            return self._text
+        return self._text + hashlib.sha256(source).hexdigest()
+
+    @property
+    def _text(self) -> str:
+        return json.dumps(dict(self.config), sort_keys=True, default=str)
 
     def _target(self) -> Any:
-        # As for a script: what lies in the folder of the command can be imported.
-        if str(Path.cwd()) not in sys.path:
-            sys.path.append(str(Path.cwd()))
         path = str(self.config.get("_target_", _MISSING))
         if path == _MISSING:
             raise InputError(f"model={self.name}: model._target_ is missing; {_TARGET_HINT}")
-        module, _, name = path.rpartition(".")
         try:
-            return getattr(importlib.import_module(module), name)
+            return _import(path)
         except Exception as error:
-            cause = " ".join(str(error).split())
             raise InputError(
-                f"model={self.name}: model._target_={path} cannot be imported ({cause}); "
+                f"model={self.name}: model._target_={path} cannot be imported ({_reason(error)}); "
                 f"{_TARGET_HINT}"
             ) from error
 
-    def _sizes(self, target: Any, graph: Graph) -> dict[str, int]:
-        known, sizes = _parameters(target), {}
-        for setting, names, size in (
-            (_FEATURES_AS, _FEATURES_NAMES, graph.features.num_features),
-            (_CLASSES_AS, _CLASSES_NAMES, graph.num_classes),
-        ):
-            chosen = self.config.get(setting) or next((n for n in names if n in known), None)
-            if chosen is not None:
-                sizes[str(chosen)] = size
-        return sizes
+
+def _import(path: str) -> Any:
+    """What a dotted name stands for: a class, a function, or one inside a class."""
+    # As for a script: what lies in the folder of the command can be imported.
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+    module, _, names = path.rpartition(".")
+    while True:
+        try:
+            return operator.attrgetter(names)(importlib.import_module(module))
+        except ModuleNotFoundError as error:
+            if error.name != module or "." not in module:
+                raise
+        module, _, name = module.rpartition(".")
+        names = f"{name}.{names}"
 
 
-def _parameters(target: Any) -> list[str]:
-    """Names of the arguments of a class or function; none where it does not tell."""
-    try:
-        return list(inspect.signature(target).parameters)
-    except (TypeError, ValueError):
-        return []
+def _instantiate(arguments: Mapping[str, Any]) -> Any:
+    # Lists reach the class as lists, not as OmegaConf's.
+    return hydra.utils.instantiate({"_convert_": "all", **arguments})
+
+
+def _is_numbers(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(type(v) in (int, float) for v in value)
+
+
+def _reason(error: BaseException) -> str:
+    """What an error says, and the line of the user's code that it comes from."""
+    text, line = " ".join(str(error).split()) or type(error).__name__, user_line(error)
+    return text if line is None else f"{text} ({line})"
 
 
 def _unknown_arguments(target: Any, given: Mapping[str, Any]) -> str:
-    known = _parameters(target)
+    known = parameters_of(target)
     unknown = [name for name in given if name not in (*known, "_target_")]
     if not unknown or not known or "kwargs" in known:
         return ""
     return f"{did_you_mean(unknown[0], known)}; its arguments are {', '.join(known)}"
-
-
-def check_logits(output: Any, graph: Graph) -> None:
-    """Check what a model returned for a graph.
-
-    Raises:
-        InputError: If it is not one row of logits (or logarithms of probabilities) a node.
-    """
-    nodes, classes = graph.num_nodes, graph.num_classes
-    if not isinstance(output, Tensor):
-        raise InputError(
-            f"it returns a {type(output).__name__}; it must return a tensor [{nodes}, {classes}]"
-        )
-    if output.shape != (nodes, classes):
-        raise InputError(
-            f"it returns a tensor of shape {list(output.shape)}; it must be [{nodes}, {classes}], "
-            "a row of logits for each node, one for each class"
-        )
-    sums = output.sum(dim=1)
-    if classes > 1 and bool((output >= 0).all()) and torch.allclose(sums, torch.ones_like(sums)):
-        raise InputError(
-            "it returns probabilities (softmax); let it return the logits before that, or their "
-            "log_softmax"
-        )
-
-
-def _source_hash(target: Any) -> str:
-    try:
-        source = Path(inspect.getfile(target)).read_bytes()
-    except (OSError, TypeError):
-        return ""
-    return hashlib.sha256(source).hexdigest()

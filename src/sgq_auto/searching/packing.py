@@ -1,5 +1,6 @@
 """Trials as artifacts: a trial's model is trained again from its seed, and packed."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any, Self
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.store import load_graph
+from sgq_auto.node_ids import ID_COLUMN, id_column, ids_file_of
 from sgq_auto.packed import ArtifactError, load, save
 from sgq_auto.quantize import convert
 from sgq_auto.searching.confirm import ConfirmRow, confirmed_rows
@@ -14,6 +16,7 @@ from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.study import finished_trials, open_study
+from sgq_auto.searching.study_code import refuse_edited
 from sgq_auto.searching.workbench import Workbench, finetune_seed
 
 
@@ -79,6 +82,9 @@ def pack_point(
         "val_accuracy": point.val_accuracy,
         "test_accuracy": point.test_accuracy,
     }
+    called = id_column(folder.node_ids)
+    if called is not None:
+        source[ID_COLUMN] = called
     graph = load_graph(folder.graph)
     if not _holds(path, source, graph.classes):
         bench = Workbench.build(settings, graph, point.pretrain_seed)
@@ -86,6 +92,8 @@ def pack_point(
             raise InputError(f"model={settings.model.name} cannot be packed: {bench.unpackable}")
         model, _ = bench.finetune(bench.space.allocation(point.params), point.seed)
         save(convert(model, bench.graph, source), path)
+    if called is not None and path.parent.resolve() != folder.path:
+        shutil.copyfile(folder.node_ids, ids_file_of(path))
     return path
 
 
@@ -95,9 +103,10 @@ def pack_trial(
     """Pack a trial of a study: its best confirmed model, or the one that the trial measured.
 
     Raises:
-        InputError: If there is no such trial, or it has no model.
+        InputError: If there is no such trial, it has no model, or the model's code was edited.
     """
     study = open_study(settings, folder.path, folder.name)
+    refuse_edited(study, settings)
     records = {record.number: record for record in finished_trials(study)}
     if trial not in records or not records[trial].complete:
         complete = [n for n, record in records.items() if record.complete]

@@ -20,6 +20,8 @@ from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.trial import TrialState
 from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 
+from sgq_auto.safe_text import one_line
+
 _logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -192,7 +194,7 @@ def _patiently(call: Callable[[], T], seconds: float) -> T:
 
 
 def _reason(error: BaseException) -> str:
-    return str(error).splitlines()[0]
+    return one_line(next(iter(str(error).splitlines()), "")) or type(error).__name__
 
 
 def _patient(method: Callable[..., Any]) -> Callable[..., Any]:

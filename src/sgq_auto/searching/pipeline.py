@@ -1,5 +1,6 @@
 """The main job: pre-train, search, confirm, summarise."""
 
+import errno
 import time
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
@@ -7,15 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import optuna
-from safetensors import SafetensorError
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import PreparedData
-from sgq_auto.graphs.store import load_graph, save_graph, save_labels
+from sgq_auto.graphs.store import load_graph, load_labels, save_graph, save_labels
+from sgq_auto.node_ids import save_node_ids
+from sgq_auto.packed.whole_file import whole_file
 from sgq_auto.processes import process_context
 from sgq_auto.searching.answer import Answer, confirm_front, pack_recommended
 from sgq_auto.searching.claims import requeue_stale
 from sgq_auto.searching.compiling import compiling_noted
+from sgq_auto.searching.crews import Crew, crew_of
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.lead import CONFIRMING, Lead, lead_of, leads_to_the_end
 from sgq_auto.searching.progress import StudyProgress, Watcher, announce, say
@@ -29,6 +32,7 @@ from sgq_auto.searching.study import (
     make_sampler,
     open_study,
 )
+from sgq_auto.searching.study_code import keep_sources
 from sgq_auto.searching.summarise import SEARCH_SECONDS, WALL_SECONDS, summarise
 from sgq_auto.searching.summary import Summary, write_summary
 from sgq_auto.searching.workbench import Workbench
@@ -77,10 +81,13 @@ def run_search(
     # A model that cannot be made or run, or a sampler, fails before a file is made.
     with compiling_noted(announce(watchers)) as on_stage:
         on_stage(Stage("checking the model"))
-        settings.model.check(data.graph)
+        read, data = data, settings.model.in_order(data)
+    for note in data.notes[len(read.notes) :]:
+        say(watchers, note)
     make_sampler(settings)
     process_context()
     folder = _make_folder(settings, data)
+    settings = settings.in_folder(folder.weights)
     lead = lead_of(settings.storage, folder.path, folder.name)
     try:
         return _run_led(settings, data, folder, lead, watchers, summary_path)
@@ -101,6 +108,10 @@ def _run_led(
     study = open_study(settings, folder.path, folder.name)
     leads, confirming = lead.take(), study.user_attrs.get(CONFIRMING)
     folder.keep_config(settings.config)
+    # An engine that is not there is said before anything is trained; an end needs none.
+    ended = len(finished_trials(study)) >= settings.n_trials
+    crew = None if ended else crew_of(settings, folder)
+    keep_sources(study, settings.model.sources)
     progress = _begin(settings, data, folder, study, watchers)
     progress.leads = leads
     answer = Answer()
@@ -110,7 +121,8 @@ def _run_led(
             watcher.started(progress)
         # Without a first trial nothing fits: that is an answer, and costs no training.
         if progress.start.allocations:
-            _run_trials(settings, folder, study, lead, progress, watchers)
+            if crew is not None:
+                _run_trials(settings, crew, study, lead, progress, watchers)
             progress.leads = leads_to_the_end(lead, study, settings, confirming)
             if progress.leads:
                 confirm_front(folder, progress, answer, announce(watchers))
@@ -180,12 +192,24 @@ def _make_folder(settings: SearchSettings, data: PreparedData) -> StudyFolder:
         if not _has_graph(folder, data):
             save_graph(data.graph, folder.graph)
             save_labels(data.held_out, folder.held_out)
+        _keep_ids(folder, data)
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise  # The command says that, and how to go on.
         raise InputError(
             f"output_root={settings.output_root}: {folder.path} cannot be written "
             f"({error.strerror or error}); give a folder that can"
         ) from error
     return folder
+
+
+def _keep_ids(folder: StudyFolder, data: PreparedData) -> None:
+    """Keep what the nodes are called now; like names of classes, that is no part of the study."""
+    if data.node_ids is None:
+        folder.node_ids.unlink(missing_ok=True)
+        return
+    with whole_file(folder.node_ids) as scratch:
+        save_node_ids(data.node_ids, scratch, folder.name)
 
 
 def _has_graph(folder: StudyFolder, data: PreparedData) -> bool:
@@ -196,14 +220,16 @@ def _has_graph(folder: StudyFolder, data: PreparedData) -> bool:
     if not (folder.graph.exists() and folder.held_out.exists()):
         return False
     try:
-        return load_graph(folder.graph).class_names == data.graph.class_names
-    except SafetensorError:
-        return False
+        graph = load_graph(folder.graph)
+        load_labels(folder.held_out, graph)
+        return graph.class_names == data.graph.class_names
+    except InputError:
+        return False  # Damaged: it is made again.
 
 
 def _run_trials(
     settings: SearchSettings,
-    folder: StudyFolder,
+    crew: Crew,
     study: optuna.Study,
     lead: Lead,
     progress: StudyProgress,
@@ -220,7 +246,7 @@ def _run_trials(
     start = time.perf_counter()
     before = len(progress.records)
     try:
-        run_workers(settings, folder, study, progress.bench.space, on_progress)
+        run_workers(settings, crew, study, progress.bench.space, on_progress)
     finally:
         if progress.leads and len(progress.records) > before:
             _add_seconds(study, SEARCH_SECONDS, time.perf_counter() - start)

@@ -12,6 +12,8 @@ from sgq_auto.searching.samplers.history import ESTIMATE
 REPEAT = "repeat"
 # The user attribute that holds a trial's measurement: one write a trial.
 RECORD = "record"
+# The user attribute that holds the traceback of a trial that failed by an error.
+TRACEBACK = "sgq_auto:traceback"
 # The user attribute that says why a trial lost its worker.
 LOST = "sgq_auto:lost"
 # The user attribute that counts the workers that died over an allocation.
@@ -89,6 +91,7 @@ class TrialRecord:
         end_ms: When it ended.
         repeat: How often its allocation had been measured before, on purpose.
         origin: Where it was measured, in a merged study.
+        traceback: Where the error that it failed by was raised, or ``None``.
     """
 
     number: int
@@ -101,6 +104,7 @@ class TrialRecord:
     end_ms: int
     repeat: int = 0
     origin: Origin | None = None
+    traceback: str | None = None
 
     @property
     def val_accuracy(self) -> float:
@@ -142,6 +146,7 @@ class TrialRecord:
             else 0,
             repeat=trial.user_attrs.get(REPEAT, 0),
             origin=Origin(**trial.user_attrs[ORIGIN]) if ORIGIN in trial.user_attrs else None,
+            traceback=None if measured else trial.user_attrs.get(TRACEBACK),
         )
 
 

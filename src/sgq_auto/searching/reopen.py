@@ -16,6 +16,7 @@ from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.study import finished_trials, open_study
+from sgq_auto.searching.study_code import refuse_edited
 from sgq_auto.searching.summary import Summary
 from sgq_auto.searching.workbench import Workbench
 
@@ -54,10 +55,11 @@ def reopen(settings: SearchSettings, folder: StudyFolder) -> Reopened:
     """Read a study.
 
     Raises:
-        InputError: If its storage cannot be read.
+        InputError: If its storage cannot be read, or the code of its model was edited.
     """
-    bench = Workbench.build(settings, load_graph(folder.graph))
     study = open_study(settings, folder.path, folder.name)
+    refuse_edited(study, settings)
+    bench = Workbench.build(settings, load_graph(folder.graph))
     progress = StudyProgress(folder.name, bench, SearchStart.prepare(bench, folder.sensitivities))
     progress.add(finished_trials(study))
     return Reopened(study, progress, _summary(folder.summary, len(progress.records)))
@@ -65,7 +67,7 @@ def reopen(settings: SearchSettings, folder: StudyFolder) -> Reopened:
 
 def _summary(path: Path, trials: int) -> Summary | None:
     try:
-        found: Summary = json.loads(path.read_text())
+        found: Summary = json.loads(path.read_text(encoding="utf-8"))
         return found if sum(found["trials"].values()) == trials else None
     except (OSError, ValueError, KeyError):
         return None

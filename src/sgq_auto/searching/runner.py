@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import optuna
@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sgq_auto.searching.claims import give_back, has_room, is_claimed
 from sgq_auto.searching.liveness import Heartbeat, WorkerIdentity
-from sgq_auto.searching.records import RECORD, REPEAT, Measurement, TrialRecord
+from sgq_auto.searching.records import RECORD, REPEAT, TRACEBACK, Measurement, TrialRecord
 from sgq_auto.searching.repeats import Noise, repeat_is_due, worth_repeating
 from sgq_auto.searching.samplers import Knowledge
 from sgq_auto.searching.samplers.history import ESTIMATE, standing_as_asked, standing_trials
@@ -20,6 +20,21 @@ from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.stopping import DominationStopper
 from sgq_auto.searching.study import make_sampler, records_of
 from sgq_auto.searching.workbench import Workbench
+from sgq_auto.training import DivergedError
+from sgq_auto.user_code import described, full_traceback
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a trial failed.
+
+    Attributes:
+        reason: In one line.
+        traceback: Where its error was raised; ``None`` where that says nothing.
+    """
+
+    reason: str
+    traceback: str | None = None
 
 
 class TrialRunner:
@@ -82,13 +97,15 @@ class TrialRunner:
         with suppress(UpdateFinishedTrialError):
             self._tell(trial, result)
 
-    def _result(self, trial: optuna.Trial) -> Measurement | str:
+    def _result(self, trial: optuna.Trial) -> Measurement | Failure:
         """What a trial measured, or why it failed."""
         try:
             finished = records_of(standing_as_asked(self.study))
             return _known(trial, finished) or self._measure(trial, finished)
-        except Exception as error:
-            return f"{type(error).__name__}: {error}"
+        except DivergedError as error:
+            return Failure(described(error))
+        except Exception as error:  # Whoever's fault it is, the study says where it was raised.
+            return Failure(described(error), full_traceback(error))
 
     def _enqueue_repeat(self, standing: Sequence[FrozenTrial]) -> None:
         settings = self.bench.settings
@@ -124,9 +141,11 @@ class TrialRunner:
         noise = Noise.of(finished).variance
         return DominationStopper(settings.finetune.epochs, num_bytes, finished, noise)
 
-    def _tell(self, trial: optuna.Trial, result: Measurement | str) -> None:
-        if isinstance(result, str):
-            self._record(trial, {"failure": result})
+    def _tell(self, trial: optuna.Trial, result: Measurement | Failure) -> None:
+        if isinstance(result, Failure):
+            if result.traceback is not None:
+                trial.set_user_attr(TRACEBACK, result.traceback)
+            self._record(trial, {"failure": result.reason})
             self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
         else:
             self._tell_measured(trial, result)

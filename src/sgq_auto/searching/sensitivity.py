@@ -83,14 +83,16 @@ def cached_sensitivities(
 ) -> Sensitivities:
     """Read the sensitivities of a study, or measure and keep them."""
     try:
-        read = json.loads(path.read_text())
+        read = json.loads(path.read_text(encoding="utf-8"))
         loss = np.array(read["loss"], dtype=np.float64)
         found = Sensitivities(tuple(read["groups"]), tuple(read["ladder"]), loss)
     except (OSError, ValueError, KeyError, TypeError):
         found = None
     space = bench.space
-    if found is not None and (found.groups, found.ladder) == (space.searched, space.ladder):
+    shape = (len(space.searched), len(space.ladder))
+    same = found is not None and (found.groups, found.ladder) == (space.searched, space.ladder)
+    if found is not None and same and found.loss.shape == shape and np.isfinite(found.loss).all():
         return found
     measured = measure_sensitivities(bench, on_stage)
-    path.write_text(json.dumps(measured.as_dict()))
+    path.write_text(json.dumps(measured.as_dict()), encoding="utf-8")
     return measured

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from sgq_auto.packed import Objective
 from sgq_auto.quantize import RangeMode
 from sgq_auto.searching.budget import Budget
 from sgq_auto.searching.engine import EngineSettings
+from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.model_settings import ModelSettings
+from sgq_auto.searching.own_model import is_own, own_sources, targets_of
 from sgq_auto.searching.space import Granularity
 from sgq_auto.searching.storage import StorageSettings
 from sgq_auto.training import FitSettings
@@ -79,6 +81,8 @@ class SearchSettings:
         confirm: The confirm stage.
         device: Where models train, as torch names it.
         config: The configuration that these settings were made from; kept with the study.
+        brought: Folder of weights that came with the study from elsewhere; they count for this
+            study alone.
     """
 
     dataset: str
@@ -106,6 +110,7 @@ class SearchSettings:
     confirm: ConfirmSettings = field(default_factory=ConfirmSettings)
     device: str = "cpu"
     config: Mapping[str, Any] = field(default_factory=dict)
+    brought: Path | None = None
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -141,9 +146,10 @@ class SearchSettings:
         return {
             "version": _VERSION,
             "graph": graph.fingerprint,
-            "model": self.model.key,
+            "model": self.model.key_on(graph),
             "granularity": self.granularity,
             "sampler": dict(self.sampler),
+            **self._own_sampler(),
             "pretrain": asdict(self.pretrain),
             "finetune": asdict(self.finetune),
             "teachers": self.teachers,
@@ -162,10 +168,38 @@ class SearchSettings:
         parts = [self.dataset, self.model.name, str(self.granularity), self.sampler_name]
         return "-".join([*parts, f"seed{self.seed}", self.fingerprint(data)[:8]])
 
+    def notes(self, data: PreparedData) -> tuple[str, ...]:
+        """What a person should know of the model and the study before a search, a line each."""
+        notes, earlier = self.model.notes(data.graph), self._earlier_name(data)
+        if earlier is None or not StudyFolder.of(self.output_root, earlier).path.is_dir():
+            return notes
+        return (
+            *notes,
+            f"{earlier} is a study of this search by an earlier version, which did not notice all "
+            "edits of a model's code; a new study begins",
+        )
+
+    def _earlier_name(self, data: PreparedData) -> str | None:
+        """The name of this study in earlier versions, if it had another one."""
+        key = self.model.earlier_key
+        if key is None:
+            return None
+        earlier = replace(self.model, _keys={data.graph.fingerprint: key})
+        return replace(self, model=earlier).study_name(data)
+
+    def _own_sampler(self) -> dict[str, Any]:
+        """The sources of a sampler that the user has written, if it is one."""
+        own = own_sources(target for target in targets_of(self.sampler) if is_own(target))
+        return {"sampler_sources": own} if own else {}
+
     @property
     def allowed_drop(self) -> float:
         """Accuracy that the recommended point may lose: ``max_drop``, else the tolerance."""
         return self.tolerance if self.budget.max_drop is None else self.budget.max_drop
+
+    def in_folder(self, weights: Path) -> "SearchSettings":
+        """These settings with the weights that lie in a study's folder, if there are any."""
+        return replace(self, brought=weights) if weights.is_dir() else self
 
     @property
     def cache(self) -> Path:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from optuna.distributions import IntDistribution
 
 from sgq_auto.allocation import BitAllocation, Site
+from sgq_auto.errors import InputError
 from sgq_auto.packed import FootprintModel, Objective
 
 
@@ -84,7 +85,15 @@ class SearchSpace:
         return replace(space, searched=tuple(searched))
 
     def allocation(self, indices: Mapping[str, int]) -> BitAllocation:
-        """The allocation of ladder positions by group; see ``exact`` for groups left out."""
+        """The allocation of ladder positions by group; see ``exact`` for groups left out.
+
+        Raises:
+            InputError: If a position is not on the ladder.
+        """
+        wrong = [name for name, index in indices.items() if not 0 <= index < len(self.ladder)]
+        if wrong:
+            place = indices[wrong[0]]
+            raise InputError(f"{wrong[0]}: {place} is no position on the ladder {self.ladder}")
         left_out = {name: 0 if name in self.exact else -1 for name in self.groups}
         return BitAllocation(
             {
@@ -95,7 +104,14 @@ class SearchSpace:
         )
 
     def positions(self, params: Mapping[str, int]) -> list[int]:
-        """Ladder positions in the order of ``searched``."""
+        """Ladder positions in the order of ``searched``.
+
+        Raises:
+            InputError: If a group has none.
+        """
+        missing = [name for name in self.searched if name not in params]
+        if missing:
+            raise InputError(f"{missing[0]}: its bits are not given")
         return [params[name] for name in self.searched]
 
     def params(self, positions: Sequence[int]) -> dict[str, int]:

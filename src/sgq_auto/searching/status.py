@@ -2,8 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import optuna
 from optuna.trial import TrialState
@@ -42,6 +42,7 @@ class Status:
         n_trials: How many there are to be.
         trials_per_second: Over the last trials, until now; ``None`` before there are two.
         failures: How many trials failed for each reason.
+        tracebacks: Where the first error of each of these reasons was raised.
         ended: Whether a search of it has ended with a summary.
     """
 
@@ -51,6 +52,7 @@ class Status:
     trials_per_second: float | None
     failures: dict[str, int]
     ended: bool
+    tracebacks: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, found: Reopened) -> "Status":
@@ -64,6 +66,9 @@ class Status:
             trials_per_second=_rate(records, now),
             failures=dict(Counter(r.failure for r in records if r.failure is not None)),
             ended=found.summary is not None,
+            tracebacks={
+                r.failure: r.traceback for r in reversed(records) if r.failure and r.traceback
+            },
         )
 
     @property

@@ -5,11 +5,12 @@ from enum import StrEnum
 from pathlib import Path
 
 import optuna
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages import BaseStorage, RDBStorage
 
 from sgq_auto.errors import InputError
+from sgq_auto.passwords import STORAGE_VARIABLE, mask, reveal
 from sgq_auto.searching.patient_storage import open_patiently
-from sgq_auto.searching.whole_journal import WholeJournal
+from sgq_auto.searching.whole_journal import CheckedJournalStorage, WholeJournal
 
 
 class StorageKind(StrEnum):
@@ -26,7 +27,8 @@ class StorageSettings:
 
     Attributes:
         kind: Journal file (default), SQLite (one worker only) or PostgreSQL.
-        url: Database URL of PostgreSQL; the others are files beside the study.
+        url: Database URL of PostgreSQL, which may be masked; the others are files beside the
+            study.
         heartbeat_seconds: Time between two signs of life of a running trial.
         grace_seconds: Without a sign of life for this long, a trial's worker counts as dead.
         patience_seconds: How long a server may be away before a search gives up.
@@ -49,7 +51,12 @@ class StorageSettings:
             raise InputError(
                 f"storage.patience_seconds={self.patience_seconds}: it must be 0 or more"
             )
-        if self.kind is StorageKind.POSTGRESQL and not self.url:
+        if self.kind is StorageKind.POSTGRESQL and self.url:
+            if not self.url.startswith("postgresql"):
+                raise InputError(
+                    f"storage.url={mask(self.url)}: it must begin with postgresql+psycopg://"
+                )
+        elif self.kind is StorageKind.POSTGRESQL:
             raise InputError(
                 "storage=postgresql: no server given; add "
                 "storage.url=postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
@@ -65,15 +72,20 @@ class StorageSettings:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         match self.kind:
             case StorageKind.JOURNAL:
-                return JournalStorage(WholeJournal(str(folder / "journal.log")))
+                return CheckedJournalStorage(WholeJournal(str(folder / "journal.log")))
             case StorageKind.SQLITE:
                 return RDBStorage(f"sqlite:///{folder / 'study.db'}")
             case StorageKind.POSTGRESQL:
-                assert self.url is not None
                 patience = self.patience_seconds
                 return open_patiently(
-                    self.url, patience, opening_seconds=patience if patient else 0.0
+                    self.address, patience, opening_seconds=patience if patient else 0.0
                 )
+
+    @property
+    def address(self) -> str:
+        """The URL with its password, if this process or the environment knows it."""
+        assert self.url is not None
+        return reveal(self.url, STORAGE_VARIABLE)
 
     @property
     def shared(self) -> bool:

@@ -1,5 +1,6 @@
 """The Optuna study: how it is made, continued and read."""
 
+import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -7,15 +8,21 @@ from pathlib import Path
 
 import hydra.utils
 import optuna
+from hydra.errors import HydraException
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from sgq_auto.errors import InputError
+from sgq_auto.passwords import MASK, STORAGE_VARIABLE, reveal
+from sgq_auto.safe_text import one_line
 from sgq_auto.searching.placed_sampler import PlacedSampler
 from sgq_auto.searching.records import TrialRecord, awaits_retry
 from sgq_auto.searching.samplers import InformedSampler, Knowledge
 from sgq_auto.searching.samplers.history import START, standing_trials
 from sgq_auto.searching.settings import SearchSettings
+from sgq_auto.searching.trial_checks import check_study_attrs, check_trial
+from sgq_auto.user_code import is_ours
 
 # Study attribute: the bit-widths that parameters are positions of, for who looks at a study.
 _LADDER = "ladder"
@@ -23,7 +30,11 @@ _FINISHED = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)
 
 
 def open_study(settings: SearchSettings, folder: Path, name: str) -> optuna.Study:
-    """Create the study, or load the one that is there."""
+    """Create the study, or load the one that is there.
+
+    Raises:
+        InputError: If its storage cannot be reached or read, or holds what no search writes.
+    """
     try:
         study = new_study(settings.storage.open(folder), name)
     except ImportError as error:  # Optuna's own, around that of the driver.
@@ -32,13 +43,40 @@ def open_study(settings: SearchSettings, folder: Path, name: str) -> optuna.Stud
             "run: pip install 'sgq-auto[postgresql]'"
         ) from error
     except optuna.exceptions.StorageInternalError as error:
-        raise InputError(f"storage={settings.storage.kind}: {error}") from error
+        raise InputError(
+            f"storage={settings.storage.kind}: {one_line(error)}{_hint(settings)}"
+        ) from error
+    except SQLAlchemyError as error:
+        raise InputError(f"{folder}: its database cannot be read ({one_line(error)})") from error
+    _check(study, folder)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study.set_metric_names(["val_accuracy", settings.objective.value])
     if _LADDER not in study.user_attrs:
         study.set_user_attr(_LADDER, list(settings.ladder))
     return study
+
+
+def _hint(settings: SearchSettings) -> str:
+    """How to give a password that no file keeps."""
+    url = settings.storage.url or ""
+    if MASK not in url or reveal(url, STORAGE_VARIABLE) != reveal(url):
+        return ""
+    return f"; passwords are kept in no file: set {STORAGE_VARIABLE} to the whole address"
+
+
+def _check(study: optuna.Study, folder: Path) -> None:
+    """Check all that the storage says of the study; it may come from anybody."""
+    where = "the study"
+    try:
+        check_study_attrs(study.user_attrs)
+        for trial in study.get_trials(deepcopy=False):
+            where = f"trial {trial.number}"
+            check_trial(trial)
+    except InputError:
+        raise  # Of the storage, which names itself.
+    except ValueError as error:
+        raise InputError(f"{folder}: {where}: {error}") from error
 
 
 def new_study(storage: BaseStorage, name: str) -> optuna.Study:
@@ -89,10 +127,14 @@ def make_sampler(
         InputError: If the sampler's class or arguments are wrong.
     """
     try:
-        make = hydra.utils.instantiate({**settings.sampler, "_partial_": True})
+        make = hydra.utils.instantiate({"_convert_": "all", **settings.sampler, "_partial_": True})
+        inspect.signature(make.func).bind_partial(**make.keywords)
         if isinstance(make.func, type) and issubclass(make.func, InformedSampler):
             make = partial(make, knowledge=knowledge)
         return PlacedSampler(make, settings.seed, sign)
-    except Exception as error:
-        cause = " ".join(str(error.__cause__ or error).split())
-        raise InputError(f"sampler={settings.sampler_name}: {cause}") from error
+    except (HydraException, TypeError, ValueError) as error:
+        cause = error.__cause__ or error
+        if is_ours(cause) and not isinstance(cause, InputError):
+            raise
+        reason = " ".join(str(cause).split())
+        raise InputError(f"sampler={settings.sampler_name}: {reason}") from error

@@ -158,7 +158,9 @@ def describe_points(
 def write_summary(summary: Summary, path: Path) -> None:
     """Write a summary, whole or not at all; numbers that are not finite become ``null``."""
     with whole_file(path) as scratch:
-        scratch.write_text(json.dumps(_finite(summary), indent=2, allow_nan=False) + "\n")
+        scratch.write_text(
+            json.dumps(_finite(summary), indent=2, allow_nan=False) + "\n", encoding="utf-8"
+        )
 
 
 def _finite(value: Any) -> Any:

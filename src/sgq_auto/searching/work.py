@@ -2,7 +2,7 @@
 
 import multiprocessing
 import os
-import signal
+import sys
 import threading
 import time
 import warnings
@@ -13,6 +13,7 @@ import torch
 from filelock import FileLock
 
 from sgq_auto.graphs.store import load_graph
+from sgq_auto.plain_text import tolerate
 from sgq_auto.quantize import GenericLayerWarning
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.liveness import WorkerIdentity
@@ -21,6 +22,7 @@ from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.study import finished_trials
 from sgq_auto.searching.workbench import Workbench
+from sgq_auto.stop_signals import leave_signals_to_command
 
 _POLL_SECONDS = 0.2
 _ASKING_POLL_SECONDS = 0.005
@@ -64,13 +66,18 @@ def work(
             time.sleep(_POLL_SECONDS)  # A trial that runs elsewhere may yet be lost.
 
 
-def quiet_process() -> None:
+def quiet_process(*, ends_by_sigterm: bool = True) -> None:
     """Set a process of this machine up: it uses one torch thread and lives as long as its command.
 
-    Ctrl-C is the command's to handle. A worker of a command that was killed must not go on beside
-    the one that continues it.
+    Ctrl-C and other signals are the command's to handle. A worker of a command that was killed must
+    not go on beside the one that continues it.
+
+    Args:
+        ends_by_sigterm: Whether SIGTERM ends it all the same: a pool ends its processes so.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_signals_to_command(ends_by_sigterm=ends_by_sigterm)
+    for stream in (sys.stdout, sys.stderr):
+        tolerate(stream)
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore", category=GenericLayerWarning)  # The command says it.
     threading.Thread(target=_end_with_parent, daemon=True).start()

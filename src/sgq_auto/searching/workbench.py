@@ -208,20 +208,23 @@ def pretrain_model(settings: SearchSettings, graph: Graph, seed: int) -> Pretrai
         graph,
         settings.pretrain,
         seed,
-        model_config=settings.model.key,
+        model_config=settings.model.key_on(graph),
         cache=settings.cache,
+        brought=settings.brought,
     )
 
 
 def model_path(settings: SearchSettings, graph: Graph, seed: int) -> Path:
-    """Where the weights of :func:`pretrain_model` are kept."""
-    return weights_path(
+    """Where the weights of :func:`pretrain_model` are kept, or those that the study brought."""
+    path = weights_path(
         graph,
         settings.pretrain,
         seed,
-        model_config=settings.model.key,
+        model_config=settings.model.key_on(graph),
         cache=settings.cache,
     )
+    brought = None if settings.brought is None else settings.brought / path.name
+    return path if brought is None or not brought.exists() else brought
 
 
 def pretrain_models(

@@ -6,8 +6,7 @@ import optuna
 from optuna.trial import TrialState
 
 from sgq_auto.searching.claims import requeue, retire, retry_lost
-from sgq_auto.searching.crews import Crew, crew_of
-from sgq_auto.searching.folder import StudyFolder
+from sgq_auto.searching.crews import Crew
 from sgq_auto.searching.liveness import Watch, WorkerIdentity
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.settings import SearchSettings
@@ -16,6 +15,8 @@ from sgq_auto.searching.study import finished_trials
 
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 20.0
+# Who stops a command waits for its summary: what takes longer is run again, some day.
+_STOPPED_SECONDS = 5.0
 # Workers that may die one after another, for each there is to be, before a search gives up.
 _FRUITLESS_DEATHS = 3
 
@@ -26,7 +27,7 @@ class WorkerError(RuntimeError):
 
 def run_workers(
     settings: SearchSettings,
-    folder: StudyFolder,
+    crew: Crew,
     study: optuna.Study,
     space: SearchSpace,
     on_progress: Callable[[Sequence[TrialRecord]], None],
@@ -43,10 +44,7 @@ def run_workers(
         KeyboardInterrupt: After running trials were given a moment to finish.
     """
     fruitless, done = 0, len(finished_trials(study))
-    if done >= settings.n_trials:
-        return  # No engine is needed.
     watch = Watch(settings.storage.grace_seconds)
-    crew = crew_of(settings, folder)
     try:
         while done < settings.n_trials:
             crew.fill(min(settings.workers, settings.n_trials - done))
@@ -66,7 +64,7 @@ def run_workers(
             on_progress(finished)
         crew.dismiss(_GRACE_SECONDS)
     except KeyboardInterrupt:
-        crew.dismiss(_GRACE_SECONDS)
+        crew.dismiss(_STOPPED_SECONDS)
         _requeue_unfinished(study, space, crew)
         raise
     finally:

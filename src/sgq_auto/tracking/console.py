@@ -2,8 +2,25 @@
 
 import sys
 import textwrap
+from typing import Any
 
 from rich.console import Console
+from rich.text import Text
+
+from sgq_auto.plain_text import plain_text
+from sgq_auto.safe_text import printable
+
+
+class PlainConsole(Console):
+    """A console for names and messages of any origin: none of them steers the terminal.
+
+    What its stream's encoding lacks is written in plain characters, like ``+/-``, before anything
+    is laid out, so that columns stay in line.
+    """
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """See rich; every string that is printed, cells of tables too, comes here."""
+        return super().render_str(plain_text(printable(text), self.encoding), **options)
 
 
 def output_console(plain_width: int = 120) -> Console:
@@ -12,7 +29,7 @@ def output_console(plain_width: int = 120) -> Console:
     Args:
         plain_width: Columns of a table that goes to a file: no line of it wraps.
     """
-    console = Console(file=sys.stdout, highlight=False, markup=False, soft_wrap=True)
+    console = PlainConsole(file=sys.stdout, highlight=False, markup=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = plain_width
     return console

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from sgq_auto.errors import InputError
+from sgq_auto.safe_text import one_line
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.stages import Stage
@@ -164,7 +165,7 @@ class Delivery:
         if not self.delivered:
             return
         self.delivered = False
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = one_line(next(iter(str(error).splitlines()), type(error).__name__))
         then = "it can be" if isinstance(error, InputError) else "it is back"
         _logger.warning(
             "%s failed (%s); the search goes on, and what is missing is delivered when %s",

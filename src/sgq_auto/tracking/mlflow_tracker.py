@@ -11,7 +11,7 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunStatus, RunTag
 
-from sgq_auto.searching.command_lines import masked
+from sgq_auto.passwords import mask
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.summary import Summary, trial_sizes
@@ -51,7 +51,7 @@ class MlflowTracker:
     @property
     def address(self) -> str:
         """What the store is called in messages."""
-        return f"MLflow at {masked(self.settings.uri)}"
+        return f"MLflow at {mask(self.settings.uri)}"
 
     @property
     def notes(self) -> list[str]:

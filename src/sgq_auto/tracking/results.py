@@ -43,7 +43,7 @@ def write_results(progress: StudyProgress, summary: Summary, folder: Path) -> No
     sensitivities = progress.start.sensitivities
     if sensitivities is not None:
         save_sensitivities_png(sensitivities, folder / _SENSITIVITIES)
-        (folder / _LOSSES).write_text(json.dumps(sensitivities.as_dict()) + "\n")
+        (folder / _LOSSES).write_text(json.dumps(sensitivities.as_dict()) + "\n", encoding="utf-8")
 
 
 class ResultFiles:

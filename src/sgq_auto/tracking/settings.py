@@ -11,6 +11,8 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 
+from sgq_auto.passwords import hide
+
 URI = "MLFLOW_TRACKING_URI"
 EXPERIMENT = "MLFLOW_EXPERIMENT_NAME"
 EXPERIMENT_ID = "MLFLOW_EXPERIMENT_ID"
@@ -24,7 +26,7 @@ class TrackingSettings:
     """Where runs are tracked.
 
     Attributes:
-        uri: MLflow tracking URI.
+        uri: MLflow tracking URI, its password hidden.
         artifacts: Folder of artifacts of new experiments.
         experiment: Experiment name; empty for whatever ``experiment_id`` is called.
         patience_seconds: How long the end of a search waits for a store that is away.
@@ -57,7 +59,7 @@ class TrackingSettings:
         if name is None and number is None:
             name = default_experiment or _DEFAULT_EXPERIMENT
         return cls(
-            _absolute(uri),
+            hide(_absolute(uri)),
             Path(given.get("artifacts") or local_artifacts()),
             name or "",
             given.get("patience_seconds", cls.patience_seconds),

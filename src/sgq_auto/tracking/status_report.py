@@ -1,5 +1,7 @@
 """A study's status, printed."""
 
+import textwrap
+
 from rich.console import Console
 
 from sgq_auto.searching.progress import StudyProgress
@@ -10,7 +12,7 @@ from sgq_auto.tracking.units import kib, percent
 
 
 def print_status(status: Status, progress: StudyProgress) -> None:
-    """Print workers, rate, front and failures."""
+    """Print workers, rate, front and failures, each with the traceback of its first trial."""
     console = output_console()
     bench = progress.bench
     if bench.nothing_fits is not None:
@@ -28,6 +30,8 @@ def print_status(status: Status, progress: StudyProgress) -> None:
     _print_front(console, progress)
     for reason, count in status.failures.items():
         print_words(console, f"{count} failed: {reason}")
+        if reason in status.tracebacks:
+            console.print(textwrap.indent(status.tracebacks[reason].rstrip(), "    "))
 
 
 def _pace(status: Status) -> str:

@@ -9,12 +9,17 @@ from pathlib import Path
 from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, LifecycleStage
+from mlflow.exceptions import MlflowException
+from requests.exceptions import RequestException
+from sqlalchemy.exc import SQLAlchemyError
 
 from sgq_auto.errors import InputError
-from sgq_auto.searching.command_lines import masked
+from sgq_auto.passwords import mask, reveal
 from sgq_auto.tracking.settings import URI, TrackingSettings
 from sgq_auto.tracking.views import studies_view
 
+# What stores raise; anything else is a fault of who calls them.
+STORE_ERRORS = (MlflowException, SQLAlchemyError, RequestException, OSError)
 # The tag of a study's run that names the study.
 STUDY_TAG = "sgq_auto.study"
 # What the UI shows as a description, in Markdown.
@@ -37,7 +42,7 @@ def open_store(settings: TrackingSettings) -> tuple[MlflowClient, str]:
     with FileLock(settings.artifacts.parent / "mlflow.lock"):
         if settings.uri.startswith(_SQLITE):
             _make_database(Path(settings.uri.removeprefix(_SQLITE)))
-        client = MlflowClient(settings.uri)
+        client = MlflowClient(reveal(settings.uri))
         found = _experiment(client, settings)
         if found is not None:
             return client, found.experiment_id
@@ -65,7 +70,7 @@ def _experiment(client: MlflowClient, settings: TrackingSettings) -> Experiment 
     if found is not None and found.lifecycle_stage == LifecycleStage.DELETED:
         store = shlex.join([f"{URI}={settings.uri}", "mlflow", "experiments", "restore", "-x"])
         raise InputError(
-            f"the experiment {found.name} was deleted; restore it by `{masked(store)} "
+            f"the experiment {found.name} was deleted; restore it by `{mask(store)} "
             f"{found.experiment_id}`, or take another one by tracking.experiment=NAME"
         )
     return found
@@ -84,7 +89,7 @@ def studied_experiments(uri: str) -> list[Experiment]:
     """
     _quiet_mlflow()
     tag = studies_view(STUDY_TAG).tag
-    return [e for e in MlflowClient(uri).search_experiments() if tag in e.tags]
+    return [e for e in MlflowClient(reveal(uri)).search_experiments() if tag in e.tags]
 
 
 def _quiet_mlflow() -> None:

@@ -42,6 +42,7 @@ def pretrain(
     *,
     model_config: str,
     cache: Path,
+    brought: Path | None = None,
 ) -> Pretrained:
     """Train a model at full precision, or read it from the cache.
 
@@ -52,13 +53,15 @@ def pretrain(
         seed: Seed of initial weights and dropout.
         model_config: Text that determines what ``build`` makes; part of the cache key.
         cache: Folder of cached weights.
+        brought: Another folder of such weights, read first and never written.
     """
     torch.manual_seed(seed)
     model = build()
     path = weights_path(graph, settings, seed, model_config=model_config, cache=cache)
-    cached = _read(path, model)
-    if cached is not None:
-        return Pretrained(model, cached)
+    for place in (path,) if brought is None else (brought / path.name, path):
+        cached = _read(place, model)
+        if cached is not None:
+            return Pretrained(model, cached)
     prepared = prepare(model, graph)
     result = fit(prepared, graph, settings, seed)
     state = plain_state(prepared, model)

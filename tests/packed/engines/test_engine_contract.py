@@ -268,3 +268,56 @@ def test_kernels_refuse_arrays_that_they_would_misread() -> None:
     for rows in (np.arange(4), np.arange(8, dtype=np.int32)[::2]):
         with pytest.raises(ctypes.ArgumentError, match="contiguous array of int32"):
             CompiledEngine().row_dots(rows, matrix, np.ones((1, 3)))
+
+
+@pytest.mark.parametrize("engine", _ENGINES)
+@given(st.integers(0, 2**32), st.integers(1, 400), st.integers(1, 90), st.floats(0, 1))
+def test_pick_gives_the_entries_of_any_rows(
+    engine: Engine, seed: int, size: int, columns: int, density: float
+) -> None:
+    random = _random(seed)
+    pattern = _pattern(random, size, columns, density**3)
+    blocks = Blocks((size // 3, 0, size - size // 3))
+    wanted = np.flatnonzero(random.random(size) < random.random())
+    before = np.concatenate(([0], np.cumsum(pattern.sum(axis=1))))
+    expected = _csr(pattern[wanted], loops=False)
+    for rows in (_elias_fano(pattern, blocks), _bitmap(pattern, blocks)):
+        rowptr, found, starts = engine.pick(rows, blocks, wanted)
+        np.testing.assert_array_equal(rowptr, expected[0])
+        np.testing.assert_array_equal(found, expected[1])
+        np.testing.assert_array_equal(starts, before[wanted])
+
+
+@pytest.mark.parametrize("engine", _ENGINES)
+@pytest.mark.parametrize("bits", _BITS)
+def test_take_gives_the_values_of_rows_in_any_order(engine: Engine, bits: int) -> None:
+    for width in (1, 3, 16, 37):
+        random = _random(bits)
+        matrix, values = _matrix(random, (4, 0, 19), width, (32, 3, bits))
+        rows = random.integers(0, 23, size=50).astype(np.int32)
+        np.testing.assert_allclose(engine.take(matrix, rows), values[rows], rtol=1e-15)
+
+
+@pytest.mark.parametrize("engine", _ENGINES)
+@pytest.mark.parametrize("value_bits", [0, 3, 8, 32])
+@pytest.mark.parametrize("features", [90, 5_000])
+def test_products_of_rows_that_are_stored_apart(
+    engine: Engine, value_bits: int, features: int
+) -> None:
+    random = _random(value_bits)
+    weight, dense = _weight(random, features, 20, 4)
+    pattern = _pattern(random, 70, features, 0.05)
+    counts = pattern.sum(axis=1)
+    values, listed = _matrix(random, (5, int(counts.sum())), 1, (4, value_bits or 1))
+    if value_bits == 0:
+        listed[5:] = values.ranges.offset[1]
+        stream = values.stream[: values.byte_starts[1]]
+        values = CodeMatrix(values.bucket_rows, 1, (4, 0), values.ranges, stream)
+    x = np.zeros((70, features))
+    x[pattern] = listed[5:, 0]
+    wanted = np.array([3, 4, 40, 69])
+    rowptr, columns = _csr(pattern[wanted], loops=False)
+    starts = 5 + (np.cumsum(counts) - counts)[wanted]
+    out, sums = engine.sparse_product(rowptr, columns, values, int(starts[0]), weight, starts)
+    np.testing.assert_allclose(sums, x[wanted].sum(axis=1), atol=1e-10)
+    np.testing.assert_allclose(out, x[wanted] @ dense, atol=1e-9)

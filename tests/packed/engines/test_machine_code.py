@@ -1,5 +1,6 @@
 """Kernels are compiled once, kept, and loaded without numba."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import sgq_auto
+from sgq_auto.packed.engines import machine_code, translate
 
 _PACKAGE = Path(sgq_auto.__file__).parent
 # Predicts nothing; loads the kernels and runs one.
@@ -92,3 +94,51 @@ def test_code_that_cannot_be_kept_is_compiled_each_time(copy: Path, tmp_path: Pa
     home.write_text("")
     assert _run(copy, home=home) == "CompiledEngine True"
     assert _run(copy, home=home) == "CompiledEngine True"
+
+
+@pytest.fixture
+def kept_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where code is kept, of a compiler that says ``compiled``; nothing beside the source."""
+    monkeypatch.setattr(machine_code, "_FOLDER", tmp_path / "source")
+    monkeypatch.setattr(translate, "translate_kernels", lambda _: b"compiled")
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "__pycache__").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert machine_code._object_code() == b"compiled"
+    (path,) = _kept(tmp_path / "cache")
+    _plant(path)
+    assert machine_code._object_code() == b"planted"  # So it is read at all.
+    return path
+
+
+def _plant(path: Path) -> None:
+    path.write_bytes(hashlib.sha256(b"planted").digest() + b"planted")
+
+
+@pytest.mark.parametrize("change", ["file", "folder", "above", "link", "relative"])
+def test_code_that_others_may_have_put_there_is_not_run(
+    kept_code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    if change == "link":
+        target = tmp_path / "target.o"
+        kept_code.replace(target)
+        kept_code.symlink_to(target)
+    elif change == "relative":
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("XDG_CACHE_HOME", "cache")
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    else:
+        place = {"file": 0, "folder": 1, "above": 2}[change]
+        (kept_code, *kept_code.parents)[place].chmod(0o777)
+    assert machine_code._object_code() == b"compiled"
+
+
+def test_a_planted_folder_beside_the_source_is_not_used(kept_code: Path, tmp_path: Path) -> None:
+    beside = tmp_path / "source" / "__pycache__"
+    kept_code.unlink()
+    beside.unlink()
+    beside.mkdir()
+    _plant(beside / kept_code.name)
+    assert machine_code._object_code() == b"planted"
+    beside.chmod(0o777)
+    assert machine_code._object_code() == b"compiled"

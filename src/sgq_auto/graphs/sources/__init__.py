@@ -8,7 +8,7 @@ from sgq_auto.graphs.sources.pyg import PygSource
 from sgq_auto.graphs.sources.pyg_file import PygFileSource
 from sgq_auto.graphs.sources.source import GraphSource
 from sgq_auto.graphs.sources.synthetic import SyntheticSource
-from sgq_auto.graphs.sources.table import TableSource
+from sgq_auto.graphs.sources.tables import TableSource
 
 __all__ = [
     "EmbeddedCora",

@@ -1,6 +1,8 @@
 """Whatever a ``_target_`` of the user's own gives, as a graph."""
 
-from torch_geometric.data import Dataset
+from typing import Any
+
+from torch_geometric.data import Data, Dataset
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.raw import RawGraph
@@ -25,7 +27,15 @@ def graph_of(made: object, name: str) -> RawGraph:
     if isinstance(made, Dataset):
         if len(made) != 1:
             raise InputError(f"{name}: a dataset of {len(made)} graphs; it must hold one")
-        return graph_of_data(made[0], name)
+        return graph_of_data(_with_split(made), name)
     if isinstance(made, GraphSource):
         return graph_of(made.load(), name)
     return graph_of_data(made, name)
+
+
+def _with_split(made: Dataset) -> Any:
+    """The graph of a dataset with the split that the dataset keeps beside it, as OGB's do."""
+    data = made[0]
+    if not callable(getattr(made, "get_idx_split", None)) or not isinstance(data, Data):
+        return data
+    return {**data.to_dict(), "split_idx": made.get_idx_split()}

@@ -33,7 +33,10 @@ class OgbSource:
     def load(self) -> RawGraph:
         """Read the files; none is downloaded."""
         edges, x, y = (self._read(Path("raw") / f"{part}.csv.gz") for part in _RAW)
-        parts = (self._read(Path("split") / self.split / f"{p}.csv.gz") for p in _SPLITS)
+        train, val, test = (
+            self._read(Path("split") / self.split / f"{p}.csv.gz").ravel().astype(np.int64)
+            for p in _SPLITS
+        )
         edge_index = edges.T.astype(np.int64)
         if self.undirected:
             edge_index = np.concatenate([edge_index, edge_index[::-1]], axis=1)
@@ -42,7 +45,7 @@ class OgbSource:
             x=x.astype(np.float32),
             edge_index=edge_index,
             y=np.where(np.isnan(y), UNLABELLED, y).astype(np.int64).ravel(),
-            split=Split(*(nodes.ravel().astype(np.int64) for nodes in parts)),
+            split=Split(train, val, test, f"the data's own ({self.split})"),
         )
 
     def _read(self, file: Path) -> np.ndarray[Any, Any]:

@@ -76,7 +76,10 @@ class PygSource:
     def _read(self, scratch: Path, folder: Path) -> Any:
         present = self._has_files()
         try:
-            with Path(os.devnull).open("w") as quiet, contextlib.redirect_stderr(quiet):
+            with (
+                Path(os.devnull).open("w", encoding="utf-8") as quiet,
+                contextlib.redirect_stderr(quiet),
+            ):
                 data = self._dataset(scratch / self.family)[0]
         except Exception as error:
             if present:

@@ -1,6 +1,6 @@
 """From PyG's ``Data`` to a graph, and what of it is not supported."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,13 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data, HeteroData
 
 from sgq_auto.errors import InputError
-from sgq_auto.graphs.raw import MASKS, RawGraph, Split, refuse_edge_values
+from sgq_auto.graphs.raw import RawGraph, refuse_edge_values
+from sgq_auto.graphs.sources.class_numbers import class_numbers, numbered_from_0
+from sgq_auto.graphs.sources.left_out import first_dimension, left_out
+from sgq_auto.graphs.sources.memory import check_memory
+from sgq_auto.graphs.sources.split_fields import is_split_name, splits_of
 
+_USED = ("x", "edge_index", "y", "class_names", "num_nodes", "name")
 _INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
@@ -20,8 +25,8 @@ def graph_of_data(data: object, name: str) -> RawGraph:
 
     Args:
         data: ``x`` ``[N, F]`` (dense or a sparse tensor), ``edge_index`` ``[2, E]``, ``y`` ``[N]``
-            or ``[N, 1]`` integers (-1 where a node has no class), and optionally ``train_mask``,
-            ``val_mask``, ``test_mask`` ``[N]`` and ``class_names``, a string a class.
+            or ``[N, 1]`` whole numbers (-1 where a node has no class), and optionally a split
+            (:mod:`~sgq_auto.graphs.sources.split_fields`) and ``class_names``, a string a class.
         name: What messages and the graph are called.
 
     Raises:
@@ -39,14 +44,57 @@ def graph_of_data(data: object, name: str) -> RawGraph:
     fields: Mapping[str, Any] = data.to_dict() if isinstance(data, Data) else data
     fields = {key: value for key, value in fields.items() if value is not None}
     refuse_edge_values(fields, name, "remove it: data.{} = None")
+    x, edge_index = _features(fields, name), _edge_index(fields, name)
+    y, of_y = class_numbers(_numbers(_tensor(fields, "y", name, "give classes y [N]")), name)
+    y, names, of_numbers = numbered_from_0(y, _class_names(fields, name), name)
+    given = splits_of(_split_arrays(fields), int(y.shape[0]), name)
     return RawGraph(
         name=name,
-        x=_features(fields, name),
-        edge_index=_edge_index(fields, name),
-        y=_classes(fields, name),
-        split=_split(fields, name),
-        class_names=_class_names(fields, name),
+        x=x,
+        edge_index=edge_index,
+        y=y,
+        split=given.splits[0] if len(given.splits) == 1 else None,
+        splits=given.splits if len(given.splits) > 1 else (),
+        class_names=names,
+        notes=(
+            *of_y,
+            *of_numbers,
+            *_left_out(fields, given.used, int(y.shape[0]), edge_index.shape[-1], name),
+        ),
     )
+
+
+def _left_out(
+    fields: Mapping[str, Any], split: Collection[str], num_nodes: int, num_edges: int, name: str
+) -> list[str]:
+    sizes = {
+        key: first_dimension(value)
+        for key, value in fields.items()
+        if key not in _USED and key not in split and not isinstance(value, str | int | float)
+    }
+    return left_out(sizes, num_nodes, num_edges, name)
+
+
+def _split_arrays(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Fields with tensors as arrays, those in dictionaries among them."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return _numbers(value.detach().cpu())
+        if isinstance(value, Mapping):
+            return {key: plain(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(item) for item in value]
+        return value
+
+    return {key: plain(value) for key, value in fields.items() if is_split_name(key)}
+
+
+def _numbers(tensor: Tensor) -> np.ndarray[Any, Any]:
+    """A tensor as an array; of half precision, which NumPy lacks in part, as ``float32``."""
+    if tensor.layout != torch.strided:
+        tensor = tensor.to_dense()
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
 
 def _tensor(fields: Mapping[str, Any], key: str, name: str, advice: str) -> Tensor:
@@ -54,6 +102,9 @@ def _tensor(fields: Mapping[str, Any], key: str, name: str, advice: str) -> Tens
     if not isinstance(value, Tensor):
         what = f"no {key}" if value is None else f"{key} is a {type(value).__name__}, no tensor"
         raise InputError(f"{name}: {what}; {advice}")
+    # A tensor may be far larger than what is stored of it.
+    if value.layout == torch.strided:
+        check_memory(value.element_size() * value.numel(), f"{name}: {key}")
     return value.detach().cpu()
 
 
@@ -75,43 +126,6 @@ def _edge_index(fields: Mapping[str, Any], name: str) -> Any:
     if edges.dtype not in _INTEGERS:
         raise InputError(f"{name}: edge_index has dtype {edges.dtype}; it must be integer")
     return edges.as_subclass(Tensor).to(torch.int64).numpy()
-
-
-def _classes(fields: Mapping[str, Any], name: str) -> Any:
-    y = _tensor(fields, "y", name, "give classes y [N]")
-    if y.dim() == 2 and y.size(1) == 1:
-        y = y.squeeze(1)
-    if y.dim() == 2:
-        raise InputError(
-            f"{name}: y has shape {tuple(y.shape)}; a node has one class, [N] (multi-label "
-            "classification is not supported)"
-        )
-    if y.dtype not in _INTEGERS:
-        raise InputError(
-            f"{name}: y has dtype {y.dtype}; classes are integers (regression is not supported)"
-        )
-    return y.to(torch.int64).numpy()
-
-
-def _split(fields: Mapping[str, Any], name: str) -> Split | None:
-    given = [key for key in MASKS if key in fields]
-    if not given:
-        return None
-    masks = []
-    for key in MASKS:
-        mask = _tensor(fields, key, name, f"{given[0]} is there: give all three masks, or none")
-        if mask.dim() == 2:
-            raise InputError(
-                f"{name}: {key} has shape {tuple(mask.shape)}, several splits; choose one: "
-                f"data.{key} = data.{key}[:, 0]"
-            )
-        if mask.dtype != torch.bool or mask.shape != fields["y"].shape[:1]:
-            raise InputError(
-                f"{name}: {key} is {mask.dtype} {tuple(mask.shape)}; it must be bool "
-                f"({fields['y'].size(0)},)"
-            )
-        masks.append(mask.numpy())
-    return Split.from_masks(*masks)
 
 
 def _class_names(fields: Mapping[str, Any], name: str) -> tuple[str, ...] | None:

@@ -6,11 +6,17 @@ import numpy as np
 
 from sgq_auto.allocation import FULL_PRECISION, MAX_CODE_BITS
 from sgq_auto.packed.code_matrix import CodeMatrix, PackedWeight
-from sgq_auto.packed.coded_rows import BitmapRows, Chunk, EliasFanoRows
+from sgq_auto.packed.coded_rows import (
+    BitmapRows,
+    Blocks,
+    Chunk,
+    EliasFanoRows,
+    listed_rows,
+)
 from sgq_auto.packed.codes import Array, Bytes, PackedIntegers, packed_bytes
 from sgq_auto.packed.engines.machine_code import Kernels, load_kernels
 from sgq_auto.packed.engines.signatures import COUNTERS, GROUPS, LANES, POSITIONS, SUBSETS
-from sgq_auto.packed.ranges import Floats, Ranges
+from sgq_auto.packed.ranges import Floats, Ranges, to_fp32
 
 # Values that kernels may write past the last one of their result.
 _PAST = 16
@@ -64,6 +70,35 @@ class CompiledEngine:
             self.kernels.decode_bitmap(bitmap, bitmap.size, *where, rowptr, columns)
         return rowptr, columns[:entries]
 
+    def pick(
+        self, rows: EliasFanoRows | BitmapRows, blocks: Blocks, wanted: Array
+    ) -> tuple[Array, Array, Array]:
+        """See the protocol."""
+        within = np.searchsorted(blocks.rows, wanted, side="right") - 1
+        entries = rows.block_starts[within].astype(np.int64)
+        stops = rows.block_starts[within + 1].astype(np.int64)
+        # A block may hold nothing but a row, and rows are different.
+        room = min(int((stops - entries).sum()), int(rows.block_starts[-1]))
+        rowptr, starts = np.empty(wanted.size + 1, np.int64), np.empty(wanted.size, np.int64)
+        columns = np.empty(room, dtype=np.int32)
+        where = rows.columns, wanted, wanted.size, blocks.rows[within], entries
+        out = rowptr, starts, columns
+        if isinstance(rows, EliasFanoRows):
+            high, low = _words(rows.high), _words(rows.low)
+            code = high, high.size, low, low.size, rows.layout.low_bits
+            self.kernels.pick_elias_fano(*code, *where, stops, *out)
+        else:
+            bitmap = _words(rows.bitmap)
+            self.kernels.pick_bitmap(bitmap, bitmap.size, *where, *out)
+        return rowptr, columns[: rowptr[-1]], starts
+
+    def take(self, matrix: CodeMatrix, rows: Array) -> Floats:
+        """See the protocol."""
+        out, stream = np.empty(rows.size * matrix.width + _PAST), _words(matrix.stream)
+        code = stream, stream.size, matrix.layout, matrix.width
+        self.kernels.take_values(rows, rows.size, *code, out)
+        return out[: rows.size * matrix.width].reshape(rows.size, matrix.width)
+
     def read(self, matrix: CodeMatrix, row: int, stop: int) -> Floats:
         """See the protocol."""
         count = (stop - row) * matrix.width
@@ -79,7 +114,7 @@ class CompiledEngine:
         bucket, skip = matrix.bucket_of(row), matrix.first_bit(row) % 8
         bits = matrix.bits[bucket]
         if bits == FULL_PRECISION:
-            packed = np.ascontiguousarray(values, dtype="<f4").view(np.uint8).ravel()
+            packed = np.ascontiguousarray(to_fp32(values)).view(np.uint8).ravel()
         else:
             values = np.ascontiguousarray(values, dtype=np.float64)
             size = packed_bytes(skip + values.size * bits, 1)
@@ -108,7 +143,7 @@ class CompiledEngine:
         """See the protocol; totals of codes are integers where they fit a counter."""
         codes, bits = weight.codes, weight.bits
         if bits > MAX_CODE_BITS or rows.columns << bits > _COUNTER_LIMIT:
-            rowptr, columns = self.decode(rows, chunk, loops=False)
+            rowptr, columns, _ = chunk.own(*self.decode(rows, chunk.blocks, loops=False))
             out = self.weighted_sum(rowptr, columns, np.ones((columns.size, 1)), codes)
             counts = np.diff(rowptr).astype(np.float64)
             return weight.scaled(out, counts), counts
@@ -123,7 +158,13 @@ class CompiledEngine:
         return weight.scaled(out, counts), counts
 
     def sparse_product(
-        self, rowptr: Array, columns: Array, values: CodeMatrix, first: int, weight: PackedWeight
+        self,
+        rowptr: Array,
+        columns: Array,
+        values: CodeMatrix,
+        first: int,
+        weight: PackedWeight,
+        starts: Array | None = None,
     ) -> tuple[Floats, Floats]:
         """See the protocol; totals of codes are integers where they fit a counter."""
         codes, rows, sums = weight.codes, rowptr.size - 1, np.empty(rowptr.size - 1)
@@ -132,18 +173,22 @@ class CompiledEngine:
         fits = max(value_bits, weight.bits) <= MAX_CODE_BITS
         fits &= count << value_bits + weight.bits <= _COUNTER_LIMIT
         if not fits or 4 * count * padded > _TILE_BYTES:
-            listed = self.read(values, first, first + columns.size)
+            if starts is None:
+                listed = self.read(values, first, first + columns.size)
+            else:
+                listed = self.take(values, listed_rows(rowptr, starts))
             self.kernels.row_sums(rowptr, rows, listed, sums)
             return weight.scaled(self.weighted_sum(rowptr, columns, listed, codes), sums), sums
         tile, out = np.empty((count, padded), dtype=np.int32), np.empty((rows, padded))
         stream, coded = _words(codes.stream), _words(values.stream)
         self.kernels.fill_tile(stream, stream.size, weight.bits, count, codes.width, padded, tile)
+        begins = rowptr[:-1] if starts is None else starts - first
         where = coded, coded.size, values.first_bit(first), value_bits
         scale = (float(s[bucket]) for s in (values.ranges.step, values.ranges.offset))
         channels = np.zeros((2, padded))
         channels[:, : codes.width] = weight.channels.step, weight.channels.offset
         totals = tile, padded, channels, out, sums
-        self.kernels.code_sums(rowptr, rows, columns, *where, *scale, *totals)
+        self.kernels.code_sums(rowptr, begins, rows, columns, *where, *scale, *totals)
         return out[:, : codes.width], sums
 
     def row_dots(self, rows: Array, matrix: CodeMatrix, vectors: Floats) -> Floats:
@@ -160,10 +205,10 @@ class CompiledEngine:
     def cosines(self, rowptr: Array, columns: Array, row: int, matrix: CodeMatrix) -> Floats:
         """See the protocol."""
         out, stream = np.empty(columns.size), _words(matrix.stream)
-        valid = (np.arange(-(-matrix.width // LANES) * LANES) < matrix.width).astype(np.float64)
+        left = np.empty(-(-matrix.width // LANES) * LANES)
         entries = rowptr, rowptr.size - 1, columns, row
         code = stream, stream.size, matrix.layout, matrix.width
-        self.kernels.cosines(*entries, *code, valid, np.empty_like(valid), out)
+        self.kernels.cosines(*entries, *code, left, out)
         return out
 
     def degree_weights(

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from sgq_auto.packed.code_matrix import CodeMatrix, PackedWeight
-from sgq_auto.packed.coded_rows import BitmapRows, Chunk, EliasFanoRows
+from sgq_auto.packed.coded_rows import BitmapRows, Blocks, Chunk, EliasFanoRows
 from sgq_auto.packed.codes import Array, PackedIntegers
 from sgq_auto.packed.ranges import Floats, Ranges
 
@@ -24,6 +24,24 @@ class Engine(Protocol):
         Returns:
             ``rowptr int64 [rows + 1]`` and ``columns int32 [entries]``.
         """
+
+    def pick(
+        self, rows: EliasFanoRows | BitmapRows, blocks: Blocks, wanted: Array
+    ) -> tuple[Array, Array, Array]:
+        """The entries of some rows as CSR.
+
+        Args:
+            rows: The coded pattern.
+            blocks: How its rows are cut into blocks.
+            wanted: ``int64``, which rows, increasing.
+
+        Returns:
+            ``rowptr int64 [wanted + 1]``, ``columns int32 [entries]``, and ``starts int64
+            [wanted]``: which entry of the whole pattern each row starts with.
+        """
+
+    def take(self, matrix: CodeMatrix, rows: Array) -> Floats:
+        """Values ``[rows, width]`` of any rows, ``int32``."""
 
     def read(self, matrix: CodeMatrix, row: int, stop: int) -> Floats:
         """Values ``[stop - row, width]`` of consecutive rows of one bucket."""
@@ -55,16 +73,24 @@ class Engine(Protocol):
         """
 
     def sparse_product(
-        self, rowptr: Array, columns: Array, values: CodeMatrix, first: int, weight: PackedWeight
+        self,
+        rowptr: Array,
+        columns: Array,
+        values: CodeMatrix,
+        first: int,
+        weight: PackedWeight,
+        starts: Array | None = None,
     ) -> tuple[Floats, Floats]:
         """Products ``[rows, out]`` of sparse rows and a weight, and the sum of each row.
 
         Args:
             rowptr: ``[rows + 1]``, where each row's entries start.
             columns: ``[entries]``.
-            values: One column; those of the entries are consecutive rows of one bucket.
+            values: One column; those of the entries are rows of one bucket.
             first: The first of these.
             weight: The weight ``[columns, out]``.
+            starts: ``int64 [rows]``, which row of ``values`` the entries of each row start with,
+                where they do not follow one another.
         """
 
     def row_dots(self, rows: Array, matrix: CodeMatrix, vectors: Floats) -> Floats:

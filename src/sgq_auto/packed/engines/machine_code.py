@@ -7,7 +7,7 @@ itself takes.
 
 import contextlib
 import hashlib
-import os
+import logging
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -17,10 +17,15 @@ import llvmlite
 import llvmlite.binding as llvm
 
 from sgq_auto.packed.engines.signatures import SIGNATURES, c_function
+from sgq_auto.packed.ownership import is_beside_source, read_own, user_folder
 from sgq_auto.packed.whole_file import whole_file
+
+_logger = logging.getLogger(__name__)
 
 _FOLDER = Path(__file__).parent
 _DIGEST_BYTES = 32
+# Others may read what is beside the source, and nobody else may write it.
+_MODE = 0o644
 
 
 class Kernels(SimpleNamespace):
@@ -54,37 +59,47 @@ def _machine() -> llvm.TargetMachine:
 
 
 def _object_code() -> bytes:
-    kept = [folder / f"kernels-{_fingerprint()}.o" for folder in _folders()]
-    for path in kept:
+    name = f"kernels-{_fingerprint()}.o"
+    folders = list(_folders())
+    for folder, source in folders:
         with contextlib.suppress(OSError):
-            data = path.read_bytes()
+            data = read_own(folder / name, source=source)
             code = data[_DIGEST_BYTES:]
             if hashlib.sha256(code).digest() == data[:_DIGEST_BYTES]:
                 return code
     from sgq_auto.packed.engines.translate import translate_kernels
 
     code = translate_kernels(_machine())
-    for path in kept:
+    for folder, _ in folders:
         with contextlib.suppress(OSError):
-            _keep(path, hashlib.sha256(code).digest() + code)
-            break
+            _keep(folder / name, hashlib.sha256(code).digest() + code)
+            return code
+    if not folders:
+        _logger.warning(
+            "kernels are compiled anew by every process: no folder to keep them in is this "
+            "user's alone; let XDG_CACHE_HOME be one"
+        )
     return code
 
 
-def _folders() -> Iterator[Path]:
+def _folders() -> Iterator[tuple[Path, Path | None]]:
     """Where code may be kept: beside Python's own, or with the user's where that is read-only.
 
-    Like ``__pycache__``, these are folders that only who may run code here can write.
+    Like ``__pycache__``, these are folders that only who may run code here can write. Each comes
+    with the source whose owner is trusted there too.
     """
-    yield _FOLDER / "__pycache__"
-    with contextlib.suppress(RuntimeError):
-        cache_home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        yield Path(cache_home) / "sgq_auto"
+    beside = _FOLDER / "__pycache__"
+    if not beside.exists() or is_beside_source(beside, Path(__file__)):
+        yield beside, Path(__file__)
+    own = user_folder("XDG_CACHE_HOME", ".cache")
+    if own is not None:
+        yield own, None
 
 
 def _keep(path: Path, data: bytes) -> None:
     with whole_file(path) as scratch:
         scratch.write_bytes(data)
+        scratch.chmod(_MODE)
 
 
 def _fingerprint() -> str:

@@ -4,9 +4,15 @@ import numpy as np
 
 from sgq_auto.allocation import FULL_PRECISION
 from sgq_auto.packed.code_matrix import CodeMatrix, PackedWeight
-from sgq_auto.packed.coded_rows import BitmapRows, Chunk, EliasFanoRows
+from sgq_auto.packed.coded_rows import (
+    BitmapRows,
+    Blocks,
+    Chunk,
+    EliasFanoRows,
+    listed_rows,
+)
 from sgq_auto.packed.codes import Array, Bytes, PackedIntegers, pack_codes, unpack_codes
-from sgq_auto.packed.ranges import Floats, Ranges
+from sgq_auto.packed.ranges import Floats, Ranges, to_fp32
 
 # Values that are unpacked at once: 1 MiB of them.
 _MAX_VALUES = 1 << 17
@@ -40,6 +46,26 @@ class NumpyEngine:
         columns[~diagonal] = column
         return rowptr, columns
 
+    def pick(
+        self, rows: EliasFanoRows | BitmapRows, blocks: Blocks, wanted: Array
+    ) -> tuple[Array, Array, Array]:
+        """See the protocol."""
+        counts, found = np.zeros(wanted.size, dtype=np.int64), [np.empty(0, np.int32)]
+        starts = np.empty(wanted.size, dtype=np.int64)
+        for chunk, held in blocks.chunks_of(wanted):
+            rowptr, columns = self.decode(rows, chunk, loops=False)
+            local = wanted[held] - chunk.row
+            counts[held] = rowptr[local + 1] - rowptr[local]
+            starts[held] = rowptr[local]
+            part = np.concatenate(([0], np.cumsum(counts[held])))
+            found.append(columns[listed_rows(part, rowptr[local])])
+            starts[held] += int(rows.block_starts[chunk.block])
+        return np.concatenate(([0], np.cumsum(counts))), np.concatenate(found), starts
+
+    def take(self, matrix: CodeMatrix, rows: Array) -> Floats:
+        """See the protocol."""
+        return _take(matrix, rows)
+
     def read(self, matrix: CodeMatrix, row: int, stop: int) -> Floats:
         """See the protocol."""
         bucket = matrix.bucket_of(row)
@@ -51,7 +77,7 @@ class NumpyEngine:
         bucket, skip = matrix.bucket_of(row), matrix.first_bit(row) % 8
         bits = matrix.bits[bucket]
         if bits == FULL_PRECISION:
-            packed = np.ascontiguousarray(values, dtype="<f4").view(np.uint8).ravel()
+            packed = np.ascontiguousarray(to_fp32(values)).view(np.uint8).ravel()
         else:
             packed = pack_codes(matrix.ranges.codes(values, bucket).astype(np.uint16), bits)
         if skip:
@@ -82,23 +108,33 @@ class NumpyEngine:
         self, rows: BitmapRows, chunk: Chunk, weight: PackedWeight
     ) -> tuple[Floats, Floats]:
         """See the protocol."""
-        summed = self.read(weight.codes, 0, rows.columns)
-        out = np.empty((chunk.num_rows, weight.codes.width))
+        out = np.zeros((chunk.num_rows, weight.codes.width))
         counts = np.empty(chunk.num_rows)
         for start, stop in _parts(chunk.num_rows, rows.columns):
             digits = _digits(rows, chunk.row + start, chunk.row + stop)
             entries = digits.reshape(stop - start, rows.columns).astype(np.float64)
-            np.matmul(entries, summed, out=out[start:stop])
+            for first, last in _parts(rows.columns, weight.codes.width):
+                out[start:stop] += entries[:, first:last] @ self.read(weight.codes, first, last)
             counts[start:stop] = entries.sum(axis=1)
         return weight.scaled(out, counts), counts
 
     def sparse_product(
-        self, rowptr: Array, columns: Array, values: CodeMatrix, first: int, weight: PackedWeight
+        self,
+        rowptr: Array,
+        columns: Array,
+        values: CodeMatrix,
+        first: int,
+        weight: PackedWeight,
+        starts: Array | None = None,
     ) -> tuple[Floats, Floats]:
         """See the protocol."""
-        weights = self.read(values, first, first + columns.size)
-        before = np.concatenate(([0.0], np.cumsum(weights[:, 0])))
-        sums = before[rowptr[1:]] - before[rowptr[:-1]]
+        if starts is None:
+            weights = self.read(values, first, first + columns.size)
+        else:
+            weights = _take(values, listed_rows(rowptr, starts))
+        sums, filled = np.zeros(rowptr.size - 1), np.flatnonzero(np.diff(rowptr))
+        # Not differences of a running total, in which a large row would drown those after it.
+        sums[filled] = np.add.reduceat(weights[:, 0], rowptr[filled])
         out = self.weighted_sum(rowptr, columns, weights, weight.codes)
         return weight.scaled(out, sums), sums
 
@@ -167,6 +203,8 @@ def _take(matrix: CodeMatrix, rows: Array) -> Floats:
 
 def _take_in_bucket(matrix: CodeMatrix, bucket: int, rows: Array) -> Floats:
     bits = matrix.bits[bucket] * matrix.width
+    if bits == 0:
+        return matrix.ranges.values(np.zeros((rows.size, matrix.width)), bucket)
     if bits % 8 == 0:  # Rows are whole bytes: gather them, then unpack all at once.
         stream = matrix.slice(bucket).reshape(-1, bits // 8)[rows].ravel()
         return _values(matrix, bucket, stream, 0, rows.size)

@@ -22,16 +22,19 @@ GROUPS, SUBSETS = 28, 16
 SIGNATURES = {
     "decode_elias_fano": "b bii iiiiiii bq qn",
     "decode_bitmap": "bi iiii qn",
+    "pick_elias_fano": "bi bii i qi qqq qqn",
+    "pick_bitmap": "bi i qi qq qqn",
+    "take_values": "ni biq i d",
     "read_values": "bi ii i ff d",
     "quantize": "di ff ii b",
     "fake_quantize": "di fff",
     "row_sums": "qi d d",
     "weighted_sum": "qi nd i biq i d",
-    "code_sums": "qi n biii ff ni d d d",
+    "code_sums": "qqi n biii ff ni d d d",
     "fill_tile": "bii iii n",
     "bitmap_sums": "bi iii bii i n n q",
     "row_dots": "ni biq i di d",
-    "cosines": "qi n i biq i dd d",
+    "cosines": "qi n i biq i d d",
     "degree_weights": "qi n i bii d d",
 }
 

@@ -1,6 +1,6 @@
 """From an engine's settings to its crew."""
 
-from sgq_auto.errors import InputError
+from sgq_auto.conf_tree import check_engine
 from sgq_auto.searching.crews.crew import Crew
 from sgq_auto.searching.crews.local import LocalCrew
 from sgq_auto.searching.engine import EngineKind
@@ -14,18 +14,15 @@ def crew_of(settings: SearchSettings, folder: StudyFolder) -> Crew:
     Raises:
         InputError: If the engine is not installed, or cannot be reached.
     """
-    kind = settings.engine.kind
-    try:
-        match kind:
-            case EngineKind.LOCAL:
-                return LocalCrew(settings, folder)
-            case EngineKind.RAY:
-                from sgq_auto.searching.crews.ray_crew import RayCrew
+    check_engine(settings.engine.kind)
+    match settings.engine.kind:
+        case EngineKind.LOCAL:
+            return LocalCrew(settings, folder)
+        case EngineKind.RAY:
+            from sgq_auto.searching.crews.ray_crew import RayCrew
 
-                return RayCrew(settings, folder)
-            case EngineKind.SUBMITIT:
-                from sgq_auto.searching.crews.submitit_crew import SubmititCrew
+            return RayCrew(settings, folder)
+        case EngineKind.SUBMITIT:
+            from sgq_auto.searching.crews.submitit_crew import SubmititCrew
 
-                return SubmititCrew(settings, folder)
-    except ModuleNotFoundError as error:
-        raise InputError(f"engine={kind}: {error}; run: pip install 'sgq-auto[{kind}]'") from error
+            return SubmititCrew(settings, folder)

@@ -12,6 +12,7 @@ from typing import Any
 
 from optuna.exceptions import StorageInternalError
 
+from sgq_auto.passwords import remember, remembered
 from sgq_auto.processes import process_context
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.settings import SearchSettings
@@ -42,7 +43,7 @@ class LocalCrew:
         """See the protocol."""
         while len(self._workers) < workers:
             name = uuid.uuid4().hex[:8]
-            arguments = (self._settings, self._folder, name, self._stop)
+            arguments = (self._settings, self._folder, name, self._stop, remembered())
             worker = self._context.Process(target=_work, args=arguments, daemon=True)
             worker.start()
             self._workers[name] = worker
@@ -64,7 +65,7 @@ class LocalCrew:
         self._stop.set()
         self._join(seconds)
         for worker in self._workers.values():
-            worker.terminate()
+            worker.kill()  # It leaves gentler signals to the command.
         self._join(_END_SECONDS)
 
     def _join(self, seconds: float) -> None:
@@ -73,8 +74,15 @@ class LocalCrew:
             worker.join(max(0.0, deadline - time.monotonic()))
 
 
-def _work(settings: SearchSettings, folder: StudyFolder, name: str, stop: Any) -> None:
-    quiet_process()
+def _work(
+    settings: SearchSettings,
+    folder: StudyFolder,
+    name: str,
+    stop: Any,
+    addresses: dict[str, dict[str, str]],
+) -> None:
+    quiet_process(ends_by_sigterm=False)
+    remember(addresses)  # The server that forked this process began before they were known.
     try:
         work(settings, folder, name, stop.is_set)
     except StorageInternalError:

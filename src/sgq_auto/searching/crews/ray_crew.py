@@ -9,6 +9,7 @@ from typing import Any
 import ray
 
 from sgq_auto.errors import InputError
+from sgq_auto.passwords import remember, remembered
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.work import work
@@ -45,7 +46,8 @@ class RayCrew:
         """See the protocol."""
         while len(self._tasks) < workers:
             name = uuid.uuid4().hex[:8]
-            task = self._run.remote(self._settings, self._folder, name, self._graph)
+            given = (self._settings, self._folder, name, remembered(), self._graph)
+            task = self._run.remote(*given)
             self._tasks[task] = name
             self._members.add(name)
 
@@ -94,7 +96,14 @@ def _reach(address: str | None) -> None:
         socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
 
 
-def _work(settings: SearchSettings, folder: StudyFolder, name: str, graph: bytes) -> None:
+def _work(
+    settings: SearchSettings,
+    folder: StudyFolder,
+    name: str,
+    addresses: dict[str, dict[str, str]],
+    graph: bytes,
+) -> None:
+    remember(addresses)
     if not folder.graph.exists():
         folder.path.mkdir(parents=True, exist_ok=True)
         scratch = folder.graph.with_name(f"{folder.graph.name}.{name}")

@@ -5,11 +5,14 @@ import uuid
 
 import submitit
 
+from sgq_auto.errors import InputError
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.work import work
 
 _POLL_SECONDS = 1.0
+# What submitit raises for clusters and parameters that it does not have.
+_REFUSED = (RuntimeError, ValueError, NameError, TypeError, AssertionError)
 
 
 class SubmititCrew:
@@ -17,6 +20,9 @@ class SubmititCrew:
 
     Jobs and the command share a file system, as submitit itself needs; what jobs print lies in the
     study's folder, under ``jobs``.
+
+    Raises:
+        InputError: If the cluster is not there, or has no such parameters.
     """
 
     def __init__(self, settings: SearchSettings, folder: StudyFolder) -> None:
@@ -25,8 +31,13 @@ class SubmititCrew:
         self._jobs: dict[str, submitit.Job[None]] = {}
         self._members: set[str] = set()
         engine = settings.engine
-        self._executor = submitit.AutoExecutor(folder.path / "jobs", cluster=engine.cluster)
-        self._executor.update_parameters(**{"name": folder.name, **engine.parameters})
+        parameters = {"name": folder.name, **engine.parameters}
+        try:
+            self._executor = submitit.AutoExecutor(folder.path / "jobs", cluster=engine.cluster)
+            self._executor.update_parameters(**parameters)
+        except _REFUSED as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"engine.cluster={engine.cluster}: {reason}") from error
 
     @property
     def members(self) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """A comparison as files, and in the terminal."""
 
 import csv
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import matplotlib.figure
 import matplotlib.ticker
 
+from sgq_auto.safe_text import csv_cell, printable
 from sgq_auto.searching.summary import Summary
 from sgq_auto.tracking.comparison.comparison import HEADINGS, Comparison
 from sgq_auto.tracking.comparison.groups import Group
@@ -21,6 +23,7 @@ _NOTE = (
     "or over the fresh seeds of a single one."
 )
 _COLORS = ("#1f6fb2", "#d06f14", "#2e8b57", "#8e44ad", "#c23030", "#6b7785", "#0e8c99", "#9c7a12")
+_MARKDOWN = re.compile(r"[\\|<\[`]")
 # What a narrow terminal leaves out first; the rest always stays.
 _ORDER = ("wall", "vs sparse fp32", "hypervolume", "bits", "seeds", "fp32 test %", "test %")
 _RANKS = {heading: rank for rank, heading in enumerate(_ORDER)}
@@ -70,10 +73,15 @@ def comparison_columns(comparison: Comparison) -> list[Column]:
 
 def _markdown(comparison: Comparison) -> str:
     lines = [HEADINGS, ["---"] * len(HEADINGS), *comparison.rows()]
-    cells = [[str(cell).replace("|", "\\|") for cell in line] for line in lines]
+    cells = [[_markdown_cell(str(cell)) for cell in line] for line in lines]
     table = "\n".join(f"| {' | '.join(line)} |" for line in cells)
-    remarks = "".join(f"- {remark}\n" for remark in comparison.remarks())
+    remarks = "".join(f"- {printable(remark)}\n" for remark in comparison.remarks())
     return f"{table}\n\n{_NOTE}\n" + (f"\n{remarks}" if remarks else "")
+
+
+def _markdown_cell(text: str) -> str:
+    """A text that is no link, picture, HTML or border of a table, whatever it holds."""
+    return _MARKDOWN.sub(r"\\\g<0>", printable(text))
 
 
 def _save_csv(comparison: Comparison, path: Path) -> None:
@@ -83,7 +91,7 @@ def _save_csv(comparison: Comparison, path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({name: csv_cell(cell) for name, cell in row.items()} for row in rows)
 
 
 def _flat(summary: Summary) -> dict[str, Any]:

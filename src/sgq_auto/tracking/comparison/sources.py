@@ -10,7 +10,8 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from sgq_auto.errors import InputError
-from sgq_auto.searching.command_lines import masked
+from sgq_auto.passwords import mask, reveal
+from sgq_auto.safe_text import one_line
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.summary import Summary
 from sgq_auto.tracking.stores import STUDY_TAG, holds_nothing
@@ -66,21 +67,21 @@ def _of_folder(folder: Path) -> list[Summary]:
 
 def _of_run(run_id: str, uri: str) -> Summary:
     if holds_nothing(uri):
-        raise InputError(f"{run_id}: there is no tracking store {masked(uri)}; say which with uri=")
-    client = MlflowClient(uri)
+        raise InputError(f"{run_id}: there is no tracking store {mask(uri)}; say which with uri=")
+    client = MlflowClient(reveal(uri))
     try:
         if STUDY_TAG not in client.get_run(run_id).data.tags:
             raise InputError(f"{run_id}: this run is no study's; give the run that it belongs to")
         with TemporaryDirectory() as scratch:
             return _read(Path(client.download_artifacts(run_id, _FILE, scratch)))
     except (MlflowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{run_id}: {masked(uri)} does not give its {_FILE} ({reason})") from error
+        reason = one_line(next(iter(str(error).splitlines()), type(error).__name__))
+        raise InputError(f"{run_id}: {mask(uri)} does not give its {_FILE} ({reason})") from error
 
 
 def _read(path: Path) -> Summary:
     try:
-        summary: Summary = json.loads(path.read_text())
+        summary: Summary = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: it cannot be read as JSON") from error
     if not isinstance(summary, dict) or not summary.keys() >= _NEEDED:

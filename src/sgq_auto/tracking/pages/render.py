@@ -6,6 +6,8 @@ from typing import Any
 
 import jinja2
 
+from sgq_auto.safe_text import harmless
+
 _TEMPLATES = Path(__file__).with_name("templates")
 
 
@@ -25,6 +27,12 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_finalize,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _finalize(value: Any) -> Any:
+    """What is shown of a value: text that steers nothing; what is HTML already stays."""
+    return harmless(value) if isinstance(value, str) and not hasattr(value, "__html__") else value

@@ -11,6 +11,7 @@ numbers a bucket; see :attr:`~sgq_auto.packed.code_matrix.CodeMatrix.layout`.
 
 from sgq_auto.packed.engines.kernels.attention import cosines, degree_weights, row_dots
 from sgq_auto.packed.engines.kernels.decoding import decode_bitmap, decode_elias_fano
+from sgq_auto.packed.engines.kernels.picking import pick_bitmap, pick_elias_fano, take_values
 from sgq_auto.packed.engines.kernels.products import bitmap_sums, code_sums, fill_tile
 from sgq_auto.packed.engines.kernels.rounding import fake_quantize, quantize, read_values
 from sgq_auto.packed.engines.kernels.sums import row_sums, weighted_sum
@@ -24,9 +25,12 @@ __all__ = [
     "degree_weights",
     "fake_quantize",
     "fill_tile",
+    "pick_bitmap",
+    "pick_elias_fano",
     "quantize",
     "read_values",
     "row_dots",
     "row_sums",
+    "take_values",
     "weighted_sum",
 ]

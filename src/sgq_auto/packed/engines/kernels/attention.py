@@ -10,8 +10,9 @@ from sgq_auto.packed.engines.kernels.reading import (
     lanes_at,
     word_at,
 )
+from sgq_auto.packed.engines.reals import first_lanes, multiply_add, spread, sum_lanes
 from sgq_auto.packed.engines.signatures import LANES
-from sgq_auto.packed.engines.vectors import load_lanes, multiply_add, spread, store_lanes, sum_lanes
+from sgq_auto.packed.engines.vectors import load_lanes, store_lanes
 from sgq_auto.packed.engines.words import as_real
 
 _SMALLEST_NORM = 1e-12
@@ -31,21 +32,18 @@ def row_dots(rows, count, stream, size, layout, width, vectors, heads, out):
             dot = spread(0.0)
             for c in range(0, channels, LANES):
                 lanes = lanes_at(stream, size, bit + (h * channels + c) * bits, bits)
-                values = multiply_add(offset, lanes, step)
+                values = first_lanes(multiply_add(offset, lanes, step), channels - c)
                 dot = multiply_add(dot, values, load_lanes(vectors, h * padded + c))
             out[k * heads + h] = sum_lanes(dot)
 
 
-def cosines(rowptr, rows, columns, row, stream, size, layout, width, valid, left, out):
-    """Cosines of rows with other rows.
-
-    ``valid`` is 1 for a column and 0 for the padding to a multiple of eight; ``left`` is as long.
-    """
+def cosines(rowptr, rows, columns, row, stream, size, layout, width, left, out):
+    """Cosines of rows with other rows; ``left`` has room for a row, in multiples of eight."""
     for k in range(rows):
         bucket = bucket_of(layout, row + k, 0)
         length = 0.0
         for c in range(0, width, LANES):
-            values = _valid_values(stream, size, layout, bucket, row + k, width, c, valid)
+            values = _valid_values(stream, size, layout, bucket, row + k, width, c)
             store_lanes(left, c, values)
             length += sum_lanes(multiply_add(spread(0.0), values, values))
         length = max(np.sqrt(length), _SMALLEST_NORM)
@@ -53,9 +51,7 @@ def cosines(rowptr, rows, columns, row, stream, size, layout, width, valid, left
             bucket = bucket_of(layout, columns[entry], bucket)
             dot, norm = spread(0.0), spread(0.0)
             for c in range(0, width, LANES):
-                values = _valid_values(
-                    stream, size, layout, bucket, columns[entry], width, c, valid
-                )
+                values = _valid_values(stream, size, layout, bucket, columns[entry], width, c)
                 dot = multiply_add(dot, values, load_lanes(left, c))
                 norm = multiply_add(norm, values, values)
             other = max(np.sqrt(sum_lanes(norm)), _SMALLEST_NORM)
@@ -63,13 +59,13 @@ def cosines(rowptr, rows, columns, row, stream, size, layout, width, valid, left
 
 
 @inlined
-def _valid_values(stream, size, layout, bucket, row, width, column, valid):
+def _valid_values(stream, size, layout, bucket, row, width, column):
     """Values of eight columns of a row, 0 past the last."""
     bits = layout[FIELDS * bucket + 2]
     bit = first_bit(layout, bucket, row, width) + column * bits
     step, offset = as_real(layout[FIELDS * bucket + 3]), as_real(layout[FIELDS * bucket + 4])
     values = multiply_add(spread(offset), lanes_at(stream, size, bit, bits), spread(step))
-    return multiply_add(spread(0.0), values, load_lanes(valid, column))
+    return first_lanes(values, width - column)
 
 
 def degree_weights(rowptr, rows, columns, row, degrees, size, bits, table, out):

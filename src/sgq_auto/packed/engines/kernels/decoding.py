@@ -2,20 +2,17 @@
 
 import numpy as np
 
-from sgq_auto.packed.engines.kernels.reading import inlined, word_at
-from sgq_auto.packed.engines.signatures import LANES, POSITIONS
-from sgq_auto.packed.engines.vectors import (
-    add,
+from sgq_auto.packed.engines.integers import (
     add_integer,
     count_below,
-    load_integers,
     shift_integers,
-    split_word,
     spread_bytes,
-    store_integers,
     store_narrow,
-    wide_integers,
 )
+from sgq_auto.packed.engines.kernels.reading import inlined, word_at
+from sgq_auto.packed.engines.signatures import LANES, POSITIONS
+from sgq_auto.packed.engines.unpacking import split_word, wide_integers
+from sgq_auto.packed.engines.vectors import add, load_integers, store_integers
 from sgq_auto.packed.engines.words import count_ones, load_word, trailing_zeros
 
 

@@ -2,19 +2,16 @@
 
 import numpy as np
 
+from sgq_auto.packed.engines.integers import half_counters, no_counters, scale_counters
 from sgq_auto.packed.engines.kernels.decoding import row_bits
 from sgq_auto.packed.engines.kernels.reading import inlined, word_at
+from sgq_auto.packed.engines.reals import multiply_add, spread
 from sgq_auto.packed.engines.signatures import COUNTERS, GROUPS, LANES
+from sgq_auto.packed.engines.unpacking import code_counters
 from sgq_auto.packed.engines.vectors import (
     add,
-    code_counters,
-    half_counters,
     load_counters,
     load_lanes,
-    multiply_add,
-    no_counters,
-    scale_counters,
-    spread,
     store_counters,
     store_lanes,
 )
@@ -22,10 +19,12 @@ from sgq_auto.packed.engines.words import count_ones, trailing_zeros
 
 
 def code_sums(
-    rowptr, rows, columns, values, values_size, bit, value_bits, step, offset, tile, width,
+    rowptr, starts, rows, columns, values, values_size, bit, value_bits, step, offset, tile, width,
     channels, out, sums,
 ):  # fmt: skip
     """Products of sparse rows, whose codes start at ``bit``, and a weight; and the rows' sums.
+
+    ``starts`` says which code each row starts with.
 
     ``tile`` is int32 ``[columns, width]``, the codes of the weight, its width padded to a multiple
     of sixteen like that of ``out`` and of the channels' steps and offsets ``[2, width]``. What is
@@ -36,8 +35,9 @@ def code_sums(
         for c in range(0, width, COUNTERS):
             total = np.int64(0)
             weighted, single = no_counters(), no_counters()
+            first = bit + (starts[k] - rowptr[k]) * value_bits
             for e in range(rowptr[k], rowptr[k + 1]):
-                word = word_at(values, values_size, bit + e * value_bits) & mask
+                word = word_at(values, values_size, first + e * value_bits) & mask
                 row = load_counters(tile, columns[e] * width + c)
                 total += np.int64(word)
                 weighted = add(weighted, scale_counters(row, np.int64(word)))

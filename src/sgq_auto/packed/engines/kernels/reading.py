@@ -3,7 +3,8 @@
 import numba
 import numpy as np
 
-from sgq_auto.packed.engines.vectors import codes, load_singles, wide_codes
+from sgq_auto.packed.engines.reals import load_singles
+from sgq_auto.packed.engines.unpacking import codes, wide_codes
 from sgq_auto.packed.engines.words import load_word
 
 # Numbers of a layout that a bucket has.
@@ -21,7 +22,7 @@ def word_at(stream, size, bit):
 
 @inlined
 def lanes_at(stream, size, bit, bits):
-    """Eight codes from ``bit`` on, or fp32 values."""
+    """Eight codes from ``bit`` on, or fp32 values; lanes past the row may hold NaN."""
     if bits <= 8:
         return codes(word_at(stream, size, bit), bits)
     if bits == 32:

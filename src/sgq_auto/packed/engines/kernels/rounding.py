@@ -3,15 +3,10 @@
 import numpy as np
 
 from sgq_auto.packed.engines.kernels.reading import lanes_at
+from sgq_auto.packed.engines.reals import multiply_add, nearest_codes, spread
 from sgq_auto.packed.engines.signatures import LANES
-from sgq_auto.packed.engines.vectors import (
-    join_codes,
-    load_lanes,
-    multiply_add,
-    nearest_codes,
-    spread,
-    store_lanes,
-)
+from sgq_auto.packed.engines.unpacking import join_codes
+from sgq_auto.packed.engines.vectors import load_lanes, store_lanes
 from sgq_auto.packed.engines.words import store_word
 
 

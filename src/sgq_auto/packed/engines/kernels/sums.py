@@ -3,16 +3,10 @@
 import numpy as np
 
 from sgq_auto.packed.engines.kernels.reading import FIELDS, bucket_of, first_bit, inlined, lanes_at
+from sgq_auto.packed.engines.reals import multiply_add, spread, sum_lanes
 from sgq_auto.packed.engines.signatures import LANES
-from sgq_auto.packed.engines.vectors import (
-    add,
-    codes,
-    load_lanes,
-    multiply_add,
-    spread,
-    store_lanes,
-    sum_lanes,
-)
+from sgq_auto.packed.engines.unpacking import codes
+from sgq_auto.packed.engines.vectors import add, load_lanes, store_lanes
 from sgq_auto.packed.engines.words import as_real, load_word, prefetch
 
 _CACHE_LINE = 64

@@ -1,0 +1,207 @@
+"""A graph in two tables of the user's own: nodes and edges."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+
+from sgq_auto.errors import InputError
+from sgq_auto.graphs.first_lines import listed
+from sgq_auto.graphs.raw import IntArray, RawGraph
+from sgq_auto.graphs.sources.tables.columns import classes, split_of
+from sgq_auto.graphs.sources.tables.edges import DEFAULT_ENDS, EdgeTable
+from sgq_auto.graphs.sources.tables.feature_cells import numbers_of
+from sgq_auto.graphs.sources.tables.feature_file import features_in_file
+from sgq_auto.graphs.sources.tables.ids import TableIds, table_ids
+from sgq_auto.graphs.sources.tables.settings import Name, has_header, name_of, names_of
+from sgq_auto.graphs.sources.tables.table_file import Table
+from sgq_auto.node_ids import NodeIds
+
+_SOURCE = "dataset.source"
+# One-hot degrees end here: what is above is one feature.
+_LARGEST_DEGREE = 31
+# Features whose largest values differ by more train badly together.
+_SIZES_APART = 100
+_FEW_FEATURES = 12
+_MOST_LEFT_OUT = 50
+
+
+class TableSource:
+    """Reads a table of nodes and a table of edges, CSV or (by their ending) parquet.
+
+    Columns may be called by numbers.
+
+    Args:
+        nodes: File with a row for each node.
+        edges: File with a row for each edge.
+        id: Column of ids that the edges refer to; ``None`` takes ``id`` where there is one, and
+            else numbers the rows from 0, unless a column looks like the ids; ``False`` numbers
+            them.
+        label: Column of classes, names or whole numbers; empty where a node has none.
+        unlabelled: What this column holds where a node has no class, beside nothing.
+        features: Feature columns, names or patterns like ``word_*``; ``None`` takes every column
+            that is nothing else, and none where there is a file of features.
+        features_file: File of features: rows of node, feature and value, or lists in JSON.
+        feature_columns: Its columns of node, feature and value; ``None`` takes the first three.
+        split: Column of ``train``, ``val``, ``test`` or nothing; ``None`` takes ``split`` where
+            there is one, and else ``train_mask``, ``val_mask`` and ``test_mask``.
+        edge_columns: The two columns of the edges that name nodes, source and target.
+        undirected: Whether an edge joins both ways, so that one row is enough for it.
+        one_hot_degree: Adds the degree of a node to its features, one column a degree.
+        header: Whether CSV files have a header; ``nodes`` or ``edges``: that table alone; ``None``
+            finds out.
+    """
+
+    def __init__(
+        self,
+        nodes: str | None,
+        edges: str | None,
+        *,
+        id: Name | bool | None = None,
+        label: Name = "label",
+        unlabelled: Sequence[Name] | Name | None = None,
+        features: Sequence[Name] | Name | None = None,
+        features_file: str | None = None,
+        feature_columns: Sequence[Name] | None = None,
+        split: Name | None = None,
+        edge_columns: Sequence[Name] = DEFAULT_ENDS,
+        undirected: bool = True,
+        one_hot_degree: bool = False,
+        header: bool | str | None = None,
+    ) -> None:
+        if not nodes or not edges:
+            missing = "edges" if nodes else "nodes"
+            raise InputError(f"dataset=table: no file given; add {_SOURCE}.{missing}=FILE.csv")
+        if not isinstance(label, Name):
+            raise InputError(
+                f"{_SOURCE}.label={label}: it must be one column (multi-label classification is "
+                "not supported)"
+            )
+        self.edge_columns = names_of(edge_columns) or []
+        if len(self.edge_columns) != 2:
+            raise InputError(
+                f"{_SOURCE}.edge_columns={self.edge_columns}: name two, like [source,target]"
+            )
+        self.nodes, self.edges = Path(nodes), Path(edges)
+        self.id = id if id is None or id is False else name_of(id)
+        self.label = name_of(label)
+        self.unlabelled = names_of(unlabelled) or []
+        self.split = None if split is None else name_of(split)
+        self.features = names_of(features)
+        self.features_file = Path(features_file) if features_file else None
+        self.feature_columns = names_of(feature_columns)
+        self.undirected, self.one_hot_degree = undirected, one_hot_degree
+        self.header = header
+
+    def load(self) -> RawGraph:
+        """Read both tables, and the file of features if there is one."""
+        texts = [self.id or "id", self.split or "split", self.label]
+        nodes = Table.read(self.nodes, f"{_SOURCE}.nodes", texts, has_header(self.header, "nodes"))
+        edges = EdgeTable.of(
+            Table.read(
+                self.edges,
+                f"{_SOURCE}.edges",
+                [*self.edge_columns, "0", "1"],
+                has_header(self.header, "edges"),
+            ),
+            self.edge_columns,
+        )
+        y, names, of_classes = classes(nodes, self.label, self.unlabelled)
+        split_column = self.split or ("split" if "split" in nodes.columns else None)
+        split = split_of(nodes, split_column)
+        taken = {self.label, split_column, *split.used}
+        ids = table_ids(nodes, self.id, self._may_be_ids(nodes, taken), edges.named)
+        edge_index = edges.edge_index(ids, nodes, undirected=self.undirected)
+        x, of_features = self._features(nodes, edge_index, ids, taken)
+        return RawGraph(
+            name=self.nodes.stem,
+            x=x,
+            edge_index=edge_index,
+            y=y,
+            split=split.splits[0] if split.splits else None,
+            class_names=names,
+            node_ids=NodeIds.of(ids.keys, ids.column) if ids.column else None,
+            notes=(
+                *nodes.notes(),
+                *ids.notes,
+                *of_features,
+                *of_classes,
+                *edges.notes(edge_index, undirected=self.undirected),
+                *_sizes_apart(nodes.name, x),
+            ),
+        )
+
+    def _may_be_ids(self, nodes: Table, taken: Collection[str | None]) -> list[str]:
+        """Columns that nothing says what they are."""
+        chosen = self._chosen(nodes) or []
+        return [name for name in nodes.columns if name not in taken and name not in chosen]
+
+    def _chosen(self, nodes: Table) -> list[str] | None:
+        if self.features is None:
+            return [] if self.features_file else None
+        return nodes.matching(self.features, f"{_SOURCE}.features=[COLUMNS]")
+
+    def _features(
+        self, nodes: Table, edge_index: IntArray, ids: TableIds, taken: Collection[str | None]
+    ) -> tuple[Any, list[str]]:
+        """Features ``[N, F]``, and lines of which they are and what is left out."""
+        chosen = self._chosen(nodes)
+        named = {ids.column, *ids.copies, *taken}
+        names = [n for n in nodes.columns if n not in named] if chosen is None else chosen
+        blocks: list[Any] = []
+        kinds: list[str] = []
+        notes: list[str] = []
+        if names:
+            advice = f"name the feature columns with {_SOURCE}.features=[a,b,word_*]"
+            blocks.append(numbers_of(nodes, names, advice))
+            kinds.append(listed(names, _FEW_FEATURES))
+        if self.features_file is not None:
+            header = has_header(self.header, "features")
+            found, notes = features_in_file(
+                self.features_file, self.feature_columns, ids.keys, header
+            )
+            blocks.append(found)
+            kinds.append(f"those of {self.features_file.name}")
+        if self.one_hot_degree:
+            blocks.append(_one_hot_degrees(edge_index, len(nodes.frame)))
+            kinds.append("the degree")
+        if not blocks:
+            raise InputError(
+                f"{nodes.name}: no feature columns; add some, or let the degrees be features: "
+                f"{_SOURCE}.one_hot_degree=true"
+            )
+        unused = [name for name in nodes.columns if name not in named and name not in names]
+        left_out = f"; not used: {listed(unused, _MOST_LEFT_OUT)}" if unused else ""
+        line = f"{nodes.name}: the class is {self.label!r}, features are {', '.join(kinds)}"
+        return _joined(blocks), [line + left_out, *notes]
+
+
+def _joined(blocks: Sequence[Any]) -> Any:
+    if any(map(scipy.sparse.issparse, blocks)):
+        return scipy.sparse.csr_matrix(scipy.sparse.hstack(blocks), dtype=np.float32)
+    return np.concatenate(blocks, axis=1)
+
+
+def _sizes_apart(name: str, x: Any) -> list[str]:
+    """A line where features differ so much in size that they train badly together."""
+    largest = abs(x).max(axis=0)
+    largest = largest.toarray().ravel() if scipy.sparse.issparse(largest) else largest
+    largest = largest[largest > 0]
+    if not largest.size or largest.max() <= _SIZES_APART * largest.min():
+        return []
+    return [
+        f"{name}: the largest value of a feature is {largest.min():.3g}, of another "
+        f"{largest.max():.3g}; scaled alike (mean 0, deviation 1) they train better"
+    ]
+
+
+def _one_hot_degrees(edge_index: IntArray, num_nodes: int) -> np.ndarray[Any, Any]:
+    """``float32 [N, degrees]``: in-degrees without repeats and self-loops."""
+    sources, targets = edge_index[:, edge_index[0] != edge_index[1]]
+    ones = np.ones(sources.size, np.bool_)
+    adjacency = scipy.sparse.csr_matrix((ones, (targets, sources)), shape=(num_nodes, num_nodes))
+    degrees = np.minimum(adjacency.getnnz(axis=1), _LARGEST_DEGREE)
+    one_hot: np.ndarray[Any, Any] = np.eye(_LARGEST_DEGREE + 1, dtype=np.float32)[degrees]
+    return one_hot

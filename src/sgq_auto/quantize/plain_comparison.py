@@ -1,0 +1,228 @@
+"""A prepared model against the plain one of PyG, on the real graph in the user's order."""
+
+import copy
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sgq_auto.errors import InputError
+from sgq_auto.graphs import CsrPattern, Graph, PreparedData
+from sgq_auto.graphs.adjacency import csr_with_loops
+from sgq_auto.quantize.outputs import check_logits
+from sgq_auto.quantize.prepare import GenericLayerWarning, prepare
+from sgq_auto.quantize.signature import run_plain
+
+# Largest difference of two outputs that are the same, relative to the largest logit (at least 1).
+_TOLERANCE = 1e-4
+# PyG's layers make a tensor of edges by features: of more edges, some are compared.
+_MOST_EDGES = 1 << 22
+# PyG's models read dense features: larger ones than 1 GiB are not made.
+_MOST_FEATURES = 1 << 28
+# Parameters that start at zero would hide which node they belong to.
+_NOISE = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A graph in the order of nodes that a model needs.
+
+    Attributes:
+        data: The graph.
+        note: What a person should know of it, if there is anything.
+    """
+
+    data: PreparedData
+    note: str | None = None
+
+
+def in_order_of(model: nn.Module, data: PreparedData) -> Fitted:
+    """The graph in an order in which the prepared model is the plain one.
+
+    Most models do not depend on the order of nodes, and are faster with nodes that are sorted by
+    degree bucket. A model that has a row for each node in a parameter or a buffer (an embedding,
+    positional encodings) needs them in the user's own order. Which kind a model is, is found by
+    running it: as plain PyG on the user's order, and prepared at 32 bits. Its parameters are
+    shifted at random first, in a copy.
+
+    Args:
+        model: A plain model, trained or not.
+        data: The prepared graph.
+
+    Raises:
+        InputError: If the prepared model differs from the plain one in either order.
+    """
+    _check(model, data.graph)
+    if data.graph.num_nodes * data.graph.features.num_features > _MOST_FEATURES:
+        return _by_shapes(model, data)
+    comparison = _Comparison.of(model, data)
+    if comparison.is_random:
+        return Fitted(
+            data,
+            f"{type(model).__name__} gives other outputs each time it is run: it was not compared "
+            "with plain PyG",
+        )
+    if comparison.difference(data.graph) <= _TOLERANCE:
+        return Fitted(data)
+    original = data.in_original_order()
+    difference = comparison.difference(original.graph)
+    if difference <= _TOLERANCE:
+        return Fitted(original, _own_order_note(model))
+    raise InputError(comparison.explain(difference))
+
+
+def _own_order_note(model: nn.Module) -> str:
+    return (
+        f"{type(model).__name__} depends on the order of the nodes (it has a row for each): it is "
+        "given them in their own order, which trains more slowly"
+    )
+
+
+def _by_shapes(model: nn.Module, data: PreparedData) -> Fitted:
+    """For features too large for plain PyG: by whether any parameter or buffer has a row a node."""
+    state = [*model.parameters(), *model.buffers()]
+    if any(data.graph.num_nodes in tensor.shape for tensor in state):
+        return Fitted(data.in_original_order(), _own_order_note(model))
+    return Fitted(
+        data,
+        f"{type(model).__name__} was not compared with plain PyG: dense features would be too "
+        "large for it",
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Comparison:
+    """A plain model and what it returns for the user's own order of nodes and edges.
+
+    Attributes:
+        model: The plain model, its parameters shifted.
+        x: Features ``[N, F]``.
+        edge_index: The edges ``[2, E]`` it was run on.
+        expected: What it returned.
+        whole: Whether these are all edges.
+    """
+
+    model: nn.Module
+    x: Tensor
+    edge_index: Tensor
+    expected: Tensor
+    whole: bool
+
+    @classmethod
+    def of(cls, model: nn.Module, data: PreparedData) -> "_Comparison":
+        """Run a plain model on the graph in the user's order."""
+        x, whole = _by_node(data.graph.features.dense(), data.graph), data.edge_index is not None
+        edges = torch.from_numpy(data.edge_index) if whole else _some_edges(data.graph)
+        shifted = _shifted(model)
+        expected = _run(shifted, x, edges)
+        if not bool(expected.isfinite().all()):
+            shifted = copy.deepcopy(model).eval()
+            expected = _run(shifted, x, edges)
+        return cls(shifted, x, edges, expected, whole)
+
+    @property
+    def is_random(self) -> bool:
+        """Whether another run gives another result."""
+        again = _run(self.model, self.x, self.edge_index)
+        return _relative_difference(again, self.expected) > _TOLERANCE
+
+    def difference(self, graph: Graph) -> float:
+        """Largest difference of the prepared model on ``graph``, relative to the largest logit."""
+        if not self.whole:
+            graph = _with_edges(graph, self.edge_index)
+        rows = _prepared_logits(self.model, graph)
+        return _relative_difference(_by_node(rows, graph), self.expected)
+
+    def explain(self, difference: float) -> str:
+        """Why the prepared model is not the plain one, in a line."""
+        name = type(self.model).__name__
+        order = (self.edge_index[0] * self.x.size(0) + self.edge_index[1]).argsort()
+        by_source = _run(self.model, self.x, self.edge_index[:, order])
+        if _relative_difference(by_source, self.expected) > _TOLERANCE:
+            return (
+                f"{name} depends on the order of the edges (it has a value for each): give them "
+                "sorted by source, then target, as torch_geometric.utils.coalesce does"
+            )
+        return (
+            f"{name}: prepared at 32 bits, its outputs differ from plain PyG's by "
+            f"{difference:.2g} of the largest; bits that are found for it would be for another "
+            "model"
+        )
+
+
+def _check(model: nn.Module, graph: Graph) -> None:
+    """What is no model for a graph is said before anything is compared."""
+    output = _prepared_logits(model, graph)
+    try:
+        check_logits(output, graph.num_nodes, graph.num_classes)
+    except InputError as error:
+        raise InputError(f"{type(model).__name__}: {error}") from error
+
+
+def _prepared_logits(model: nn.Module, graph: Graph) -> Any:
+    """What the model returns when it is prepared at 32 bits."""
+    with warnings.catch_warnings():
+        # Of layers without a twin the search speaks itself.
+        warnings.simplefilter("ignore", GenericLayerWarning)
+        prepared = prepare(model, graph)
+    with torch.no_grad():
+        return prepared(graph.features, graph.adj_t)
+
+
+def _shifted(model: nn.Module) -> nn.Module:
+    """A copy, in evaluation mode, with a little noise on every parameter."""
+    shifted = copy.deepcopy(model).eval()
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in shifted.parameters():
+            if parameter.is_floating_point():
+                spread = parameter.std(correction=0).item() or 1.0
+                noise = torch.randn(parameter.shape, generator=generator)
+                parameter.add_(noise.to(parameter), alpha=_NOISE * spread)
+    return shifted
+
+
+def _run(model: nn.Module, x: Tensor, edge_index: Tensor) -> Tensor:
+    """Logits of a copy: layers may keep what they computed of these edges."""
+    try:
+        logits: Tensor = run_plain(copy.deepcopy(model), x.clone(), edge_index)
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{type(model).__name__} fails as a plain PyG model on the graph "
+            f"({type(error).__name__}: {reason})"
+        ) from error
+    return logits
+
+
+def _relative_difference(one: Tensor, other: Tensor) -> float:
+    one, other = one.double().nan_to_num(), other.double().nan_to_num()
+    return float((one - other).abs().max() / other.abs().max().clamp(min=1))
+
+
+def _by_node(rows: Tensor, graph: Graph) -> Tensor:
+    """A tensor with a row a node of ``graph`` in the user's order."""
+    nodes = torch.empty_like(rows)
+    nodes[graph.node_order] = rows
+    return nodes
+
+
+def _some_edges(graph: Graph) -> Tensor:
+    """Every so many-th edge ``[2, E]`` by original nodes, sorted by source, then target."""
+    pattern = graph.adj_t
+    step = -(-pattern.num_entries // _MOST_EDGES)
+    entries = torch.arange(0, pattern.num_entries, step)
+    rows = torch.searchsorted(pattern.rowptr.long(), entries, right=True) - 1
+    edges = graph.node_order[torch.stack([pattern.col[entries].long(), rows])]
+    edges = edges[:, edges[0] != edges[1]]
+    return edges[:, (edges[0] * graph.num_nodes + edges[1]).argsort()]
+
+
+def _with_edges(graph: Graph, edge_index: Tensor) -> Graph:
+    """The graph with only some of its edges, given by original nodes."""
+    row_of_node = torch.empty_like(graph.node_order)
+    row_of_node[graph.node_order] = torch.arange(graph.num_nodes)
+    rowptr, col = csr_with_loops(row_of_node[edge_index].numpy(), graph.num_nodes)
+    return replace(graph, adj_t=CsrPattern.from_arrays(rowptr, col, graph.adj_t.shape))

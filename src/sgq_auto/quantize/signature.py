@@ -1,0 +1,208 @@
+"""How a model's forward pass takes a graph: decided by its arguments without a default."""
+
+import ast
+import inspect
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from inspect import Parameter
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.data import Data
+
+from sgq_auto.errors import InputError
+
+
+class Role(Enum):
+    """What an argument of a forward pass is given."""
+
+    FEATURES = auto()
+    EDGES = auto()
+    DATA = auto()
+    # What a graph may have and this one has not, like edge weights: None, as its Data says too.
+    ABSENT = auto()
+
+
+# How people call these arguments, in lower case. The first pattern that fits a name decides.
+_NAMES = (
+    (Role.ABSENT, r"edge_?(weights?|attrs?|feats?|features?)|weights?"),
+    (Role.EDGES, r"edge_?ind\w*|edge_?idx|edge_?list|edges?|ei?|adj\w*|a"),
+    (Role.FEATURES, r"[xhz](_\w+|\d*)|(\w+_)?(feat|feature)s?\d*|inputs?|in_feats?"),
+    (Role.DATA, r"(\w+_)?(data|graphs?|batch)(_\w+|\d*)|g"),
+)
+_DATA_TYPE = re.compile(r"\b(Data|Batch|BaseData)\b")
+_EDGES_TYPE = re.compile(r"\b(Adj|SparseTensor|EdgeIndex)\b")
+# Attributes that a graph has and a tensor has not.
+_OF_DATA = {"x", "edge_index", "adj_t", "edge_attr", "edge_weight", "num_nodes"}
+_POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+_VARIADIC = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+_CONVENTIONS = "a forward pass takes (x, edge_index), x alone, or one data that has both"
+
+
+class GraphData(Data):  # type: ignore[misc]
+    """The graph as one object: ``x`` and ``edge_index``; whatever else a ``Data`` has is None."""
+
+    @property
+    def adj_t(self) -> Tensor | None:
+        """The same edges, for models written for ``T.ToSparseTensor``."""
+        edges: Tensor | None = self.edge_index
+        return edges
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What the arguments of a forward pass are given.
+
+    Attributes:
+        positional: Of the arguments that come by position.
+        keywords: Of those that come by name.
+    """
+
+    positional: tuple[Role, ...] = ()
+    keywords: Mapping[str, Role] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, model: nn.Module) -> "Signature":
+        """Decide by the arguments of ``model.forward`` that have no default.
+
+        What an argument is follows from how the forward pass uses it (``data.x``), its type, or its
+        name; arguments that tell nothing are, in this order, the features and the edges. Edges are
+        passed to an argument with a default too (``edge_index=None``), other arguments with a
+        default keep it.
+
+        Raises:
+            InputError: If an argument without a default is none of these.
+        """
+        try:
+            parameters = list(inspect.signature(model.forward).parameters.values())
+        except ValueError:  # Of a model that was compiled.
+            return cls((Role.FEATURES, Role.EDGES))
+        return cls._passing(_roles(model, parameters), parameters)
+
+    @classmethod
+    def _passing(cls, roles: Mapping[str, Role], parameters: Sequence[Parameter]) -> "Signature":
+        """By position as far as no argument before keeps its default, by name after that."""
+        positional: list[Role] = []
+        keywords: dict[str, Role] = {}
+        kinds = {parameter.kind for parameter in parameters}
+        for parameter in parameters:
+            role = roles.get(parameter.name)
+            if role is None:
+                continue
+            if parameter.kind in _POSITIONAL and parameter is parameters[len(positional)]:
+                positional.append(role)
+            else:
+                keywords[parameter.name] = role
+        missing = _missing(roles)
+        if Parameter.VAR_POSITIONAL in kinds and not keywords:
+            positional += missing
+        elif Parameter.VAR_KEYWORD in kinds and not roles:
+            keywords = {"x": Role.FEATURES, "edge_index": Role.EDGES}
+        return cls(tuple(positional), keywords)
+
+    def arguments(self, x: Tensor, edge_index: Tensor) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What the forward pass is called with: arguments by position, and by name."""
+        values = {Role.FEATURES: x, Role.EDGES: edge_index, Role.ABSENT: None}
+        if Role.DATA in (*self.positional, *self.keywords.values()):
+            values[Role.DATA] = GraphData(x=x, edge_index=edge_index)
+        by_name = {name: values[role] for name, role in self.keywords.items()}
+        return tuple(values[role] for role in self.positional), by_name
+
+
+def run_plain(model: nn.Module, x: Tensor, edge_index: Tensor) -> Any:
+    """What a plain PyG model returns for features ``[N, F]`` and edges ``[2, E]``, as it is."""
+    by_position, by_name = Signature.of(model).arguments(x, edge_index)
+    with torch.no_grad():
+        return model(*by_position, **by_name)
+
+
+def _roles(model: nn.Module, parameters: Sequence[Parameter]) -> dict[str, Role]:
+    """The arguments that are passed, and what they are given."""
+    named = [p for p in parameters if p.kind not in _VARIADIC]
+    used = _read_as_data(model, {p.name for p in named})
+    known = {p.name: Role.DATA if p.name in used else _role(p) for p in named}
+    needed = [p for p in named if p.default is Parameter.empty]
+    if len(needed) > 1:
+        known |= {p.name: _beside_others(p, known) for p in needed if p.name not in used}
+    roles = {p.name: role for p in needed if (role := known[p.name]) is not None}
+    for parameter in needed:
+        if parameter.name not in roles:
+            missing = _missing(roles) or _refuse(model, parameter.name)
+            roles[parameter.name] = missing[0]
+    _refuse_repeated(model, roles)
+    for parameter in (p for p in named if p.default is None):
+        role = known[parameter.name]
+        if role in (_missing(roles) if roles else (Role.DATA, Role.FEATURES, Role.EDGES)):
+            roles.setdefault(parameter.name, role)  # type: ignore[arg-type]
+    if not roles and len(named) == len(parameters):
+        return dict(zip((p.name for p in named), (Role.FEATURES, Role.EDGES), strict=False))
+    return roles
+
+
+def _missing(roles: Mapping[str, Role]) -> list[Role]:
+    """What of the graph is not passed yet."""
+    if Role.DATA in roles.values():
+        return []
+    return [role for role in (Role.FEATURES, Role.EDGES) if role not in roles.values()]
+
+
+def _refuse(model: nn.Module, name: str) -> NoReturn:
+    raise InputError(
+        f"{type(model).__name__}: its forward pass needs {name!r}, which nothing here gives; "
+        f"{_CONVENTIONS}: give {name!r} a default"
+    )
+
+
+def _refuse_repeated(model: nn.Module, roles: Mapping[str, Role]) -> None:
+    seen: set[Role] = set()
+    for name, role in roles.items():
+        if role in seen and role is not Role.ABSENT:
+            _refuse(model, name)
+        seen.add(role)
+
+
+def _role(parameter: Parameter) -> Role | None:
+    """What an argument is by its type, or by its name; ``None`` where they do not tell."""
+    untyped = parameter.annotation is Parameter.empty
+    kind = "" if untyped else str(parameter.annotation)
+    may_be_tensor = untyped or "Tensor" in kind
+    if _DATA_TYPE.search(kind) and not may_be_tensor:
+        return Role.DATA
+    name = parameter.name.lower().strip("_")
+    role = next((role for role, names in _NAMES if re.fullmatch(names, name)), None)
+    if role is Role.DATA and not untyped and may_be_tensor:
+        role = None
+    return Role.EDGES if role is None and _EDGES_TYPE.search(kind) else role
+
+
+def _beside_others(parameter: Parameter, known: Mapping[str, Role | None]) -> Role | None:
+    """What an argument is that the forward pass needs beside others.
+
+    A batch says which graph a node belongs to; a graph beside the features is its edges.
+    """
+    role = known[parameter.name]
+    if role is not Role.DATA or _DATA_TYPE.search(str(parameter.annotation)):
+        return role
+    return Role.ABSENT if parameter.name.lower() == "batch" else None
+
+
+def _read_as_data(model: nn.Module, names: set[str]) -> set[str]:
+    """Arguments that the forward pass reads as a graph: ``data.x`` or ``data["x"]``."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(model.forward))))
+    except (OSError, TypeError, SyntaxError):
+        return set()
+    reads = {
+        (node.value.id, node.attr if isinstance(node, ast.Attribute) else _text(node.slice))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.value, ast.Name)
+    }
+    return {name for name, attribute in reads if name in names and attribute in _OF_DATA}
+
+
+def _text(node: ast.expr) -> object:
+    return node.value if isinstance(node, ast.Constant) else None
