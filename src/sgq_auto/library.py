@@ -238,6 +238,8 @@ def search(
     outcome = run_search(settings, prepared, [], summary_path)
     if outcome.summary is None or outcome.failure:
         raise RuntimeError(outcome.failure or "another command leads this study")
+    if warning := (outcome.summary["guessing"] or {}).get("warning"):
+        warnings.warn(warning, UserWarning, stacklevel=2)
     best = outcome.summary["recommended"] or {}
     path = best.get("artifact_path")
     return Found(name, outcome.summary, Path(path) if path else None, notes)
