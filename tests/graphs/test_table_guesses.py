@@ -132,3 +132,13 @@ def test_validation_nodes_are_drawn_where_a_split_has_none(tmp_path: Path) -> No
     assert (split.train.size, split.val.size, split.test.tolist()) == (2, 2, [4, 5])
     assert "2 of the 4 training nodes" in split.origin
     np.testing.assert_array_equal(OwnOrPerClassSplit(1, val_per_class=1).split(raw).val, split.val)
+
+
+def test_ids_that_became_fractions_are_whole(tmp_path: Path) -> None:
+    columns = {"user": [f"{k}.0" for k in _ORDER], **_A}
+    with pytest.raises(InputError, match="'user'"):
+        table(tmp_path, columns)
+    raw = table(tmp_path, columns, id="user")
+    assert raw.edge_index[:, 0].tolist() == [1, 3]
+    raw = table(tmp_path, columns, "source,target\n0.0,1.0\n", id="user")
+    assert raw.edge_index[:, 0].tolist() == [1, 3]

@@ -17,6 +17,7 @@ _SETTING = "dataset.source.id"
 _FEWEST = 3
 # Columns of features repeat within so many rows; only others are looked at as a whole.
 _GLANCE = 1000
+_FRACTION = r"-?\d+\.0"
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,11 @@ def node_keys(table: Table, name: str, setting: str) -> "pd.Index[Any]":
         raise InputError(
             f"{table.name}: column {name!r} is empty in row {missing[0] + 1}; it must name a node"
         )
-    return pd.Index(texts_of(column))
+    texts = texts_of(column)
+    # Whole numbers that a tool kept as fractions: 7.0 is 7 in every row, or in none.
+    if texts.iloc[0].endswith(".0") and texts.str.fullmatch(_FRACTION).all():
+        texts = texts.str.replace(".0", "", regex=False)
+    return pd.Index(texts)
 
 
 def table_ids(
