@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from sgq_auto.passwords import reveal
 from sgq_auto.tracking import MlflowTracker, TrackingSettings
 from sgq_auto.tracking.settings import EXPERIMENT, EXPERIMENT_ID, URI, default_store
 
@@ -75,6 +76,6 @@ def test_what_a_study_keeps_means_the_same_in_every_folder(
 def test_a_password_in_a_variable_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(URI, "http://me:secret@team:5000")
     found = TrackingSettings.of({})
-    assert found.uri == "http://me:secret@team:5000"
+    assert reveal(found.uri) == "http://me:secret@team:5000"
     tracker = MlflowTracker(found, Path())
-    assert "secret" not in tracker.notes[0] + tracker.address
+    assert "secret" not in tracker.notes[0] + tracker.address + repr(found)

@@ -41,12 +41,16 @@ def print_words(console: Console, line: str) -> None:
     What is longer than the terminal, like a path, stays in one piece and can be copied. In a file
     it is one line.
     """
+    text = printable(line)
+    lines = [text]
     if console.is_terminal:
-        line = textwrap.fill(
-            line,
+        lines = textwrap.wrap(
+            text,
             max(console.width, 20),
             subsequent_indent="  ",
             break_long_words=False,
             break_on_hyphens=False,
         )
-    console.print(line)
+    # One by one: a line end within a text would be shown, not taken.
+    for each in lines:
+        console.print(each)
