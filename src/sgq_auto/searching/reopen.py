@@ -69,5 +69,5 @@ def _summary(path: Path, trials: int) -> Summary | None:
     try:
         found: Summary = json.loads(path.read_text(encoding="utf-8"))
         return found if sum(found["trials"].values()) == trials else None
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
