@@ -47,7 +47,7 @@ class KeptConfig:
                 somebody else's and names what ``own_code`` is for.
         """
         try:
-            kept = json.loads(path.read_text())
+            kept = json.loads(path.read_text(encoding="utf-8"))
             found = cls.of(kept, is_own=is_signed(kept))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise InputError(

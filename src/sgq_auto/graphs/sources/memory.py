@@ -13,7 +13,7 @@ _MEMINFO = Path("/proc/meminfo")
 def available_bytes() -> int | None:
     """Memory that is free now, or the whole of it where only that is known, or ``None``."""
     try:
-        for line in _MEMINFO.read_text().splitlines():
+        for line in _MEMINFO.read_text(encoding="ascii").splitlines():
             if line.startswith("MemAvailable:"):
                 return int(line.split()[1]) * 1024
     except (OSError, ValueError, IndexError):
