@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from mlflow import MlflowClient
 from commands import call
 from sgq_auto.errors import InputError
 from sgq_auto.tracking.comparison import Comparison, find_summaries, write_comparison
+from sgq_auto.tracking.comparison.summary_checks import summary_fault
 
 _HOSTILE = "<script>hacked=1</script>"
 
@@ -193,3 +195,35 @@ def test_studies_of_few_points_or_none_are_compared(
     alone = Comparison.of([first])
     write_comparison(alone, tmp_path / "alone")
     assert alone.rows()[0][3] == "none"
+
+
+_FORGED: list[Any] = [None, "x", -1, 0, float("nan"), 1e300, 10**400, True, [], {}, [[]], [{}]]
+
+
+def _changed(value: Any) -> list[Any]:
+    """Copies of a JSON value, each with one entry at any depth replaced or left out."""
+    if isinstance(value, dict):
+        found = [{k: v for k, v in value.items() if k != name} for name in value]
+        return found + [value | {k: new} for k, old in value.items() for new in _changed(old)]
+    if isinstance(value, list):
+        found = [[*value[:k], new, *value[k + 1 :]] for k in (0,) for new in _changed(value[k])]
+        return [*_FORGED, *found]
+    return list(_FORGED)
+
+
+def test_a_forged_summary_is_one_line_that_names_the_file(tmp_path: Path) -> None:
+    whole = made(0, [(1024, 0.5), (3072, 0.7)], guessing={"warning": "weak"}, command="a b c d")
+    refused = 0
+    path = tmp_path / "forged.json"
+    for forged in _changed(whole):
+        path.write_text(json.dumps(forged))
+        if summary_fault(json.loads(path.read_text())) is not None:
+            with pytest.raises(InputError, match=re.escape(str(path))):
+                find_summaries([str(path)], tmp_path, "sqlite:///none")
+            refused += 1
+            continue
+        comparison = Comparison.of(find_summaries([str(path)], tmp_path, "sqlite:///none"))
+        assert comparison.rows()
+        assert comparison.charts()
+        comparison.remarks()
+    assert refused > 200

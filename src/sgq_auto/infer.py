@@ -143,6 +143,8 @@ def _artifact(path: Path) -> Path:
         found = json.loads(summary.read_text(encoding="utf-8"))
         named = found["recommended"] and found["recommended"]["artifact_path"]
         study = found.get("study", "NAME")
+        if named and not isinstance(named, str):
+            raise ValueError("artifact_path is a path")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"artifact={path}: a folder without the summary.json of a search; give the file of a "
@@ -151,7 +153,7 @@ def _artifact(path: Path) -> Path:
     if not named:
         raise InputError(
             f"artifact={path}: {summary} recommends no model that was packed; pack a trial of your "
-            f"choice: python -m sgq_auto.export study={study} trial=N"
+            f"choice: python -m sgq_auto.export study={_printable(str(study))} trial=N"
         )
     return Path(named)
 

@@ -14,11 +14,11 @@ from sgq_auto.passwords import mask, reveal
 from sgq_auto.safe_text import one_line
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.summary import Summary
+from sgq_auto.tracking.comparison.summary_checks import summary_fault
 from sgq_auto.tracking.stores import STUDY_TAG, holds_nothing
 
 _FILE = "summary.json"
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
-_NEEDED = {"study", "objective", "front", "full_precision", "recommended", "hypervolume"}
 
 
 def find_summaries(names: Iterable[str], output_root: Path, uri: str) -> list[Summary]:
@@ -82,8 +82,9 @@ def _of_run(run_id: str, uri: str) -> Summary:
 def _read(path: Path) -> Summary:
     try:
         summary: Summary = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: it cannot be read as JSON") from error
-    if not isinstance(summary, dict) or not summary.keys() >= _NEEDED:
-        raise InputError(f"{path}: it is no summary of a search")
+    fault = summary_fault(summary)
+    if fault is not None:
+        raise InputError(f"{path}: it is no summary of a search ({fault})")
     return summary
