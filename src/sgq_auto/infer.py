@@ -24,7 +24,7 @@ from sgq_auto.predictions import write_predictions
 
 _USAGE = (
     "python -m sgq_auto.infer artifact=PATH [nodes=0,5,7] [out=preds.csv] [ids=nodes.csv] "
-    "[ids_column=COLUMN] [threads=1]"
+    "[ids_column=COLUMN] [threads=1] [max_bytes=N]"
 )
 _EXPLAINED = """
 Predicts the classes of nodes with a packed model. It needs numpy and safetensors only; with numba
@@ -37,6 +37,7 @@ it is many times faster.
   ids=nodes.csv      a table with a row for each node, in the order of the search, that names them
   ids_column=COLUMN  its column of ids; none: the one that the search used
   threads=1          threads to predict with
+  max_bytes=N        for a file that you trust: the memory it may take (without: 256 times its size)
 
 Example: python -m sgq_auto.infer artifact=outputs/runs/2026-01-31_12-00-00-000000 out=preds.csv
 """
@@ -54,6 +55,7 @@ class Request:
         ids: A CSV file with what each node is called, or ``None``.
         ids_column: Its column, or ``None`` for the one that the search used.
         threads: Threads to predict with.
+        max_bytes: What loading and predicting may take; ``None`` bounds it by the file's size.
     """
 
     artifact: Path
@@ -62,6 +64,7 @@ class Request:
     ids: Path | None = None
     ids_column: str | None = None
     threads: int = 1
+    max_bytes: int | None = None
 
     @classmethod
     def parse(cls, arguments: list[str]) -> Self:
@@ -76,11 +79,12 @@ class Request:
         if out is not None and out.suffix not in (".csv", ".npy"):
             raise InputError(f"out={out}: it must end in .csv or .npy")
         nodes = [n.strip() for n in given.get("nodes", "").strip("[]").split(",") if n.strip()]
-        threads = given.get("threads", "1")
-        if not threads.isdecimal() or int(threads) < 1:
-            raise InputError(
-                f"threads={threads}: it must be a whole number, at least 1; usage: {_USAGE}"
-            )
+        counts = {name: given[name] for name in ("threads", "max_bytes") if name in given}
+        for name, count in counts.items():
+            if not count.isdecimal() or int(count) < 1:
+                raise InputError(
+                    f"{name}={count}: it must be a whole number, at least 1; usage: {_USAGE}"
+                )
         if "ids_column" in given and "ids" not in given:
             raise InputError("ids_column: it is a column of the file that ids=FILE gives")
         return cls(
@@ -89,7 +93,7 @@ class Request:
             out=out,
             ids=as_path(given["ids"]) if "ids" in given else None,
             ids_column=given.get("ids_column"),
-            threads=int(threads),
+            **{name: int(count) for name, count in counts.items()},
         )
 
 
@@ -109,7 +113,7 @@ def _run(arguments: list[str]) -> None:
     request = Request.parse(arguments)
     start = time.perf_counter()
     artifact = _artifact(request.artifact)
-    model = load(artifact)
+    model = load(artifact, max_bytes=request.max_bytes)
     loaded = time.perf_counter()
     names = NodeNames.of(model, artifact, request.ids, request.ids_column)
     rows = names.rows(request.nodes)

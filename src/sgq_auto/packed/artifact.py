@@ -93,7 +93,7 @@ def _check_cost(parsed: header.Header, allowed: int) -> None:
     if needed > allowed:
         raise ArtifactError(
             f"it would take {needed} bytes to load and predict; {allowed} are allowed; "
-            f"a file that is trusted loads by load(path, max_bytes={needed})"
+            f"give max_bytes={needed} to load or infer for a file that you trust"
         )
 
 
