@@ -130,7 +130,9 @@ def test_a_trial_that_diverges_fails_with_its_reason_and_the_study_goes_on(
         run(runner, 1)
     run(runner, 2)
     records = finished_trials(runner.study)
-    assert records[0].failure == "DivergedError: the loss is nan in epoch 1"
+    failure = records[0].failure
+    assert failure is not None
+    assert failure.startswith("DivergedError: the loss is nan in epoch 1")
     assert [r.complete for r in records] == [False, True, True]
 
 

@@ -21,7 +21,8 @@ def test_each_kind_of_failure_is_printed_with_its_traceback(
         ended=True,
         tracebacks={"KeyError: 'weight' (net.py:5)": "Traceback\n  File net.py [line] 5\n"},
     )
-    progress = SimpleNamespace(study_name="s", hypervolume=0.0, front=[], full_bytes=1)
+    bench = SimpleNamespace(nothing_fits=None, warning=None)
+    progress = SimpleNamespace(study_name="s", hypervolume=0.0, front=[], full_bytes=1, bench=bench)
     print_status(status, cast(Any, progress))
     lines = capsys.readouterr().out.splitlines()
     at = lines.index("2 failed: KeyError: 'weight' (net.py:5)")

@@ -121,7 +121,7 @@ def _left_out_edges(raw: RawGraph, graph: Graph) -> Iterator[str]:
     """A line on the edges that a prepared graph does not have."""
     spare = raw.edge_index.shape[1] - (graph.adj_t.num_entries - graph.num_nodes)
     loops = int((raw.edge_index[0] == raw.edge_index[1]).sum())
-    if spare:
+    if spare and not raw.spare_edges_noted:
         yield (
             f"{raw.name}: {spare - loops:,} repeated edges and {loops:,} self-loops are left out; "
             "GCN, GAT and AGNN layers add one self-loop to each node"

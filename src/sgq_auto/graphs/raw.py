@@ -66,6 +66,7 @@ class RawGraph:
         notes: What a person should know of how it was read, a line each.
         splits: The source's own splits where it has several, of which one is to be chosen.
         node_ids: What the nodes are called, where that is not the numbers of their rows.
+        spare_edges_noted: Whether ``notes`` say which edges are left out as repeats or self-loops.
     """
 
     name: str
@@ -77,6 +78,7 @@ class RawGraph:
     notes: tuple[str, ...] = ()
     splits: tuple[Split, ...] = ()
     node_ids: NodeIds | None = None
+    spare_edges_noted: bool = False
 
     @property
     def num_nodes(self) -> int:
@@ -122,6 +124,11 @@ class RawGraph:
             )
         if self.y.max() < 0:
             raise InputError(f"{self.name}: y holds no class; some nodes must have one")
+        if self.y.max() == 0:
+            raise InputError(
+                f"{self.name}: every label is class {self.class_name(0)}; there must be more than "
+                "one class"
+            )
         if self.y.max() >= n:
             raise InputError(
                 f"{self.name}: y holds {self.y.max()}, more classes than the {n} nodes; "

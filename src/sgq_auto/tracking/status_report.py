@@ -1,7 +1,5 @@
 """A study's status, printed."""
 
-import textwrap
-
 from rich.console import Console
 
 from sgq_auto.searching.progress import StudyProgress
@@ -31,7 +29,8 @@ def print_status(status: Status, progress: StudyProgress) -> None:
     for reason, count in status.failures.items():
         print_words(console, f"{count} failed: {reason}")
         if reason in status.tracebacks:
-            console.print(textwrap.indent(status.tracebacks[reason].rstrip(), "    "))
+            for line in status.tracebacks[reason].rstrip().splitlines():
+                console.print(f"    {line}")
 
 
 def _pace(status: Status) -> str:

@@ -122,6 +122,7 @@ class TableSource:
             y=y,
             split=split.splits[0] if split.splits else None,
             class_names=names,
+            spare_edges_noted=True,
             node_ids=NodeIds.of(ids.keys, ids.column) if ids.column else None,
             notes=(
                 *nodes.notes(),
