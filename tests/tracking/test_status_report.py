@@ -1,16 +1,14 @@
 """A study's status, as it is printed."""
 
-from types import SimpleNamespace
-from typing import Any, cast
-
 import pytest
 
+from sgq_auto.searching import StudyProgress
 from sgq_auto.searching.status import Status
 from sgq_auto.tracking.status_report import print_status
 
 
 def test_each_kind_of_failure_is_printed_with_its_traceback(
-    capsys: pytest.CaptureFixture[str],
+    progress: StudyProgress, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status = Status(
         running=(),
@@ -21,9 +19,7 @@ def test_each_kind_of_failure_is_printed_with_its_traceback(
         ended=True,
         tracebacks={"KeyError: 'weight' (net.py:5)": "Traceback\n  File net.py [line] 5\n"},
     )
-    bench = SimpleNamespace(nothing_fits=None, warning=None)
-    progress = SimpleNamespace(study_name="s", hypervolume=0.0, front=[], full_bytes=1, bench=bench)
-    print_status(status, cast(Any, progress))
+    print_status(status, progress)
     lines = capsys.readouterr().out.splitlines()
     at = lines.index("2 failed: KeyError: 'weight' (net.py:5)")
     assert lines[at + 1 : at + 3] == ["    Traceback", "      File net.py [line] 5"]
