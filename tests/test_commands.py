@@ -156,6 +156,7 @@ def test_infer_names_an_unknown_node(searched: Path) -> None:
     assert "node 9999 is unknown; the 2708 nodes are 0 to 2707" in done.stderr
 
 
+@pytest.mark.slow
 def test_what_is_printed_can_be_pasted(searched: Path, tmp_path: Path) -> None:
     """The command on a finished study, by a path that a shell completes, and what it prints."""
     shutil.copytree(searched / "outputs", tmp_path / "my = 1, é")

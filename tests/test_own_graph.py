@@ -65,7 +65,7 @@ _TARGET = "dataset.source._target_=newcomers_graph"
         (_TABLES[:2], ["dataset.source.edges=FILE.csv"]),
         ([*_TABLES[:2], "dataset.source.edges=no.csv"], ["edges=no.csv", "no such file"]),
         (_TABLES, ["nodes.csv", "no column 'label'", "'id', 'a', 'kind'", "source.label="]),
-        ([*_TABLES, "dataset.source.label=kind"], ["'x' has 40", "train_per_class=20", "50"]),
+        ([*_TABLES, "dataset.source.label=kind"], ["every label is class 'x'", "more than one"]),
         ([*_TABLES, "dataset.source.label=[a,kind]"], ["label=", "multi-label"]),
         (["dataset=pyg_file"], ["dataset.source.path=GRAPH.pt"]),
         (["dataset=pyg_file", "dataset.source.path=no.pt"], ["there is no file no.pt"]),
