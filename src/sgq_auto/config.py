@@ -33,6 +33,7 @@ from sgq_auto.searching import (
 )
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.kept_config import KeptConfig
+from sgq_auto.searching.tune_settings import TuneMode, TuneSettings
 from sgq_auto.training import FitSettings, Keep, Schedule
 from sgq_auto.user_code import described, is_ours
 
@@ -61,6 +62,7 @@ def search_settings(
         sampler_name=choices["sampler"],
         sampler=_plain(cfg.sampler),
         pretrain=_fit_settings(cfg.pretrain, "pretrain"),
+        tune=_tune_settings(cfg.pretrain),
         finetune=_fit_settings(cfg.finetune, "finetune"),
         output_root=Path(cfg.output_root),
         storage=_storage_settings(cfg.storage),
@@ -178,8 +180,14 @@ def _storage_settings(cfg: Any) -> StorageSettings:
     return StorageSettings(choice(StorageKind, fields.pop("kind"), "storage.kind"), **fields)
 
 
+def _tune_settings(node: Any) -> TuneSettings:
+    # YAML reads a plain off as false.
+    mode = "off" if node.tune in ("False", "none") else node.tune
+    return TuneSettings(choice(TuneMode, mode, "pretrain.tune"), node.tune_share)
+
+
 def _fit_settings(node: Any, name: str) -> FitSettings:
-    values = _plain(node)
+    values = {k: v for k, v in _plain(node).items() if not k.startswith("tune")}
     schedule = choice(Schedule, values.pop("schedule"), f"{name}.schedule")
     keep = choice(Keep, values.pop("keep"), f"{name}.keep")
     try:

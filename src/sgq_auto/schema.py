@@ -9,6 +9,7 @@ from sgq_auto.passwords import hide
 CHOICES: dict[str, tuple[str, ...]] = {
     "objective": ("resident_bytes", "stored_bytes", "peak_bytes", "sgquant_bytes"),
     "ranges": ("minmax", "learned"),
+    "pretrain.tune": ("off", "auto", "wide"),
     **{f"{fit}.schedule": ("constant", "cosine") for fit in ("pretrain", "finetune")},
     **{f"{fit}.keep": ("best", "last") for fit in ("pretrain", "finetune")},
 }
@@ -28,6 +29,15 @@ class Fit:
     distillation: float = 0.0
     teacher_temperature: float = 1.0
     dropout: float | None = None
+
+
+@dataclass
+class Pretrain(Fit):
+    """Training at full precision."""
+
+    # Studies of earlier versions keep a configuration without these.
+    tune: str = "off"
+    tune_share: float = 0.25
 
 
 @dataclass
@@ -90,7 +100,7 @@ class Schema:
     sampler: dict[str, Any]
     storage: Storage
     engine: Engine
-    pretrain: Fit
+    pretrain: Pretrain
     finetune: Fit
     buckets: Buckets
     confirm: Confirm

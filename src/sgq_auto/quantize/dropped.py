@@ -65,12 +65,16 @@ class DropoutAfterQuantization(TorchFunctionMode):
     Args:
         engine: Drops.
         probability: Replaces every probability above 0; ``None`` keeps the model's own.
+
+    Attributes:
+        largest: The largest probability that the model asked for itself, in training.
     """
 
     def __init__(self, engine: Engine, probability: float | None = None) -> None:
         super().__init__()
         self.engine = engine
         self.probability = probability
+        self.largest = 0.0
 
     def __torch_function__(
         self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
@@ -89,6 +93,7 @@ class DropoutAfterQuantization(TorchFunctionMode):
         inplace: bool = False,
     ) -> Tensor:
         del inplace
+        self.largest = max(self.largest, p if training else 0.0)
         if p > 0 and self.probability is not None:
             p = self.probability
         if not training or p == 0:

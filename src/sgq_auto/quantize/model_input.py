@@ -20,12 +20,15 @@ class ModelInput(nn.Module):
     Attributes:
         quantizer: The fake-quantizer of the features' stored values.
         dropout: Replaces every dropout probability above 0; ``None`` keeps the model's own.
+        own_dropout: The largest probability that the model's own forward passes in training have
+            asked for so far.
     """
 
     def __init__(self, model: nn.Module, quantizers: QuantizerFactory) -> None:
         super().__init__()
         self.quantizer = quantizers.features()
         self.dropout: float | None = None
+        self.own_dropout = 0.0
         self._engine = quantizers.graph.engine
         self._signature = Signature.of(model)
         self._features: QuantizedFeatures | None = None
@@ -70,4 +73,6 @@ class ModelInput(nn.Module):
 
     def _leave(self, _module: nn.Module, _inputs: Any, _output: Tensor) -> None:
         if self._modes:
-            self._modes.pop().__exit__(None, None, None)
+            mode = self._modes.pop()
+            mode.__exit__(None, None, None)
+            self.own_dropout = max(self.own_dropout, mode.largest)

@@ -80,6 +80,11 @@ class StudyFolder:
         return self.path / "sensitivities.json"
 
     @property
+    def tuning(self) -> Path:
+        """What tuning found before the search, if it was tuned."""
+        return self.path / "tuning.json"
+
+    @property
     def summary(self) -> Path:
         """What its last search found."""
         return self.path / "summary.json"

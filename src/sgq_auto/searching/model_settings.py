@@ -208,6 +208,15 @@ class ModelSettings:
     def _text(self) -> str:
         return json.dumps(dict(self.config), sort_keys=True, default=str)
 
+    @property
+    def target(self) -> Any:
+        """The class, or the function, that makes it.
+
+        Raises:
+            InputError: If it cannot be imported.
+        """
+        return self._target()
+
     def _target(self) -> Any:
         path = str(self.config.get("_target_", _MISSING))
         if path == _MISSING:

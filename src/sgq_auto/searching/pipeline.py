@@ -35,6 +35,7 @@ from sgq_auto.searching.study import (
 from sgq_auto.searching.study_code import keep_sources
 from sgq_auto.searching.summarise import SEARCH_SECONDS, WALL_SECONDS, summarise
 from sgq_auto.searching.summary import Summary, write_summary
+from sgq_auto.searching.tuning import keep_tuning, tuned
 from sgq_auto.searching.workbench import Workbench
 from sgq_auto.searching.workers import WorkerError, run_workers
 from sgq_auto.training import DivergedError
@@ -82,11 +83,15 @@ def run_search(
     with compiling_noted(announce(watchers)) as on_stage:
         on_stage(Stage("checking the model"))
         read, data = data, settings.model.in_order(data)
-    for note in data.notes[len(read.notes) :]:
-        say(watchers, note)
-    make_sampler(settings)
-    process_context()
+        for note in data.notes[len(read.notes) :]:
+            say(watchers, note)
+        make_sampler(settings)
+        process_context()
+        settings, data, tuning = tuned(settings, data, on_stage)
     folder = _make_folder(settings, data)
+    if tuning is not None:
+        say(watchers, tuning.line)
+        keep_tuning(tuning, folder.tuning)
     settings = settings.in_folder(folder.weights)
     lead = lead_of(settings.storage, folder.path, folder.name)
     try:

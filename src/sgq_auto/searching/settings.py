@@ -21,6 +21,7 @@ from sgq_auto.searching.model_settings import ModelSettings
 from sgq_auto.searching.own_model import is_own, own_sources, targets_of
 from sgq_auto.searching.space import Granularity
 from sgq_auto.searching.storage import StorageSettings
+from sgq_auto.searching.tune_settings import TuneSettings
 from sgq_auto.training import FitSettings
 
 # Raised whenever a change makes older trials incomparable with new ones.
@@ -62,6 +63,7 @@ class SearchSettings:
         sampler_name: The sampler's name.
         sampler: Its ``_target_`` and arguments.
         pretrain: Training at full precision.
+        tune: Whether that is tuned first.
         finetune: Fine-tuning of each trial.
         teachers: Full-precision models whose mean prediction teaches fine-tuning.
         output_root: Folder of studies and cached weights.
@@ -108,6 +110,7 @@ class SearchSettings:
     early_stopping: bool = True
     remeasuring: float = 0.1
     confirm: ConfirmSettings = field(default_factory=ConfirmSettings)
+    tune: TuneSettings = field(default_factory=TuneSettings)
     device: str = "cpu"
     config: Mapping[str, Any] = field(default_factory=dict)
     brought: Path | None = None

@@ -9,6 +9,7 @@ from sgq_auto.training.fit import (
     Stopper,
     evaluate,
     fit,
+    own_dropout,
     predict,
 )
 from sgq_auto.training.pretrain import ModelBuilder, Pretrained, pretrain, weights_path
@@ -24,6 +25,7 @@ __all__ = [
     "Stopper",
     "evaluate",
     "fit",
+    "own_dropout",
     "predict",
     "pretrain",
     "weights_path",

@@ -100,6 +100,7 @@ class FitResult:
         curve: ``(epoch, validation accuracy)`` of every evaluation.
         seconds: Wall time.
         stopped: Whether a :class:`Stopper` ended it.
+        val_losses: Validation cross-entropy of every evaluation.
     """
 
     val_accuracy: float
@@ -107,6 +108,20 @@ class FitResult:
     curve: tuple[tuple[int, float], ...]
     seconds: float
     stopped: bool = False
+    val_losses: tuple[float, ...] = ()
+
+    def best_within(self, epochs: int) -> tuple[int, float]:
+        """``(epoch, accuracy)`` of the lowest validation loss in the first ``epochs`` epochs.
+
+        It is what a shorter training at constant step sizes with :attr:`Keep.BEST` ends with.
+        """
+        seen = [
+            (loss, epoch, accuracy)
+            for (epoch, accuracy), loss in zip(self.curve, self.val_losses, strict=True)
+            if epoch <= epochs
+        ]
+        _, epoch, accuracy = min(seen)
+        return epoch, accuracy
 
 
 class Stopper(Protocol):
@@ -156,7 +171,8 @@ def fit(
     scheduler = LambdaLR(optimizer, lambda done: settings.schedule.factor(done / settings.epochs))
     loss_of = _Loss(graph, settings, teacher)
     kept = _Kept()
-    curve = []
+    curve: list[tuple[int, float]] = []
+    losses: list[float] = []
     stopped = False
     rungs = stopper.rungs if stopper else ()
     for epoch in range(1, settings.epochs + 1):
@@ -166,6 +182,7 @@ def fit(
             continue
         accuracy, loss = evaluate(model, graph)
         curve.append((epoch, accuracy))
+        losses.append(loss)
         if not math.isfinite(loss):
             raise DivergedError(
                 f"training diverged: the validation loss is {loss} in epoch {epoch}"
@@ -180,7 +197,7 @@ def fit(
     freeze_ranges(model)
     model.eval()
     seconds = time.perf_counter() - start
-    return FitResult(kept.accuracy, kept.epoch, tuple(curve), seconds, stopped)
+    return FitResult(kept.accuracy, kept.epoch, tuple(curve), seconds, stopped, tuple(losses))
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,6 +256,18 @@ def _train_epoch(
     optimizer.zero_grad()
     loss_of(model(graph.features, graph.adj_t)).backward()
     optimizer.step()
+
+
+def own_dropout(model: nn.Module, graph: Graph) -> float:
+    """The largest dropout probability of a prepared model, of its layers or its forward pass.
+
+    Dropout may be a call in ``forward``, so the model is run once as in training.
+    """
+    with torch.no_grad():
+        model.train()
+        model(graph.features, graph.adj_t)
+    layers = [module.dropout for module in model.modules() if isinstance(module, QuantizedLayer)]
+    return max([ModelInput.of(model).own_dropout, *layers])
 
 
 def _set_dropout(model: nn.Module, probability: float) -> None:

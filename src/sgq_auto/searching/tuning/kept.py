@@ -1,0 +1,147 @@
+"""What tuning found, as a file: the same search again reads it, and a study keeps a copy."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sgq_auto.errors import InputError
+from sgq_auto.graphs import Graph, PreparedData
+from sgq_auto.packed.whole_file import whole_file
+from sgq_auto.searching.settings import SearchSettings
+from sgq_auto.searching.tuning.halving import Plan, TunedRun
+from sgq_auto.searching.tuning.recipe import Recipe, set_by_hand
+
+# Raised whenever a change makes tuning find something else.
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What tuning found.
+
+    Attributes:
+        recipe: The settings that won; those of the search, where none is better.
+        default: The settings of the search.
+        val_accuracy: Mean validation accuracy of the winner over the last round's seeds, 0..1.
+        default_val_accuracy: The same of the settings of the search.
+        runs: Every training run.
+        seconds: How long it took.
+    """
+
+    recipe: Recipe
+    default: Recipe
+    val_accuracy: float
+    default_val_accuracy: float
+    runs: tuple[TunedRun, ...]
+    seconds: float
+
+    @property
+    def changes(self) -> Recipe:
+        """The settings that differ from those of the search."""
+        values = self.recipe.values
+        return Recipe({k: v for k, v in values.items() if v != self.default.values.get(k)})
+
+    @property
+    def overrides(self) -> list[str]:
+        """What to add to the search command to train so without tuning."""
+        return ["pretrain.tune=off", *self.changes.overrides]
+
+    @property
+    def line(self) -> str:
+        """What was found, in a line."""
+        own, usual = (f"{100 * a:.1f} %" for a in (self.val_accuracy, self.default_val_accuracy))
+        if any(not name.startswith("finetune.") for name in self.changes.values):
+            found = f"validation accuracy {own}, with the settings given {usual}"
+        else:
+            tried = sum(run.stage == "first" for run in self.runs)
+            found = f"none of {tried} ways was clearly better than the settings given ({usual})"
+        return f"tuned full precision: {found}; to repeat: {' '.join(self.overrides)}"
+
+    def applied(
+        self, settings: SearchSettings, data: PreparedData
+    ) -> tuple[SearchSettings, PreparedData]:
+        """Settings and data with what was found; their configuration says so."""
+        config = _configured(settings.config, self.changes.values)
+        settings = replace(self.changes.applied(settings), config=config)
+        return settings, self.changes.prepared_data(data)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The values, JSON-ready."""
+        return {
+            "overrides": self.overrides,
+            "recipe": dict(self.recipe.values),
+            "default": dict(self.default.values),
+            "val_accuracy": self.val_accuracy,
+            "default_val_accuracy": self.default_val_accuracy,
+            "seconds": self.seconds,
+            "runs": [asdict(run) for run in self.runs],
+        }
+
+
+def key_of(settings: SearchSettings, graph: Graph, plan: Plan) -> str:
+    """Text that determines what tuning finds; seeds of searches do not."""
+    key = [
+        _VERSION,
+        settings.model.key_on(graph),
+        graph.fingerprint,
+        asdict(settings.pretrain),
+        asdict(settings.finetune),
+        settings.teachers,
+        settings.ladder,
+        settings.ranges,
+        settings.device,
+        settings.tune.mode,
+        asdict(plan),
+        sorted(set_by_hand(settings)),
+    ]
+    return hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+
+def keep_tuning(found: Tuning, path: Path) -> None:
+    """Write what tuning found, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as scratch:
+        scratch.write_text(json.dumps(found.as_dict(), indent=1) + "\n", encoding="utf-8")
+
+
+def kept_tuning(path: Path) -> Tuning | None:
+    """Read what was found; ``None`` where nothing sound is there, and it is tuned again."""
+    try:
+        return _checked(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, InputError):
+        return None
+
+
+def _checked(read: Mapping[str, Any]) -> Tuning:
+    recipe, default = (_recipe(read[name]) for name in ("recipe", "default"))
+    own, usual = (float(read[name]) for name in ("val_accuracy", "default_val_accuracy"))
+    if not (0 <= own <= 1 and 0 <= usual <= 1):
+        raise ValueError("an accuracy lies in 0 to 1")
+    runs = [TunedRun(**{**run, "values": _recipe(run["values"]).values}) for run in read["runs"]]
+    return Tuning(recipe, default, own, usual, tuple(runs), float(read["seconds"]))
+
+
+def _recipe(values: Mapping[str, Any]) -> Recipe:
+    for name, value in values.items():
+        group = name.partition(".")[0]
+        if group not in ("pretrain", "finetune", "dataset", "model"):
+            raise ValueError(f"{name} is not tuned")
+        if not isinstance(value, int | float) or not math.isfinite(value):
+            raise ValueError(f"{name} is a number, or true or false")
+    return Recipe(dict(values))
+
+
+def _configured(config: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """A kept configuration with other values, and nothing left to tune."""
+    kept: dict[str, Any] = json.loads(json.dumps(dict(config), default=str))
+    tree = kept.get("config")
+    if tree is None:
+        return kept
+    for name, value in {**values, "pretrain.tune": "off"}.items():
+        group, _, key = name.partition(".")
+        tree.setdefault(group, {})[key] = value
+    return kept

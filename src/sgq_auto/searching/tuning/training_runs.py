@@ -1,0 +1,120 @@
+"""Full-precision training runs that tuning compares; they may run in several processes."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from sgq_auto.graphs import Graph
+from sgq_auto.graphs.store import load_graph, save_graph
+from sgq_auto.processes import process_context
+from sgq_auto.quantize import prepare
+from sgq_auto.searching.settings import SearchSettings
+from sgq_auto.searching.tuning.recipe import EPOCHS, Recipe
+from sgq_auto.searching.work import quiet_process
+from sgq_auto.training import DivergedError, FitResult, Keep, Schedule, fit, predict
+
+# Epochs between two looks at the validation nodes.
+_LOOK_EVERY = 10
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """A recipe that is trained with a seed."""
+
+    recipe: Recipe
+    seed: int
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a training run reached on the validation nodes.
+
+    Attributes:
+        fitted: How training went; ``None`` if it diverged.
+        right: Of each validation node, whether the kept epoch predicts its class.
+    """
+
+    fitted: FitResult | None
+    right: tuple[bool, ...]
+
+    @property
+    def val_accuracy(self) -> float:
+        """Validation accuracy of the kept epoch, 0..1; 0 if training diverged."""
+        return self.fitted.val_accuracy if self.fitted else 0.0
+
+    def accuracy_within(self, epochs: int) -> float:
+        """Validation accuracy, 0..1, had training ended after ``epochs`` epochs."""
+        return self.fitted.best_within(epochs)[1] if self.fitted else 0.0
+
+
+class Trainer(Protocol):
+    """Trains several runs and returns their results, in order."""
+
+    def __call__(self, runs: Sequence[TrainingRun]) -> Iterator[RunResult]:
+        """Train them; results come as they are needed."""
+
+
+@contextmanager
+def trainer(settings: SearchSettings, graph: Graph, scratch: Path) -> Iterator[Trainer]:
+    """Trains in this process, or in as many as the search has workers.
+
+    Args:
+        settings: The search.
+        graph: Its graph.
+        scratch: A file that is free; the graph is handed to other processes in it.
+    """
+    if settings.workers == 1:
+        on_device = graph.to(torch.device(settings.device))
+        yield lambda runs: map(partial(train, settings, on_device), runs)
+        return
+    scratch.parent.mkdir(parents=True, exist_ok=True)
+    save_graph(graph, scratch)
+    executor = ProcessPoolExecutor(
+        settings.workers, mp_context=process_context(), initializer=quiet_process
+    )
+    try:
+        yield lambda runs: executor.map(partial(_train_stored, settings, scratch), runs)
+    except BaseException:
+        for process in (executor._processes or {}).values():
+            process.terminate()
+        raise
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+        scratch.unlink(missing_ok=True)
+
+
+def _train_stored(settings: SearchSettings, path: Path, run: TrainingRun) -> RunResult:
+    return train(settings, load_graph(path).to(torch.device(settings.device)), run)
+
+
+def train(settings: SearchSettings, graph: Graph, run: TrainingRun) -> RunResult:
+    """Train one model at full precision.
+
+    Its epochs are looked at every few, whatever the settings say, and step sizes are constant:
+    what a shorter training would have reached can then be read off.
+    """
+    settings = run.recipe.applied(settings)
+    graph = run.recipe.prepared(graph)
+    fitting = settings.pretrain
+    every = min(fitting.evaluate_every, _LOOK_EVERY)
+    if fitting.schedule is Schedule.CONSTANT and fitting.keep is Keep.BEST:
+        fitting = replace(fitting, evaluate_every=every)
+    torch.manual_seed(run.seed)
+    model = prepare(settings.model.build(graph), graph)
+    try:
+        fitted = fit(model, graph, fitting, run.seed)
+    except DivergedError:
+        return RunResult(None, (False,) * graph.val.nodes.numel())
+    predicted = predict(model, graph)[graph.val.nodes].argmax(dim=1)
+    return RunResult(fitted, tuple((predicted == graph.val.labels).tolist()))
+
+
+def lasting(recipe: Recipe, epochs: int) -> Recipe:
+    """The recipe with so many epochs."""
+    return Recipe({**recipe.values, EPOCHS: epochs})
