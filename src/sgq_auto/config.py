@@ -71,6 +71,7 @@ def search_settings(
         n_trials=cfg.n_trials,
         workers=cfg.workers,
         tolerance=cfg.tolerance,
+        confidence=cfg.confidence,
         teachers=cfg.teachers,
         budget=Budget(cfg.max_kib, cfg.max_drop),
         seeding=cfg.seeding,

@@ -121,6 +121,8 @@ class Schema:
     ranges: str
     data_root: str
     output_root: str
+    # Studies of earlier versions keep a configuration without it.
+    confidence: float = 0.9
 
 
 def checked(cfg: Any) -> Any:

@@ -11,12 +11,9 @@ from points import point
 from sgq_auto.graphs import PreparedData
 from sgq_auto.graphs.store import save_graph, save_labels
 from sgq_auto.searching import Granularity, SearchSettings
-from sgq_auto.searching.confirm import (
-    Confirmed,
-    confirm,
-    confirmed_rows,
-    fresh_seeds,
-)
+from sgq_auto.searching.confirm import confirm, confirmed_rows, fresh_seeds
+from sgq_auto.searching.confirm_rows import DISTILLED
+from sgq_auto.searching.confirmed import Confirmed, Promise, Shipped
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.stages import Stage
 from sgq_auto.searching.summary import choose_recommended, nearest_miss
@@ -26,7 +23,9 @@ SettingsBuilder = Callable[..., SearchSettings]
 
 
 def result(drop: float) -> Confirmed:
-    return Confirmed(5, 0.8, 99.0, drop, 0.8, 0.01, drop, 0.01)
+    """A point whose artifact loses at most ``drop``; its mean over seeds does not decide."""
+    shipped = Shipped(1, 0.8, drop - 1, drop, drop - 2, drop, 0.5, 0.8, 99.0)
+    return Confirmed(5, 0.8, 99.0, 99.0, 0.8, 0.01, 99.0, 0.01, 99.0, 99.0, shipped)
 
 
 @pytest.fixture
@@ -58,10 +57,10 @@ def test_rows_are_paired_kept_and_not_trained_again(
     # Full precision of both seeds, of their teachers, and of what they are compared with.
     trained = [stage for stage in stages if stage.text.startswith("training full-precision")]
     assert [stage.done for stage in trained] == list(range(trained[0].total + 1))
-    assert set(results) == {None, 0, 2}
+    assert set(results) == {None, DISTILLED, 0, 2}
     assert results[None].val_drop == results[None].test_accuracy_drop == 0
     rows = [json.loads(line) for line in folder.confirmed.read_text().splitlines()]
-    assert len(rows) == 2 * 3
+    assert len(rows) == 2 * 4
     assert {row["seed"] for row in rows} == set(fresh_seeds(search))
     tests = [row["test_accuracy"] for row in rows if row["trial"] == 0]
     assert results[0].test_accuracy == pytest.approx(sum(tests) / 2)
@@ -95,7 +94,7 @@ def test_a_row_of_an_earlier_version_is_trained_again(
     folder.confirmed.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert confirm_one() == results
     kept = folder.confirmed.read_text().splitlines()
-    assert sum("evidence" in line for line in kept) == len(rows)
+    assert sum('"evidence"' in line for line in kept) == len(rows)
 
 
 def test_rows_of_other_bits_do_not_count(folder: StudyFolder, settings: SettingsBuilder) -> None:
@@ -113,15 +112,18 @@ def test_rows_of_other_bits_do_not_count(folder: StudyFolder, settings: Settings
 def test_recommended_is_the_smallest_within_tolerance() -> None:
     points = [point(0, 0.7, 100), point(1, 0.75, 200), point(2, 0.8, 300)]
     results = {None: result(0), 0: result(0.5), 1: result(0.4), 2: result(-1)}
-    assert choose_recommended(points, results, 0.4) == points[1]
+    assert choose_recommended(points, results, Promise(0.4, 0.9)) == points[1]
 
 
 def test_no_recommendation_names_the_nearest_miss(bench: Workbench) -> None:
     points = [point(0, 0.7, 100_000), point(1, 0.75, 200_000)]
     results = {None: result(0), 0: result(5.0), 1: result(2.5)}
-    assert choose_recommended(points, results, 0.4) is None
+    assert choose_recommended(points, results, Promise(0.4, 0.9)) is None
     miss = nearest_miss(bench, points, results)
     assert miss["trial"] == 1
-    assert miss["reason"].endswith("the nearest is trial 1, 2.50 points below in 195.3 KiB")
-    assert choose_recommended([], {}, 0.4) is None
+    assert miss["reason"].startswith("no confirmed point loses at most 0.4 points with 90 %")
+    assert miss["reason"].endswith(
+        "loses at most 2.50 points with that confidence (estimate +1.50)"
+    )
+    assert choose_recommended([], {}, Promise(0.4, 0.9)) is None
     assert nearest_miss(bench, [], {}) == {"reason": "no point was confirmed"}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sgq_auto.graphs import PreparedData
 from sgq_auto.searching import Granularity, ModelSettings, SearchSettings, StudyProgress
-from sgq_auto.searching.confirm import Confirmed
+from sgq_auto.searching.confirmed import Confirmed, Shipped
 from sgq_auto.searching.records import Measurement, TrialRecord
 from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.summary import (
@@ -79,7 +79,10 @@ def confirmed_summary(progress: StudyProgress) -> Summary:
     """The same once its front is confirmed, the last of it recommended."""
     numbers: list[int | None] = [None, *(point.number for point in progress.front)]
     results = {
-        number: Confirmed(5, 0.7, 0.5, 0.2, 0.71, 0.01, 0.3 * place, 0.4)
+        number: Confirmed(
+            *(5, 0.7, 0.5, 0.2, 0.71, 0.01, 0.3 * place, 0.4, 0.6, 0.7),
+            Shipped(7, 0.72, 0.1, 0.35, -0.2, 0.4, 0.92, 0.715, 0.25),
+        )
         for place, number in enumerate(numbers)
     }
     points = describe_points(progress.bench, progress.front, results)

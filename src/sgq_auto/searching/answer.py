@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sgq_auto.errors import InputError
-from sgq_auto.searching.confirm import Confirmed, confirm, confirmed_rows, holds
+from sgq_auto.searching.confirm import confirm, confirmed_rows
 from sgq_auto.searching.confirm_points import choose_between, choose_points
+from sgq_auto.searching.confirmed import Confirmed, holds
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.packing import Point, pack_point
 from sgq_auto.searching.progress import StudyProgress
@@ -38,7 +39,7 @@ class Answer:
 
     def recommended(self, settings: SearchSettings) -> Estimate | None:
         """The recommended one of them."""
-        return choose_recommended(self.confirmed, self.results, settings.allowed_drop)
+        return choose_recommended(self.confirmed, self.results, settings.promise)
 
 
 def confirm_front(
@@ -59,7 +60,8 @@ def confirm_front(
         results = answer.results
         # A point that diverged has no result: it does not hold.
         tried = [
-            (p, p.number in results and holds(results[p.number], allowed)) for p in answer.points
+            (p, p.number in results and holds(results[p.number], settings.promise))
+            for p in answer.points
         ]
         further = choose_between(measured, tried)
         if further is None:

@@ -24,7 +24,8 @@ from sgq_auto.packed import load
 from sgq_auto.packed.whole_file import whole_file
 from sgq_auto.safe_text import one_line
 from sgq_auto.searching.bundle_archive import ARTIFACT, FILES, STUDY, WEIGHTS, extract
-from sgq_auto.searching.confirm import check_rows, model_seeds
+from sgq_auto.searching.confirm import model_seeds
+from sgq_auto.searching.confirm_rows import check_rows
 from sgq_auto.searching.engine import EngineSettings
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.kept_config import KeptConfig

@@ -1,133 +1,71 @@
-"""The confirm stage: the front on fresh seeds and unseen nodes. Only here test labels are read."""
+"""The confirm stage: points of the front trained again on fresh seeds, and tested.
 
-import json
+Only here are test labels read.
+"""
+
 import multiprocessing
-import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Self
 
 import torch
+from torch import Tensor, nn
 
-from sgq_auto.errors import InputError
+from sgq_auto.allocation import FULL_PRECISION as FULL_BITS
+from sgq_auto.allocation import BitAllocation
+from sgq_auto.graphs import LabelledNodes
 from sgq_auto.graphs.store import load_graph, load_labels
 from sgq_auto.processes import process_context
-from sgq_auto.searching.drops import DropEvidence, drop_evidence, estimate_drop
+from sgq_auto.searching.confirm_rows import (
+    DISTILLED,
+    FULL_PRECISION,
+    ConfirmRow,
+    Params,
+    Rows,
+    append_rows,
+    read_rows,
+)
+from sgq_auto.searching.confirmed import Confirmed
+from sgq_auto.searching.drop_estimate import answers, drop_evidence
 from sgq_auto.searching.folder import StudyFolder
+from sgq_auto.searching.kept_answers import keep_answers, kept_answers
 from sgq_auto.searching.repeats import Estimate
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.stages import OnStage, Stage
-from sgq_auto.searching.trial_checks import is_count, is_share, shown
 from sgq_auto.searching.work import quiet_process
-from sgq_auto.searching.workbench import Workbench, mean_probabilities, pretrain_model
+from sgq_auto.searching.workbench import Workbench, mean_probabilities, pretrain_models
 from sgq_auto.training import DivergedError, predict
 
-# Ladder positions by trial; full precision is ``None``, and has none.
-Params = Mapping[int | None, Mapping[str, int] | None]
 # Full-precision models that neither teach nor are compared, and say what drop they expect.
 _REFERENCES = 3
 _REFERENCE_TEXT = "training full-precision models on fresh seeds"
 
 
-@dataclass(frozen=True)
-class ConfirmRow:
-    """One model trained in the confirm stage.
-
-    Attributes:
-        seed: Its fresh seed.
-        trial: The trial whose allocation it has, or ``None`` at full precision.
-        params: Ladder positions of that trial by group; a row counts for no other allocation,
-            whatever became of the study.
-        val_accuracy: Validation accuracy, 0..1.
-        test_accuracy: Test accuracy, 0..1.
-        evidence: What is known of its drop from full precision without test labels.
-    """
-
-    seed: int
-    trial: int | None
-    params: Mapping[str, int] | None
-    val_accuracy: float
-    test_accuracy: float
-    evidence: DropEvidence
-
-    @classmethod
-    def from_line(cls, line: str) -> Self:
-        """The row of a line of JSON.
-
-        Raises:
-            InputError: If its values are of other types, or out of range.
-            ValueError: If it is none: cut short, or an earlier version's.
-        """
-        try:
-            values = json.loads(line)
-            row = cls(**values | {"evidence": DropEvidence(**values["evidence"])})
-        except (TypeError, KeyError, RecursionError) as error:
-            raise ValueError(f"no row: {line!r}") from error
-        row._check()
-        return row
-
-    def _check(self) -> None:
-        params, evidence = self.params, asdict(self.evidence).values()
-        sound = (
-            is_count(self.seed)
-            and (self.trial is None or is_count(self.trial))
-            and (
-                params is None or (isinstance(params, dict) and all(map(is_count, params.values())))
-            )
-            and is_share(self.val_accuracy)
-            and is_share(self.test_accuracy)
-            and all(isinstance(value, float) or is_count(value) for value in evidence)
-        )
-        if not sound:
-            raise InputError(f"no row of the confirm stage is like {shown(asdict(self))}")
-
-
-@dataclass(frozen=True)
-class Confirmed:
-    """Accuracy of one allocation (or of full precision) over the fresh seeds, paired.
-
-    Attributes:
-        seeds: Number of seeds.
-        val_accuracy: Mean validation accuracy.
-        val_drop: Mean paired drop from full precision on validation nodes, percentage points.
-        estimated_drop: Mean drop on unseen nodes as far as it is known without test labels, see
-            :mod:`sgq_auto.searching.drops`; it chooses.
-        test_accuracy: Mean test accuracy.
-        test_accuracy_std: Standard deviation of the test accuracy over seeds.
-        test_accuracy_drop: Mean paired drop on test nodes, percentage points.
-        test_accuracy_drop_std: Standard deviation of that drop over seeds.
-    """
-
-    seeds: int
-    val_accuracy: float
-    val_drop: float
-    estimated_drop: float
-    test_accuracy: float
-    test_accuracy_std: float
-    test_accuracy_drop: float
-    test_accuracy_drop_std: float
-
-
-def fresh_seeds(settings: SearchSettings) -> list[int]:
+def fresh_seeds(settings: SearchSettings) -> range:
     """Seeds that no trial of any study with a small seed used."""
-    return [100_000 + 1_000 * settings.seed + k for k in range(settings.confirm.seeds)]
+    first = 100_000 + 1_000 * settings.seed
+    return range(first, first + settings.confirm.seeds)
+
+
+def _reference_seeds(settings: SearchSettings) -> range:
+    """Seeds of the models that neither teach nor are compared: behind the last seed's teachers."""
+    first = fresh_seeds(settings)[-1] + max(1, settings.teachers)
+    return range(first, first + _REFERENCES)
+
+
+def _confirm_seeds(settings: SearchSettings) -> range:
+    """Seeds of every full-precision model of the confirm stage.
+
+    A seed's teachers are later seeds' models.
+    """
+    return range(fresh_seeds(settings)[0], _reference_seeds(settings)[-1] + 1)
 
 
 def model_seeds(settings: SearchSettings) -> list[int]:
     """Seeds of every full-precision model that a study trains, its confirm stage's too."""
-    fresh = fresh_seeds(settings)
-    # A seed's teachers and references are later seeds' models.
-    end = max(fresh) + settings.teachers + _REFERENCES
-    return [*range(settings.seed, settings.seed + settings.teachers), *range(min(fresh), end)]
-
-
-def holds(confirmed: Confirmed, allowed_drop: float) -> bool:
-    """Whether a confirmed point's estimated drop is within ``allowed_drop`` points."""
-    # Sums of decimal fractions are off in the last bit: an exact tie is within.
-    return confirmed.estimated_drop <= allowed_drop + 1e-9
+    searched = range(settings.seed, settings.seed + settings.teachers)
+    return [*searched, *_confirm_seeds(settings)]
 
 
 def confirm(
@@ -147,7 +85,8 @@ def confirm(
         text: What this round is called.
 
     Returns:
-        Results by trial number, ``None`` for full precision; a point that diverged has none.
+        Results by trial number, ``None`` for full precision, :data:`DISTILLED` for its distilled
+        twin; what diverged has none.
 
     Raises:
         InputError: If a row on disk is forged.
@@ -155,25 +94,29 @@ def confirm(
         BrokenExecutor: If a process dies.
     """
     seeds = fresh_seeds(settings)
-    params: Params = {None: None, **{p.number: p.params for p in points}}
-    rows = _read_rows(folder.confirmed, params)
-    wanted = list(params)
+    params: Params = {FULL_PRECISION: None, DISTILLED: None, **{p.number: p.params for p in points}}
+    rows = read_rows(folder.confirmed, params)
     missing = {
-        seed: [n for n in wanted if (seed, n) not in rows]
+        seed: [n for n in params if (seed, n) not in rows]
         for seed in seeds
-        if any((seed, n) not in rows for n in wanted)
+        if any((seed, n) not in rows for n in params)
     }
     if missing:
         _run_missing(settings, folder, params, missing, rows, on_stage, text)
-    complete = [n for n in wanted if all((seed, n) in rows for seed in seeds)]
-    return {n: _summarise([(rows[s, None], rows[s, n]) for s in seeds]) for n in complete}
+    complete = {
+        n: [rows[s, n] for s in seeds] for n in params if all((s, n) in rows for s in seeds)
+    }
+    if DISTILLED not in complete:
+        raise DivergedError("full precision diverged when it was fine-tuned on fresh seeds")
+    full, distilled = complete[FULL_PRECISION], complete[DISTILLED]
+    return {n: Confirmed.of(full, distilled, own, settings.promise) for n, own in complete.items()}
 
 
 def confirmed_rows(
     folder: StudyFolder, settings: SearchSettings, number: int, params: Mapping[str, int]
 ) -> list[ConfirmRow]:
     """The rows of one point, one a fresh seed, as far as they are there."""
-    rows = _read_rows(folder.confirmed, {number: params})
+    rows = read_rows(folder.confirmed, {number: params})
     return [rows[seed, number] for seed in fresh_seeds(settings) if (seed, number) in rows]
 
 
@@ -182,7 +125,7 @@ def _run_missing(
     folder: StudyFolder,
     params: Params,
     missing: Mapping[int, list[int | None]],
-    rows: dict[tuple[int, int | None], ConfirmRow],
+    rows: Rows,
     on_stage: OnStage,
     text: str,
 ) -> None:
@@ -194,10 +137,8 @@ def _run_missing(
     total = settings.confirm.seeds
     try:
         if any(None in numbers for numbers in missing.values()):
-            # First, so that no two processes train one model: a seed's teachers and references are
-            # later seeds' models.
-            end = max(missing) + settings.teachers + _REFERENCES
-            models = range(min(missing), end)
+            # First, so that no two processes train one model.
+            models = _confirm_seeds(settings)
             trained = executor.map(partial(_pretrain_seed, settings, folder), models)
             on_stage(Stage(_REFERENCE_TEXT, 0, len(models)))
             for done, _ in enumerate(trained, start=1):
@@ -209,7 +150,7 @@ def _run_missing(
         on_stage(Stage(text, total - len(missing), total))
         for done, future in enumerate(as_completed(futures), start=1):
             new = future.result()
-            _append_rows(folder.confirmed, new)
+            append_rows(folder.confirmed, new)
             rows.update({(row.seed, row.trial): row for row in new})
             on_stage(Stage(text, total - len(missing) + done, total))
     except BaseException:
@@ -223,91 +164,90 @@ def _run_missing(
 def _pretrain_seed(settings: SearchSettings, folder: StudyFolder, seed: int) -> None:
     """Leave full precision of one seed in the cache."""
     graph = load_graph(folder.graph).to(torch.device(settings.device))
-    pretrain_model(settings, graph, seed)
+    pretrain_models(settings, graph, [seed])
+
+
+@dataclass(frozen=True, eq=False)
+class _Examination:
+    """What the models of one seed are measured against.
+
+    Attributes:
+        bench: What they are trained with.
+        held_out: Test nodes and their labels.
+        reference: Class probabilities ``[N, classes]`` of models that have no part.
+        full: What full precision answers, mean of the fresh seeds, ``[N, classes]``.
+    """
+
+    bench: Workbench
+    held_out: LabelledNodes
+    reference: Tensor
+    full: Tensor
+
+    @classmethod
+    def of(cls, settings: SearchSettings, folder: StudyFolder, seed: int) -> "_Examination":
+        graph = load_graph(folder.graph)
+        held_out = load_labels(folder.held_out, graph)
+        bench = Workbench.build(settings, graph, seed)
+        reference = mean_probabilities(settings, bench.graph, _reference_seeds(settings))
+        full = answers(list(bench.logits_of(fresh_seeds(settings))))
+        return cls(bench, held_out.to(bench.graph.device), reference, full)
+
+    def row(
+        self,
+        seed: int,
+        trial: int | None,
+        params: Mapping[str, int] | None,
+        model: nn.Module,
+        val_accuracy: float,
+        twin: Tensor,
+    ) -> ConfirmRow:
+        """Test a model; ``twin`` is what the distilled twin answers."""
+        graph, unseen = self.bench.graph, self.held_out.nodes.numel()
+        logits = predict(model, graph)
+        own = answers([logits])
+        return ConfirmRow(
+            seed=seed,
+            trial=trial,
+            params=params,
+            val_accuracy=val_accuracy,
+            test_accuracy=self.held_out.accuracy(logits),
+            evidence=drop_evidence(self.reference, self.full, own, graph, unseen),
+            distilled_evidence=drop_evidence(self.reference, twin, own, graph, unseen),
+        )
 
 
 def _confirm_seed(
-    settings: SearchSettings,
-    folder: StudyFolder,
-    seed: int,
-    points: Params,
+    settings: SearchSettings, folder: StudyFolder, seed: int, points: Params
 ) -> list[ConfirmRow]:
-    """Train full precision and allocations with one seed, and test them."""
-    graph = load_graph(folder.graph)
-    held_out = load_labels(folder.held_out, graph)
-    bench = Workbench.build(settings, graph, seed)
-    untaught = range(seed + settings.teachers, seed + settings.teachers + _REFERENCES)
-    reference = mean_probabilities(settings, bench.graph, untaught)
-    held_out = held_out.to(bench.graph.device)
-    full_logits = predict(bench.full_precision(), bench.graph)
+    """Train full precision, its distilled twin and allocations with one seed, and test them."""
+    tested = _Examination.of(settings, folder, seed)
+    bench, path = tested.bench, folder.distilled(seed)
     rows = []
-    for number, params in points.items():
-        if params is None:
-            logits, val_accuracy = full_logits, bench.pretrained.val_accuracy
-        else:
-            try:
-                model, result = bench.finetune(bench.space.allocation(params), seed)
-            except DivergedError:
-                continue
-            logits, val_accuracy = predict(model, bench.graph), result.val_accuracy
-        evidence = drop_evidence(reference, full_logits, logits, bench.graph)
-        test_accuracy = held_out.accuracy(logits)
-        rows.append(ConfirmRow(seed, number, params, val_accuracy, test_accuracy, evidence))
-    return rows
-
-
-def _summarise(pairs: Sequence[tuple[ConfirmRow, ConfirmRow]]) -> Confirmed:
-    """Rows of full precision and of a point, seed by seed."""
-    own = [quantized for _, quantized in pairs]
-    test_drops = [100 * (f.test_accuracy - q.test_accuracy) for f, q in pairs]
-    tests = [row.test_accuracy for row in own]
-    return Confirmed(
-        seeds=len(own),
-        val_accuracy=statistics.fmean(row.val_accuracy for row in own),
-        val_drop=100 * statistics.fmean(f.val_accuracy - q.val_accuracy for f, q in pairs),
-        estimated_drop=estimate_drop([row.evidence for row in own]),
-        test_accuracy=statistics.fmean(tests),
-        test_accuracy_std=_std(tests),
-        test_accuracy_drop=statistics.fmean(test_drops),
-        test_accuracy_drop_std=_std(test_drops),
-    )
-
-
-def _std(values: Sequence[float]) -> float:
-    return statistics.stdev(values) if len(values) > 1 else 0.0
-
-
-def _read_rows(path: Path, params: Params) -> dict[tuple[int, int | None], ConfirmRow]:
-    """Rows of these trials (``None`` is full precision) that have their allocations."""
-    return {
-        (row.seed, row.trial): row
-        for row in _all_rows(path)
-        if row.trial in params and row.params == params[row.trial]
-    }
-
-
-def check_rows(path: Path) -> None:
-    """Check the rows of a file, if it is there.
-
-    Raises:
-        InputError: If one is forged; it names the file and the line.
-    """
-    list(_all_rows(path))
-
-
-def _all_rows(path: Path) -> Iterator[ConfirmRow]:
-    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-    for number, line in enumerate(text.splitlines(), start=1):
+    twin = kept_answers(path, bench.graph)
+    if twin is None or DISTILLED in points:
+        sites = bench.footprints.sites()
         try:
-            yield ConfirmRow.from_line(line)
-        except InputError as error:
-            raise InputError(f"{path}: line {number}: {error}") from error
-        except ValueError:
-            continue  # Cut short by a kill, or an earlier version's: it is trained again.
+            model, result = bench.finetune(BitAllocation.uniform(sites, FULL_BITS), seed)
+        except DivergedError:
+            twin = answers([predict(bench.full_precision(), bench.graph)])
+        else:
+            twin = answers([predict(model, bench.graph)])
+            keep_answers(twin, path)
+            rows.append(tested.row(seed, DISTILLED, None, model, result.val_accuracy, twin))
+    if FULL_PRECISION in points:
+        model, accuracy = bench.full_precision(), bench.pretrained.val_accuracy
+        rows.append(tested.row(seed, FULL_PRECISION, None, model, accuracy, twin))
+    rows += _confirm_points(tested, seed, twin, {n: p for n, p in points.items() if p is not None})
+    return [row for row in rows if row.trial in points]
 
 
-def _append_rows(path: Path, rows: Sequence[ConfirmRow]) -> None:
-    with path.open("a+b") as file:
-        if file.tell() and not path.read_bytes().endswith(b"\n"):
-            file.write(b"\n")  # End the line that a kill cut short.
-        file.writelines(json.dumps(asdict(row)).encode() + b"\n" for row in rows)
+def _confirm_points(
+    tested: _Examination, seed: int, twin: Tensor, points: Mapping[int | None, Mapping[str, int]]
+) -> Iterable[ConfirmRow]:
+    bench = tested.bench
+    for number, params in points.items():
+        try:
+            model, result = bench.finetune(bench.space.allocation(params), seed)
+        except DivergedError:
+            continue
+        yield tested.row(seed, number, params, model, result.val_accuracy, twin)

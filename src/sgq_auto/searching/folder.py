@@ -79,6 +79,10 @@ class StudyFolder:
         """What each group loses at each bit-width."""
         return self.path / "sensitivities.json"
 
+    def distilled(self, seed: int) -> Path:
+        """What full precision that was distilled with a fresh seed answers."""
+        return self.path / "distilled" / f"{seed}.safetensors"
+
     @property
     def tuning(self) -> Path:
         """What tuning found before the search, if it was tuned."""

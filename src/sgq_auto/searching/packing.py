@@ -11,7 +11,9 @@ from sgq_auto.graphs.store import load_graph
 from sgq_auto.node_ids import ID_COLUMN, id_column, ids_file_of
 from sgq_auto.packed import ArtifactError, load, save
 from sgq_auto.quantize import convert
-from sgq_auto.searching.confirm import ConfirmRow, confirmed_rows
+from sgq_auto.searching.confirm import confirmed_rows
+from sgq_auto.searching.confirm_rows import ConfirmRow
+from sgq_auto.searching.confirmed import shipped_row
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.settings import SearchSettings
@@ -42,8 +44,8 @@ class Point:
 
     @classmethod
     def confirmed(cls, trial: int, params: Mapping[str, int], rows: Sequence[ConfirmRow]) -> Self:
-        """The confirmed model of a trial that did best on validation nodes."""
-        best = max(rows, key=lambda row: row.val_accuracy)
+        """The confirmed model of a trial that is shipped, see :func:`shipped_row`."""
+        best = shipped_row(rows)
         return cls(trial, params, best.seed, best.seed, best.val_accuracy, best.test_accuracy)
 
     @classmethod

@@ -35,7 +35,7 @@ from sgq_auto.searching.study import (
 from sgq_auto.searching.study_code import keep_sources
 from sgq_auto.searching.summarise import SEARCH_SECONDS, WALL_SECONDS, summarise
 from sgq_auto.searching.summary import Summary, write_summary
-from sgq_auto.searching.tuning import keep_tuning, tuned
+from sgq_auto.searching.tuning import keep_tuning, kept_tuning, tuned
 from sgq_auto.searching.workbench import Workbench
 from sgq_auto.searching.workers import WorkerError, run_workers
 from sgq_auto.training import DivergedError
@@ -170,6 +170,7 @@ def _begin(
         requeue_stale(study, bench.space)
     enqueue_start(study, start.allocations)
     progress = StudyProgress(folder.name, bench, start)
+    progress.tuning = kept_tuning(folder.tuning)
     progress.add(finished_trials(study))
     return progress
 

@@ -11,6 +11,7 @@ from sgq_auto.searching.repeats import Estimate, Noise, estimates
 from sgq_auto.searching.stages import OnStage, Stage
 from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.summary import Summary
+from sgq_auto.searching.tuning import Tuning
 from sgq_auto.searching.workbench import Workbench
 
 
@@ -24,6 +25,7 @@ class StudyProgress:
         frame: The frame of its hypervolume.
         records: Finished trials.
         hypervolumes: Hypervolume after each of them.
+        tuning: What tuning found before the search, if it was tuned.
         leads: Whether this command leads the study: it tracks, confirms and sums up.
     """
 
@@ -34,6 +36,7 @@ class StudyProgress:
         self.frame = bench.frame
         self.records: list[TrialRecord] = []
         self.hypervolumes: list[float] = []
+        self.tuning: Tuning | None = None
         self.leads = True
         self._front: list[Estimate] = []
 

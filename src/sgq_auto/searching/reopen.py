@@ -18,6 +18,7 @@ from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.study import finished_trials, open_study
 from sgq_auto.searching.study_code import refuse_edited
 from sgq_auto.searching.summary import Summary
+from sgq_auto.searching.tuning import kept_tuning
 from sgq_auto.searching.workbench import Workbench
 
 
@@ -62,6 +63,7 @@ def reopen(settings: SearchSettings, folder: StudyFolder) -> Reopened:
     bench = Workbench.build(settings, load_graph(folder.graph))
     progress = StudyProgress(folder.name, bench, SearchStart.prepare(bench, folder.sensitivities))
     progress.add(finished_trials(study))
+    progress.tuning = kept_tuning(folder.tuning)
     return Reopened(study, progress, _summary(folder.summary, len(progress.records)))
 
 

@@ -15,6 +15,7 @@ from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.packed import Objective
 from sgq_auto.quantize import RangeMode
 from sgq_auto.searching.budget import Budget
+from sgq_auto.searching.confirmed import Promise
 from sgq_auto.searching.engine import EngineSettings
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.model_settings import ModelSettings
@@ -72,7 +73,8 @@ class SearchSettings:
         seed: Seed of everything random.
         n_trials: Trials of the study in all.
         workers: Processes.
-        tolerance: Accuracy that the recommended point may lose, percentage points.
+        tolerance: Accuracy that the recommended artifact may lose, percentage points.
+        confidence: Probability, 0..1, that it loses no more on unseen nodes.
         objective: The bytes to minimise.
         ladder: Allowed bit-widths.
         ranges: How ranges of codes are found.
@@ -102,6 +104,7 @@ class SearchSettings:
     n_trials: int = 100
     workers: int = 1
     tolerance: float = 0.4
+    confidence: float = 0.9
     objective: Objective = Objective.RESIDENT_BYTES
     ladder: tuple[int, ...] = DEFAULT_LADDER
     ranges: RangeMode = RangeMode.LEARNED
@@ -126,6 +129,10 @@ class SearchSettings:
                 raise InputError(f"{name}={getattr(self, name)}: it must be at least 1")
         if not self.tolerance >= 0:
             raise InputError(f"tolerance={self.tolerance}: it must be 0 or more percentage points")
+        if not 0.5 <= self.confidence < 1:
+            raise InputError(
+                f"confidence={self.confidence}: it must be 0.5 or more, and less than 1"
+            )
         if self.seeding < 0:
             raise InputError(f"seeding={self.seeding}: it must be 0 (none) or more allocations")
         if not 0 <= self.remeasuring <= 0.5:
@@ -142,7 +149,11 @@ class SearchSettings:
 
     def family(self, graph: Graph) -> str:
         """Hash that studies share which differ in their seed only, and are searched as long."""
-        lengths = {"n_trials": self.n_trials, "tolerance": self.tolerance}
+        lengths = {
+            "n_trials": self.n_trials,
+            "tolerance": self.tolerance,
+            "confidence": self.confidence,
+        }
         return _hash({**self._definition(graph), **lengths, "confirm": asdict(self.confirm)})
 
     def _definition(self, graph: Graph) -> dict[str, Any]:
@@ -197,8 +208,13 @@ class SearchSettings:
 
     @property
     def allowed_drop(self) -> float:
-        """Accuracy that the recommended point may lose: ``max_drop``, else the tolerance."""
+        """Accuracy that the recommended artifact may lose: ``max_drop``, else the tolerance."""
         return self.tolerance if self.budget.max_drop is None else self.budget.max_drop
+
+    @property
+    def promise(self) -> Promise:
+        """What is asked of the recommended artifact."""
+        return Promise(self.allowed_drop, self.confidence)
 
     def in_folder(self, weights: Path) -> "SearchSettings":
         """These settings with the weights that lie in a study's folder, if there are any."""

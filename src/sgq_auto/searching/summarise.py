@@ -12,6 +12,7 @@ from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.summary import (
     Summary,
+    describe_distilled,
     describe_full_precision,
     describe_guessing,
     describe_points,
@@ -61,6 +62,7 @@ def summarise(
         "finetune_epochs": settings.finetune.epochs,
         "objective": settings.objective.value,
         "tolerance": settings.tolerance,
+        "confidence": settings.confidence,
         **asdict(settings.budget),
         "wall_seconds": study.user_attrs[WALL_SECONDS],
         "trials_per_second": len(records) / search_seconds if search_seconds else None,
@@ -75,6 +77,8 @@ def summarise(
         "epochs_saved_fraction": _epochs_saved(records, settings.finetune.epochs),
         "val_accuracy_noise": progress.noise.std,
         "full_precision": describe_full_precision(bench, results),
+        "tuning": progress.tuning and progress.tuning.as_dict(),
+        "distilled": describe_distilled(results),
         "guessing": describe_guessing(bench, results),
         "recommended": recommended,
         "recommended_reason": failure or (miss and miss.pop("reason")),

@@ -9,7 +9,8 @@ from typing import Any
 
 from sgq_auto.packed import Footprint, FootprintModel
 from sgq_auto.packed.whole_file import whole_file
-from sgq_auto.searching.confirm import Confirmed, holds
+from sgq_auto.searching.confirm_rows import DISTILLED
+from sgq_auto.searching.confirmed import Confirmed, Promise, Shipped, holds
 from sgq_auto.searching.guessing import Guessing
 from sgq_auto.searching.repeats import Estimate
 from sgq_auto.searching.workbench import Workbench
@@ -36,10 +37,10 @@ def trial_sizes(footprints: FootprintModel, footprint: Mapping[str, int]) -> dic
 
 
 def choose_recommended(
-    confirmed: Sequence[Estimate], results: Results, allowed_drop: float
+    confirmed: Sequence[Estimate], results: Results, promise: Promise
 ) -> Estimate | None:
-    """The smallest confirmed point whose estimated drop is within ``allowed_drop`` points."""
-    within = [p for p in confirmed if holds(results[p.number], allowed_drop)]
+    """The smallest confirmed point whose artifact keeps the promise."""
+    within = [p for p in confirmed if holds(results[p.number], promise)]
     return min(within, key=lambda p: p.num_bytes, default=None)
 
 
@@ -63,15 +64,22 @@ def nearest_miss(
         }
     if not confirmed:
         return {"reason": "no point was confirmed"}
-    nearest = min(confirmed, key=lambda p: results[p.number].estimated_drop)
-    drop = results[nearest.number].estimated_drop
+    nearest = min(confirmed, key=lambda p: _shipped(results[p.number]).drop_at_most)
+    shipped, promise = _shipped(results[nearest.number]), settings.promise
     limit = "" if settings.budget.max_kib is None else f" in {settings.budget.max_kib:g} KiB"
     return {
-        "reason": f"no confirmed point{limit} is within {settings.allowed_drop:g} points of full "
-        f"precision; the nearest is trial {nearest.number}, "
-        f"{drop:.2f} points below in {nearest.num_bytes / 1024:,.1f} KiB",
+        "reason": f"no confirmed point{limit} loses at most {promise.drop:g} points with "
+        f"{100 * promise.confidence:g} % confidence; the nearest is trial {nearest.number} in "
+        f"{nearest.num_bytes / 1024:,.1f} KiB, which loses at most {shipped.drop_at_most:.2f} "
+        f"points with that confidence (estimate {shipped.estimated_drop:+.2f})",
         **describe_points(bench, [nearest], results)[0],
     }
+
+
+def _shipped(confirmed: Confirmed) -> Shipped:
+    """The model that a confirmed point would ship."""
+    assert confirmed.shipped is not None
+    return confirmed.shipped
 
 
 def describe_full_precision(bench: Workbench, results: Results) -> dict[str, Any]:
@@ -88,6 +96,19 @@ def describe_full_precision(bench: Workbench, results: Results) -> dict[str, Any
         **footprint.as_dict(),
         **{f"sparse_fp32_{k}": v for k, v in sparse.items() if k != "sgquant_bytes"},
     }
+
+
+def describe_distilled(results: Results) -> dict[str, Any] | None:
+    """The ``distilled`` entry: full precision, fine-tuned as every point is by the same teachers.
+
+    Returns:
+        ``None`` where nothing was confirmed, or it diverged.
+    """
+    found = results.get(DISTILLED)
+    if found is None:
+        return None
+    left_out = ("shipped", "distilled_estimated_drop", "distilled_test_accuracy_drop")
+    return {name: value for name, value in asdict(found).items() if name not in left_out}
 
 
 def describe_guessing(bench: Workbench, results: Results) -> dict[str, Any] | None:

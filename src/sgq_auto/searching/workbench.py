@@ -1,7 +1,7 @@
 """What a process needs to measure allocations."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -170,6 +170,11 @@ class Workbench:
     def full_precision(self) -> nn.Module:
         """The pre-trained model on the same path as the quantized ones."""
         return prepare(self.pretrained.model, self.graph)
+
+    def logits_of(self, seeds: Iterable[int]) -> Iterator[Tensor]:
+        """Logits ``[N, classes]`` of full precision of each seed."""
+        for each in pretrain_models(self.settings, self.graph, list(seeds)):
+            yield predict(prepare(each.model, self.graph), self.graph)
 
     def finetune(
         self, allocation: BitAllocation, seed: int, stopper: Stopper | None = None

@@ -7,17 +7,22 @@ import torch
 from torch import Tensor, nn
 
 from sgq_auto.graphs import Graph, LabelledNodes, PreparedData
-from sgq_auto.searching.drops import (
-    BIAS_PER_CHANGE,
-    DropEvidence,
-    drop_evidence,
-    estimate_drop,
-)
+from sgq_auto.searching import drop_estimate
+from sgq_auto.searching.drop_estimate import BIAS_PER_CHANGE, DropEstimate, DropEvidence, answers
 
 
 @pytest.fixture
 def graph(synthetic: PreparedData) -> Graph:
     return synthetic.graph
+
+
+def drop_evidence(reference: Tensor, full: Tensor, quantized: Tensor, graph: Graph) -> DropEvidence:
+    before, after = answers([full]), answers([quantized])
+    return drop_estimate.drop_evidence(reference, before, after, graph, num_unseen=1000)
+
+
+def estimate_drop(evidence: list[DropEvidence]) -> float:
+    return DropEstimate.of(evidence).mean
 
 
 def estimated(reference: Tensor, full: Tensor, quantized: Tensor, graph: Graph) -> float:
@@ -48,7 +53,7 @@ def test_equal_predictions_lose_nothing(graph: Graph) -> None:
     logits = torch.randn(graph.num_nodes, graph.num_classes)
     reference = torch.randn(graph.num_nodes, graph.num_classes).softmax(dim=1)
     evidence = drop_evidence(reference, logits, 3 * logits + 1, graph)
-    assert evidence == DropEvidence(0, 0, 0, 0)
+    assert evidence == DropEvidence(0, 0, 0, 0, 0)
     assert estimate_drop([evidence]) == 0
 
 
@@ -60,16 +65,22 @@ def test_training_nodes_do_not_count(graph: Graph) -> None:
 
 def test_labels_and_opinions_count_half_where_each_is_as_far_off() -> None:
     bias = 8 * BIAS_PER_CHANGE
-    even = DropEvidence(expected=2.0, correction=-3.0, variance=bias**2, changed=8.0)
+    even = DropEvidence(
+        expected=2.0, correction=-3.0, variance=bias**2, changed=8.0, unseen_variance=0.0
+    )
     assert estimate_drop([even]) == pytest.approx(0.5)
     assert estimate_drop([replace(even, variance=1e-9)]) == pytest.approx(-1.0)
     assert estimate_drop([replace(even, variance=1e9)]) == pytest.approx(2.0)
 
 
 def test_seeds_are_averaged_before_they_are_corrected() -> None:
-    one = DropEvidence(expected=1.0, correction=2.0, variance=4.0, changed=4.0)
-    other = DropEvidence(expected=3.0, correction=0.0, variance=8.0, changed=8.0)
-    mean = DropEvidence(expected=2.0, correction=1.0, variance=6.0, changed=6.0)
+    one = DropEvidence(1.0, 2.0, 4.0, 4.0, 0.0)
+    other = DropEvidence(
+        expected=3.0, correction=0.0, variance=8.0, changed=8.0, unseen_variance=0.0
+    )
+    mean = DropEvidence(
+        expected=2.0, correction=1.0, variance=6.0, changed=6.0, unseen_variance=0.0
+    )
     assert estimate_drop([one, other]) == estimate_drop([mean])
 
 

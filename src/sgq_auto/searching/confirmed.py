@@ -1,0 +1,160 @@
+"""What the confirm stage knows of an allocation: over its seeds, and of the one model to ship."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from sgq_auto.searching.confirm_rows import ConfirmRow
+from sgq_auto.searching.drop_estimate import DropEstimate
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """The one model of an allocation that becomes its artifact: that of the lowest estimated drop.
+
+    All drops are from full precision, the mean of the fresh seeds, in percentage points.
+
+    Attributes:
+        seed: Its fresh seed.
+        val_accuracy: Its validation accuracy, 0..1.
+        estimated_drop: Its drop on unseen nodes, as far as it is known without their labels.
+        drop_at_most: What it does not lose more than, with the confidence that is asked for.
+        drop_low: Lower end of the interval that has its drop with that confidence.
+        drop_high: Upper end of that interval.
+        probability: Probability that its drop is within the allowed one, 0..1.
+        test_accuracy: Its test accuracy, 0..1.
+        test_accuracy_drop: Its drop on test nodes; it had no part in the choice.
+    """
+
+    seed: int
+    val_accuracy: float
+    estimated_drop: float
+    drop_at_most: float
+    drop_low: float
+    drop_high: float
+    probability: float
+    test_accuracy: float
+    test_accuracy_drop: float
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What is asked of a recommended artifact.
+
+    Attributes:
+        drop: Most percentage points that it may lose.
+        confidence: Probability, 0..1, with which it loses no more.
+    """
+
+    drop: float
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """Accuracy of one allocation (or of full precision) over the fresh seeds, paired.
+
+    Attributes:
+        seeds: Number of seeds.
+        val_accuracy: Mean validation accuracy.
+        val_drop: Mean paired drop from full precision on validation nodes, percentage points.
+        estimated_drop: Mean drop on unseen nodes as far as it is known without test labels, see
+            :mod:`sgq_auto.searching.drop_estimate`.
+        test_accuracy: Mean test accuracy.
+        test_accuracy_std: Standard deviation of the test accuracy over seeds.
+        test_accuracy_drop: Mean paired drop on test nodes, percentage points.
+        test_accuracy_drop_std: Standard deviation of that drop over seeds.
+        distilled_estimated_drop: As ``estimated_drop``, from full precision that was distilled
+            from the same teachers: what bits cost, apart from what teaching pays. ``None`` where
+            that diverged.
+        distilled_test_accuracy_drop: Mean paired drop from it on test nodes, percentage points.
+        shipped: The model that becomes the artifact; ``None`` for full precision.
+    """
+
+    seeds: int
+    val_accuracy: float
+    val_drop: float
+    estimated_drop: float
+    test_accuracy: float
+    test_accuracy_std: float
+    test_accuracy_drop: float
+    test_accuracy_drop_std: float
+    distilled_estimated_drop: float | None
+    distilled_test_accuracy_drop: float | None
+    shipped: Shipped | None = None
+
+    @classmethod
+    def of(
+        cls,
+        full: Sequence[ConfirmRow],
+        distilled: Sequence[ConfirmRow] | None,
+        own: Sequence[ConfirmRow],
+        promise: Promise,
+    ) -> Self:
+        """From the rows of full precision, of its distilled twin and of the allocation.
+
+        Args:
+            full: A row for each seed.
+            distilled: The same of the distilled twin; ``None`` if it diverged.
+            own: The same of the allocation, or of one of the two.
+            promise: What is asked of an artifact.
+        """
+        drops = [100 * (f.test_accuracy - q.test_accuracy) for f, q in zip(full, own, strict=True)]
+        tests = [row.test_accuracy for row in own]
+        twins = statistics.fmean(row.test_accuracy for row in distilled) if distilled else None
+        of_bits = DropEstimate.of([row.distilled_evidence for row in own]).mean
+        vals = statistics.fmean(row.val_accuracy for row in own)
+        has_bits = all(row.params is not None for row in own)
+        return cls(
+            seeds=len(own),
+            val_accuracy=vals,
+            val_drop=100 * (statistics.fmean(row.val_accuracy for row in full) - vals),
+            estimated_drop=DropEstimate.of([row.evidence for row in own]).mean,
+            test_accuracy=statistics.fmean(tests),
+            test_accuracy_std=_std(tests),
+            test_accuracy_drop=statistics.fmean(drops),
+            test_accuracy_drop_std=_std(drops),
+            distilled_estimated_drop=of_bits if distilled else None,
+            distilled_test_accuracy_drop=None
+            if twins is None
+            else 100 * (twins - statistics.fmean(tests)),
+            shipped=_shipped(full, own, promise) if has_bits else None,
+        )
+
+
+def holds(confirmed: Confirmed, promise: Promise) -> bool:
+    """Whether the model that would be shipped keeps a promise, as far as that can be known."""
+    shipped = confirmed.shipped
+    # Sums of decimal fractions are off in the last bit: an exact tie is within.
+    return shipped is not None and shipped.drop_at_most <= promise.drop + 1e-9
+
+
+def shipped_row(rows: Sequence[ConfirmRow]) -> ConfirmRow:
+    """Of models that differ in their seed alone, the one of the lowest estimated drop.
+
+    Test labels have no part in the choice.
+    """
+    return min(rows, key=lambda row: (DropEstimate.of([row.evidence]).mean, row.seed))
+
+
+def _shipped(full: Sequence[ConfirmRow], own: Sequence[ConfirmRow], promise: Promise) -> Shipped:
+    row = shipped_row(own)
+    estimate = DropEstimate.of([row.evidence])
+    low, high = estimate.interval(promise.confidence)
+    reference = statistics.fmean(each.test_accuracy for each in full)
+    return Shipped(
+        seed=row.seed,
+        val_accuracy=row.val_accuracy,
+        estimated_drop=estimate.mean,
+        drop_at_most=estimate.at_most(promise.confidence),
+        drop_low=low,
+        drop_high=high,
+        probability=estimate.probability_within(promise.drop),
+        test_accuracy=row.test_accuracy,
+        test_accuracy_drop=100 * (reference - row.test_accuracy),
+    )
+
+
+def _std(values: Sequence[float]) -> float:
+    return statistics.stdev(values) if len(values) > 1 else 0.0
