@@ -211,8 +211,7 @@ class _Examination:
             params=params,
             val_accuracy=val_accuracy,
             test_accuracy=self.held_out.accuracy(logits),
-            evidence=drop_evidence(self.reference, self.full, own, graph, unseen),
-            distilled_evidence=drop_evidence(self.reference, twin, own, graph, unseen),
+            evidence=drop_evidence(self.reference, self.full, twin, own, graph, unseen),
         )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from sgq_auto.errors import InputError
-from sgq_auto.searching.drop_estimate import DropEvidence
+from sgq_auto.searching.drop_estimate import DropEvidence, StepEvidence
 from sgq_auto.searching.trial_checks import is_count, is_share, shown
 
 # What stands in for a trial's number where there is no trial: full precision as it was trained, and
@@ -31,7 +31,6 @@ class ConfirmRow:
         test_accuracy: Test accuracy, 0..1.
         evidence: What is known of its drop from full precision, the mean of all fresh seeds,
             without test labels.
-        distilled_evidence: The same of its drop from the distilled twin of its seed.
     """
 
     seed: int
@@ -40,7 +39,6 @@ class ConfirmRow:
     val_accuracy: float
     test_accuracy: float
     evidence: DropEvidence
-    distilled_evidence: DropEvidence
 
     @classmethod
     def from_line(cls, line: str) -> Self:
@@ -52,10 +50,9 @@ class ConfirmRow:
         """
         try:
             values = json.loads(line)
-            evidence = {
-                name: DropEvidence(**values[name]) for name in ("evidence", "distilled_evidence")
-            }
-            row = cls(**values | evidence)
+            evidence = values["evidence"]
+            steps = {name: StepEvidence(**evidence[name]) for name in ("taught", "bits")}
+            row = cls(**values | {"evidence": DropEvidence(**evidence | steps)})
         except (TypeError, KeyError, RecursionError) as error:
             raise ValueError(f"no row: {line!r}") from error
         row._check()
@@ -63,7 +60,9 @@ class ConfirmRow:
 
     def _check(self) -> None:
         params = self.params
-        numbers = [*asdict(self.evidence).values(), *asdict(self.distilled_evidence).values()]
+        evidence = self.evidence
+        steps = [*asdict(evidence.taught).values(), *asdict(evidence.bits).values()]
+        numbers = [*steps, evidence.covariance, evidence.unseen_variance]
         sound = (
             is_count(self.seed)
             and (self.trial in (FULL_PRECISION, DISTILLED) or is_count(self.trial))

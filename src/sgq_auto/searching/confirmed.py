@@ -103,7 +103,7 @@ class Confirmed:
         drops = [100 * (f.test_accuracy - q.test_accuracy) for f, q in zip(full, own, strict=True)]
         tests = [row.test_accuracy for row in own]
         twins = statistics.fmean(row.test_accuracy for row in distilled) if distilled else None
-        of_bits = DropEstimate.of([row.distilled_evidence for row in own]).mean
+        of_bits = DropEstimate.of_bits([row.evidence for row in own]).mean
         vals = statistics.fmean(row.val_accuracy for row in own)
         has_bits = all(row.params is not None for row in own)
         return cls(

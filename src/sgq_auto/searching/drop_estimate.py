@@ -14,22 +14,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from sgq_auto.graphs import Graph
 
-# One standard deviation of the bias of opinions, as a share of the predictions that changed. Chosen
-# on points of five cells of ``benchmarks/paper_table.py`` (GCN and GAT on Cora, GCN and AGNN on
-# CiteSeer, GAT on PubMed) by the error against test drops; 0.2 and 0.3 do about as well.
-BIAS_PER_CHANGE = 0.25
+# The bias of opinions in each step, as a share of the predictions that the step changes: its usual
+# value, and one standard deviation. Chosen by ``benchmarks/drop_bias.py``.
+TAUGHT_BIAS, TAUGHT_SPREAD = -0.2, 0.15
+BITS_BIAS, BITS_SPREAD = 0.0, 0.1
 # Singular values of what the models say of each class, below this share of the largest, are noise.
 _SMALLEST_SINGULAR_VALUE = 0.1
+# Keeps a step that changes nothing from being divided by.
+_TINY = 1e-12
 
 
 @dataclass(frozen=True)
-class DropEvidence:
-    """What is known of a model's drop from other ones without test labels.
+class StepEvidence:
+    """What is known, without test labels, of what one step from a model to another loses.
 
     Attributes:
         expected: The drop that the models without part expect on all nodes that are not trained
@@ -38,13 +41,31 @@ class DropEvidence:
             percentage points, classes weighted as they occur among all nodes.
         variance: Of the correction, by the chance of which nodes are validation nodes.
         changed: Predictions that differ, per cent of the nodes not trained on.
-        unseen_variance: Of the drop on the test nodes, by the chance of what their labels are.
     """
 
     expected: float
     correction: float
     variance: float
     changed: float
+
+
+@dataclass(frozen=True)
+class DropEvidence:
+    """What is known of a model's drop from full precision without test labels, in two steps.
+
+    What teaching changes and what few bits change is biased differently: a student of several
+    models is usually better than one of them, and opinions see little of it.
+
+    Attributes:
+        taught: From full precision to its twin that was distilled at full precision.
+        bits: From the twin to the model.
+        covariance: Of the two corrections, by the chance of which nodes are validation nodes.
+        unseen_variance: Of the whole drop on the test nodes, by the chance of their labels.
+    """
+
+    taught: StepEvidence
+    bits: StepEvidence
+    covariance: float
     unseen_variance: float
 
 
@@ -63,19 +84,24 @@ class DropEstimate:
 
     @classmethod
     def of(cls, evidence: Sequence[DropEvidence]) -> "DropEstimate":
-        """The mean drop of models that differ in their seed alone.
+        """The mean drop from full precision of models that differ in their seed alone.
 
         The labels of the same validation nodes correct them all, so that chance counts once.
         """
-        expected, correction, variance, changed, unseen = (
-            statistics.fmean(getattr(one, name) for one in evidence)
-            for name in ("expected", "correction", "variance", "changed", "unseen_variance")
-        )
-        bias = (BIAS_PER_CHANGE * changed) ** 2
-        trust = bias / (bias + variance) if bias > 0 else 0.0
-        # What is left of the bias after so many labels were seen.
-        left = trust * variance
-        return cls(expected + trust * correction, math.sqrt(left + unseen))
+        steps = [_mean_step([each.taught for each in evidence])]
+        steps.append(_mean_step([each.bits for each in evidence]))
+        covariance = statistics.fmean(each.covariance for each in evidence)
+        priors = ((TAUGHT_BIAS, TAUGHT_SPREAD), (BITS_BIAS, BITS_SPREAD))
+        mean, variance = _posterior(steps, covariance, priors)
+        unseen = statistics.fmean(each.unseen_variance for each in evidence)
+        return cls(mean, math.sqrt(variance + unseen))
+
+    @classmethod
+    def of_bits(cls, evidence: Sequence[DropEvidence]) -> "DropEstimate":
+        """The same of the drop from the distilled twin: what bits cost."""
+        step = _mean_step([each.bits for each in evidence])
+        mean, variance = _posterior([step], 0.0, ((BITS_BIAS, BITS_SPREAD),))
+        return cls(mean, math.sqrt(variance))
 
     def at_most(self, confidence: float) -> float:
         """The drop that is not exceeded with this probability, percentage points."""
@@ -100,40 +126,95 @@ def answers(logits: Sequence[Tensor]) -> Tensor:
 
 
 def drop_evidence(
-    reference: Tensor, before: Tensor, after: Tensor, graph: Graph, num_unseen: int
+    reference: Tensor, full: Tensor, twin: Tensor, own: Tensor, graph: Graph, num_unseen: int
 ) -> DropEvidence:
-    """What validation labels and models without part know of a drop.
+    """What validation labels and models without part know of a model's drop.
 
     Args:
         reference: Mean class probabilities ``[N, classes]`` of full-precision models that are
             neither compared here nor taught the quantized one.
-        before: What the models that it is a drop from answer, from :func:`answers`.
-        after: What the model itself answers.
+        full: What full precision answers, from :func:`answers`, ``[N, classes]``.
+        twin: The same of its distilled twin.
+        own: The same of the model.
         graph: The graph. Only its validation labels are read.
         num_unseen: Number of test nodes.
     """
     untrained = torch.ones(len(reference), dtype=torch.bool, device=reference.device)
     untrained[graph.train.nodes] = False
-    reference, lost = reference.double(), before - after
-    expected = (reference * lost).sum(dim=1)
-    # A node's drop is -1 to 1, and depends on its class, which the models believe to know.
-    spread = (reference * lost.square()).sum(dim=1) - expected.square()
-
-    val, labels = graph.val.nodes, graph.val.labels
+    reference, val, labels = reference.double(), graph.val.nodes, graph.val.labels
     weights = _class_weights(reference[val], labels, reference[untrained].mean(dim=0))
-    surprise = lost[val].gather(1, labels[:, None])[:, 0] - expected[val]
-    correction = (surprise * weights).sum()
-    observed = (weights * (surprise - correction)).square().sum()
-    # Few nodes may show too little of it: what models foresee counts too.
-    foreseen = spread[untrained].mean() * weights.square().sum()
-    changed = 0.5 * lost[untrained].abs().sum(dim=1).mean()
-    return DropEvidence(
-        expected=100 * float(expected[untrained].mean()),
-        correction=100 * float(correction),
-        variance=100**2 * float(torch.maximum(observed, foreseen)),
-        changed=100 * float(changed),
-        unseen_variance=100**2 * float(spread[untrained].mean()) / max(1, num_unseen),
+    taught, bits, whole = (
+        _Step.of(reference, before - after, untrained, graph, weights)
+        for before, after in ((full, twin), (twin, own), (full, own))
     )
+    return DropEvidence(
+        taught=taught.evidence,
+        bits=bits.evidence,
+        # The variance of a sum tells the covariance of its parts.
+        covariance=(whole.evidence.variance - taught.evidence.variance - bits.evidence.variance)
+        / 2,
+        unseen_variance=100**2 * whole.spread / max(1, num_unseen),
+    )
+
+
+@dataclass(frozen=True)
+class _Step:
+    """Evidence of a step, and how much a node's drop varies with its unknown label."""
+
+    evidence: StepEvidence
+    spread: float
+
+    @classmethod
+    def of(
+        cls, reference: Tensor, lost: Tensor, untrained: Tensor, graph: Graph, weights: Tensor
+    ) -> "_Step":
+        """From what is lost of each class, ``[N, classes]``."""
+        expected = (reference * lost).sum(dim=1)
+        # A node's drop is -1 to 1, and depends on its class, which the models believe to know.
+        spread = float(((reference * lost.square()).sum(1) - expected.square())[untrained].mean())
+        val, labels = graph.val.nodes, graph.val.labels
+        surprise = lost[val].gather(1, labels[:, None])[:, 0] - expected[val]
+        correction = (surprise * weights).sum()
+        observed = float((weights * (surprise - correction)).square().sum())
+        # Few nodes may show too little of it: what models foresee counts too.
+        variance = max(observed, spread * float(weights.square().sum()))
+        evidence = StepEvidence(
+            expected=100 * float(expected[untrained].mean()),
+            correction=100 * float(correction),
+            variance=100**2 * variance,
+            changed=50 * float(lost[untrained].abs().sum(dim=1).mean()),
+        )
+        return cls(evidence, spread)
+
+
+def _mean_step(steps: Sequence[StepEvidence]) -> StepEvidence:
+    names = ("expected", "correction", "variance", "changed")
+    means = [statistics.fmean(getattr(step, name) for step in steps) for name in names]
+    return StepEvidence(*means)
+
+
+def _posterior(
+    steps: Sequence[StepEvidence], covariance: float, priors: Sequence[tuple[float, float]]
+) -> tuple[float, float]:
+    """Mean and variance of what all steps lose together, percentage points.
+
+    The biases of opinions are normal beforehand; corrections are biases seen with noise.
+    """
+    usual = np.array([bias * step.changed for step, (bias, _) in zip(steps, priors, strict=True)])
+    prior = np.diag(
+        [(spread * s.changed) ** 2 for s, (_, spread) in zip(steps, priors, strict=True)]
+    )
+    noise = np.diag([step.variance + _TINY for step in steps])
+    if len(steps) == 2:
+        # No more than what the two variances allow.
+        most = 0.99 * math.sqrt(noise[0, 0] * noise[1, 1])
+        noise[0, 1] = noise[1, 0] = min(most, max(-most, covariance))
+    seen = np.array([step.correction for step in steps])
+    gain = prior @ np.linalg.inv(prior + noise)
+    bias = usual + gain @ (seen - usual)
+    left = prior - gain @ prior
+    mean = sum(step.expected for step in steps) + float(bias.sum())
+    return mean, max(0.0, float(left.sum()))
 
 
 def _class_weights(opinions: Tensor, labels: Tensor, mean_opinion: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,8 +14,10 @@ from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.packed.whole_file import whole_file
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.tuning.halving import Plan, TunedRun
-from sgq_auto.searching.tuning.recipe import Recipe, set_by_hand
+from sgq_auto.searching.tuning.recipe import NORMALIZE, Recipe, set_by_hand
 
+# What a recipe may set, beside the normalisation of features.
+_TUNED = re.compile(r"(pretrain|finetune|model)\.[a-z]\w*", re.ASCII)
 # Raised whenever a change makes tuning find something else.
 _VERSION = 1
 
@@ -127,8 +130,7 @@ def _checked(read: Mapping[str, Any]) -> Tuning:
 
 def _recipe(values: Mapping[str, Any]) -> Recipe:
     for name, value in values.items():
-        group = name.partition(".")[0]
-        if group not in ("pretrain", "finetune", "dataset", "model"):
+        if name != NORMALIZE and not _TUNED.fullmatch(name):
             raise ValueError(f"{name} is not tuned")
         if not isinstance(value, int | float) or not math.isfinite(value):
             raise ValueError(f"{name} is a number, or true or false")

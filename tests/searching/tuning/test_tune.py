@@ -1,0 +1,130 @@
+"""Tuning of full precision: what it finds, keeps and leaves alone."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sgq_auto.graphs import LabelledNodes, PreparedData
+from sgq_auto.searching import SearchSettings
+from sgq_auto.searching.stages import Stage, unheard
+from sgq_auto.searching.tune_settings import TuneMode, TuneSettings
+from sgq_auto.searching.tuning import Tuning, kept_tuning, tuned
+from sgq_auto.searching.tuning.halving import FINAL_SEEDS, Plan
+from sgq_auto.searching.tuning.recipe import EPOCHS, LEARNING_RATE, Recipe
+from sgq_auto.training import FitSettings
+
+SettingsBuilder = Callable[..., SearchSettings]
+
+
+@pytest.fixture
+def untuned(settings: SettingsBuilder) -> SearchSettings:
+    """A search whose step size is far too small, and that is long enough to tune before."""
+    return settings(
+        pretrain=FitSettings(50, 1e-5, 0.0, evaluate_every=10),
+        finetune=FitSettings(30, 0.02, 0.0, distillation=1.0),
+        teachers=1,
+        n_trials=600,
+        tune=TuneSettings(TuneMode.AUTO),
+    )
+
+
+def test_a_bad_step_size_is_replaced_and_kept(
+    untuned: SearchSettings, synthetic: PreparedData, tmp_path: Path
+) -> None:
+    stages: list[Stage] = []
+    settings, data, found = tuned(untuned, synthetic, stages.append)
+    assert found is not None
+    assert found.val_accuracy > found.default_val_accuracy + 0.1
+    assert settings.pretrain.learning_rate == found.recipe.values[LEARNING_RATE] > 1e-4
+    assert (
+        data.graph.features.normalize_rows
+        == found.recipe.prepared(synthetic.graph).features.normalize_rows
+    )
+    finals = [run for run in found.runs if run.stage == "final"]
+    assert {run.seed for run in finals} == set(FINAL_SEEDS)
+    counted = [stage for stage in stages if stage.text == "tuning full precision"]
+    assert counted[-1].done == counted[-1].total == len(found.runs)
+
+    # The same search reads it; so does one of another seed, and of more trials of one plan.
+    again = tuned(replace(untuned, seed=5), synthetic, unheard)[2]
+    assert again == found
+    (path,) = tmp_path.glob("tuned/*.json")
+    path.write_text(path.read_text()[:-30])  # Damaged: it is tuned again, and finds the same.
+    assert replace(tuned(untuned, synthetic, unheard)[2], seconds=0.0) == replace(
+        found, seconds=0.0
+    )
+
+
+def test_overrides_repeat_what_was_found(untuned: SearchSettings, synthetic: PreparedData) -> None:
+    config = {"config": {"pretrain": {"tune": "auto"}, "dataset": {}, "finetune": {}}}
+    settings, data, found = tuned(replace(untuned, config=config), synthetic, unheard)
+    assert found is not None
+    assert found.overrides[0] == "pretrain.tune=off"
+    assert settings.config["config"]["pretrain"]["tune"] == "off"
+    for override in found.overrides[1:]:
+        name, _, value = override.partition("=")
+        group, _, key = name.partition(".")
+        assert settings.config["config"][group][key] == json.loads(value)
+    repeated = replace(found.changes.applied(untuned), tune=TuneSettings(), config={})
+    assert repeated.study_name(data) == settings.study_name(data)
+
+
+def test_test_labels_have_no_part(untuned: SearchSettings, synthetic: PreparedData) -> None:
+    held_out = synthetic.held_out
+    wrong = LabelledNodes(held_out.nodes, (held_out.labels + 1) % synthetic.graph.num_classes)
+    _, _, found = tuned(untuned, synthetic, unheard)
+    other = replace(untuned, output_root=untuned.output_root / "other")
+    _, _, again = tuned(other, replace(synthetic, held_out=wrong), unheard)
+    assert found is not None
+    assert again is not None
+    assert again.recipe == found.recipe
+
+
+def test_good_settings_stay(untuned: SearchSettings, synthetic: PreparedData) -> None:
+    """Those that tuning found, tuned again, are not clearly beaten."""
+    settings, data, found = tuned(untuned, synthetic, unheard)
+    assert found is not None
+    again = tuned(replace(settings, tune=untuned.tune), data, unheard)[2]
+    assert again is not None
+    assert again.val_accuracy >= found.val_accuracy - 0.02
+
+
+@pytest.mark.parametrize(
+    "changes", [{"tune": TuneSettings()}, {"n_trials": 5}, {"tune": TuneSettings(share=0.001)}]
+)
+def test_nothing_is_tuned_where_that_is_off_or_the_search_is_short(
+    untuned: SearchSettings, synthetic: PreparedData, changes: dict[str, object]
+) -> None:
+    search = replace(untuned, **changes)  # type: ignore[arg-type]
+    assert tuned(search, synthetic, unheard) == (search, synthetic, None)
+
+
+def test_a_plan_stays_within_its_epochs() -> None:
+    for epochs in (0, 1000, 3000, 5333, 20_000):
+        plan = Plan.of(epochs, default_epochs=200)
+        most = plan.recipes * 100 + plan.second * 300
+        most += len(FINAL_SEEDS) * (plan.finalists * 600 + 200)
+        assert plan.recipes == 0 or most <= epochs + 300
+    assert Plan.of(5333, 200).recipes >= 10
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"recipe": {"pretrain.learning_rate": "1"}},
+        {"recipe": {"model._target_": 1, "hydra.x": 1}},
+        {"val_accuracy": 7.0},
+        {"runs": 3},
+    ],
+)
+def test_a_forged_file_is_not_read(tmp_path: Path, damage: dict[str, object]) -> None:
+    values = {LEARNING_RATE: 0.1, EPOCHS: 3}
+    sound = Tuning(*[Recipe(values)] * 2, 0.5, 0.4, (), 1.0).as_dict()
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(sound))
+    assert kept_tuning(path) is not None
+    path.write_text(json.dumps({**sound, **damage}))
+    assert kept_tuning(path) is None
