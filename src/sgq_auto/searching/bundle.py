@@ -143,6 +143,8 @@ def _files(settings: SearchSettings, folder: StudyFolder) -> Iterator[tuple[str,
     for file in sorted(folder.path.iterdir()):
         if FILES.fullmatch(file.name) and file.name != "config.json":
             yield file.name, file
+    if settings.model.checkpoint is not None:
+        return  # It is among the files above.
     graph = load_graph(folder.graph)
     for seed in model_seeds(settings):
         file = model_path(settings, graph, seed)
@@ -178,7 +180,7 @@ def _build(scratch: StudyFolder, content: Mapping[str, Any]) -> None:
     check_rows(scratch.confirmed)
     for artifact in scratch.path.glob("trial-*.safetensors"):
         load(artifact)
-    for file in scratch.weights.glob("*"):
+    for file in (*scratch.weights.glob("*"), *scratch.path.glob(scratch.checkpoint.name)):
         with safe_open(file, framework="numpy") as weights:
             weights.keys()
     check_study_attrs(content["attributes"])

@@ -193,7 +193,7 @@ def _run_missing(
     )
     total = settings.confirm.seeds
     try:
-        if any(None in numbers for numbers in missing.values()):
+        if settings.pretrain and any(None in numbers for numbers in missing.values()):
             # First, so that no two processes train one model: a seed's teachers and references are
             # later seeds' models.
             end = max(missing) + settings.teachers + _REFERENCES

@@ -23,6 +23,14 @@ from sgq_auto.searching.space import Granularity
 from sgq_auto.searching.storage import StorageSettings
 from sgq_auto.training import FitSettings
 
+NOTHING_TRAINED = (
+    "pretrain.epochs=0: nothing would be trained; give the weights of a trained model as "
+    "model.checkpoint=PATH, or 1 epoch or more"
+)
+TRAINED_ALREADY = (
+    "model.checkpoint: the reference is the model of that file, which is not trained any further; "
+    "leave out pretrain.epochs, or set it to 0"
+)
 # Raised whenever a change makes older trials incomparable with new ones.
 _VERSION = 6
 
@@ -61,7 +69,8 @@ class SearchSettings:
         granularity: Which sites share bits.
         sampler_name: The sampler's name.
         sampler: Its ``_target_`` and arguments.
-        pretrain: Training at full precision.
+        pretrain: Training at full precision; ``None`` where the model has a checkpoint, so that
+            nothing is trained.
         finetune: Fine-tuning of each trial.
         teachers: Full-precision models whose mean prediction teaches fine-tuning.
         output_root: Folder of studies and cached weights.
@@ -90,7 +99,7 @@ class SearchSettings:
     granularity: Granularity
     sampler_name: str
     sampler: Mapping[str, Any]
-    pretrain: FitSettings
+    pretrain: FitSettings | None
     finetune: FitSettings
     output_root: Path
     teachers: int = 4
@@ -129,6 +138,8 @@ class SearchSettings:
             raise InputError(f"remeasuring={self.remeasuring}: it must lie in 0 (none) to 0.5")
         if self.seed < 0:
             raise InputError(f"seed={self.seed}: it must be 0 or more")
+        if (self.pretrain is None) != (self.model.checkpoint is not None):
+            raise InputError(NOTHING_TRAINED if self.pretrain is None else TRAINED_ALREADY)
         check_ladder(self.ladder)
         _check_device(self.device)
 
@@ -150,9 +161,7 @@ class SearchSettings:
             "granularity": self.granularity,
             "sampler": dict(self.sampler),
             **self._own_sampler(),
-            "pretrain": asdict(self.pretrain),
-            "finetune": asdict(self.finetune),
-            "teachers": self.teachers,
+            **self.training,
             "objective": self.objective,
             "budget": asdict(self.budget),
             "seeding": self.seeding,
@@ -161,6 +170,15 @@ class SearchSettings:
             "ladder": self.ladder,
             "ranges": self.ranges,
             "device": torch.device(self.device).type,
+        }
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """What of training defines a study; a model that is trained already is its one teacher."""
+        return {
+            "pretrain": None if self.pretrain is None else asdict(self.pretrain),
+            "finetune": asdict(self.finetune),
+            "teachers": 1 if self.pretrain is None else self.teachers,
         }
 
     def study_name(self, data: PreparedData) -> str:
@@ -197,9 +215,18 @@ class SearchSettings:
         """Accuracy that the recommended point may lose: ``max_drop``, else the tolerance."""
         return self.tolerance if self.budget.max_drop is None else self.budget.max_drop
 
-    def in_folder(self, weights: Path) -> "SearchSettings":
-        """These settings with the weights that lie in a study's folder, if there are any."""
-        return replace(self, brought=weights) if weights.is_dir() else self
+    def in_folder(self, folder: StudyFolder) -> "SearchSettings":
+        """These settings with the weights that lie in a study's folder.
+
+        That is those which the study brought, if it did, and its copy of the user's checkpoint,
+        whatever has become of the file itself.
+        """
+        brought = folder.weights if folder.weights.is_dir() else self.brought
+        if self.model.checkpoint is None:
+            return replace(self, brought=brought)
+        return replace(
+            self, brought=brought, model=replace(self.model, checkpoint=folder.checkpoint)
+        )
 
     @property
     def cache(self) -> Path:

@@ -12,6 +12,7 @@ from sgq_auto.training.fit import (
     predict,
 )
 from sgq_auto.training.pretrain import ModelBuilder, Pretrained, pretrain, weights_path
+from sgq_auto.training.trained_weights import load_weights, weights_hash
 
 __all__ = [
     "DivergedError",
@@ -24,7 +25,9 @@ __all__ = [
     "Stopper",
     "evaluate",
     "fit",
+    "load_weights",
     "predict",
     "pretrain",
+    "weights_hash",
     "weights_path",
 ]

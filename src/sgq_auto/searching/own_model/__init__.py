@@ -1,6 +1,7 @@
 """Models that users write: what they are told of the graph, and what makes them the same model."""
 
 from sgq_auto.searching.own_model.changed import refuse_changed_in_memory
+from sgq_auto.searching.own_model.lazy import initialise
 from sgq_auto.searching.own_model.probe import probe, said_of_output
 from sgq_auto.searching.own_model.sizes import (
     CLASSES_AS,
@@ -14,6 +15,7 @@ __all__ = [
     "CLASSES_AS",
     "FEATURES_AS",
     "SizeArguments",
+    "initialise",
     "is_own",
     "own_sources",
     "parameters_of",
