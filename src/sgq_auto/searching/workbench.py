@@ -132,7 +132,8 @@ class Workbench:
         if not self.is_trained:
             return None
         accuracy, allowed = self.pretrained.val_accuracy, self.settings.allowed_drop
-        return Guessing.of(accuracy, self.graph, allowed)
+        trained = self.settings.pretrain is not None
+        return Guessing.of(accuracy, self.graph, allowed, trained_here=trained)
 
     @property
     def warning(self) -> str | None:

@@ -14,7 +14,8 @@ from sgq_auto.training.state_files import StoredState, read_state, some
 
 # What torch.compile puts into names wherever a module was compiled.
 _COMPILED = "_orig_mod."
-_ARGUMENTS = "the model's arguments must be those that it was trained with, like model.hidden=64"
+# What may be wrong where weights do not fit.
+ARGUMENTS = "the model's arguments must be those that it was trained with, like model.hidden=64"
 
 
 def load_weights(model: nn.Module, path: Path) -> tuple[str, ...]:
@@ -133,7 +134,7 @@ def _check_fit(
         if names
     ]
     if parts:
-        raise InputError(f"{path}: no weights of this {kind}: {'; '.join(parts)}; {_ARGUMENTS}")
+        raise InputError(f"{path}: no weights of this {kind}: {'; '.join(parts)}; {ARGUMENTS}")
 
 
 def _shape(tensor: Tensor) -> str:

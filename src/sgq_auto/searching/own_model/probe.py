@@ -40,7 +40,7 @@ def probe(build: Build, graph: Graph) -> str:
         build: Makes the untrained model.
         graph: The graph that it is made for.
     """
-    with _apart():
+    with apart():
         held = _held(_seeded(build, 0), _seeded(build, 1))
         return json.dumps([held, _computed(build, graph)])
 
@@ -48,7 +48,7 @@ def probe(build: Build, graph: Graph) -> str:
 def said_of_output(model: nn.Module, graph: Graph) -> str | None:
     """What is taken of several tensors that a built model returns; ``None`` for one tensor."""
     takes = TakesLogits.of(model)
-    with _apart():
+    with apart():
         for nodes in node_counts(graph):
             with contextlib.suppress(Exception):  # Of a model that needs another graph.
                 inputs = made_up_inputs(nodes, graph.features.num_features, torch.float32)
@@ -58,7 +58,7 @@ def said_of_output(model: nn.Module, graph: Graph) -> str | None:
 
 
 @contextlib.contextmanager
-def _apart() -> Iterator[None]:
+def apart() -> Iterator[None]:
     """Random states, warnings and prints of the models inside do not reach the outside."""
     states = random.getstate(), np.random.get_state()
     with (
@@ -74,14 +74,15 @@ def _apart() -> Iterator[None]:
             np.random.set_state(states[1])
 
 
-def _seed(seed: int) -> None:
+def seed_all(seed: int) -> None:
+    """Seed the random numbers of torch, Python and numpy."""
     torch.manual_seed(seed)
     random.seed(seed)
     np.random.seed(seed)
 
 
 def _seeded(build: Build, seed: int) -> nn.Module:
-    _seed(seed)
+    seed_all(seed)
     return build()
 
 
@@ -134,7 +135,7 @@ def _outputs(build: Build, nodes: int, num_features: int, dtype: torch.dtype) ->
     values: list[float] = []
     for training in (False, True):
         model = _seeded(build, 0).to(dtype).train(training)
-        _seed(0)
+        seed_all(0)
         output = run_plain(model, *made_up_inputs(nodes, num_features, dtype))
         values += _summary(output.detach().reshape(-1))
     return values
