@@ -99,7 +99,13 @@ def read_bundle(
             found = StudyFolder(Path(scratch), folder.name)
             config = json.loads(found.config.read_text(encoding="utf-8"))
             config = local_config(config, {"output_root": str(output_root)}, tracking)
-            KeptConfig.of(config, is_own=False).check(path, own_code=own_code)
+            kept = KeptConfig.of(config, is_own=False)
+            kept.check(path, own_code=own_code)
+            if kept.has_checkpoint and not found.checkpoint.exists():
+                raise InputError(
+                    f"{path}: the weights of its trained model, {found.checkpoint.name}, are not "
+                    "in it"
+                )
             found.keep_config(config)
             with _named_as_in(path, found.path):
                 _build(found, content)

@@ -1,11 +1,8 @@
 """The model of a search: any class that can be imported, and how it is given the graph's sizes."""
 
 import hashlib
-import importlib
 import inspect
 import json
-import operator
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +20,7 @@ from sgq_auto.searching.own_model import (
     CLASSES_AS,
     FEATURES_AS,
     SizeArguments,
+    imported,
     initialise,
     is_own,
     own_sources,
@@ -258,28 +256,12 @@ class ModelSettings:
         if path == _MISSING:
             raise InputError(f"model={self.name}: model._target_ is missing; {_TARGET_HINT}")
         try:
-            return _import(path)
+            return imported(path)
         except Exception as error:
             raise InputError(
                 f"model={self.name}: model._target_={path} cannot be imported ({_reason(error)}); "
                 f"{_TARGET_HINT}"
             ) from error
-
-
-def _import(path: str) -> Any:
-    """What a dotted name stands for: a class, a function, or one inside a class."""
-    # As for a script: what lies in the folder of the command can be imported.
-    if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))
-    module, _, names = path.rpartition(".")
-    while True:
-        try:
-            return operator.attrgetter(names)(importlib.import_module(module))
-        except ModuleNotFoundError as error:
-            if error.name != module or "." not in module:
-                raise
-        module, _, name = module.rpartition(".")
-        names = f"{name}.{names}"
 
 
 def _instantiate(arguments: Mapping[str, Any]) -> Any:

@@ -31,7 +31,8 @@ _DEEPEST = 3
 _MOST_HEADER_BYTES = 4 << 20
 _MOST_OLD_BYTES = 1 << 28
 _HOW_TO_SAVE = "save the weights alone, torch.save(model.state_dict(), PATH)"
-_ZIP, _PICKLE = b"PK", b"\x80"
+# How files begin; those of safetensors with the length of their header, which is JSON.
+_ZIP, _PICKLE, _JSON = b"PK\3\4", b"\x80", b"{"
 # In the format before torch 1.6: this number, a version and a machine, then what was saved.
 _OLD_MAGIC = 0x1950A86A20F9469CFC6C
 _OLD_PICKLES = 4
@@ -68,8 +69,8 @@ def read_state(path: Path) -> StoredState:
         raise InputError(f"{path}: {what}; give the file of a trained model's weights")
     with _naming(path):
         with path.open("rb") as file:
-            start = file.read(8)
-        if not start.startswith((_ZIP, _PICKLE)):
+            start = file.read(9)
+        if start[8:] == _JSON or not start.startswith((_ZIP, _PICKLE)):
             return StoredState(_read_safetensors(path, start))
         content = _read_zip(path) if start.startswith(_ZIP) else _read_old(path)
     return _state_in(content, path)
@@ -99,7 +100,7 @@ def _naming(path: Path) -> Iterator[None]:
 
 
 def _read_safetensors(path: Path, start: bytes) -> dict[str, Tensor]:
-    if len(start) == 8 and _MOST_HEADER_BYTES < int.from_bytes(start, "little") < 1 << 40:
+    if start[8:] == _JSON and int.from_bytes(start[:8], "little") > _MOST_HEADER_BYTES:
         raise InputError(f"{path}: its header is larger than that of any weights")
     with safe_open(path, framework="pt") as file:
         return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -115,7 +116,11 @@ def _read_zip(path: Path) -> Any:
             raise InputError(f"{path}: its parts overlap, which those of torch.save do not")
         for info in infos:
             if info.filename.endswith("/data.pkl"):
+                if info.file_size > _MOST_HEADER_BYTES:
+                    raise _too_much(path)
                 _check_pickle(io.BytesIO(archive.read(info)), path)
+    if path.name.endswith(".safetensors"):
+        return _load(path)
     return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
 
 
@@ -130,7 +135,13 @@ def _read_old(path: Path) -> Any:
         file.seek(0)
         for _ in range(_OLD_PICKLES):
             _check_pickle(file, path)
-    return torch.load(path, map_location="cpu", weights_only=True)
+    return _load(path)
+
+
+def _load(path: Path) -> Any:
+    """What ``torch.save`` wrote, read whole; of a path, torch goes by the name of the file."""
+    with path.open("rb") as file:
+        return torch.load(file, map_location="cpu", weights_only=True)
 
 
 def _check_pickle(file: IO[bytes], path: Path) -> None:
@@ -143,7 +154,11 @@ def _check_pickle(file: IO[bytes], path: Path) -> None:
         if command.name == "GLOBAL" and argument in _COSTLY:
             raise InputError(f"{path}: it holds more than tensors (bytearray); {_HOW_TO_SAVE}")
         if file.tell() - began > _MOST_HEADER_BYTES:
-            raise InputError(f"{path}: it holds far more than tensors; {_HOW_TO_SAVE}")
+            raise _too_much(path)
+
+
+def _too_much(path: Path) -> InputError:
+    return InputError(f"{path}: it holds far more than tensors; {_HOW_TO_SAVE}")
 
 
 def _state_in(content: Any, path: Path) -> StoredState:

@@ -1,6 +1,7 @@
 """Models that users write: what they are told of the graph, and what makes them the same model."""
 
 from sgq_auto.searching.own_model.changed import refuse_changed_in_memory
+from sgq_auto.searching.own_model.imported import imported
 from sgq_auto.searching.own_model.instance import arguments_of, check_rebuilt, unwrapped
 from sgq_auto.searching.own_model.lazy import initialise
 from sgq_auto.searching.own_model.probe import probe, said_of_output
@@ -18,6 +19,7 @@ __all__ = [
     "SizeArguments",
     "arguments_of",
     "check_rebuilt",
+    "imported",
     "initialise",
     "is_own",
     "own_sources",
