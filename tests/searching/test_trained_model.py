@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import torch
+from optuna.distributions import IntDistribution
+from optuna.trial import create_trial
 from torch import nn
 from torch_geometric.nn import GCNConv
 
@@ -19,9 +21,12 @@ from sgq_auto.quantize import prepare
 from sgq_auto.searching import ModelSettings, SearchSettings, run_search
 from sgq_auto.searching.bundle import read_bundle, write_bundle
 from sgq_auto.searching.folder import StudyFolder
-from sgq_auto.searching.merging import Part
+from sgq_auto.searching.merging import Part, merge_studies
+from sgq_auto.searching.records import RECORD, Measurement
 from sgq_auto.searching.reopen import reopen
-from sgq_auto.searching.trained_model import trained_note
+from sgq_auto.searching.storage import StorageSettings
+from sgq_auto.searching.study import new_study
+from sgq_auto.searching.trained_model import save_weights, trained_note
 from sgq_auto.searching.workbench import Workbench, mean_probabilities, pretrain_models
 from sgq_auto.training import FitSettings, fit, load_weights, predict
 
@@ -132,6 +137,39 @@ def test_the_weights_move_with_their_study(
     load_weights(model, there.checkpoint)
     part = Part(here.in_folder(there), there)
     assert part.space["weights of the model"] is not None
+
+
+def test_a_merged_study_has_the_weights(
+    folder: StudyFolder, search: SearchSettings, tmp_path: Path
+) -> None:
+    """Studies of other weights are not merged."""
+    config = {
+        "choices": {"dataset": "synthetic", "model": "gcn"},
+        "config": {"model": {**_GCN, "checkpoint": "model.pt"}, "tracking": {}},
+    }
+    search = replace(search, config=config)
+    trial = create_trial(
+        values=[0.5, 10.0],
+        params={"p": 1},
+        distributions={"p": IntDistribution(0, 2)},
+        user_attrs={
+            RECORD: {
+                **Measurement(0.5, {"resident_bytes": 10}, 2.0, ((1, 0.5),), 0.1).as_attr(),
+                "worker_seconds": 1.0,
+            }
+        },
+    )
+    other = StudyFolder.of(tmp_path, "other")
+    shutil.copytree(folder.path, other.path, ignore=shutil.ignore_patterns("journal*"))
+    new_study(StorageSettings().open(other.path), other.name)
+    parts = [Part(search.in_folder(each), each) for each in (folder, other)]
+    for part in parts:
+        part.study.add_trial(trial)
+    merged = merge_studies(parts, tmp_path)
+    assert merged.checkpoint.read_bytes() == folder.checkpoint.read_bytes()
+    save_weights(GCN(80, 4, hidden=4), other.checkpoint)
+    with pytest.raises(InputError, match="differ in weights of the model"):
+        merge_studies(parts, tmp_path)
 
 
 def test_a_bundle_without_the_weights_is_refused(
