@@ -19,7 +19,7 @@ import hydra
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from sgq_auto.config import conf_dir
+from sgq_auto.config import conf_dir, with_own_arguments
 from sgq_auto.graphs.sources import EmbeddedCora
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -34,6 +34,8 @@ _QUICK = (
     " n_trials=3 model.hidden=4 pretrain.epochs=20 finetune.epochs=2 teachers=1"
     " confirm.seeds=2 confirm.max_points=2 confirm.refinements=0 tolerance=100"
 )
+# A trained model is as wide as it is, and not trained.
+_OF_TRAINED = re.sub(r" (model|pretrain)\.\S+", "", _QUICK)
 _PAGES = [
     pytest.param(path.name, marks=pytest.mark.slow)
     for path in sorted(DOCS.glob("*.md"))
@@ -77,7 +79,7 @@ def run_python(block: Block, folder: Path) -> subprocess.CompletedProcess[str]:
 
 def run_command(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     if command.startswith(_SEARCH):
-        command += _QUICK
+        command += _OF_TRAINED if "model.checkpoint=" in command else _QUICK
     summaries = sorted(folder.glob("**/summary.json"), key=lambda path: path.stat().st_mtime)
     if "study=NAME" in command:
         summary = json.loads(summaries[-1].read_text())
@@ -120,7 +122,7 @@ def test_settings_in_the_pages_exist() -> None:
     assert len(searches) > 5
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
         for search in searches:
-            words = [word for word in search.split() if word != "-m"]
+            words = with_own_arguments([word for word in search.split() if word != "-m"])
             parsed = OverridesParser.create().parse_overrides(words)
             single = [
                 f"{o.key_or_group}={next(o.sweep_string_iterator())}"

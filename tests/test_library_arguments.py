@@ -86,7 +86,7 @@ def _local() -> type:
 @pytest.mark.parametrize(
     ("model", "said"),
     [
-        (Net(), "model: a Net that is made already; give the class Net itself"),
+        (_local()(), "defined inside a function; worker processes"),
         ("nets.Net", "model: 'nets.Net' has no name to import it by"),
         (functools.partial(Net, end="both"), "model: functools.partial"),
         (lambda: Net(), "model: a lambda; worker processes import the model"),

@@ -12,6 +12,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from sgq_auto.checkpoint_settings import settle_pretraining
 from sgq_auto.conf_tree import conf_dir as conf_dir
 from sgq_auto.conf_tree import with_own_arguments as with_own_arguments
 from sgq_auto.errors import InputError
@@ -55,13 +56,15 @@ def search_settings(
     Raises:
         InputError: One line that names a bad value and what is allowed.
     """
+    settle_pretraining(cfg, overrides or ())
+    untrained = cfg.pretrain.epochs == 0
     return SearchSettings(
         dataset=choices["dataset"],
         model=ModelSettings.of(choices["model"], _plain(cfg.model)),
         granularity=choice(Granularity, cfg.granularity.get("name"), "granularity.name"),
         sampler_name=choices["sampler"],
         sampler=_plain(cfg.sampler),
-        pretrain=_fit_settings(cfg.pretrain, "pretrain"),
+        pretrain=None if untrained else _fit_settings(cfg.pretrain, "pretrain"),
         tune=_tune_settings(cfg.pretrain),
         finetune=_fit_settings(cfg.finetune, "finetune"),
         output_root=Path(cfg.output_root),
@@ -112,7 +115,7 @@ def settings_of_study(config: Path, *, own_code: bool = False) -> SearchSettings
     folder = StudyFolder(config.parent.resolve(), config.parent.name)
     if not kept.is_own:
         settings = replace(settings, output_root=folder.root(settings.output_root))
-    return settings.in_folder(folder.weights)
+    return settings.in_folder(folder)
 
 
 def load_data(cfg: Any) -> PreparedData:

@@ -8,33 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import OmegaConf
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from sgq_auto.allocation import BitAllocation
-from sgq_auto.config import (
-    checked,
-    choice,
-    conf_dir,
-    prepare_raw,
-    search_settings,
-    with_own_arguments,
-)
+from sgq_auto.config import choice, conf_dir, prepare_raw, search_settings
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.graphs.sources.pyg_data import graph_of_data
-from sgq_auto.library_arguments import (
-    refuse_other_kinds,
-    refuse_unmade,
-    target_of,
-    widths_of_groups,
-)
+from sgq_auto.library_arguments import refuse_other_kinds, refuse_unmade, widths_of_groups
+from sgq_auto.library_config import DATA_NAME, configuration
+from sgq_auto.library_models import ModelToSearch
 from sgq_auto.packed import Footprint, FootprintModel, save
-from sgq_auto.passwords import hide_in_override
 from sgq_auto.quantize import (
     RangeMode,
     check_logits,
@@ -48,11 +34,8 @@ from sgq_auto.searching import Granularity, run_search
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.summary import Summary
 from sgq_auto.tracking import quiet_libraries
-from sgq_auto.tracking.settings import TrackingSettings, local_artifacts
 from sgq_auto.training import FitSettings, Schedule, fit, predict
-from sgq_auto.unknown_settings import unknown_setting
 
-_NAME = "data"
 # Groups whose bits a prepared model prints.
 _SHOWN = 6
 
@@ -174,11 +157,12 @@ def prepare(
 
 
 def search(
-    model: Callable[..., nn.Module],
+    model: Callable[..., nn.Module] | nn.Module,
     data: Data | PreparedData,
     granularity: Granularity | str = Granularity.LWQ_CWQ_TAQ,
     *,
     arguments: Mapping[str, Any] | None = None,
+    checkpoint: str | Path | None = None,
     n_trials: int = 100,
     workers: int = 1,
     seed: int = 0,
@@ -197,12 +181,15 @@ def search(
     Args:
         model: The model's class, or a function that makes it. The numbers of features and classes
             go to its arguments for them, like ``in_channels`` and ``num_classes``;
-            ``Found.notes`` says to which.
+            ``Found.notes`` says to which. Or a trained model: it is the reference, and no other
+            is trained. It is copied. What it was made with is taken from its attributes, unless
+            ``arguments`` has it, and checked.
         data: The graph; its masks are the split. Without masks a seeded split is drawn. One that
             is prepared already is taken as it is.
         granularity: Which sites share bits.
         arguments: More arguments of ``model``; ``features_as`` and ``classes_as`` name those that
             take the sizes, where they are called otherwise.
+        checkpoint: The file of trained weights of a class, as ``model.checkpoint`` takes it.
         n_trials: Trials of the study in all.
         workers: Worker processes.
         seed: Seed of everything random.
@@ -217,20 +204,22 @@ def search(
         RuntimeError: If the search ends early.
     """
     quiet_libraries()
-    target = target_of(model)
     refuse_other_kinds(arguments, overrides)
+    root = Path(output_root)
+    searched = ModelToSearch.of(model, arguments or {}, checkpoint, root)
     values = {
         "granularity": choice(Granularity, granularity, "granularity").value,
         **{"n_trials": n_trials, "workers": workers, "seed": seed, "tolerance": tolerance},
         **{"max_kib": max_kib, "max_drop": max_drop},
     }
     given = [f"{key}={value}" for key, value in values.items() if value is not None]
-    cfg, choices = _configuration(target, arguments or {}, Path(output_root), [*given, *overrides])
+    cfg, choices = configuration(searched, root, [*given, *overrides])
     settings = search_settings(cfg, choices)
     if isinstance(data, PreparedData):
         prepared = data
     else:
-        prepared = prepare_raw(graph_of_data(data, _NAME), cfg)
+        prepared = prepare_raw(graph_of_data(data, DATA_NAME), cfg)
+    searched.check(settings.model, prepared)
     prepared = settings.model.in_order(prepared)
     notes = (*prepared.notes, *settings.notes(prepared))
     name = settings.study_name(prepared)
@@ -266,40 +255,10 @@ def prepare_data(data: Data) -> PreparedData:
     buckets = OmegaConf.load(conf_dir() / "config.yaml").buckets
     dataset = OmegaConf.load(conf_dir() / "dataset" / "npz.yaml")
     cfg = OmegaConf.create({"buckets": buckets, "dataset": dataset})
-    return prepare_raw(graph_of_data(data, _NAME), cfg)
+    return prepare_raw(graph_of_data(data, DATA_NAME), cfg)
 
 
 def _graph_for(model: nn.Module, data: PreparedData) -> Graph:
     """The graph in the order of nodes that the model needs."""
     with returning_logits(model, data.graph.num_classes):
         return in_order_of(model, data).data.graph
-
-
-def _configuration(
-    target: str, arguments: Mapping[str, Any], output_root: Path, overrides: Sequence[str]
-) -> tuple[Any, dict[str, str]]:
-    """The checked configuration of the command with this model, and its choices of groups."""
-    hidden = map(hide_in_override, overrides)
-    given = with_own_arguments(["model=custom", "dataset=npz", *hidden])
-    try:
-        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            cfg = compose("config", given, return_hydra_config=True)
-        return _complete(cfg, target, arguments, output_root)
-    except (HydraException, OmegaConfBaseException) as error:
-        message = " ".join(f"{error} {error.__cause__ or ''}".split())
-        raise InputError(unknown_setting(message, given) or message) from error
-
-
-def _complete(
-    cfg: DictConfig, target: str, arguments: Mapping[str, Any], output_root: Path
-) -> tuple[Any, dict[str, str]]:
-    choices = {**cfg.hydra.runtime.choices, "dataset": _NAME}
-    with open_dict(cfg):
-        del cfg["hydra"]
-        # Hydra knows no launch folder here.
-        cfg.tracking.artifacts = str(local_artifacts())
-        cfg.tracking.update(TrackingSettings.of(cfg.tracking).as_config())
-        cfg.output_root = str(output_root)
-        cfg.dataset.source.path = _NAME
-        cfg.model.update({**arguments, "_target_": target})
-    return checked(cfg), choices

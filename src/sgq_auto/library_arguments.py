@@ -21,12 +21,6 @@ def target_of(model: Any) -> str:
     Raises:
         InputError: If it is no such thing, or they cannot import it.
     """
-    if isinstance(model, nn.Module):
-        kind = type(model).__name__
-        raise InputError(
-            f"model: a {kind} that is made already; give the class {kind} itself or a function "
-            "that makes it, and what it is made with as arguments={…}: a search trains it anew"
-        )
     module, name = getattr(model, "__module__", None), getattr(model, "__qualname__", None)
     if not callable(model) or not module or not name:
         raise InputError(

@@ -47,6 +47,13 @@ def test_every_file_says_what_it_is() -> None:
     assert all(note for group, _, note in TREE.root.defaults if group)
 
 
+@pytest.mark.parametrize("model", TREE.choices["model"])
+def test_every_model_may_be_trained_already(model: str) -> None:
+    setting = TREE.settings(TREE.chosen({"model": [model]}))["model.checkpoint"]
+    assert setting.value == "null"
+    assert "the search trains no model then" in setting.note
+
+
 @pytest.mark.parametrize(
     ("setting", "kind"),
     [

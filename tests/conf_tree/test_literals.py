@@ -16,6 +16,7 @@ _NAMES = [
     "'a,b", "5", "1e3", "true", "a${b.npz", "a\\${b", "=", "two\nlines", "\udce9", "@x", "a;b|c&d",
 ]  # fmt: skip
 _SETTINGS = ["dataset.source.path", "hydra.run.dir", "output_root", "+dataset.source.nodes"]
+_SETTINGS += ["model.checkpoint"]
 
 
 def _value(argument: str) -> object:

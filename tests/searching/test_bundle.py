@@ -115,7 +115,7 @@ def test_weights_of_a_bundle_stay_with_its_study(
     folder = read_bundle(bundle, tmp_path, {})
     assert own.read_bytes() == before
     assert [path.name for path in folder.weights.iterdir()] == [own.name]
-    restored = search.in_folder(folder.weights)
+    restored = search.in_folder(folder)
     assert pretrain_model(restored, synthetic.graph, search.seed).val_accuracy == 0.99
     assert pretrain_model(search, synthetic.graph, search.seed).val_accuracy != 0.99
     assert own.read_bytes() == before

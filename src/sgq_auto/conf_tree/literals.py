@@ -10,7 +10,8 @@ from pathlib import Path
 
 # Settings that are one path or address.
 _LITERAL = re.compile(
-    r"dataset\.source\.(path|nodes|edges|root|cache)|data_root|output_root|storage\.url"
+    r"dataset\.source\.(path|nodes|edges|root|cache)|model\.checkpoint|data_root|output_root"
+    r"|storage\.url"
     r"|tracking\.(uri|artifacts)|engine\.address|hydra\.(run|sweep)\.dir|hydra\.sweep\.subdir"
 )
 # Settings that are one name, of a column or an experiment.

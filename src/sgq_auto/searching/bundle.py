@@ -100,7 +100,13 @@ def read_bundle(
             found = StudyFolder(Path(scratch), folder.name)
             config = json.loads(found.config.read_text(encoding="utf-8"))
             config = local_config(config, {"output_root": str(output_root)}, tracking)
-            KeptConfig.of(config, is_own=False).check(path, own_code=own_code)
+            kept = KeptConfig.of(config, is_own=False)
+            kept.check(path, own_code=own_code)
+            if kept.has_checkpoint and not found.checkpoint.exists():
+                raise InputError(
+                    f"{path}: the weights of its trained model, {found.checkpoint.name}, are not "
+                    "in it"
+                )
             found.keep_config(config)
             with _named_as_in(path, found.path):
                 _build(found, content)
@@ -144,6 +150,8 @@ def _files(settings: SearchSettings, folder: StudyFolder) -> Iterator[tuple[str,
     for file in sorted(folder.path.iterdir()):
         if FILES.fullmatch(file.name) and file.name != "config.json":
             yield file.name, file
+    if settings.model.checkpoint is not None:
+        return  # It is among the files above.
     graph = load_graph(folder.graph)
     for seed in model_seeds(settings):
         file = model_path(settings, graph, seed)
@@ -179,7 +187,7 @@ def _build(scratch: StudyFolder, content: Mapping[str, Any]) -> None:
     check_rows(scratch.confirmed)
     for artifact in scratch.path.glob("trial-*.safetensors"):
         load(artifact)
-    for file in scratch.weights.glob("*"):
+    for file in (*scratch.weights.glob("*"), *scratch.path.glob(scratch.checkpoint.name)):
         with safe_open(file, framework="numpy") as weights:
             weights.keys()
     check_study_attrs(content["attributes"])

@@ -136,7 +136,7 @@ def _run_missing(
     )
     total = settings.confirm.seeds
     try:
-        if any(None in numbers for numbers in missing.values()):
+        if settings.pretrain and any(None in numbers for numbers in missing.values()):
             # First, so that no two processes train one model.
             models = _confirm_seeds(settings)
             trained = executor.map(partial(_pretrain_seed, settings, folder), models)

@@ -11,6 +11,7 @@ from sgq_auto.packed.whole_file import whole_file
 from sgq_auto.searching.command_lines import has_password
 from sgq_auto.searching.signature import signed
 
+CHECKPOINT_FILE = "checkpoint.safetensors"
 _STUDIES = "studies"
 
 
@@ -68,6 +69,11 @@ class StudyFolder:
     def weights(self) -> Path:
         """Full-precision weights that came with the study from elsewhere."""
         return self.path / "pretrained"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The study's copy of the weights that the user has trained."""
+        return self.path / CHECKPOINT_FILE
 
     def root(self, named: Path) -> Path:
         """The output folder that this folder is in; as it was ``named``, if that is the one."""

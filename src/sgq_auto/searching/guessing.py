@@ -15,6 +15,7 @@ _Z = 1.6449
 # Of what guessing gets wrong, the share that a model must get right to be more than barely better.
 _LEAST_GAIN = 0.1
 _LOOK_AT = "features, labels, edges and pretrain.epochs"
+_LOOK_AT_OWN = "features, edges and the order of classes that the model was trained with"
 
 
 class Standing(StrEnum):
@@ -51,13 +52,16 @@ class Guessing:
     warning: str | None
 
     @classmethod
-    def of(cls, val_accuracy: float, graph: Graph, allowed_drop: float) -> "Guessing":
+    def of(
+        cls, val_accuracy: float, graph: Graph, allowed_drop: float, *, trained_here: bool = True
+    ) -> "Guessing":
         """Compare an accuracy on the validation nodes of a graph.
 
         Args:
             val_accuracy: Validation accuracy of full precision, 0..1.
             graph: The graph.
             allowed_drop: Percentage points that a recommended model may lose.
+            trained_here: Whether the search trained the model: what may be wrong depends on it.
         """
         counts = torch.bincount(graph.val.labels, minlength=graph.num_classes)
         nodes, most = int(counts.sum()), int(counts.argmax())
@@ -73,6 +77,7 @@ class Guessing:
             name=f"{name!r}",
             gained=f"{100 * (val_accuracy - share):.1f}",
             allowed=f"{allowed_drop:g}",
+            look_at=_LOOK_AT if trained_here else _LOOK_AT_OWN,
         )
         return cls(standing, val_accuracy, least, share, name, nodes, warning or None)
 
@@ -131,14 +136,14 @@ _WORDS = {
     "recommended may be no better than guessing.",
     Standing.BARELY_BETTER: "Warning: full precision is barely better than guessing: it is right "
     "on {own} of {nodes}, and always answering class {name} is right on {guess}. What is "
-    f"compressed has learned little; look at {_LOOK_AT} first.",
+    "compressed has learned little; look at {look_at} first.",
     Standing.NOT_CLEARLY_BETTER: "Warning: full precision is not clearly better than guessing: it "
     "is right on {own} of {nodes}, and always answering class {name} is right on {guess}. So few "
     "nodes know that accuracy only roughly: with 95 % confidence it is at least {least}. Give more "
-    f"validation nodes, or look at {_LOOK_AT}.",
+    "validation nodes, or look at {look_at}.",
     Standing.NO_BETTER: "Warning: full precision is no better than guessing: it is right on {own} "
     "of {nodes}, and always answering class {name} is right on {guess}. What is compressed has "
-    f"learned nothing that counts; look at {_LOOK_AT} first.",
+    "learned nothing that counts; look at {look_at} first.",
     Standing.ONE_CLASS: "Warning: all of the {nodes} are of class {name}, so accuracy on them says "
     "nothing about a model; choose a split that has every class among its validation nodes.",
 }

@@ -70,6 +70,12 @@ class KeptConfig:
             raise ValueError("choices are names")
         return cls(choices, config, overrides, is_own)
 
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether the study's reference is a model that its user had trained."""
+        model = self.config.get("model")
+        return isinstance(model, Mapping) and model.get("checkpoint") is not None
+
     def check(self, where: object, *, own_code: bool) -> None:
         """Check what it names.
 

@@ -55,16 +55,15 @@ class Part:
         settings = self.settings
         return {
             "graph": load_graph(self.folder.graph).fingerprint,
-            "held-out nodes": hashlib.sha256(self.folder.held_out.read_bytes()).hexdigest(),
+            "held-out nodes": _hash_of(self.folder.held_out),
             "model": settings.model.key,
+            "weights of the model": _hash_of(self.folder.checkpoint),
             "code of the model": kept_sources(self.study),
             "granularity": settings.granularity,
             "ladder": settings.ladder,
             "objective": settings.objective,
             "ranges": settings.ranges,
-            "pretrain": asdict(settings.pretrain),
-            "finetune": asdict(settings.finetune),
-            "teachers": settings.teachers,
+            **settings.training,
         }
 
 
@@ -87,7 +86,7 @@ def merge_studies(parts: Sequence[Part], output_root: Path) -> StudyFolder:
     scratch = StudyFolder(folder.path.with_name(f".{folder.name}.tmp"), folder.name)
     shutil.rmtree(scratch.path, ignore_errors=True)
     scratch.path.mkdir(parents=True)
-    for name in ("graph", "held_out", "sensitivities"):
+    for name in ("graph", "held_out", "sensitivities", "checkpoint"):
         source: Path = getattr(parts[0].folder, name)
         if source.exists():
             shutil.copyfile(source, getattr(scratch, name))
@@ -99,6 +98,10 @@ def merge_studies(parts: Sequence[Part], output_root: Path) -> StudyFolder:
     _fill(scratch, parts, trials)
     scratch.path.replace(folder.path)
     return folder
+
+
+def _hash_of(file: Path) -> str | None:
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.exists() else None
 
 
 def _check(parts: Sequence[Part]) -> None:

@@ -1,11 +1,8 @@
 """The model of a search: any class that can be imported, and how it is given the graph's sizes."""
 
 import hashlib
-import importlib
 import inspect
 import json
-import operator
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +20,8 @@ from sgq_auto.searching.own_model import (
     CLASSES_AS,
     FEATURES_AS,
     SizeArguments,
+    imported,
+    initialise,
     is_own,
     own_sources,
     parameters_of,
@@ -31,10 +30,12 @@ from sgq_auto.searching.own_model import (
     said_of_output,
     targets_of,
 )
-from sgq_auto.training import predict
+from sgq_auto.searching.trained_model import trained_note
+from sgq_auto.training import load_weights, predict, weights_hash
 from sgq_auto.user_code import described, is_ours, user_line
 
 _CUSTOM, _MISSING = "custom", "???"
+_CHECKPOINT = "checkpoint"
 _TARGET_HINT = (
     "it must be a class like my_package.my_module.MyNet, found from the folder of the command"
 )
@@ -53,18 +54,32 @@ class ModelSettings:
     Attributes:
         name: The name in results.
         config: ``_target_``, ``features_as``, ``classes_as`` and keyword arguments.
+        checkpoint: The file of the user's own trained weights; ``None`` where the search trains.
     """
 
     name: str
     config: Mapping[str, Any]
+    checkpoint: Path | None = None
     _keys: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, choice: str, config: Mapping[str, Any]) -> "ModelSettings":
-        """From a chosen configuration; a custom one is called by its class too."""
+        """From a chosen configuration; a custom one is called by its class too.
+
+        Raises:
+            InputError: If the checkpoint is no path.
+        """
         target = str(config.get("_target_", _MISSING))
         custom = choice == _CUSTOM and target != _MISSING
-        return cls(f"{_CUSTOM}-{target.rpartition('.')[2]}" if custom else choice, config)
+        name = f"{_CUSTOM}-{target.rpartition('.')[2]}" if custom else choice
+        arguments = {key: value for key, value in config.items() if key != _CHECKPOINT}
+        file = config.get(_CHECKPOINT)
+        if file is not None and not (isinstance(file, str | Path) and str(file).strip()):
+            raise InputError(
+                f"model.checkpoint={file}: give the file of a trained model's weights, like "
+                "model.pt, or null"
+            )
+        return cls(name, arguments, None if file is None else Path(file).expanduser())
 
     def build(self, graph: Graph) -> nn.Module:
         """The untrained model for a graph; of several tensors that it returns, it keeps the logits.
@@ -73,6 +88,25 @@ class ModelSettings:
             InputError: If the class cannot be found, or not be made with these arguments.
         """
         return self._made(graph)[0]
+
+    def trained(self, graph: Graph) -> nn.Module:
+        """The model with the weights of its checkpoint; it is the same each time.
+
+        Raises:
+            InputError: If it cannot be made, or these are no weights of it.
+        """
+        return self._trained(graph)[0]
+
+    def _trained(self, graph: Graph) -> tuple[nn.Module, tuple[str, ...]]:
+        """The model with its weights, and what was taken of their file."""
+        assert self.checkpoint is not None
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            model = self.build(graph)
+        try:
+            return model, load_weights(model, self.checkpoint)
+        except InputError as error:
+            raise InputError(f"model.checkpoint={error}") from error
 
     def _made(self, graph: Graph) -> tuple[nn.Module, tuple[str, ...]]:
         """The untrained model, and what was given to which argument."""
@@ -98,6 +132,7 @@ class ModelSettings:
             raise InputError(f"model={self.name}: {_reason(cause)}{unknown}{sizes.hint}") from error
         if not isinstance(model, nn.Module):
             raise InputError(f"model={self.name}: {self.config['_target_']} is no torch module")
+        initialise(model, graph)
         TakesLogits.attach(model, graph.num_classes)
         return model, said
 
@@ -112,11 +147,18 @@ class ModelSettings:
         if data.fits_model:
             return data
         self.check(data.graph)
+        if self.checkpoint is None:
+            model, said = self._made(data.graph)
+        else:
+            model, said = self._trained(data.graph)
         try:
-            fitted = in_order_of(self.build(data.graph), data)
+            fitted = in_order_of(model, data)
         except InputError as error:
             raise self._named(error) from error
         notes = data.notes if fitted.note is None else (*data.notes, fitted.note)
+        if self.checkpoint is not None:
+            graph = fitted.data.graph
+            notes += (trained_note(self.name, self.checkpoint, said, model, graph),)
         return replace(fitted.data, notes=notes, fits_model=True)
 
     def check(self, graph: Graph) -> None:
@@ -172,7 +214,7 @@ class ModelSettings:
         return text + hashlib.sha256(json.dumps(sources).encode()).hexdigest()
 
     def key_on(self, graph: Graph) -> str:
-        """Text that determines the model for a graph: its code, and what that computes.
+        """Text that determines the model for a graph: its code, what that computes, its weights.
 
         Files that an own model reads change what it computes. The text is made once, so that
         processes which these settings are sent to agree, whatever is edited meanwhile.
@@ -180,7 +222,8 @@ class ModelSettings:
         if graph.fingerprint not in self._keys:
             key = self.key
             computed = probe(lambda: self.build(graph), graph) if self.sources else ""
-            self._keys[graph.fingerprint] = key + computed
+            weights = "" if self.checkpoint is None else weights_hash(self.trained(graph))
+            self._keys[graph.fingerprint] = key + computed + weights
         return self._keys[graph.fingerprint]
 
     @property
@@ -222,28 +265,12 @@ class ModelSettings:
         if path == _MISSING:
             raise InputError(f"model={self.name}: model._target_ is missing; {_TARGET_HINT}")
         try:
-            return _import(path)
+            return imported(path)
         except Exception as error:
             raise InputError(
                 f"model={self.name}: model._target_={path} cannot be imported ({_reason(error)}); "
                 f"{_TARGET_HINT}"
             ) from error
-
-
-def _import(path: str) -> Any:
-    """What a dotted name stands for: a class, a function, or one inside a class."""
-    # As for a script: what lies in the folder of the command can be imported.
-    if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))
-    module, _, names = path.rpartition(".")
-    while True:
-        try:
-            return operator.attrgetter(names)(importlib.import_module(module))
-        except ModuleNotFoundError as error:
-            if error.name != module or "." not in module:
-                raise
-        module, _, name = module.rpartition(".")
-        names = f"{name}.{names}"
 
 
 def _instantiate(arguments: Mapping[str, Any]) -> Any:

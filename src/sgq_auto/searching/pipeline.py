@@ -10,7 +10,7 @@ from pathlib import Path
 import optuna
 
 from sgq_auto.errors import InputError
-from sgq_auto.graphs import PreparedData
+from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.graphs.store import load_graph, load_labels, save_graph, save_labels
 from sgq_auto.node_ids import save_node_ids
 from sgq_auto.packed.whole_file import whole_file
@@ -35,6 +35,7 @@ from sgq_auto.searching.study import (
 from sgq_auto.searching.study_code import keep_sources
 from sgq_auto.searching.summarise import SEARCH_SECONDS, WALL_SECONDS, summarise
 from sgq_auto.searching.summary import Summary, write_summary
+from sgq_auto.searching.trained_model import save_weights
 from sgq_auto.searching.tuning import keep_tuning, kept_tuning, tuned
 from sgq_auto.searching.workbench import Workbench
 from sgq_auto.searching.workers import WorkerError, run_workers
@@ -92,7 +93,7 @@ def run_search(
     if tuning is not None:
         say(watchers, tuning.line)
         keep_tuning(tuning, folder.tuning)
-    settings = settings.in_folder(folder.weights)
+    settings = settings.in_folder(folder)
     lead = lead_of(settings.storage, folder.path, folder.name)
     try:
         return _run_led(settings, data, folder, lead, watchers, summary_path)
@@ -199,6 +200,7 @@ def _make_folder(settings: SearchSettings, data: PreparedData) -> StudyFolder:
             save_graph(data.graph, folder.graph)
             save_labels(data.held_out, folder.held_out)
         _keep_ids(folder, data)
+        _keep_checkpoint(folder, settings, data.graph)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise  # The command says that, and how to go on.
@@ -216,6 +218,22 @@ def _keep_ids(folder: StudyFolder, data: PreparedData) -> None:
         return
     with whole_file(folder.node_ids) as scratch:
         save_node_ids(data.node_ids, scratch, folder.name)
+
+
+def _keep_checkpoint(folder: StudyFolder, settings: SearchSettings, graph: Graph) -> None:
+    """Keep the weights that the user has trained: their file may go or change.
+
+    Nothing else can lie there, if it is whole: the study's name depends on them.
+    """
+    if settings.model.checkpoint is None:
+        return
+    try:
+        if folder.checkpoint.exists():
+            settings.in_folder(folder).model.trained(graph)
+            return
+    except InputError:
+        pass  # Damaged: it is written again.
+    save_weights(settings.model.trained(graph), folder.checkpoint)
 
 
 def _has_graph(folder: StudyFolder, data: PreparedData) -> bool:

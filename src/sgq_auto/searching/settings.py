@@ -25,6 +25,14 @@ from sgq_auto.searching.storage import StorageSettings
 from sgq_auto.searching.tune_settings import TuneSettings
 from sgq_auto.training import FitSettings
 
+NOTHING_TRAINED = (
+    "pretrain.epochs=0: nothing would be trained; give the weights of a trained model as "
+    "model.checkpoint=PATH, or 1 epoch or more"
+)
+TRAINED_ALREADY = (
+    "model.checkpoint: the reference is the model of that file, which is not trained any further; "
+    "leave out pretrain.epochs, or set it to 0"
+)
 # Raised whenever a change makes older trials incomparable with new ones.
 _VERSION = 6
 
@@ -63,7 +71,8 @@ class SearchSettings:
         granularity: Which sites share bits.
         sampler_name: The sampler's name.
         sampler: Its ``_target_`` and arguments.
-        pretrain: Training at full precision.
+        pretrain: Training at full precision; ``None`` where the model has a checkpoint, so that
+            nothing is trained.
         tune: Whether that is tuned first.
         finetune: Fine-tuning of each trial.
         teachers: Full-precision models whose mean prediction teaches fine-tuning.
@@ -94,7 +103,7 @@ class SearchSettings:
     granularity: Granularity
     sampler_name: str
     sampler: Mapping[str, Any]
-    pretrain: FitSettings
+    pretrain: FitSettings | None
     finetune: FitSettings
     output_root: Path
     teachers: int = 4
@@ -139,6 +148,8 @@ class SearchSettings:
             raise InputError(f"remeasuring={self.remeasuring}: it must lie in 0 (none) to 0.5")
         if self.seed < 0:
             raise InputError(f"seed={self.seed}: it must be 0 or more")
+        if (self.pretrain is None) != (self.model.checkpoint is not None):
+            raise InputError(NOTHING_TRAINED if self.pretrain is None else TRAINED_ALREADY)
         check_ladder(self.ladder)
         _check_device(self.device)
 
@@ -164,9 +175,7 @@ class SearchSettings:
             "granularity": self.granularity,
             "sampler": dict(self.sampler),
             **self._own_sampler(),
-            "pretrain": asdict(self.pretrain),
-            "finetune": asdict(self.finetune),
-            "teachers": self.teachers,
+            **self.training,
             "objective": self.objective,
             "budget": asdict(self.budget),
             "seeding": self.seeding,
@@ -175,6 +184,15 @@ class SearchSettings:
             "ladder": self.ladder,
             "ranges": self.ranges,
             "device": torch.device(self.device).type,
+        }
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """What of training defines a study; a model that is trained already is its one teacher."""
+        return {
+            "pretrain": None if self.pretrain is None else asdict(self.pretrain),
+            "finetune": asdict(self.finetune),
+            "teachers": 1 if self.pretrain is None else self.teachers,
         }
 
     def study_name(self, data: PreparedData) -> str:
@@ -216,9 +234,24 @@ class SearchSettings:
         """What is asked of the recommended artifact."""
         return Promise(self.allowed_drop, self.confidence)
 
-    def in_folder(self, weights: Path) -> "SearchSettings":
-        """These settings with the weights that lie in a study's folder, if there are any."""
-        return replace(self, brought=weights) if weights.is_dir() else self
+    @property
+    def pretraining(self) -> FitSettings:
+        """Training at full precision; not for a model that has a checkpoint."""
+        assert self.pretrain is not None, "a model with a checkpoint is not trained"
+        return self.pretrain
+
+    def in_folder(self, folder: StudyFolder) -> "SearchSettings":
+        """These settings with the weights that lie in a study's folder.
+
+        That is those which the study brought, if it did, and its copy of the user's checkpoint,
+        whatever has become of the file itself.
+        """
+        brought = folder.weights if folder.weights.is_dir() else self.brought
+        if self.model.checkpoint is None:
+            return replace(self, brought=brought)
+        return replace(
+            self, brought=brought, model=replace(self.model, checkpoint=folder.checkpoint)
+        )
 
     @property
     def cache(self) -> Path:

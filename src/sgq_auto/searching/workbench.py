@@ -26,6 +26,7 @@ from sgq_auto.training import (
     FitResult,
     Pretrained,
     Stopper,
+    evaluate,
     fit,
     predict,
     pretrain,
@@ -131,7 +132,8 @@ class Workbench:
         if not self.is_trained:
             return None
         accuracy, allowed = self.pretrained.val_accuracy, self.settings.allowed_drop
-        return Guessing.of(accuracy, self.graph, allowed)
+        trained = self.settings.pretrain is not None
+        return Guessing.of(accuracy, self.graph, allowed, trained_here=trained)
 
     @property
     def warning(self) -> str | None:
@@ -207,7 +209,13 @@ class Workbench:
 
 
 def pretrain_model(settings: SearchSettings, graph: Graph, seed: int) -> Pretrained:
-    """The search's model at full precision, trained with ``seed`` or read from the cache."""
+    """The search's model at full precision, trained with ``seed`` or read from the cache.
+
+    For every seed it is the model of the user's checkpoint, if there is one.
+    """
+    if settings.pretrain is None:
+        model = settings.model.trained(graph)
+        return Pretrained(model, evaluate(prepare(model, graph), graph)[0])
     return pretrain(
         lambda: settings.model.build(graph),
         graph,
@@ -221,6 +229,9 @@ def pretrain_model(settings: SearchSettings, graph: Graph, seed: int) -> Pretrai
 
 def model_path(settings: SearchSettings, graph: Graph, seed: int) -> Path:
     """Where the weights of :func:`pretrain_model` are kept, or those that the study brought."""
+    if settings.pretrain is None:
+        assert settings.model.checkpoint is not None
+        return settings.model.checkpoint
     path = weights_path(
         graph,
         settings.pretrain,
@@ -235,7 +246,11 @@ def model_path(settings: SearchSettings, graph: Graph, seed: int) -> Path:
 def pretrain_models(
     settings: SearchSettings, graph: Graph, seeds: Iterable[int], on_stage: OnStage = unheard
 ) -> list[Pretrained]:
-    """The search's model at full precision for each seed; those not in the cache are trained."""
+    """The search's model at full precision for each seed; those not in the cache are trained.
+
+    Where it is the user's own, no seed has another one: it is returned once.
+    """
+    seeds = list(seeds)[:1] if settings.pretrain is None else list(seeds)
     missing = [seed for seed in seeds if not model_path(settings, graph, seed).exists()]
     total, models = len(missing), []
     text = f"training {total} full-precision model{'' if total == 1 else 's'}"
@@ -248,7 +263,7 @@ def pretrain_models(
 
 def mean_probabilities(settings: SearchSettings, graph: Graph, seeds: Iterable[int]) -> Tensor:
     """Mean class probabilities ``[N, classes]`` of full-precision models with these seeds."""
-    return _mean_prediction(pretrain_models(settings, graph, list(seeds)), graph)
+    return _mean_prediction(pretrain_models(settings, graph, seeds), graph)
 
 
 def _mean_prediction(models: Sequence[Pretrained], graph: Graph) -> Tensor:

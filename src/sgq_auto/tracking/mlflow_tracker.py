@@ -246,7 +246,7 @@ def _study_params(progress: StudyProgress) -> dict[str, Any]:
         "ranges": settings.ranges.value,
         "split_points": list(progress.bench.graph.split_points),
         "finetune_epochs": settings.finetune.epochs,
-        "pretrain_epochs": settings.pretrain.epochs,
+        "pretrain_epochs": settings.pretrain.epochs if settings.pretrain else 0,
     }
 
 

@@ -13,6 +13,7 @@ from sgq_auto.training.fit import (
     predict,
 )
 from sgq_auto.training.pretrain import ModelBuilder, Pretrained, pretrain, weights_path
+from sgq_auto.training.trained_weights import load_weights, weights_hash
 
 __all__ = [
     "DivergedError",
@@ -25,8 +26,10 @@ __all__ = [
     "Stopper",
     "evaluate",
     "fit",
+    "load_weights",
     "own_dropout",
     "predict",
     "pretrain",
+    "weights_hash",
     "weights_path",
 ]

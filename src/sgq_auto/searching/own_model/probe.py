@@ -40,7 +40,7 @@ def probe(build: Build, graph: Graph) -> str:
         build: Makes the untrained model.
         graph: The graph that it is made for.
     """
-    with _apart():
+    with apart():
         held = _held(_seeded(build, 0), _seeded(build, 1))
         return json.dumps([held, _computed(build, graph)])
 
@@ -48,17 +48,17 @@ def probe(build: Build, graph: Graph) -> str:
 def said_of_output(model: nn.Module, graph: Graph) -> str | None:
     """What is taken of several tensors that a built model returns; ``None`` for one tensor."""
     takes = TakesLogits.of(model)
-    with _apart():
-        for nodes in _counts(graph):
+    with apart():
+        for nodes in node_counts(graph):
             with contextlib.suppress(Exception):  # Of a model that needs another graph.
-                inputs = _inputs(nodes, graph.features.num_features, torch.float32)
+                inputs = made_up_inputs(nodes, graph.features.num_features, torch.float32)
                 run_plain(copy.deepcopy(model).eval(), *inputs)
                 break
     return takes.said if takes else None
 
 
 @contextlib.contextmanager
-def _apart() -> Iterator[None]:
+def apart() -> Iterator[None]:
     """Random states, warnings and prints of the models inside do not reach the outside."""
     states = random.getstate(), np.random.get_state()
     with (
@@ -74,14 +74,15 @@ def _apart() -> Iterator[None]:
             np.random.set_state(states[1])
 
 
-def _seed(seed: int) -> None:
+def seed_all(seed: int) -> None:
+    """Seed the random numbers of torch, Python and numpy."""
     torch.manual_seed(seed)
     random.seed(seed)
     np.random.seed(seed)
 
 
 def _seeded(build: Build, seed: int) -> nn.Module:
-    _seed(seed)
+    seed_all(seed)
     return build()
 
 
@@ -114,7 +115,7 @@ def _bytes(tensor: Tensor) -> Any:
 def _computed(build: Build, graph: Graph) -> list[float] | None:
     """A few outputs, in the most exact way that the model can be run."""
     num_features = graph.features.num_features
-    for nodes in _counts(graph):
+    for nodes in node_counts(graph):
         for dtype in (torch.float64, torch.float32):
             try:
                 once, again = (_outputs(build, nodes, num_features, dtype) for _ in range(2))
@@ -124,7 +125,7 @@ def _computed(build: Build, graph: Graph) -> list[float] | None:
     return None
 
 
-def _counts(graph: Graph) -> list[int]:
+def node_counts(graph: Graph) -> list[int]:
     """Numbers of nodes to try: few, then as many as the graph has, if those are not too many."""
     small = graph.num_nodes * graph.features.num_features <= _MOST_ELEMENTS
     return [_FEW_NODES, graph.num_nodes] if small else [_FEW_NODES]
@@ -134,13 +135,13 @@ def _outputs(build: Build, nodes: int, num_features: int, dtype: torch.dtype) ->
     values: list[float] = []
     for training in (False, True):
         model = _seeded(build, 0).to(dtype).train(training)
-        _seed(0)
-        output = run_plain(model, *_inputs(nodes, num_features, dtype))
+        seed_all(0)
+        output = run_plain(model, *made_up_inputs(nodes, num_features, dtype))
         values += _summary(output.detach().reshape(-1))
     return values
 
 
-def _inputs(nodes: int, num_features: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+def made_up_inputs(nodes: int, num_features: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Made-up features and a ring of nodes with chords, some of them one-way."""
     node, feature = torch.arange(nodes)[:, None], torch.arange(num_features)[None]
     x = ((node * 31 + feature * 17) % 13).to(dtype) / 13

@@ -91,7 +91,7 @@ def key_of(settings: SearchSettings, graph: Graph, plan: Plan) -> str:
         _VERSION,
         settings.model.key_on(graph),
         graph.fingerprint,
-        asdict(settings.pretrain),
+        asdict(settings.pretraining),
         asdict(settings.finetune),
         settings.teachers,
         settings.ladder,

@@ -46,7 +46,7 @@ class Recipe:
             model = replace(model, config={**model.config, **arguments}, _keys={})
         return replace(
             settings,
-            pretrain=replace(settings.pretrain, **self._of("pretrain")),
+            pretrain=replace(settings.pretraining, **self._of("pretrain")),
             finetune=replace(settings.finetune, **self._of("finetune")),
             model=model,
         )
@@ -78,7 +78,7 @@ def _typed(value: Any) -> str:
 
 def default_recipe(settings: SearchSettings, graph: Graph) -> Recipe:
     """The recipe that the settings of a search have; a dropout that they leave open stays so."""
-    fit = settings.pretrain
+    fit = settings.pretraining
     values: dict[str, Any] = {
         LEARNING_RATE: fit.learning_rate,
         WEIGHT_DECAY: fit.weight_decay,

@@ -101,7 +101,7 @@ def train(settings: SearchSettings, graph: Graph, run: TrainingRun) -> RunResult
     """
     settings = run.recipe.applied(settings)
     graph = run.recipe.prepared(graph)
-    fitting = settings.pretrain
+    fitting = settings.pretraining
     every = min(fitting.evaluate_every, _LOOK_EVERY)
     if fitting.schedule is Schedule.CONSTANT and fitting.keep is Keep.BEST:
         fitting = replace(fitting, evaluate_every=every)

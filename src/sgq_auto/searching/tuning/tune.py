@@ -112,7 +112,7 @@ def tuned(
 
 def plan_of(settings: SearchSettings) -> Plan:
     """How many recipes a search tunes over; none where it is too short, or nothing is tuned."""
-    if settings.tune.mode is TuneMode.OFF:
+    if settings.tune.mode is TuneMode.OFF or settings.pretrain is None:
         return Plan(0, 0)
     confirm = settings.confirm
     points = confirm.seeds * (confirm.max_points + confirm.refinements)
