@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from browsers import resize, running_browser
-from commands import QUICK, SYNTHETIC, run, summaries
+from commands import QUICK, SYNTHETIC, front_by_size, run, summaries
 from servers import free_port
 from sgq_auto import ui
 
@@ -120,15 +120,6 @@ _PANEL = "[data-component-id='mlflow.assistant.chat_panel.close']"
 _LABELS = ".parcoords .label"
 
 
-def _front(summary: dict[str, Any]) -> dict[int, float]:
-    """The accuracies of a study's front by size in KiB, as its chart has them."""
-    by_size: dict[int, float] = {}
-    for point in summary["front"]:
-        step = max(1, round(point["resident_bytes"] / 1024))
-        by_size[step] = max(point["val_accuracy"], by_size.get(step, 0.0))
-    return by_size
-
-
 def _drawn(browser: Any, metric: str) -> tuple[str, dict[str, dict[int, float]]] | None:
     """The first chart of a metric: the type of its axis, and its lines by the runs' names."""
     for chart in browser.execute_script(_LINES):
@@ -174,7 +165,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
 
 @pytest.mark.slow
 def test_fronts_lie_over_each_other_in_the_view_of_studies(pages: Pages) -> None:
-    browser, fronts = pages.browser, {s["study"]: _front(s) for s in (pages.gat, pages.gcn)}
+    browser, fronts = pages.browser, {s["study"]: front_by_size(s) for s in (pages.gat, pages.gcn)}
     browser.get(f"{pages.studies}&compareRunsMode=CHART")
     _wait(lambda: _drawn(browser, "front_val_accuracy") == ("log", fronts))
     _wait(lambda: browser.find_elements("css selector", _PANEL))
@@ -191,7 +182,7 @@ def test_fronts_lie_over_each_other_in_the_view_of_studies(pages: Pages) -> None
 
 @pytest.mark.slow
 def test_fronts_lie_over_each_other_where_two_studies_are_compared(pages: Pages) -> None:
-    browser, fronts = pages.browser, {s["study"]: _front(s) for s in (pages.gat, pages.gcn)}
+    browser, fronts = pages.browser, {s["study"]: front_by_size(s) for s in (pages.gat, pages.gcn)}
     browser.get(pages.studies)
     boxes = "[role=row] .ag-checkbox-input[aria-label*='toggle row selection']"
     _wait(lambda: len(browser.find_elements("css selector", boxes)) == 2)
