@@ -69,6 +69,27 @@ def tracked(folder: Path) -> tuple[int, int]:
     return counts[0], counts[1]
 
 
+def tracked_front(folder: Path) -> dict[int, float]:
+    """The history of the front in the tracking store: accuracies by size in KiB."""
+    with sqlite3.connect(folder / "mlruns" / "mlflow.db") as store:
+        query = (
+            "select step, value from metrics m join runs r on r.run_uuid = m.run_uuid "
+            "where r.lifecycle_stage = 'active' and m.key = 'front_val_accuracy'"
+        )
+        points = store.execute(query).fetchall()
+    assert len(dict(points)) == len(points)
+    return dict(points)
+
+
+def front_by_size(summary: dict[str, Any]) -> dict[int, float]:
+    """The accuracies of a summary's front by size in KiB, the better one of each size."""
+    by_size: dict[int, float] = {}
+    for point in summary["front"]:
+        step = max(1, round(point["resident_bytes"] / 1024))
+        by_size[step] = max(point["val_accuracy"], by_size.get(step, 0.0))
+    return by_size
+
+
 def models(folder: Path) -> dict[str, Path]:
     """Folders by names of the models in the tracking store."""
     with sqlite3.connect(folder / "mlruns" / "mlflow.db") as store:

@@ -10,7 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from commands import QUICK, call, front, infer, models, run, summaries, tracked
+from commands import (
+    QUICK,
+    call,
+    front,
+    front_by_size,
+    infer,
+    models,
+    run,
+    summaries,
+    tracked,
+    tracked_front,
+)
 from sgq_auto.graphs.sources import EmbeddedCora
 from sgq_auto.packed import load
 
@@ -108,10 +119,12 @@ def test_a_finished_study_returns_at_once_and_a_larger_total_continues_it(
     assert first["recommended"] == second["recommended"]
     assert tracked(folder) == (1, 8)
     assert run(folder, *QUICK, "n_trials=10").returncode == 0
-    trials = max((s["trials"] for s in summaries(folder)), key=lambda t: sum(t.values()))
+    longest = max(summaries(folder), key=lambda s: sum(s["trials"].values()))
+    trials = longest["trials"]
     assert trials["complete"] + trials["stopped_early"] == 10
     assert trials["failed"] == 0
     assert tracked(folder) == (1, 10)
+    assert tracked_front(folder) == front_by_size(longest)
 
 
 def test_infer_predicts_with_the_recommended_artifact(searched: Path, tmp_path: Path) -> None:

@@ -69,7 +69,10 @@ def test_a_study_has_one_parent_and_a_child_a_trial(
     assert expected <= set(child.data.metrics)
     assert child.data.metrics["val_accuracy"] == pytest.approx(0.6)
     sites = {str(site) for site in progress.bench.footprints.sites()}
-    assert {f"bits.{site}" for site in sites} == set(child.data.params)
+    long = {f"bits.{site}" for site in sites}
+    short = {"conv1.emb", "conv1.weight", "conv2.emb", "conv2.weight"}
+    assert long | short == set(child.data.params)
+    assert child.data.params["conv1.emb"] == child.data.params["bits.conv1.embedding.0"]
     assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
     client = MlflowClient(tracking.uri)
     curve = client.get_metric_history(child.info.run_id, "epoch_val_accuracy")

@@ -4,7 +4,6 @@ Writing goes around the fluent API: one run, one batch, one end a trial. What is
 read from the store, so that anything can be delivered at any time, and only once.
 """
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +13,31 @@ from mlflow.entities import Metric, Param, Run, RunStatus, RunTag
 from sgq_auto.passwords import mask
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.records import TrialRecord
-from sgq_auto.searching.summary import Summary, trial_sizes
+from sgq_auto.searching.summary import Summary
 from sgq_auto.tracking.packed_model import ModelNotes, log_packed_model
 from sgq_auto.tracking.report import answer, warning
 from sgq_auto.tracking.results import result_files
+from sgq_auto.tracking.runs.front_metrics import front_metrics, logged_points, point_of
+from sgq_auto.tracking.runs.study_run import (
+    BATCH,
+    HYPERVOLUME,
+    PARENT_TAG,
+    child_runs,
+    find_study_run,
+    log_metrics,
+    replace_study_run,
+)
+from sgq_auto.tracking.runs.trial_run import trial_metrics, trial_params
 from sgq_auto.tracking.settings import TrackingSettings
 from sgq_auto.tracking.stores import NOTE_TAG, STUDY_TAG, open_store
 from sgq_auto.tracking.views import SavedView, charts_url, studies_view, trials_view
+from sgq_auto.tracking.views.saving import save_views
+from sgq_auto.tracking.views.trial_axes import trial_axes
 
 _TRIAL_TAG = "sgq_auto.trial"
-_PARENT_TAG = "mlflow.parentRunId"
 _RECOMMENDED = "recommended"
 # What the UI shows as the source of a run.
 _SOURCE = {"mlflow.source.name": "sgq_auto.search", "mlflow.source.type": "LOCAL"}
-# Metrics that a batch may hold at most.
-_BATCH = 1000
 
 
 class MlflowTracker:
@@ -45,6 +54,8 @@ class MlflowTracker:
         self._client: MlflowClient | None = None
         self._parent: Run | None = None
         self._tracked: dict[int, str] = {}
+        # Short names of the groups whose bits the charts of trials show.
+        self._axes: dict[str, str] = {}
         # What each trial's run says about the front, as far as this process wrote it.
         self._marked: dict[int, bool] = {}
 
@@ -67,48 +78,36 @@ class MlflowTracker:
         """Find or make the parent run, and find out which trials have theirs."""
         client, experiment_id = open_store(self.settings)
         self._client = client
-        parents = client.search_runs(
-            [experiment_id], f"tags.`{STUDY_TAG}` = '{progress.study_name}'", max_results=1
-        )
-        if parents:
-            self._parent = parents[0]
-            client.update_run(self._parent.info.run_id, status="RUNNING")
+        found = find_study_run(client, experiment_id, progress.study_name)
+        if found is not None:
+            self._parent = found
+            client.update_run(found.info.run_id, status="RUNNING")
         else:
             tags = {STUDY_TAG: progress.study_name, **_SOURCE, **_study_tags(progress)}
             self._parent = client.create_run(experiment_id, tags=tags, run_name=progress.study_name)
             params = [Param(k, str(v)) for k, v in _study_params(progress).items()]
             client.log_batch(self._parent.info.run_id, params=params)
-        self._save_views(progress)
+        self._axes = trial_axes(progress.bench.space.searched, progress.start)
+        views = [studies_view(STUDY_TAG), self._trials_view(progress, self._parent.info.run_id)]
+        save_views(client, experiment_id, views)
         self._tracked = self._tracked_trials()
 
-    def _save_views(self, progress: StudyProgress) -> None:
-        """Make the views of the UI that are not there yet; people may have changed the others."""
-        client, parent = self._open_runs()
-        experiment = client.get_experiment(parent.info.experiment_id)
-        for view in (studies_view(STUDY_TAG), _trials_view(progress, parent.info.run_id)):
-            if view.tag not in experiment.tags:
-                now_ms = int(time.time() * 1000)
-                client.set_experiment_tag(experiment.experiment_id, view.tag, view.value(now_ms))
+    def _trials_view(self, progress: StudyProgress, run_id: str) -> SavedView:
+        settings = progress.bench.settings
+        what = f"{settings.model.name} on {settings.dataset}, {settings.granularity.value}"
+        name, bits = f"{what}, seed {settings.seed}", list(self._axes.values())
+        return trials_view(PARENT_TAG, run_id, name, bits, settings.objective.value)
 
     def _tracked_trials(self) -> dict[int, str]:
         client, parent = self._open_runs()
         runs: dict[int, str] = {}
-        token = None
-        while True:
-            page = client.search_runs(
-                [parent.info.experiment_id],
-                f"tags.`{_PARENT_TAG}` = '{parent.info.run_id}'",
-                page_token=token,
-            )
-            for run in page:
-                number = int(run.data.tags[_TRIAL_TAG])
-                if run.info.status == RunStatus.to_string(RunStatus.RUNNING) or number in runs:
-                    client.delete_run(run.info.run_id)  # A kill left it half-written.
-                else:
-                    runs[number] = run.info.run_id
-            token = page.token
-            if not token:
-                return runs
+        for run in child_runs(client, parent):
+            number = int(run.data.tags[_TRIAL_TAG])
+            if run.info.status == RunStatus.to_string(RunStatus.RUNNING) or number in runs:
+                client.delete_run(run.info.run_id)  # A kill left it half-written.
+            else:
+                runs[number] = run.info.run_id
+        return runs
 
     def sync(self, progress: StudyProgress) -> None:
         """Log the trials that are not tracked yet."""
@@ -122,9 +121,8 @@ class MlflowTracker:
             self._tracked[record.number] = self._log_trial(progress, record, is_pareto=is_pareto)
             self._marked[record.number] = is_pareto
             value = progress.hypervolumes[step]
-            steps.append(Metric("hypervolume", value, record.end_ms, step + 1))
-        for start in range(0, len(steps), _BATCH):
-            client.log_batch(parent.info.run_id, metrics=steps[start : start + _BATCH])
+            steps.append(Metric(HYPERVOLUME, value, record.end_ms, step + 1))
+        log_metrics(client, parent, steps)
 
     def _log_trial(self, progress: StudyProgress, record: TrialRecord, *, is_pareto: bool) -> str:
         client, parent = self._open_runs()
@@ -132,16 +130,15 @@ class MlflowTracker:
             parent.info.experiment_id,
             start_time=record.start_ms,
             run_name=f"trial {record.number}",
-            tags={_PARENT_TAG: parent.info.run_id, _TRIAL_TAG: str(record.number)},
+            tags={PARENT_TAG: parent.info.run_id, _TRIAL_TAG: str(record.number)},
         )
-        bits = progress.allocation(record).by_name()
         tags = [] if record.failure is None else [RunTag("failure", record.failure[:5000])]
         tags += [RunTag("stopped_early", "true")] if record.stopped_early else []
         tags += [RunTag("repeat", str(record.repeat))] if record.repeat else []
         client.log_batch(
             run.info.run_id,
-            metrics=_trial_metrics(progress, record, is_pareto=is_pareto)[:_BATCH],
-            params=[Param(f"bits.{site}", str(width)) for site, width in bits.items()],
+            metrics=trial_metrics(progress, record, is_pareto=is_pareto)[:BATCH],
+            params=trial_params(progress, record, self._axes),
             tags=tags,
         )
         status = "FINISHED" if record.complete else "KILLED" if record.stopped_early else "FAILED"
@@ -155,18 +152,34 @@ class MlflowTracker:
         self._tracked = self._tracked_trials()
         self.sync(progress)
         self._mark_front(progress)
-        run_id = parent.info.run_id
-        now = _last_ms(progress)
+        self._log_front(progress, summary)
+        client, parent = self._open_runs()
+        run_id, now = parent.info.run_id, _last_ms(progress)
         metrics = [Metric(k, v, now, 0) for k, v in _summary_metrics(summary).items()]
         client.log_batch(run_id, metrics=metrics)
         artifact = (summary["recommended"] or {}).get("artifact_path")
         for path in [*result_files(self.output_dir), *([Path(artifact)] if artifact else [])]:
             client.log_artifact(run_id, str(path))
         client.set_tag(run_id, NOTE_TAG, _note(summary, parent))
-        wanted = progress.bench.settings.n_trials if progress.start.allocations else 0
-        interrupted = len(progress.records) < wanted
-        client.set_terminated(run_id, "KILLED" if interrupted else "FINISHED")
+        client.set_terminated(run_id, "KILLED" if _interrupted(progress) else "FINISHED")
         self._log_model(progress, summary)
+
+    def _log_front(self, progress: StudyProgress, summary: Summary) -> None:
+        """Bring the histories of the front and of the confirmed points up to date.
+
+        A study that is interrupted has none yet, so that it can go on without another run: where
+        logged points no longer hold, a new run takes the parent's place.
+        """
+        client, parent = self._open_runs()
+        parent = client.get_run(parent.info.run_id)
+        logged = logged_points(client, parent)
+        if _interrupted(progress) and not logged:
+            return
+        metrics = front_metrics(summary, _last_ms(progress))
+        if not logged <= {point_of(metric) for metric in metrics}:
+            self._parent, logged = replace_study_run(client, parent), set()
+        new = [metric for metric in metrics if point_of(metric) not in logged]
+        log_metrics(client, self._parent or parent, new)
 
     def _log_model(self, progress: StudyProgress, summary: Summary) -> None:
         best = summary["recommended"] or {}
@@ -205,6 +218,11 @@ def _last_ms(progress: StudyProgress) -> int:
     return max((record.end_ms for record in progress.records), default=0)
 
 
+def _interrupted(progress: StudyProgress) -> bool:
+    wanted = progress.bench.settings.n_trials if progress.start.allocations else 0
+    return len(progress.records) < wanted
+
+
 def _study_tags(progress: StudyProgress) -> dict[str, str]:
     settings = progress.bench.settings
     return {
@@ -213,15 +231,6 @@ def _study_tags(progress: StudyProgress) -> dict[str, str]:
         "granularity": settings.granularity.value,
         "sampler": settings.sampler_name,
     }
-
-
-def _trials_view(progress: StudyProgress, run_id: str) -> SavedView:
-    settings, space = progress.bench.settings, progress.bench.space
-    # The sites of a group have the same bits: one of them stands for all.
-    bits = [f"bits.{space.groups[name][0]}" for name in space.searched]
-    what = f"{settings.model.name} on {settings.dataset}, {settings.granularity.value}"
-    name = f"{what}, seed {settings.seed}"
-    return trials_view(_PARENT_TAG, run_id, name, bits, settings.objective.value)
 
 
 def _note(summary: Summary, parent: Run) -> str:
@@ -248,26 +257,6 @@ def _study_params(progress: StudyProgress) -> dict[str, Any]:
         "finetune_epochs": settings.finetune.epochs,
         "pretrain_epochs": settings.pretrain.epochs if settings.pretrain else 0,
     }
-
-
-def _trial_metrics(
-    progress: StudyProgress, record: TrialRecord, *, is_pareto: bool
-) -> list[Metric]:
-    if record.measurement is None:
-        return []
-    measured = record.measurement
-    values = {
-        "val_accuracy": measured.val_accuracy,
-        **trial_sizes(progress.bench.footprints, measured.footprint),
-        "average_bits": measured.average_bits,
-        "is_pareto": float(is_pareto),
-        "finetune_seconds": measured.finetune_seconds,
-    }
-    if measured.forecast is not None:
-        values["forecast_val_accuracy"] = measured.forecast
-    metrics = [Metric(name, value, record.end_ms, 0) for name, value in values.items()]
-    curve = [Metric("epoch_val_accuracy", acc, record.end_ms, e) for e, acc in measured.curve]
-    return metrics + curve
 
 
 def _summary_metrics(summary: Summary) -> dict[str, float]:

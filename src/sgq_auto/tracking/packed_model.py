@@ -132,7 +132,10 @@ def _logged(client: MlflowClient, run: Run, digest: str) -> list[LoggedModel]:
     models = client.search_logged_models(
         [run.info.experiment_id], f"tags.`{_DIGEST_TAG}` = '{digest}'"
     )
-    return [model for model in models if model.source_run_id == run.info.run_id]
+    outputs = client.get_run(run.info.run_id).outputs
+    # A run that took another's place has its models too.
+    own = {model.model_id for model in outputs.model_outputs} if outputs else set()
+    return [m for m in models if m.source_run_id == run.info.run_id or m.model_id in own]
 
 
 def _described(model: LoggedModel) -> Model:

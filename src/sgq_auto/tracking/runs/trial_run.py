@@ -1,0 +1,53 @@
+"""What the run of a trial holds in MLflow."""
+
+from collections.abc import Mapping
+
+from mlflow.entities import Metric, Param
+
+from sgq_auto.searching.progress import StudyProgress
+from sgq_auto.searching.records import TrialRecord
+from sgq_auto.searching.summary import trial_sizes
+from sgq_auto.tracking.views import kib_metric
+
+
+def trial_params(
+    progress: StudyProgress, record: TrialRecord, axes: Mapping[str, str]
+) -> list[Param]:
+    """The bits of every site; under short names, those that the charts have an axis for.
+
+    Args:
+        progress: The study.
+        record: The trial.
+        axes: Short names by the groups that have an axis.
+    """
+    allocation, groups = progress.allocation(record), progress.bench.space.groups
+    # The sites of a group have the same bits: one of them stands for all.
+    short = {name: allocation[groups[group][0]] for group, name in axes.items()}
+    long = {f"bits.{site}": width for site, width in allocation.by_name().items()}
+    return [Param(name, str(width)) for name, width in (long | short).items()]
+
+
+def trial_metrics(progress: StudyProgress, record: TrialRecord, *, is_pareto: bool) -> list[Metric]:
+    """What a trial measured, and its curve; nothing for one that failed.
+
+    Args:
+        progress: The study.
+        record: The trial.
+        is_pareto: Whether it is on the front.
+    """
+    if record.measurement is None:
+        return []
+    measured = record.measurement
+    values = {
+        "val_accuracy": measured.val_accuracy,
+        **trial_sizes(progress.bench.footprints, measured.footprint),
+        kib_metric(progress.bench.settings.objective.value): record.num_bytes / 1024,
+        "average_bits": measured.average_bits,
+        "is_pareto": float(is_pareto),
+        "finetune_seconds": measured.finetune_seconds,
+    }
+    if measured.forecast is not None:
+        values["forecast_val_accuracy"] = measured.forecast
+    metrics = [Metric(name, value, record.end_ms, 0) for name, value in values.items()]
+    curve = [Metric("epoch_val_accuracy", acc, record.end_ms, e) for e, acc in measured.curve]
+    return metrics + curve
