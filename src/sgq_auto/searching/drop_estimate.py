@@ -22,7 +22,7 @@ from sgq_auto.graphs import Graph
 
 # The bias of opinions in each step, as a share of the predictions that the step changes: its usual
 # value, and one standard deviation. Chosen by ``benchmarks/drop_bias.py``.
-TAUGHT_BIAS, TAUGHT_SPREAD = -0.2, 0.15
+TAUGHT_BIAS, TAUGHT_SPREAD = -0.2, 0.1
 BITS_BIAS, BITS_SPREAD = 0.0, 0.1
 # Singular values of what the models say of each class, below this share of the largest, are noise.
 _SMALLEST_SINGULAR_VALUE = 0.1
