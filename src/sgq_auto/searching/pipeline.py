@@ -88,11 +88,14 @@ def run_search(
             say(watchers, note)
         make_sampler(settings)
         process_context()
+        given = StudyFolder.of(settings.output_root, settings.study_name(data))
         settings, data, tuning = tuned(settings, data, on_stage)
     folder = _make_folder(settings, data)
     if tuning is not None:
         say(watchers, tuning.line)
         keep_tuning(tuning, folder.tuning)
+        if folder != given and given.path.is_dir():
+            say(watchers, f"{given.name} began without tuning; with pretrain.tune=off it goes on")
     settings = settings.in_folder(folder)
     lead = lead_of(settings.storage, folder.path, folder.name)
     try:

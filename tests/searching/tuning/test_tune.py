@@ -11,7 +11,7 @@ from sgq_auto.graphs import LabelledNodes, PreparedData
 from sgq_auto.searching import SearchSettings
 from sgq_auto.searching.stages import Stage, unheard
 from sgq_auto.searching.tune_settings import TuneMode, TuneSettings
-from sgq_auto.searching.tuning import Tuning, kept_tuning, tuned
+from sgq_auto.searching.tuning import Tuning, halving, kept_tuning, tuned
 from sgq_auto.searching.tuning.halving import FINAL_SEEDS, Plan
 from sgq_auto.searching.tuning.recipe import EPOCHS, LEARNING_RATE, Recipe
 from sgq_auto.training import FitSettings
@@ -19,14 +19,21 @@ from sgq_auto.training import FitSettings
 SettingsBuilder = Callable[..., SearchSettings]
 
 
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rounds of a tenth of their length."""
+    for name, epochs in (("FIRST_EPOCHS", 10), ("SECOND_EPOCHS", 30), ("LAST_EPOCHS", 60)):
+        monkeypatch.setattr(halving, name, epochs)
+
+
 @pytest.fixture
 def untuned(settings: SettingsBuilder) -> SearchSettings:
     """A search whose step size is far too small, and that is long enough to tune before."""
     return settings(
-        pretrain=FitSettings(50, 1e-5, 0.0, evaluate_every=10),
-        finetune=FitSettings(30, 0.02, 0.0, distillation=1.0),
+        pretrain=FitSettings(20, 1e-5, 0.0, evaluate_every=10),
+        finetune=FitSettings(5, 0.02, 0.0, distillation=1.0),
         teachers=1,
-        n_trials=600,
+        n_trials=400,
         tune=TuneSettings(TuneMode.AUTO),
     )
 
@@ -48,8 +55,8 @@ def test_a_bad_step_size_is_replaced_and_kept(
     counted = [stage for stage in stages if stage.text == "tuning full precision"]
     assert counted[-1].done == counted[-1].total == len(found.runs)
 
-    # The same search reads it; so does one of another seed, and of more trials of one plan.
-    again = tuned(replace(untuned, seed=5), synthetic, unheard)[2]
+    # The same search reads it; so does one of another seed, or of more trials.
+    again = tuned(replace(untuned, seed=5, n_trials=1000), synthetic, unheard)[2]
     assert again == found
     (path,) = tmp_path.glob("tuned/*.json")
     path.write_text(path.read_text()[:-30])  # Damaged: it is tuned again, and finds the same.
@@ -93,7 +100,7 @@ def test_good_settings_stay(untuned: SearchSettings, synthetic: PreparedData) ->
 
 
 @pytest.mark.parametrize(
-    "changes", [{"tune": TuneSettings()}, {"n_trials": 5}, {"tune": TuneSettings(share=0.001)}]
+    "changes", [{"tune": TuneSettings()}, {"n_trials": 1}, {"tune": TuneSettings(share=0.01)}]
 )
 def test_nothing_is_tuned_where_that_is_off_or_the_search_is_short(
     untuned: SearchSettings, synthetic: PreparedData, changes: dict[str, object]
@@ -103,12 +110,12 @@ def test_nothing_is_tuned_where_that_is_off_or_the_search_is_short(
 
 
 def test_a_plan_stays_within_its_epochs() -> None:
-    for epochs in (0, 1000, 3000, 5333, 20_000):
-        plan = Plan.of(epochs, default_epochs=200)
-        most = plan.recipes * 100 + plan.second * 300
-        most += len(FINAL_SEEDS) * (plan.finalists * 600 + 200)
-        assert plan.recipes == 0 or most <= epochs + 300
-    assert Plan.of(5333, 200).recipes >= 10
+    for epochs in (0, 100, 300, 533, 2000):
+        plan = Plan.of(epochs, default_epochs=20)
+        most = plan.recipes * 10 + plan.second * 30
+        most += len(FINAL_SEEDS) * (plan.finalists * 60 + 20)
+        assert plan.recipes == 0 or most <= epochs + 30
+    assert Plan.of(533, 20).recipes >= 10
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.packed.whole_file import whole_file
 from sgq_auto.searching.settings import SearchSettings
-from sgq_auto.searching.tuning.halving import Plan, TunedRun
+from sgq_auto.searching.tuning.halving import TunedRun
 from sgq_auto.searching.tuning.recipe import NORMALIZE, Recipe, set_by_hand
 
 # What a recipe may set, beside the normalisation of features.
@@ -85,8 +85,12 @@ class Tuning:
         }
 
 
-def key_of(settings: SearchSettings, graph: Graph, plan: Plan) -> str:
-    """Text that determines what tuning finds; seeds of searches do not."""
+def key_of(settings: SearchSettings, graph: Graph) -> str:
+    """Text that determines what is tuned.
+
+    Seeds of searches do not, and neither does their length, though longer ones try more: a search
+    that goes on to more trials is the same study.
+    """
     key = [
         _VERSION,
         settings.model.key_on(graph),
@@ -98,7 +102,6 @@ def key_of(settings: SearchSettings, graph: Graph, plan: Plan) -> str:
         settings.ranges,
         settings.device,
         settings.tune.mode,
-        asdict(plan),
         sorted(set_by_hand(settings)),
     ]
     return hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:32]

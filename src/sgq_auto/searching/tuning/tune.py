@@ -102,7 +102,7 @@ def tuned(
     plan = plan_of(settings)
     if not plan.recipes:
         return settings, data, None
-    path = settings.output_root / "tuned" / f"{key_of(settings, data.graph, plan)}.json"
+    path = settings.output_root / "tuned" / f"{key_of(settings, data.graph)}.json"
     found = kept_tuning(path)
     if found is None:
         found = _tune(settings, data.graph, plan, path, on_stage)
