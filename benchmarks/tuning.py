@@ -13,6 +13,7 @@ import tempfile
 import time
 from dataclasses import replace
 
+from cells import GRAPHS, random_split
 from problem import load_problem
 from report import Row, argument_parser, finish, std
 from sgq_auto.graphs import PreparedData
@@ -26,8 +27,7 @@ from sgq_auto.searching.workbench import pretrain_model
 from sgq_auto.training import predict
 
 _FRESH = range(100, 105)
-_PLANETOID = ("cora", "citeseer", "pubmed")
-_RANDOM = "dataset.split._target_=sgq_auto.graphs.splits.PerClassSplit"
+_PLANETOID = GRAPHS[:3]
 _GRID = {
     "pretrain.learning_rate": (0.01, 0.05),
     "pretrain.weight_decay": (0.0, 5e-4),
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=3, help="random splits of each graph")
     options = parser.parse_args()
     cells = {f"{name} public": _public(name) for name in _PLANETOID}
-    for name, split in itertools.product((*_PLANETOID, "amazon_computers"), range(options.splits)):
+    for name, split in itertools.product(GRAPHS, range(options.splits)):
         cells[f"{name} {split}"] = _random(name, split)
     if options.quick:
         cells = {"embedded_cora": ("dataset=embedded_cora", "pretrain.epochs=50")}
@@ -65,11 +65,7 @@ def _public(name: str) -> tuple[str, ...]:
 
 
 def _random(name: str, split: int) -> tuple[str, ...]:
-    own = (f"dataset={name}", f"dataset.split.seed={split}", "dataset.normalize_rows=false")
-    if name not in _PLANETOID:
-        return own
-    added = ("+dataset.split.train_per_class=20", "+dataset.split.num_val=500")
-    return (own[0], _RANDOM, f"+{own[1]}", *added, own[2])
+    return (*random_split(name, split), "dataset.normalize_rows=false")
 
 
 def _row(cell: str, model: str, overrides: tuple[str, ...]) -> Row:

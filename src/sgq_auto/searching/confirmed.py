@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from sgq_auto.searching.confirm_rows import ConfirmRow
-from sgq_auto.searching.drop_estimate import DropEstimate
+from sgq_auto.searching.drop_estimate import BIASES, Biases, DropEstimate
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class Confirmed:
             distilled_test_accuracy_drop=None
             if twins is None
             else 100 * (twins - statistics.fmean(tests)),
-            shipped=_shipped(full, own, promise) if has_bits else None,
+            shipped=shipped_of(full, own, promise) if has_bits else None,
         )
 
 
@@ -130,17 +130,30 @@ def holds(confirmed: Confirmed, promise: Promise) -> bool:
     return shipped is not None and shipped.drop_at_most <= promise.drop + 1e-9
 
 
-def shipped_row(rows: Sequence[ConfirmRow]) -> ConfirmRow:
+def shipped_row(rows: Sequence[ConfirmRow], biases: Biases = BIASES) -> ConfirmRow:
     """Of models that differ in their seed alone, the one of the lowest estimated drop.
 
     Test labels have no part in the choice.
     """
-    return min(rows, key=lambda row: (DropEstimate.of([row.evidence]).mean, row.seed))
+    return min(rows, key=lambda row: (DropEstimate.of([row.evidence], biases).mean, row.seed))
 
 
-def _shipped(full: Sequence[ConfirmRow], own: Sequence[ConfirmRow], promise: Promise) -> Shipped:
-    row = shipped_row(own)
-    estimate = DropEstimate.of([row.evidence])
+def shipped_of(
+    full: Sequence[ConfirmRow],
+    own: Sequence[ConfirmRow],
+    promise: Promise,
+    biases: Biases = BIASES,
+) -> Shipped:
+    """The model of an allocation that becomes its artifact, and what is known of it.
+
+    Args:
+        full: Rows of full precision, one a seed.
+        own: Rows of the allocation.
+        promise: What is asked of the artifact.
+        biases: What opinions are usually wrong by.
+    """
+    row = shipped_row(own, biases)
+    estimate = DropEstimate.of([row.evidence], biases)
     low, high = estimate.interval(promise.confidence)
     reference = statistics.fmean(each.test_accuracy for each in full)
     return Shipped(

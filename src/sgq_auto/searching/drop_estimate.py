@@ -20,14 +20,35 @@ from torch import Tensor
 
 from sgq_auto.graphs import Graph
 
-# The bias of opinions in each step, as a share of the predictions that the step changes: its usual
-# value, and one standard deviation. Chosen by ``benchmarks/drop_bias.py``.
-TAUGHT_BIAS, TAUGHT_SPREAD = -0.2, 0.1
-BITS_BIAS, BITS_SPREAD = 0.0, 0.1
 # Singular values of what the models say of each class, below this share of the largest, are noise.
 _SMALLEST_SINGULAR_VALUE = 0.1
 # Keeps a step that changes nothing from being divided by.
 _TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class Bias:
+    """What the opinions of models without part are usually wrong by, per prediction that changes.
+
+    Attributes:
+        usual: Drop less what opinions expect, as a share of the changed predictions.
+        spread: One standard deviation of that share from graph to graph.
+    """
+
+    usual: float
+    spread: float
+
+
+@dataclass(frozen=True)
+class Biases:
+    """The bias of opinions in both steps."""
+
+    taught: Bias
+    bits: Bias
+
+
+# Chosen by ``benchmarks/drop_bias.py``, which also reports them with each graph left out.
+BIASES = Biases(taught=Bias(-0.2, 0.1), bits=Bias(0.0, 0.1))
 
 
 @dataclass(frozen=True)
@@ -83,16 +104,19 @@ class DropEstimate:
     std: float
 
     @classmethod
-    def of(cls, evidence: Sequence[DropEvidence]) -> "DropEstimate":
+    def of(cls, evidence: Sequence[DropEvidence], biases: Biases = BIASES) -> "DropEstimate":
         """The mean drop from full precision of models that differ in their seed alone.
 
         The labels of the same validation nodes correct them all, so that chance counts once.
+
+        Args:
+            evidence: Of each model.
+            biases: What opinions are usually wrong by.
         """
         steps = [_mean_step([each.taught for each in evidence])]
         steps.append(_mean_step([each.bits for each in evidence]))
         covariance = statistics.fmean(each.covariance for each in evidence)
-        priors = ((TAUGHT_BIAS, TAUGHT_SPREAD), (BITS_BIAS, BITS_SPREAD))
-        mean, variance = _posterior(steps, covariance, priors)
+        mean, variance = _posterior(steps, covariance, (biases.taught, biases.bits))
         unseen = statistics.fmean(each.unseen_variance for each in evidence)
         return cls(mean, math.sqrt(variance + unseen))
 
@@ -100,7 +124,7 @@ class DropEstimate:
     def of_bits(cls, evidence: Sequence[DropEvidence]) -> "DropEstimate":
         """The same of the drop from the distilled twin: what bits cost."""
         step = _mean_step([each.bits for each in evidence])
-        mean, variance = _posterior([step], 0.0, ((BITS_BIAS, BITS_SPREAD),))
+        mean, variance = _posterior([step], 0.0, (BIASES.bits,))
         return cls(mean, math.sqrt(variance))
 
     def at_most(self, confidence: float) -> float:
@@ -194,16 +218,15 @@ def _mean_step(steps: Sequence[StepEvidence]) -> StepEvidence:
 
 
 def _posterior(
-    steps: Sequence[StepEvidence], covariance: float, priors: Sequence[tuple[float, float]]
+    steps: Sequence[StepEvidence], covariance: float, biases: Sequence[Bias]
 ) -> tuple[float, float]:
     """Mean and variance of what all steps lose together, percentage points.
 
     The biases of opinions are normal beforehand; corrections are biases seen with noise.
     """
-    usual = np.array([bias * step.changed for step, (bias, _) in zip(steps, priors, strict=True)])
-    prior = np.diag(
-        [(spread * s.changed) ** 2 for s, (_, spread) in zip(steps, priors, strict=True)]
-    )
+    pairs = list(zip(steps, biases, strict=True))
+    usual = np.array([bias.usual * step.changed for step, bias in pairs])
+    prior = np.diag([(bias.spread * step.changed) ** 2 for step, bias in pairs])
     noise = np.diag([step.variance + _TINY for step in steps])
     if len(steps) == 2:
         # No more than what the two variances allow.
@@ -211,9 +234,9 @@ def _posterior(
         noise[0, 1] = noise[1, 0] = min(most, max(-most, covariance))
     seen = np.array([step.correction for step in steps])
     gain = prior @ np.linalg.inv(prior + noise)
-    bias = usual + gain @ (seen - usual)
+    found = usual + gain @ (seen - usual)
     left = prior - gain @ prior
-    mean = sum(step.expected for step in steps) + float(bias.sum())
+    mean = sum(step.expected for step in steps) + float(found.sum())
     return mean, max(0.0, float(left.sum()))
 
 

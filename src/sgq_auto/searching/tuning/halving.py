@@ -111,6 +111,7 @@ class Halving:
         self._train = train
         self._on_run = on_run
         self.runs: list[TunedRun] = []
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
         sampler = optuna.samplers.TPESampler(seed=0, multivariate=True, n_startup_trials=1)
         self._study = optuna.create_study(direction="maximize", sampler=sampler)
 
