@@ -8,7 +8,17 @@ from torch import Tensor, nn
 
 from sgq_auto.graphs import Graph, LabelledNodes, PreparedData
 from sgq_auto.searching import drop_estimate
-from sgq_auto.searching.drop_estimate import BIAS_PER_CHANGE, DropEstimate, DropEvidence, answers
+from sgq_auto.searching.drop_estimate import (
+    BIASES,
+    Bias,
+    Biases,
+    DropEstimate,
+    DropEvidence,
+    StepEvidence,
+    answers,
+)
+
+_NOTHING = StepEvidence(0.0, 0.0, 0.0, 0.0)
 
 
 @pytest.fixture
@@ -16,13 +26,20 @@ def graph(synthetic: PreparedData) -> Graph:
     return synthetic.graph
 
 
-def drop_evidence(reference: Tensor, full: Tensor, quantized: Tensor, graph: Graph) -> DropEvidence:
+def drop_evidence(reference: Tensor, full: Tensor, quantized: Tensor, graph: Graph) -> StepEvidence:
+    """Of a model whose distilled twin answers as full precision does."""
     before, after = answers([full]), answers([quantized])
-    return drop_estimate.drop_evidence(reference, before, after, graph, num_unseen=1000)
+    found = drop_estimate.drop_evidence(reference, before, before, after, graph, num_unseen=1000)
+    assert found.taught == _NOTHING
+    return found.bits
 
 
-def estimate_drop(evidence: list[DropEvidence]) -> float:
-    return DropEstimate.of(evidence).mean
+def of_bits(step: StepEvidence) -> DropEvidence:
+    return DropEvidence(_NOTHING, step, 0.0, 0.0)
+
+
+def estimate_drop(steps: list[StepEvidence]) -> float:
+    return DropEstimate.of([of_bits(step) for step in steps]).mean
 
 
 def estimated(reference: Tensor, full: Tensor, quantized: Tensor, graph: Graph) -> float:
@@ -53,7 +70,7 @@ def test_equal_predictions_lose_nothing(graph: Graph) -> None:
     logits = torch.randn(graph.num_nodes, graph.num_classes)
     reference = torch.randn(graph.num_nodes, graph.num_classes).softmax(dim=1)
     evidence = drop_evidence(reference, logits, 3 * logits + 1, graph)
-    assert evidence == DropEvidence(0, 0, 0, 0, 0)
+    assert evidence == _NOTHING
     assert estimate_drop([evidence]) == 0
 
 
@@ -64,24 +81,84 @@ def test_training_nodes_do_not_count(graph: Graph) -> None:
 
 
 def test_labels_and_opinions_count_half_where_each_is_as_far_off() -> None:
-    bias = 8 * BIAS_PER_CHANGE
-    even = DropEvidence(
-        expected=2.0, correction=-3.0, variance=bias**2, changed=8.0, unseen_variance=0.0
-    )
-    assert estimate_drop([even]) == pytest.approx(0.5)
-    assert estimate_drop([replace(even, variance=1e-9)]) == pytest.approx(-1.0)
-    assert estimate_drop([replace(even, variance=1e9)]) == pytest.approx(2.0)
+    usual, spread = 8 * BIASES.bits.usual, 8 * BIASES.bits.spread
+    even = StepEvidence(2.0, usual - 3.0, spread**2, 8.0)
+    assert estimate_drop([even]) == pytest.approx(usual + 0.5)
+    assert estimate_drop([replace(even, variance=1e-9)]) == pytest.approx(usual - 1.0)
+    assert estimate_drop([replace(even, variance=1e9)]) == pytest.approx(usual + 2.0)
 
 
 def test_seeds_are_averaged_before_they_are_corrected() -> None:
-    one = DropEvidence(1.0, 2.0, 4.0, 4.0, 0.0)
-    other = DropEvidence(
-        expected=3.0, correction=0.0, variance=8.0, changed=8.0, unseen_variance=0.0
+    one, other = StepEvidence(1.0, 2.0, 4.0, 4.0), StepEvidence(3.0, 0.0, 8.0, 8.0)
+    assert estimate_drop([one, other]) == estimate_drop([StepEvidence(2.0, 1.0, 6.0, 6.0)])
+
+
+def test_what_teaching_usually_pays_counts_where_labels_say_little() -> None:
+    taught = StepEvidence(0.0, 0.0, 1e9, 10.0)
+    biases = Biases(taught=Bias(-0.2, 0.1), bits=Bias(0.0, 0.1))
+    found = DropEstimate.of([DropEvidence(taught, _NOTHING, 0.0, 0.0)], biases)
+    assert found.mean == pytest.approx(-2.0)
+    assert found.std == pytest.approx(1.0)
+    assert DropEstimate.of_bits([DropEvidence(taught, _NOTHING, 0.0, 0.0)]).mean == 0
+
+
+def test_labels_that_both_steps_share_correct_the_sum() -> None:
+    """Two steps of which the second takes the first back lose nothing, for certain."""
+    there, back = StepEvidence(1.0, 2.0, 0.5, 6.0), StepEvidence(-1.0, -2.0, 0.5, 6.0)
+    same = Bias(0.0, 0.1)
+    apart, joint = (
+        DropEstimate.of([DropEvidence(there, back, covariance, 0.0)], Biases(same, same))
+        for covariance in (0.0, -0.5)
     )
-    mean = DropEvidence(
-        expected=2.0, correction=1.0, variance=6.0, changed=6.0, unseen_variance=0.0
+    assert joint.mean == pytest.approx(0.0, abs=1e-6)
+    assert joint.std <= apart.std + 1e-9
+
+
+def test_bounds_and_intervals_are_those_of_a_normal_distribution() -> None:
+    found = DropEstimate(mean=-0.5, std=0.7)
+    assert found.at_most(0.9) == pytest.approx(-0.5 + 1.2816 * 0.7, abs=1e-3)
+    assert found.interval(0.9) == pytest.approx(
+        (-0.5 - 1.6449 * 0.7, -0.5 + 1.6449 * 0.7), abs=1e-3
     )
-    assert estimate_drop([one, other]) == estimate_drop([mean])
+    assert found.probability_within(found.at_most(0.9)) == pytest.approx(0.9)
+    certain = DropEstimate(0.4, 0.0)
+    assert (certain.probability_within(0.4), certain.probability_within(0.3)) == (1.0, 0.0)
+
+
+def test_intervals_cover_the_drop_on_nodes_without_labels(graph: Graph) -> None:
+    """Opinions that are right on average, and labels drawn as they say."""
+    torch.manual_seed(0)
+    num_nodes, num_classes = 3000, 4
+    covered = 0
+    for _ in range(100):
+        reference = (2 * torch.randn(num_nodes, num_classes)).softmax(dim=1)
+        labels = torch.multinomial(reference, 1)[:, 0]
+        full = nn.functional.one_hot(reference.argmax(1), num_classes).float()
+        changed = torch.rand(num_nodes) < 0.1
+        quantized = torch.where(changed[:, None], full.roll(1, dims=1), full)
+        val, test = torch.arange(500), torch.arange(500, num_nodes)
+        own = with_val(untrained(graph), val, labels[val])
+        found = drop_estimate.drop_evidence(
+            *(reference, answers([full]), answers([full]), answers([quantized]), own, len(test))
+        )
+        right = [(each.argmax(1) == labels)[test].double().mean() for each in (full, quantized)]
+        low, high = DropEstimate.of([found]).interval(0.9)
+        covered += low <= 100 * float(right[0] - right[1]) <= high
+    assert covered >= 85
+
+
+def test_the_mean_of_several_models_is_what_is_dropped_from(graph: Graph) -> None:
+    torch.manual_seed(0)
+    models = [torch.randn(graph.num_nodes, graph.num_classes) for _ in range(3)]
+    reference = torch.randn(graph.num_nodes, graph.num_classes).softmax(dim=1)
+    own = answers([models[0]])
+    found = [
+        drop_estimate.drop_evidence(reference, full, own, own, graph, 1000).taught
+        for full in (answers(models), *(answers([each]) for each in models))
+    ]
+    for name in ("expected", "correction", "changed"):
+        whole, *each = (getattr(step, name) for step in found)
+        assert whole == pytest.approx(sum(each) / 3)
 
 
 @pytest.mark.parametrize("sure", [0.6, 0.95, 0.9999])

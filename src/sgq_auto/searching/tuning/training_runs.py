@@ -1,5 +1,6 @@
 """Full-precision training runs that tuning compares; they may run in several processes."""
 
+import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -62,17 +63,13 @@ class Trainer(Protocol):
 
 @contextmanager
 def trainer(settings: SearchSettings, graph: Graph, scratch: Path) -> Iterator[Trainer]:
-    """Trains in this process, or in as many as the search has workers.
+    """Trains in as many processes as the search has workers.
 
     Args:
         settings: The search.
         graph: Its graph.
-        scratch: A file that is free; the graph is handed to other processes in it.
+        scratch: A file that is free; the graph is handed to the processes in it.
     """
-    if settings.workers == 1:
-        on_device = graph.to(torch.device(settings.device))
-        yield lambda runs: map(partial(train, settings, on_device), runs)
-        return
     scratch.parent.mkdir(parents=True, exist_ok=True)
     save_graph(graph, scratch)
     executor = ProcessPoolExecutor(
@@ -81,8 +78,9 @@ def trainer(settings: SearchSettings, graph: Graph, scratch: Path) -> Iterator[T
     try:
         yield lambda runs: executor.map(partial(_train_stored, settings, scratch), runs)
     except BaseException:
-        for process in (executor._processes or {}).values():
-            process.terminate()
+        executor.shutdown(wait=False, cancel_futures=True)
+        for child in multiprocessing.active_children():
+            child.terminate()
         raise
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
