@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sgq_auto.graphs import LabelledNodes, PreparedData
+from sgq_auto.graphs import PreparedData
 from sgq_auto.searching import SearchSettings
 from sgq_auto.searching.stages import Stage, unheard
 from sgq_auto.searching.tune_settings import TuneMode, TuneSettings
@@ -22,7 +22,7 @@ SettingsBuilder = Callable[..., SearchSettings]
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rounds of a tenth of their length."""
-    for name, epochs in (("FIRST_EPOCHS", 10), ("SECOND_EPOCHS", 30), ("LAST_EPOCHS", 60)):
+    for name, epochs in (("FIRST_EPOCHS", 20), ("LAST_EPOCHS", 40)):
         monkeypatch.setattr(halving, name, epochs)
 
 
@@ -33,8 +33,9 @@ def untuned(settings: SettingsBuilder) -> SearchSettings:
         pretrain=FitSettings(20, 1e-5, 0.0, evaluate_every=10),
         finetune=FitSettings(5, 0.02, 0.0, distillation=1.0),
         teachers=1,
-        n_trials=400,
+        n_trials=300,
         tune=TuneSettings(TuneMode.AUTO),
+        config={"config": {"pretrain": {"tune": "auto"}, "dataset": {}, "finetune": {}}},
     )
 
 
@@ -42,61 +43,35 @@ def test_a_bad_step_size_is_replaced_and_kept(
     untuned: SearchSettings, synthetic: PreparedData, tmp_path: Path
 ) -> None:
     stages: list[Stage] = []
-    settings, data, found = tuned(untuned, synthetic, stages.append)
+    # Whoever reads test nodes or their labels fails.
+    blind = replace(synthetic, held_out=None)  # type: ignore[arg-type]
+    settings, data, found = tuned(untuned, blind, stages.append)
     assert found is not None
     assert found.val_accuracy > found.default_val_accuracy + 0.1
-    assert settings.pretrain.learning_rate == found.recipe.values[LEARNING_RATE] > 1e-4
-    assert (
-        data.graph.features.normalize_rows
-        == found.recipe.prepared(synthetic.graph).features.normalize_rows
-    )
+    assert settings.pretraining.learning_rate == found.recipe.values[LEARNING_RATE] > 1e-4
+    normalized = found.recipe.prepared(synthetic.graph).features.normalize_rows
+    assert data.graph.features.normalize_rows == normalized
     finals = [run for run in found.runs if run.stage == "final"]
     assert {run.seed for run in finals} == set(FINAL_SEEDS)
     counted = [stage for stage in stages if stage.text == "tuning full precision"]
     assert counted[-1].done == counted[-1].total == len(found.runs)
 
-    # The same search reads it; so does one of another seed, or of more trials.
-    again = tuned(replace(untuned, seed=5, n_trials=1000), synthetic, unheard)[2]
-    assert again == found
-    (path,) = tmp_path.glob("tuned/*.json")
-    path.write_text(path.read_text()[:-30])  # Damaged: it is tuned again, and finds the same.
-    assert replace(tuned(untuned, synthetic, unheard)[2], seconds=0.0) == replace(
-        found, seconds=0.0
-    )
-
-
-def test_overrides_repeat_what_was_found(untuned: SearchSettings, synthetic: PreparedData) -> None:
-    config = {"config": {"pretrain": {"tune": "auto"}, "dataset": {}, "finetune": {}}}
-    settings, data, found = tuned(replace(untuned, config=config), synthetic, unheard)
-    assert found is not None
+    # What it is told to repeat it with is what was found.
     assert found.overrides[0] == "pretrain.tune=off"
     assert settings.config["config"]["pretrain"]["tune"] == "off"
     for override in found.overrides[1:]:
         name, _, value = override.partition("=")
         group, _, key = name.partition(".")
         assert settings.config["config"][group][key] == json.loads(value)
-    repeated = replace(found.changes.applied(untuned), tune=TuneSettings(), config={})
-    assert repeated.study_name(data) == settings.study_name(data)
 
-
-def test_test_labels_have_no_part(untuned: SearchSettings, synthetic: PreparedData) -> None:
-    held_out = synthetic.held_out
-    wrong = LabelledNodes(held_out.nodes, (held_out.labels + 1) % synthetic.graph.num_classes)
-    _, _, found = tuned(untuned, synthetic, unheard)
-    other = replace(untuned, output_root=untuned.output_root / "other")
-    _, _, again = tuned(other, replace(synthetic, held_out=wrong), unheard)
-    assert found is not None
+    # The same search reads it; so does one of another seed, or of more trials.
+    again = tuned(replace(untuned, seed=5, n_trials=1000), blind, unheard)[2]
+    assert again == found
+    (path,) = tmp_path.glob("tuned/*.json")
+    path.write_text(path.read_text()[:-30])  # Damaged: it is tuned again, and finds the same.
+    again = tuned(untuned, blind, unheard)[2]
     assert again is not None
-    assert again.recipe == found.recipe
-
-
-def test_good_settings_stay(untuned: SearchSettings, synthetic: PreparedData) -> None:
-    """Those that tuning found, tuned again, are not clearly beaten."""
-    settings, data, found = tuned(untuned, synthetic, unheard)
-    assert found is not None
-    again = tuned(replace(settings, tune=untuned.tune), data, unheard)[2]
-    assert again is not None
-    assert again.val_accuracy >= found.val_accuracy - 0.02
+    assert replace(again, seconds=0.0) == replace(found, seconds=0.0)
 
 
 @pytest.mark.parametrize(
@@ -112,10 +87,9 @@ def test_nothing_is_tuned_where_that_is_off_or_the_search_is_short(
 def test_a_plan_stays_within_its_epochs() -> None:
     for epochs in (0, 100, 300, 533, 2000):
         plan = Plan.of(epochs, default_epochs=20)
-        most = plan.recipes * 10 + plan.second * 30
-        most += len(FINAL_SEEDS) * (plan.finalists * 60 + 20)
-        assert plan.recipes == 0 or most <= epochs + 30
-    assert Plan.of(533, 20).recipes >= 10
+        most = plan.recipes * 20 + len(FINAL_SEEDS) * (2 * 40 + 20)
+        assert plan.recipes == 0 or most <= epochs
+    assert Plan.of(533, 20).recipes >= 15
 
 
 @pytest.mark.parametrize(

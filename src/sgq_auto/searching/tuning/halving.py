@@ -1,11 +1,9 @@
-"""Successive halving: many recipes are trained briefly, the better of them for longer.
+"""Successive halving: many recipes are trained for a while, the best of them for longer.
 
-Jamieson and Talwalkar, AISTATS 2016. Every round trains anew, with a seed of its own, so that a
+Jamieson and Talwalkar, AISTATS 2016. The last round trains anew, with seeds of its own, so that a
 recipe is not kept for one lucky draw.
 """
 
-import math
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,14 +14,14 @@ from optuna.distributions import BaseDistribution
 from sgq_auto.searching.tuning.recipe import NO_DECAY, WEIGHT_DECAY, Recipe, Values
 from sgq_auto.searching.tuning.training_runs import RunResult, Trainer, TrainingRun, lasting
 
-# Epochs of the first round, and of the second, which a third of the recipes reach.
-FIRST_EPOCHS, SECOND_EPOCHS = 100, 300
-_KEPT_SHARE = 1 / 3
-# Epochs of a finalist that was still getting better at the end of the second round.
-LAST_EPOCHS = 600
-FINAL_SEEDS = (0, 1, 2)
+# Epochs of the first round, in which every recipe is trained, and of the last one.
+FIRST_EPOCHS, LAST_EPOCHS = 200, 400
+# Seeds of the last round; the first one has seed 0.
+FINAL_SEEDS = (1, 2)
+# Recipes that meet the default one in the last round.
+_FINALISTS = 2
 # Fewer recipes are not worth a comparison.
-_FEWEST = 6
+_FEWEST = 8
 _OnRun = Callable[[int], None]
 
 
@@ -33,32 +31,21 @@ class Plan:
 
     Attributes:
         recipes: Recipes of the first round; 0 where the epochs are too few to tune at all.
-        finalists: Recipes that meet the default one in the last round.
     """
 
     recipes: int
-    finalists: int
 
     @classmethod
     def of(cls, epochs: int, default_epochs: int) -> "Plan":
         """The plan for at most ``epochs`` epochs in all."""
-        each = FIRST_EPOCHS + _KEPT_SHARE * SECOND_EPOCHS
-        for finalists in (2, 1):
-            last = len(FINAL_SEEDS) * (finalists * LAST_EPOCHS + default_epochs)
-            recipes = int((epochs - last) / each)
-            if recipes >= _FEWEST * finalists:
-                return cls(recipes, finalists)
-        return cls(0, 0)
-
-    @property
-    def second(self) -> int:
-        """Recipes of the second round."""
-        return max(self.finalists, math.ceil(self.recipes * _KEPT_SHARE))
+        last = len(FINAL_SEEDS) * (_FINALISTS * LAST_EPOCHS + default_epochs)
+        recipes = int((epochs - last) / FIRST_EPOCHS)
+        return cls(recipes if recipes >= _FEWEST else 0)
 
     @property
     def runs(self) -> int:
         """Training runs in all."""
-        return self.recipes + self.second + (self.finalists + 1) * len(FINAL_SEEDS)
+        return self.recipes + (_FINALISTS + 1) * len(FINAL_SEEDS)
 
 
 @dataclass(frozen=True)
@@ -67,7 +54,7 @@ class TunedRun:
 
     Attributes:
         values: The recipe's settings.
-        stage: ``first``, ``second`` or ``final``.
+        stage: ``first`` or ``final``.
         seed: Its seed.
         val_accuracy: Validation accuracy, 0..1.
         kept_epoch: The epoch that it ended with; 0 if training diverged.
@@ -116,16 +103,27 @@ class Halving:
         self._study = optuna.create_study(direction="maximize", sampler=sampler)
 
     def finalists(self, plan: Plan) -> list[Recipe]:
-        """The best recipes of two rounds, best first, as long as they need to be trained."""
-        first = self._first_round(plan.recipes)
-        recipes = [lasting(recipe, SECOND_EPOCHS) for recipe in _best(first, plan.second)]
-        results = self.trained(recipes, "second", seed=1)
-        scores = [
-            (statistics.fmean((result.val_accuracy, first[_key(recipe)][1])), recipe, result)
-            for recipe, result in zip(recipes, results, strict=True)
-        ]
-        scores.sort(key=lambda each: -each[0])
-        return [_long_enough(recipe, result) for _, recipe, result in scores[: plan.finalists]]
+        """The best recipes of the first round, best first, with the epochs of the last one.
+
+        Given recipes come first; the rest are proposed in two parts, of which the second knows the
+        results of all before.
+        """
+        tried: list[tuple[float, Recipe]] = []
+        given = [self._default, *self._starts][: plan.recipes]
+        for values in given:
+            self._study.enqueue_trial(self._parameters(values))
+        proposed = plan.recipes - len(given)
+        for count in (len(given), proposed - proposed // 2, proposed // 2):
+            trials = [self._study.ask(self._space) for _ in range(count)]
+            recipes = [lasting(self._recipe(trial.params), FIRST_EPOCHS) for trial in trials]
+            results = self.trained(recipes, "first", seed=0)
+            for trial, recipe, result in zip(trials, recipes, results, strict=True):
+                self._study.tell(trial, result.val_accuracy)
+                tried.append((result.val_accuracy, recipe))
+        best = sorted(tried, key=lambda each: -each[0])
+        distinct = dict.fromkeys(recipe.overrides_text for _, recipe in best)
+        by_text = {recipe.overrides_text: recipe for _, recipe in reversed(best)}
+        return [lasting(by_text[text], LAST_EPOCHS) for text in list(distinct)[:_FINALISTS]]
 
     def trained(self, recipes: Sequence[Recipe], stage: str, *, seed: int) -> list[RunResult]:
         """Train each recipe with a seed."""
@@ -136,22 +134,6 @@ class Halving:
             self.runs.append(TunedRun.of(run, result, stage))
             self._on_run(len(self.runs))
         return results
-
-    def _first_round(self, count: int) -> dict[str, tuple[Recipe, float]]:
-        """Recipes and their accuracies after few epochs: given ones, random ones, proposed ones."""
-        tried: dict[str, tuple[Recipe, float]] = {}
-        given = [self._default, *self._starts][:count]
-        for values in given:
-            self._study.enqueue_trial(self._parameters(values))
-        halves = (max(len(given), count // 2), count - max(len(given), count // 2))
-        for half in halves:
-            trials = [self._study.ask(self._space) for _ in range(half)]
-            recipes = [lasting(self._recipe(trial.params), FIRST_EPOCHS) for trial in trials]
-            results = self.trained(recipes, "first", seed=0)
-            for trial, recipe, result in zip(trials, recipes, results, strict=True):
-                self._study.tell(trial, result.val_accuracy)
-                tried[_key(recipe)] = (recipe, result.val_accuracy)
-        return tried
 
     def _recipe(self, parameters: Values) -> Recipe:
         values = {name: _rounded(name, value) for name, value in parameters.items()}
@@ -171,18 +153,3 @@ def _rounded(name: str, value: Any) -> Any:
     if name == WEIGHT_DECAY and value <= NO_DECAY * 1.001:
         return 0.0
     return float(f"{value:.2g}")
-
-
-def _key(recipe: Recipe) -> str:
-    return repr(sorted((k, v) for k, v in lasting(recipe, 0).values.items()))
-
-
-def _best(tried: Mapping[str, tuple[Recipe, float]], count: int) -> list[Recipe]:
-    ranked = sorted(tried.values(), key=lambda each: -each[1])
-    return [recipe for recipe, _ in ranked[:count]]
-
-
-def _long_enough(recipe: Recipe, result: RunResult) -> Recipe:
-    """With more epochs, if it was still getting better near the end of the second round."""
-    kept = result.fitted.kept_epoch if result.fitted else 0
-    return lasting(recipe, LAST_EPOCHS if kept > 0.8 * SECOND_EPOCHS else SECOND_EPOCHS)

@@ -67,6 +67,11 @@ class Recipe:
         return replace(data, graph=self.prepared(data.graph))
 
     @property
+    def overrides_text(self) -> str:
+        """The settings in a line; equal recipes have equal ones."""
+        return " ".join(sorted(self.overrides))
+
+    @property
     def overrides(self) -> list[str]:
         """The settings as they are typed after the search command."""
         return [f"{name}={_typed(value)}" for name, value in self.values.items()]
