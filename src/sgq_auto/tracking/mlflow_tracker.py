@@ -28,6 +28,7 @@ from sgq_auto.tracking.runs.study_run import (
     replace_study_run,
 )
 from sgq_auto.tracking.runs.trial_run import trial_metrics, trial_params
+from sgq_auto.tracking.runs.tuning_runs import log_tuning
 from sgq_auto.tracking.settings import TrackingSettings
 from sgq_auto.tracking.stores import NOTE_TAG, STUDY_TAG, open_store
 from sgq_auto.tracking.views import SavedView, charts_url, studies_view, trials_view
@@ -90,6 +91,8 @@ class MlflowTracker:
         self._axes = trial_axes(progress.bench.space.searched, progress.start)
         views = [studies_view(STUDY_TAG), self._trials_view(progress, self._parent.info.run_id)]
         save_views(client, experiment_id, views)
+        if progress.tuning is not None:
+            log_tuning(client, self._parent, progress.tuning)
         self._tracked = self._tracked_trials()
 
     def _trials_view(self, progress: StudyProgress, run_id: str) -> SavedView:
@@ -102,6 +105,8 @@ class MlflowTracker:
         client, parent = self._open_runs()
         runs: dict[int, str] = {}
         for run in child_runs(client, parent):
+            if _TRIAL_TAG not in run.data.tags:
+                continue
             number = int(run.data.tags[_TRIAL_TAG])
             if run.info.status == RunStatus.to_string(RunStatus.RUNNING) or number in runs:
                 client.delete_run(run.info.run_id)  # A kill left it half-written.

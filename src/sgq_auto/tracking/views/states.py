@@ -158,7 +158,9 @@ def trials_view(
     columns = _names("metrics", ("val_accuracy", size, ratio, "average_bits", "is_pareto"))
     columns += _names("params", bits)
     state = _state(
-        f"tags.`{parent_tag}` = '{run_id}' and attributes.status = 'FINISHED'",
+        # The group of what tuning tried has no objective, and is not a trial.
+        f"tags.`{parent_tag}` = '{run_id}' and attributes.status = 'FINISHED' "
+        f"and metrics.{size} > 0",
         columns,
         [Section("Comparison", charts, 1, _TALL)],
         # Sorted by a metric, the UI lists trials without their study above them.
