@@ -63,7 +63,8 @@ def bundle(search: Any, synthetic: PreparedData, tmp_path: Path) -> Path:
     folder.summary.write_text(
         json.dumps({"recommended": {"artifact_path": "/x/trial-0.safetensors"}})
     )
-    evidence = {"expected": 0.1, "correction": 0.0, "variance": 1.0, "changed": 2.0}
+    step = {"expected": 0.1, "correction": 0.0, "variance": 1.0, "changed": 2.0}
+    evidence = {"taught": step, "bits": step, "covariance": 0.0, "unseen_variance": 0.1}
     row = {"seed": 100_000, "trial": 0, "params": {"p": 1}, "val_accuracy": 0.5}
     folder.confirmed.write_text(
         json.dumps({**row, "test_accuracy": 0.5, "evidence": evidence}) + "\n"
@@ -167,9 +168,14 @@ FORGED: dict[str, Callable[[dict[str, bytes]], None]] = {
     "weights of a strange name": _file("pretrained/x.safetensors", b""),
     "weights that are none": _file(f"pretrained/{'0' * 32}.safetensors", b"no"),
     "an artifact that is none": _file("trial-3.safetensors", b"no"),
-    "a row of text": _file("confirm.jsonl", b'{"seed": 1, "trial": 0, "params": {}, "val_accuracy"'
-        b': "a", "test_accuracy": 1, "evidence": {"expected": 0.1, "correction": 0.0, "variance":'
-        b' 1.0, "changed": 2.0}}\n'),
+    "a row of text": _file("confirm.jsonl", json.dumps({
+        "seed": 1, "trial": 0, "params": {}, "val_accuracy": "a", "test_accuracy": 1,
+        "evidence": {
+            **dict.fromkeys(("taught", "bits"), dict.fromkeys(
+                ("expected", "correction", "variance", "changed"), 0.1)),
+            "covariance": 0.0, "unseen_variance": 0.0,
+        },
+    }).encode()),
     "a configuration of text": _file("config.json", b'"x"'),
     "interpolations": _json("config.json", lambda c: c["config"].update(x="${oc.env:HOME}")),
     "code": _json("config.json", lambda c: c["config"]["model"].update(_target_="os.system")),

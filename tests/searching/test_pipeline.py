@@ -207,7 +207,7 @@ def test_a_drop_that_no_trial_keeps_is_an_answer(
     outcome = run_search(search, synthetic, [results], tmp_path / "summary.json")
     assert outcome.summary["front"] == []
     assert outcome.summary["recommended"] is None
-    assert "within 0 points of full precision" in outcome.summary["recommended_reason"]
+    assert "no confirmed point loses at most 0 points" in outcome.summary["recommended_reason"]
     assert outcome.summary["recommended_reason"] in page_of(results)
     assert (tmp_path / "front.png").exists()
 
