@@ -1,7 +1,7 @@
 """Axes of charts: where a value lies, and which values are labelled."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 # More labels than these would touch one another on a phone.
@@ -56,6 +56,12 @@ class Axis:
         room = _MARGIN * (high - low) or 0.01 * abs(high) or 1.0
         return cls(label, low - room, high + room)
 
+    def value(self, place: float) -> float:
+        """What lies at a place, percent of the axis."""
+        if self.is_log:
+            return self.low * math.exp(math.log(self.high / self.low) * place / 100)
+        return self.low + (self.high - self.low) * place / 100
+
     def place(self, value: float) -> float:
         """Where a value lies, percent of the axis; beyond its ends at the ends."""
         low, high, at = self.low, self.high, value
@@ -85,3 +91,31 @@ class Axis:
                 break
         # A range of less than a decade has few round numbers on a log scale.
         return inside if len(inside) > 2 else self._linear_values()
+
+
+def apart(places: Sequence[float], gap: float) -> list[float]:
+    """Places on an axis, moved as little as possible so that none hides another.
+
+    Args:
+        places: Percent of the axis, increasing.
+        gap: Least distance of two of them; less where the axis has no room for all.
+
+    Returns:
+        The places, in their order. Those with room stay where they are.
+    """
+    if len(places) < 2:
+        return list(places)
+    gap = min(gap, 100 / (len(places) - 1))
+    # Without their gaps they only have to be in order: neighbours that are not are pooled, at
+    # their mean (the pool adjacent violators algorithm of isotonic regression).
+    pools: list[tuple[float, int]] = []
+    for number, place in enumerate(places):
+        pool = (place - number * gap, 1)
+        while pools and pools[-1][0] >= pool[0]:
+            mean, count = pools.pop()
+            together = count + pool[1]
+            pool = ((mean * count + pool[0] * pool[1]) / together, together)
+        pools.append(pool)
+    last = 100 - (len(places) - 1) * gap
+    bases = [min(max(mean, 0.0), last) for mean, count in pools for _ in range(count)]
+    return [round(base + number * gap, 2) for number, base in enumerate(bases)]
