@@ -1,6 +1,7 @@
 """The two panels of a front: what lies where, in the picture and in the report's charts."""
 
 import copy
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -84,11 +85,15 @@ def test_the_panel_of_the_search_has_both_references_and_no_test_accuracy(
     assert chart.y.label == "validation accuracy (%)"
 
 
-def test_crowded_points_stay_apart_and_what_loses_very_much_is_on_the_edge(
+def test_crowded_points_have_a_place_each_and_what_loses_very_much_is_on_the_edge(
     progress: StudyProgress, found: dict[str, Any]
 ) -> None:
     panels = Panels.of(progress, crowded(found))
-    assert min(np.diff(panels.places)) >= 2.79
+    assert np.diff(panels.places) == pytest.approx(100 / 16, abs=0.02)
+    assert panels.slots.names == tuple(f"{point.kib:,.1f}" for point in panels.points)
+    assert [point.num_bytes for point in panels.points] == sorted(
+        entry["resident_bytes"] for entry in crowded(found)["confirmed"]
+    )
     assert panels.drop.high < 4
     assert panels.edge_note == f"on the upper edge: above {panels.drop.high:.1f} points"
     assert Panels.of(progress, found).edge_note == ""
@@ -107,6 +112,14 @@ def test_no_words_cover_a_point(is_crowded: bool, best: int, progress: StudyProg
         # What is drawn of points is in the panel; its markers may reach over the edge.
         panel = axes.get_window_extent()
         assert not any(panel.overlaps(box) for box in boxes)
+    for axes in figure.axes:
+        ticks = [tick for tick in axes.get_xticklabels() if tick.get_text()]
+        corners = [tick.get_window_extent() for tick in ticks]
+        if ticks[0].get_rotation() == 0:
+            assert not any(a.overlaps(b) for a, b in itertools.pairwise(corners))
+        legend, label = axes.get_legend().get_window_extent(), axes.xaxis.label.get_window_extent()
+        assert legend.y1 <= label.y0 + 2
+        assert all(legend.y1 < corner.y0 for corner in corners)
     for box in boxes:
         assert box.x0 >= 0
         assert box.x1 <= figure.bbox.x1

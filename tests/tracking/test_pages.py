@@ -1,11 +1,9 @@
 """Axes of charts, and intervals."""
 
-import itertools
-
 import pytest
 
 from sgq_auto.tracking.intervals import half_width_95
-from sgq_auto.tracking.pages import Axis, apart, steps
+from sgq_auto.tracking.pages import Axis, Slots, steps
 
 
 def test_places_are_percent_and_end_at_the_edges() -> None:
@@ -38,28 +36,15 @@ def test_a_place_stands_for_its_value() -> None:
         assert axis.value(axis.place(12.5)) == pytest.approx(12.5, rel=1e-3)
 
 
-@pytest.mark.parametrize(
-    ("places", "moved"),
-    [
-        ([], []),
-        ([40.0], [40.0]),
-        ([10.0, 50.0, 60.0], [10.0, 50.0, 60.0]),  # Room enough.
-        ([50.0, 50.0, 50.0], [48.0, 50.0, 52.0]),
-        ([50.0, 51.0, 80.0], [49.5, 51.5, 80.0]),
-        ([0.0, 0.0, 100.0, 100.0], [0.0, 2.0, 98.0, 100.0]),
-    ],
-)
-def test_places_that_hide_one_another_move_as_little_as_they_must(
-    places: list[float], moved: list[float]
-) -> None:
-    assert apart(places, 2.0) == pytest.approx(moved)
-
-
-def test_more_places_than_there_is_room_for_share_it() -> None:
-    moved = apart([30.0] * 101, 2.0)
-    assert moved[0] == 0.0
-    assert moved[-1] == 100.0
-    assert all(b - a == pytest.approx(1.0) for a, b in itertools.pairwise(moved))
+def test_slots_are_equally_wide() -> None:
+    slots = Slots("sizes", ("1.0", "1.0", "9.0", "80.0"))
+    assert [(tick.place, tick.text) for tick in slots.ticks] == [
+        (12.5, "1.0"),
+        (37.5, "1.0"),
+        (62.5, "9.0"),
+        (87.5, "80.0"),
+    ]
+    assert Slots("sizes", ()).ticks == ()
 
 
 def test_a_front_is_a_staircase_to_the_right_edge() -> None:

@@ -7,17 +7,20 @@ from typing import Any
 
 import matplotlib.figure
 import matplotlib.ticker
+from matplotlib.transforms import ScaledTranslation
 
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.summary import Summary
 from sgq_auto.tracking.pages import Axis
-from sgq_auto.tracking.verdict.panels import Panels
+from sgq_auto.tracking.verdict.panels import Names, Panels
 
 _TRIAL, _FRONT, _ESTIMATE, _TEST = "#b8c4d0", "#1f6fb2", "#24506e", "#d06f14"
 _BEST, _BAND, _TWIN = "#c23030", "#2e8b57", "#7a5195"
 _RING = {"ls": "", "marker": "o", "ms": 11, "mfc": "none", "mec": _BEST, "mew": 1.6}
 # A label whose point is nearer to an edge than this, percent, begins or ends there.
 _EDGE = 25
+# More names than these would touch one another.
+_ROOMY = 12
 
 
 def save_front_png(progress: StudyProgress, summary: Summary, path: Path) -> None:
@@ -30,57 +33,26 @@ def front_figure(progress: StudyProgress, summary: Summary) -> matplotlib.figure
     panels = Panels.of(progress, summary)
     ratios, height = ([1.25, 1], 7.0) if panels.points else ([1], 4.2)
     figure = matplotlib.figure.Figure(figsize=(7.5, height), dpi=140, layout="constrained")
-    axes = figure.subplots(len(ratios), sharex=True, squeeze=False, height_ratios=ratios)[:, 0]
+    axes = figure.subplots(len(ratios), squeeze=False, height_ratios=ratios)[:, 0]
     if panels.points:
         _draw_drops(axes[0], panels, summary)
         _mark_recommended(axes[0], panels)
-        _add_legend(axes[0], -0.02)
+        _name_slots(axes[0], panels)
     _draw_search(axes[-1], panels, progress, summary)
     _scale_sizes(axes[-1], panels.size)
-    _add_legend(axes[-1], -0.2)
     figure.suptitle(_title(summary), fontsize=10)
+    figure.draw_without_rendering()  # Where labels end is known from here on.
+    for each in axes:
+        _add_legend(each)
     return figure
 
 
 def _draw_drops(axes: Any, panels: Panels, summary: Summary) -> None:
     names, axis = panels.names(summary), panels.drop
-    kib = [panels.size.value(place) for place in panels.places]
-    estimates = _inside([point.estimate for point in panels.points], axis)
-    whiskers = [
-        _whisker(p.interval, y, axis) for p, y in zip(panels.points, estimates, strict=True)
-    ]
-    axes.plot(
-        kib,
-        estimates,
-        ls="",
-        marker="D",
-        ms=5,
-        color=_ESTIMATE,
-        label=names.estimate,
-        clip_on=False,
-    )
-    axes.errorbar(
-        kib, estimates, list(zip(*whiskers, strict=True)), fmt="none", lw=1.3, ecolor=_ESTIMATE
-    )
-    bounds = [
-        (x, p.at_most) for x, p in zip(kib, panels.points, strict=True) if p.at_most is not None
-    ]
-    if bounds:
-        sizes, drops = zip(*bounds, strict=True)
-        dash = {"ls": "", "marker": "_", "ms": 8, "mew": 2.4}
-        axes.plot(sizes, _inside(drops, axis), color=_ESTIMATE, label=names.bound, **dash)
-    axes.plot(
-        [panels.size.value(place) for place in panels.test_places],
-        _inside([point.test_drop for point in panels.points], axis),
-        ls="",
-        marker="o",
-        ms=5,
-        mfc="white",
-        mew=1.4,
-        color=_TEST,
-        label=names.test,
-        clip_on=False,
-    )
+    _draw_estimates(axes, panels, names)
+    tests = _inside([point.test_drop for point in panels.points], axis)
+    ring = {"marker": "o", "ms": 5, "mfc": "white", "mew": 1.4, "clip_on": False}
+    axes.plot(panels.test_places, tests, ls="", color=_TEST, label=names.test, **ring)
     if panels.allowed is not None:
         axes.axhspan(axis.low, panels.allowed, color=_BAND, alpha=0.14, lw=0, label=names.band)
     if panels.edge_note:
@@ -88,6 +60,22 @@ def _draw_drops(axes: Any, panels: Panels, summary: Summary) -> None:
     axes.axhline(0, color="black", lw=0.8, alpha=0.5, zorder=1)
     axes.set_ylim(axis.low, axis.high)
     axes.set_ylabel(axis.label)
+
+
+def _draw_estimates(axes: Any, panels: Panels, names: Names) -> None:
+    """Estimates with their intervals, and the bounds that decide."""
+    points, places, axis = panels.points, panels.places, panels.drop
+    estimates = _inside([point.estimate for point in points], axis)
+    diamond = {"marker": "D", "ms": 5, "clip_on": False}
+    axes.plot(places, estimates, ls="", color=_ESTIMATE, label=names.estimate, **diamond)
+    ends = [_whisker(p.interval, y, axis) for p, y in zip(points, estimates, strict=True)]
+    reach = list(zip(*ends, strict=True))
+    axes.errorbar(places, estimates, reach, fmt="none", lw=1.3, ecolor=_ESTIMATE)
+    bounds = [(x, p.at_most) for x, p in zip(places, points, strict=True) if p.at_most is not None]
+    if bounds:
+        marked, drops = zip(*bounds, strict=True)
+        dash = {"marker": "_", "ms": 8, "mew": 2.4}
+        axes.plot(marked, _inside(drops, axis), ls="", color=_ESTIMATE, label=names.bound, **dash)
 
 
 def _whisker(
@@ -105,9 +93,8 @@ def _mark_recommended(axes: Any, panels: Panels) -> None:
     if panels.best is None:
         return
     place = panels.places[panels.best]
-    size = panels.size.value(place)
-    axes.axvline(size, color=_BEST, lw=1, ls=":", zorder=1)
-    axes.plot([size], [panels.points[panels.best].estimate], **_RING)
+    axes.axvline(place, color=_BEST, lw=1, ls=":", zorder=1)
+    axes.plot([place], [panels.points[panels.best].estimate], **_RING)
     side = "left" if place < _EDGE else "right" if place > 100 - _EDGE else "center"
     axes.annotate(
         panels.label,
@@ -121,6 +108,18 @@ def _mark_recommended(axes: Any, panels: Panels) -> None:
         fontsize=9,
         fontweight="bold",
     )
+
+
+def _name_slots(axes: Any, panels: Panels) -> None:
+    """The size of each point below it, and its trial where there is room."""
+    ticks, count = panels.slots.ticks, len(panels.points)
+    named = zip(ticks, panels.points, strict=True)
+    is_roomy = count <= _ROOMY
+    names = [f"{t.text}\ntrial {p.trial}" if is_roomy else t.text for t, p in named]
+    turned = {} if is_roomy else {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}
+    axes.set_xticks([tick.place for tick in ticks], names, fontsize=7.5, **turned)
+    axes.set_xlim(0, 100)
+    axes.set_xlabel(panels.slots.label)
 
 
 def _draw_search(axes: Any, panels: Panels, progress: StudyProgress, summary: Summary) -> None:
@@ -158,6 +157,7 @@ def _draw_front(axes: Any, panels: Panels, progress: StudyProgress) -> None:
 def _scale_sizes(axes: Any, axis: Axis) -> None:
     """A log scale of sizes with few labels, in plain numbers."""
     axes.set_xscale("log")
+    axes.xaxis.grid(alpha=0.25)
     axes.set_xlim(axis.low, axis.high)
     ticks = axis.ticks
     axes.set_xticks([axis.value(tick.place) for tick in ticks], [tick.text for tick in ticks])
@@ -165,12 +165,16 @@ def _scale_sizes(axes: Any, axis: Axis) -> None:
     axes.set_xlabel(axis.label)
 
 
-def _add_legend(axes: Any, below: float) -> None:
-    """The legend below a panel, where it covers nothing."""
-    axes.grid(alpha=0.25)
-    if axes.get_legend_handles_labels()[0]:
-        where = {"loc": "upper left", "bbox_to_anchor": (0, below)}
-        axes.legend(fontsize=7.5, ncols=2, frameon=False, **where)
+def _add_legend(axes: Any) -> None:
+    """The legend below a panel and its labels, where it covers nothing."""
+    axes.yaxis.grid(alpha=0.25)
+    if not axes.get_legend_handles_labels()[0]:
+        return
+    figure = axes.figure
+    depth = (axes.bbox.y0 - axes.xaxis.get_tightbbox().y0) / figure.dpi
+    below = axes.transAxes + ScaledTranslation(0, -depth, figure.dpi_scale_trans)
+    where = {"loc": "upper left", "bbox_to_anchor": (0, 0), "bbox_transform": below}
+    axes.legend(fontsize=7.5, ncols=2, frameon=False, **where)
 
 
 def _inside(values: Sequence[float], axis: Axis) -> list[float]:

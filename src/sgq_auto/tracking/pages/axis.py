@@ -1,7 +1,7 @@
 """Axes of charts: where a value lies, and which values are labelled."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 # More labels than these would touch one another on a phone.
@@ -93,29 +93,23 @@ class Axis:
         return inside if len(inside) > 2 else self._linear_values()
 
 
-def apart(places: Sequence[float], gap: float) -> list[float]:
-    """Places on an axis, moved as little as possible so that none hides another.
+@dataclass(frozen=True)
+class Slots:
+    """An axis of equal places with a name each: not to scale, so that none hides another.
 
-    Args:
-        places: Percent of the axis, increasing.
-        gap: Least distance of two of them; less where the axis has no room for all.
-
-    Returns:
-        The places, in their order. Those with room stay where they are.
+    Attributes:
+        label: What the names are.
+        names: The names, from left to right.
     """
-    if len(places) < 2:
-        return list(places)
-    gap = min(gap, 100 / (len(places) - 1))
-    # Without their gaps they only have to be in order: neighbours that are not are pooled, at
-    # their mean (the pool adjacent violators algorithm of isotonic regression).
-    pools: list[tuple[float, int]] = []
-    for number, place in enumerate(places):
-        pool = (place - number * gap, 1)
-        while pools and pools[-1][0] >= pool[0]:
-            mean, count = pools.pop()
-            together = count + pool[1]
-            pool = ((mean * count + pool[0] * pool[1]) / together, together)
-        pools.append(pool)
-    last = 100 - (len(places) - 1) * gap
-    bases = [min(max(mean, 0.0), last) for mean, count in pools for _ in range(count)]
-    return [round(base + number * gap, 2) for number, base in enumerate(bases)]
+
+    label: str
+    names: tuple[str, ...]
+
+    def place(self, slot: float) -> float:
+        """Where the middle of a slot lies, percent of the axis; the first one is 0."""
+        return round(100 * (slot + 0.5) / max(1, len(self.names)), 2)
+
+    @property
+    def ticks(self) -> tuple[Tick, ...]:
+        """The names at their places."""
+        return tuple(Tick(self.place(slot), name) for slot, name in enumerate(self.names))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sgq_auto.tracking.pages.axis import Axis
+from sgq_auto.tracking.pages.axis import Axis, Slots
 
 Place = tuple[float, float]
 
@@ -121,7 +121,7 @@ class Chart:
     """
 
     title: str
-    x: Axis
+    x: Axis | Slots
     y: Axis
     marks: tuple[Mark, ...] = ()
     curves: tuple[Curve, ...] = ()
@@ -130,6 +130,11 @@ class Chart:
     label: Label | None = None
     note: str = ""
     kind_names: Mapping[MarkKind, str] = field(default_factory=dict)
+
+    @property
+    def has_slots(self) -> bool:
+        """Whether its lower axis is a row of names."""
+        return isinstance(self.x, Slots)
 
     @property
     def kinds(self) -> tuple[tuple[MarkKind, str, int], ...]:

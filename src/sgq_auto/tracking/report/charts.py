@@ -41,7 +41,7 @@ def drop_chart(panels: Panels, summary: Summary) -> Chart:
         levels.append(Level(place, "", is_upright=True, color=_BEST))
     return Chart(
         "Drops of the confirmed points",
-        panels.size,
+        panels.slots,
         y,
         tuple(sorted(marks, key=lambda mark: order.index(mark.kind))),
         bands=_bands(panels, names.band),

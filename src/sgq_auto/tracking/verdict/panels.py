@@ -5,7 +5,7 @@ from typing import Self
 
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.summary import Summary
-from sgq_auto.tracking.pages import Axis, apart
+from sgq_auto.tracking.pages import Axis, Slots
 from sgq_auto.tracking.units import kib, points
 from sgq_auto.tracking.verdict.drop_points import (
     DropPoint,
@@ -17,31 +17,32 @@ from sgq_auto.tracking.verdict.drop_points import (
 
 # Trials that lose more accuracy to the best lie on the lower edge, so that a front keeps its shape.
 _DEEPEST = 0.15
-# Confirmed points nearer than this, percent of the axis, would hide one another.
-_GAP = 2.8
-# The drop on test nodes stands so far beside what decides, percent of the axis.
-_BESIDE = 1.2
+# The drop on test nodes stands beside what decides, by this part of a point's slot, and by at most
+# so many percent of the axis.
+_BESIDE, _MOST_BESIDE = 0.27, 3.0
 
 
 @dataclass(frozen=True)
 class Panels:
     """The panel that decides, of drops, and the panel of the search, of validation accuracies.
 
+    Confirmed points may be of nearly one size, so the panel that decides has a slot for each.
+
     Attributes:
-        size: The axis of KiB, which they share.
+        slots: The lower axis of the panel that decides: sizes of the points, smallest first.
+        size: That of the search: KiB on a log scale.
         drop: The axis of drops, percentage points.
         accuracy: The axis of validation accuracy in percent.
-        points: The confirmed points, smallest first.
-        places: Where they lie, percent of the axis of sizes, none on top of another.
+        points: The confirmed points, smallest first, one a slot.
         allowed: What a recommended artifact may lose; ``None`` in a summary that does not say.
         levels: Names of full-precision references, and their validation accuracies in percent.
     """
 
+    slots: Slots
     size: Axis
     drop: Axis
     accuracy: Axis
     points: tuple[DropPoint, ...]
-    places: tuple[float, ...]
     allowed: float | None
     levels: tuple[tuple[str, float], ...]
 
@@ -58,20 +59,27 @@ class Panels:
         accuracies = [100 * record.val_accuracy for record in trials]
         floor = max(accuracies, default=0.0) - 100 * _DEEPEST
         seen = [max(a, floor) for a in accuracies] + [accuracy for _, accuracy in levels]
+        names = tuple(f"{point.kib:,.1f}" for point in confirmed)
         return cls(
+            slots=Slots(f"confirmed points, smallest first: {objective} memory (KiB)", names),
             size=size,
             drop=Axis.around("drop from full precision, points", drops),
             accuracy=Axis.around("validation accuracy (%)", seen),
             points=tuple(confirmed),
-            places=tuple(apart([size.place(point.kib) for point in confirmed], _GAP)),
             allowed=allowed,
             levels=levels,
         )
 
     @property
+    def places(self) -> tuple[float, ...]:
+        """Where the points lie, percent of the axis of slots."""
+        return tuple(self.slots.place(slot) for slot in range(len(self.points)))
+
+    @property
     def test_places(self) -> tuple[float, ...]:
-        """Where the points' drops on test nodes lie, percent of the axis of sizes."""
-        return tuple(place + _BESIDE for place in self.places)
+        """Where the points' drops on test nodes lie, percent of the axis of slots."""
+        beside = min(100 * _BESIDE / max(1, len(self.points)), _MOST_BESIDE)
+        return tuple(round(place + beside, 2) for place in self.places)
 
     @property
     def edge_note(self) -> str:

@@ -32,11 +32,11 @@ def why_this_one(summary: Summary) -> str | None:
     )
     return (
         f"Why this one: {among} loses at most {points(allowed)} with {sure} confidence "
-        f"(bound {best.at_most:+.2f}); {_next_smaller(smaller)}"
+        f"(bound {best.at_most:+.2f}); {_next_smaller(best, smaller)}"
     )
 
 
-def _next_smaller(smaller: list[DropPoint]) -> str:
+def _next_smaller(best: DropPoint, smaller: list[DropPoint]) -> str:
     if not smaller:
         return "no smaller one was confirmed"
     near = max(smaller, key=lambda point: point.num_bytes)
@@ -44,7 +44,10 @@ def _next_smaller(smaller: list[DropPoint]) -> str:
     alike = [p for p in smaller if p.num_bytes == near.num_bytes and p.at_most is not None]
     near = min(alike, key=lambda point: point.at_most or 0.0, default=near)
     bound = "" if near.at_most is None else f", may lose {near.at_most:.2f}"
-    return f"the next smaller one, trial {near.trial} in {kib(near.num_bytes)}{bound}"
+    size = f"in {kib(near.num_bytes)}"
+    if kib(near.num_bytes) == kib(best.num_bytes):
+        size = f"({best.num_bytes - near.num_bytes:,.0f} bytes less)"
+    return f"the next smaller one, trial {near.trial} {size}{bound}"
 
 
 def more_than_allowed(summary: Summary) -> str | None:
