@@ -3,8 +3,8 @@
     python -m sgq_auto.search hydra.run.dir=front | tee log.txt
     python benchmarks/doc_pictures.py front --log log.txt
 
-The second needs Chromium. Of the log it prints what ``docs/reading_a_front.md`` shows of it, indented
-and wrapped, to be pasted there.
+The second needs Chromium. It also prints what ``docs/reading_a_front.md`` shows of the log,
+indented and wrapped, to be pasted there.
 """
 
 import argparse
