@@ -75,6 +75,20 @@ def test_seeds_of_one_study_are_a_mean_and_a_band() -> None:
     assert (test, drop, hypervolume) == ("80.5", "+0.25 ± 0.35", "0.5500")
 
 
+def test_the_drop_of_the_packed_model_stands_before_the_mean() -> None:
+    first, second = made(0, [(1024, 0.5)]), made(1, [(2048, 0.6)])
+    first["recommended"]["shipped"] = {"test_accuracy_drop": 1.5}
+    (row,) = Comparison.of([first]).rows()
+    assert row[8] == "+1.50 (mean +0.00 ± 0.30)"
+    # Studies of which one knows the mean alone are compared by means.
+    (row,) = Comparison.of([first, second]).rows()
+    assert row[8] == "+0.25 ± 0.35"
+    second["recommended"]["shipped"] = {"test_accuracy_drop": 0.5}
+    comparison = Comparison.of([first, second])
+    assert comparison.rows()[0][8] == "+1.00 (mean +0.25 ± 0.35)"
+    assert comparison.brief_drops() == ["+1.00 (+0.25)"]
+
+
 def test_studies_that_differ_in_more_than_the_seed_stay_apart() -> None:
     command = "python -m sgq_auto.search model=gcn seed=0"
     first = made(0, [(1024, 0.5)], command=command)
@@ -213,6 +227,7 @@ def _changed(value: Any) -> list[Any]:
 
 def test_a_forged_summary_is_one_line_that_names_the_file(tmp_path: Path) -> None:
     whole = made(0, [(1024, 0.5), (3072, 0.7)], guessing={"warning": "weak"}, command="a b c d")
+    whole["recommended"]["shipped"] = {"test_accuracy_drop": 0.5}
     refused = 0
     path = tmp_path / "forged.json"
     for forged in _changed(whole):

@@ -1,14 +1,18 @@
 """Studies whose trials were never trained: bits and bytes are real, accuracies are not."""
 
+import json
 from pathlib import Path
 
 from sgq_auto.graphs import PreparedData
 from sgq_auto.searching import Granularity, ModelSettings, SearchSettings, StudyProgress
+from sgq_auto.searching.confirm_rows import DISTILLED
 from sgq_auto.searching.confirmed import Confirmed, Shipped
 from sgq_auto.searching.records import Measurement, TrialRecord
+from sgq_auto.searching.repeats import estimates
 from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.summary import (
     Summary,
+    describe_distilled,
     describe_full_precision,
     describe_points,
     describe_recommended,
@@ -73,6 +77,69 @@ def summary(progress: StudyProgress) -> Summary:
         "front": front,
         "confirmed": [],
     }
+
+
+def shipped(estimate: float, at_most: float, test: float) -> Shipped:
+    """A model that is shipped; its interval reaches a little beyond its bound."""
+    half = 1.3 * (at_most - estimate)
+    return Shipped(
+        *(
+            7,
+            0.72,
+            estimate,
+            at_most,
+            estimate - half,
+            estimate + half,
+            0.9,
+            0.71 - test / 100,
+            test,
+        )
+    )
+
+
+def answered(
+    progress: StudyProgress, models: list[Shipped | None], best: int | None = None
+) -> Summary:
+    """A summary whose confirmed points are the study's first trials.
+
+    Args:
+        progress: The study.
+        models: What each of them would ship, smallest first.
+        best: Which of them is recommended.
+    """
+    points = sorted(estimates(progress.records), key=lambda p: p.num_bytes)[: len(models)]
+    results: dict[int | None, Confirmed] = {
+        point.number: Confirmed(*(5, 0.7, 0.5, 0.2, 0.7, 0.01, 0.3, 0.4, 0.6, 0.9), model)
+        for point, model in zip(points, models, strict=True)
+    }
+    twin = Confirmed(*(5, 0.73, 0.0, 0.0, 0.716, 0.01, -0.6, 0.1, 0.0, 0.0))
+    results |= {None: Confirmed(*(5, 0.71, 0, 0, 0.71, 0.02, 0, 0, 0, 0)), DISTILLED: twin}
+    recommended = None
+    if best is not None:
+        own = points[best]
+        recommended = describe_recommended(progress.bench, own, results[own.number], "not packed")
+    return {
+        **summary(progress),
+        "tolerance": 0.4,
+        "max_drop": None,
+        "confidence": 0.9,
+        "guessing": {"val_nodes": 500, "warning": None},
+        "full_precision": describe_full_precision(progress.bench, results),
+        "distilled": describe_distilled(results),
+        "confirmed": describe_points(progress.bench, points, results),
+        "recommended": recommended,
+    }
+
+
+def of_earlier_version(found: Summary) -> Summary:
+    """A summary as it was before one model was told from the mean of seeds."""
+    new = ("shipped", "distilled_estimated_drop", "distilled_test_accuracy_drop")
+    old = json.loads(json.dumps(found))
+    points = [old["recommended"] or {}, *(p["confirmed"] for p in old["confirmed"])]
+    for point in points:
+        for name in new:
+            point.pop(name, None)
+    return {k: v for k, v in old.items() if k not in ("distilled", "confidence", "guessing")}
 
 
 def confirmed_summary(progress: StudyProgress) -> Summary:

@@ -7,7 +7,7 @@ import pytest
 from rich.table import Table
 
 from sgq_auto.plain_text import tolerate
-from sgq_auto.tracking.console import output_console
+from sgq_auto.tracking.console import output_console, print_words
 
 
 @pytest.mark.parametrize(("encoding", "mark"), [("ascii", "+/-"), ("cp1252", "±"), ("utf-8", "±")])
@@ -31,3 +31,17 @@ def test_columns_stay_in_line_in_any_encoding(
     assert first.rstrip() == f"81.5 {mark} 0.6  +0.1"
     assert first.index("+0.1") == second.index("+0.2") == head.index("drop")
     assert line == ("caf\\xe9 +/- 1" if encoding == "ascii" else "café ± 1")
+
+
+def test_a_number_and_its_unit_stay_on_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    text = "it loses at most 0.4 points with 90 % confidence in 83.9 KiB " * 3
+    for width in range(24, 60):
+        monkeypatch.setenv("COLUMNS", str(width))
+        print_words(output_console(), text)
+        lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+        assert " ".join(lines) == text.strip()
+        assert not any(line.startswith(("%", "KiB", "points")) for line in lines)
+        assert max(map(len, lines)) <= width

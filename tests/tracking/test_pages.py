@@ -3,7 +3,7 @@
 import pytest
 
 from sgq_auto.tracking.intervals import half_width_95
-from sgq_auto.tracking.pages import Axis, steps
+from sgq_auto.tracking.pages import Axis, Slots, steps
 
 
 def test_places_are_percent_and_end_at_the_edges() -> None:
@@ -29,6 +29,22 @@ def test_equal_values_still_make_an_axis() -> None:
     for is_log in (False, True):
         axis = Axis.around("x", [5.0, 5.0], is_log=is_log)
         assert axis.place(5.0) == pytest.approx(50, abs=0.5)
+
+
+def test_a_place_stands_for_its_value() -> None:
+    for axis in (Axis("x", 10, 20), Axis("x", 1, 100, is_log=True)):
+        assert axis.value(axis.place(12.5)) == pytest.approx(12.5, rel=1e-3)
+
+
+def test_slots_are_equally_wide() -> None:
+    slots = Slots("sizes", ("1.0", "1.0", "9.0", "80.0"))
+    assert [(tick.place, tick.text) for tick in slots.ticks] == [
+        (12.5, "1.0"),
+        (37.5, "1.0"),
+        (62.5, "9.0"),
+        (87.5, "80.0"),
+    ]
+    assert Slots("sizes", ()).ticks == ()
 
 
 def test_a_front_is_a_staircase_to_the_right_edge() -> None:

@@ -1,5 +1,6 @@
 """The report of a study: what it says, and how it behaves in a real browser."""
 
+import html
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_studies import confirmed_summary, made_progress, record, summary
+from made_studies import (
+    answered,
+    confirmed_summary,
+    made_progress,
+    of_earlier_version,
+    record,
+    shipped,
+    summary,
+)
 
 from browsers import requested, resize, running_browser
 from sgq_auto.graphs import PreparedData
@@ -33,14 +42,56 @@ def test_the_answer_names_size_ratio_accuracy_and_the_interval(progress: StudyPr
     assert "+0.90 ± 0.50 points over 5 seeds" in text
     assert f"{best['resident_bytes'] / 1024:,.1f} KiB of resident memory" in text
     assert f"{best['resident_ratio']:.0f} times less" in text
+    assert f"{best['resident_ratio_sparse_fp32']:.1f} times less than sparse fp32" in text
     assert "71.0 % test accuracy" in text
+
+
+def test_the_answer_is_of_the_one_packed_model(progress: StudyProgress) -> None:
+    models = [shipped(0.5, 1.9, 0.3), shipped(-0.4, 0.31, 1.2), shipped(-0.9, -0.2, -0.7)]
+    found = answered(progress, list(models), best=1)
+    text = answer(found)
+    assert "With 90 % confidence the drop of the packed model is at most +0.31 points" in text
+    assert "on test nodes it has 69.8 % against 71.0 % at full precision" in text
+    assert "(mean drop +0.30 ± 0.50 points over 5 seeds)" in text
+    figures = {fact.name: (fact.value, fact.note) for fact in Report.of(progress, found).facts}
+    assert figures["estimated drop, points"] == ("-0.40", "-1.32 to +0.52 with 90 % confidence")
+    assert figures["test drop, points"] == ("+1.20", "mean +0.30 ± 0.50 (95 %)")
+    assert figures["bits cost, points"] == ("+0.90", "mean over 5 seeds")
+
+
+def test_the_page_says_why_and_which_drop_is_which(progress: StudyProgress, tmp_path: Path) -> None:
+    models = [shipped(0.5, 1.9, 0.3), shipped(-0.4, 0.31, 1.2), shipped(-0.9, -0.2, -0.7)]
+    found = answered(progress, list(models), best=1)
+    save_report(progress, found, tmp_path / "report.html")
+    page = html.unescape((tmp_path / "report.html").read_text().replace("\u00a0", " "))
+    chart, why, lost, note, front = (
+        page.index(text)
+        for text in (
+            "recommended: trial",
+            "Why this one: of 3 confirmed points",
+            "On test nodes this artifact loses 1.20 points",
+            "The test drop is from plain full precision (71.0 % on test nodes)",
+            "<h2>Front</h2>",
+        )
+    )
+    assert chart < why < lost < note < front
+    assert "the drop from distilled full precision (71.6 %)" in page
+    assert "Teaching alone gains 0.60 points." in page
+    assert "there are only 500 validation nodes" in page
+    old = of_earlier_version(found)
+    save_report(progress, old, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "Why this one" not in page
+    assert '<th class="spare">bits cost' not in page
+    assert "a drop of +0.30 ± 0.50 points over 5 seeds" in page.replace("\u00a0", " ")
 
 
 def test_without_a_recommendation_the_answer_is_the_reason(progress: StudyProgress) -> None:
     assert "nothing was confirmed" in answer(summary(progress))
     report = Report.of(progress, summary(progress))
     assert report.facts == ()
-    assert report.confirmed.rows == ()
+    assert report.confirmed == ()
+    assert report.decides is None
 
 
 def test_without_a_recommendation_the_nearest_miss_is_shown_first(progress: StudyProgress) -> None:
@@ -145,7 +196,8 @@ def page(
     progress = made_progress(synthetic, folder, _HOSTILE, Granularity.LWQ_CWQ_TAQ)
     failed = replace(record(progress, 9, 0, 0.5), measurement=None, failure=_HOSTILE, num_bytes=0)
     progress.add([failed])
-    hostile = {"model": _HOSTILE, "dataset": _HOSTILE, "command": f"search {_HOSTILE}"}
+    hostile = {"tolerance": 0.4, "confidence": 0.9}
+    hostile |= {"model": _HOSTILE, "dataset": _HOSTILE, "command": f"search {_HOSTILE}"}
     save_report(progress, {**confirmed_summary(progress), **hostile}, folder / "report.html")
     permissions = {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
     browser.execute_cdp_cmd("Browser.grantPermissions", permissions)
@@ -161,8 +213,9 @@ def _elements(browser: Any, selector: str) -> list[Any]:
 def test_the_front_and_the_bits_are_drawn(browser: Any, page: StudyProgress) -> None:
     resize(browser, 1280)
     marks = _elements(browser, "figure .plot .mark")
-    # Three trials, all on the front and confirmed; one of them is recommended.
-    assert len(marks) == 3 + 3 + 3 + 1
+    # Three trials, all on the front, one of them recommended; of each confirmed point its
+    # estimate, its bound and its drop on test nodes, and one is recommended.
+    assert len(marks) == 3 + 3 + 1 + 3 * 3 + 1
     assert all(mark.size["width"] >= 5 for mark in marks)
     places = {mark.location["x"] for mark in _elements(browser, ".plot .mark.front")}
     assert len(places) == 3
@@ -221,11 +274,11 @@ def test_nothing_is_loaded(browser: Any) -> None:
 
 
 @pytest.mark.usefixtures("page")
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("width", [360, 700, 1280])
 def test_it_fits_its_screen(width: int, browser: Any) -> None:
     resize(browser, width)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
-    for figure in _elements(browser, "figure, table, .facts, .command"):
+    for figure in _elements(browser, "figure, table, .facts, .command, .chart-label span"):
         assert figure.rect["x"] >= 0
         assert figure.rect["x"] + figure.rect["width"] <= width
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from test_terminal import point, summary
+from test_terminal import confident, point, summary
 
 from sgq_auto.tracking.comparison import Comparison
 from sgq_auto.tracking.comparison.files import comparison_columns
@@ -54,7 +54,32 @@ def test_no_row_is_broken_and_the_marker_stands_at_the_left(width: int) -> None:
     assert "resident" in heading
     assert "test drop" in heading
     assert ("stored" in heading) == (width >= 100)
-    assert ("±" in lines[2]) == (width >= 100)
+    assert ("±" in lines[2]) == (width >= 80)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, None])
+def test_what_decides_stays_on_the_narrowest_terminal(width: int | None) -> None:
+    columns = confirmed_columns(confident())
+    lines = printed(columns, width)
+    assert whole_rows(lines, columns, rows=4)
+    assert width is None or max(map(len, lines)) <= width
+    heading = lines[0]
+    for stays in ("resident", "at most", "test %", "test drop"):
+        assert stays in heading
+    assert ("est. drop" in heading) == (width is None or width >= 80)
+    assert ("bits cost" in heading) == (width is None or width >= 100)
+    assert ("±" in lines[2]) == (width is None or width >= 80)
+    assert ("stored" in heading) == (width is None or width >= 120)
+
+
+def test_detail_goes_by_its_rank() -> None:
+    columns = [
+        Column("a", ["1234567890"], brief=["12"], brief_rank=2),
+        Column("b", ["1234567890"], 1),
+        Column("c", ["1234567890"], 3),
+    ]
+    assert [(c.heading, c.width) for c in fitting(columns, 22)] == [("a", 10), ("c", 10)]
+    assert [(c.heading, c.width) for c in fitting(columns, 20)] == [("a", 2), ("c", 10)]
 
 
 def test_a_file_has_every_column_on_one_line() -> None:
@@ -77,6 +102,18 @@ def test_the_bytes_that_were_minimised_always_stay(kind: str) -> None:
         assert "5.0 KiB" in lines[2]
 
 
+def test_a_comparison_of_files_keeps_their_drop_on_a_narrow_terminal(
+    made_summaries: list[dict[str, Any]],
+) -> None:
+    for made in made_summaries:
+        made["recommended"]["shipped"] = {"test_accuracy_drop": 0.35}
+    columns = comparison_columns(Comparison.of(made_summaries))
+    assert "+0.35 (mean +1.20 ± 0.40)" in printed(columns, None)[1]
+    narrow = printed(columns, 62)
+    assert max(map(len, narrow)) <= 62
+    assert "+0.35 (+1.20)" in narrow[1]
+
+
 def test_without_points_there_is_full_precision_alone() -> None:
     full = summary(None, None)["full_precision"]
     full |= {"val_accuracy": None, "test_accuracy": None, "test_accuracy_std": None}
@@ -90,7 +127,12 @@ def test_a_comparison_wraps_names_between_words_and_no_figure(
 ) -> None:
     columns = comparison_columns(Comparison.of(made_summaries))
     lines = printed(columns, width)
-    known = {word for c in columns for text in (c.heading, *c.cells) for word in text.split()}
+    known = {
+        word
+        for c in columns
+        for text in (c.heading, *c.cells, *(c.brief or ()))
+        for word in text.split()
+    }
     assert {word for line in lines for word in line.split()} <= known
     assert width is None or max(map(len, lines)) <= width
     assert "drop, points" in lines[0]

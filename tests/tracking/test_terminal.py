@@ -77,11 +77,56 @@ def test_the_table_marks_the_recommended_point(capsys: pytest.CaptureFixture[str
     assert row.rstrip().endswith("+0.25")
     assert other.startswith("   trial 3")
     assert other.index("+1.50") == row.index("+0.25")
-    assert "100.0 KiB resident (100.0x smaller than PyG fp32, 7.0x than sparse fp32)" in text
+    assert "100.0 KiB resident (7.0x smaller than sparse fp32, 100.0x than PyG fp32)" in text
     assert "1 of 10 trials failed" in text
     assert "4 of 10 trials were stopped early: 31.0 % of the epochs saved" in text
     assert "out/summary.json" in text
     assert "python -m sgq_auto.ui" in text
+
+
+def confident(**shipped: float) -> dict[str, Any]:
+    """A summary whose points know their one model; trial 7 is recommended."""
+    found = summary(None, None) | {"confidence": 0.9, "tolerance": 0.4, "max_drop": None}
+    found["distilled"] = found["full_precision"] | {"test_accuracy_drop": -0.75}
+    best = {"val_accuracy": 0.83, "estimated_drop": -0.25, "drop_at_most": 0.33}
+    best |= {"drop_low": -1.5, "drop_high": 1.0, "test_accuracy": 0.8, "test_accuracy_drop": 0.2}
+    models = [best | {"drop_at_most": 2.5, "seed": 4}, best | {"seed": 9} | shipped]
+    for place, (entry, model) in enumerate(zip(found["confirmed"], models, strict=True)):
+        entry["resident_bytes"] += 1024 * place
+        entry["confirmed"] |= {"shipped": model, "seeds": 5, "distilled_test_accuracy_drop": 1.11}
+    own = found["confirmed"][1]
+    sizes = {"resident_ratio_sparse_fp32": 7.0, "artifact_path": None, "artifact_reason": None}
+    found["recommended"] = own | own["confirmed"] | sizes | {"test_accuracy_drop_std": 0.5}
+    return found
+
+
+def test_the_one_file_and_why_it_is_the_one_are_said(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = printed(capsys, confident()).splitlines()
+    heading, full, distilled, first, best = (line.split() for line in lines[:5])
+    assert " ".join(heading).endswith("val % est. drop at most test % test drop bits cost")
+    assert full[:2] == ["full", "precision"]
+    assert distilled[0] == "distilled"
+    assert distilled[-1] == "-0.75"
+    assert first[-7:] == ["-0.25", "+2.50", "81.0", "±", "1.0", "+1.50", "+1.11"]
+    assert best[-7:] == ["-0.25", "+0.33", "81.0", "±", "1.0", "+0.25", "+1.11"]
+    text = "\n".join(lines)
+    assert "Its one model (seed 9): validation accuracy 83.0 %, estimated drop -0.25" in text
+    assert "(-1.50 to +1.00 with 90 % confidence), test accuracy 80.0 %, test drop +0.20" in text
+    assert "Mean over seeds: test accuracy 81.0 ± 1.0 %" in text
+    assert "(bound +0.33); the next smaller one, trial 3 in 100.0 KiB, may lose 2.50" in text
+    assert "On test nodes" not in text
+    lost = printed(capsys, confident(test_accuracy_drop=0.9))
+    assert "On test nodes this artifact loses 0.90 points, more than the tolerance of 0.4" in lost
+
+
+def test_without_a_recommendation_it_says_what_can_be_promised(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = confident(drop_at_most=1.1)
+    found |= {"recommended": None, "recommended_reason": "none", "guessing": {"val_nodes": 95}}
+    text = printed(capsys, found | {"nearest_miss": found["confirmed"][1]})
+    assert "with 90 % confidence trial 7 loses at most 1.10 points" in text
+    assert "by 95 validation nodes its drop is known to ± 1.25 points" in text
 
 
 def test_without_a_recommendation_it_says_why(capsys: pytest.CaptureFixture[str]) -> None:

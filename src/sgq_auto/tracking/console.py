@@ -1,5 +1,6 @@
 """What tables are printed on."""
 
+import re
 import sys
 import textwrap
 from typing import Any
@@ -9,6 +10,10 @@ from rich.text import Text
 
 from sgq_auto.plain_text import plain_text
 from sgq_auto.safe_text import printable
+
+# A number and its unit stay on one line: between them stands, while lines are broken, what is no
+# space and in no printable text.
+_UNIT, _JOINT = re.compile(r" (%|KiB\b|points?\b)"), "\x00"
 
 
 class PlainConsole(Console):
@@ -45,12 +50,13 @@ def print_words(console: Console, line: str) -> None:
     lines = [text]
     if console.is_terminal:
         lines = textwrap.wrap(
-            text,
+            _UNIT.sub(f"{_JOINT}\\1", text),
             max(console.width, 20),
             subsequent_indent="  ",
             break_long_words=False,
             break_on_hyphens=False,
         )
+        lines = [line.replace(_JOINT, " ") for line in lines]
     # One by one: a line end within a text would be shown, not taken.
     for each in lines:
         console.print(each)

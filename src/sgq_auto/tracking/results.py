@@ -11,7 +11,8 @@ from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.stages import Stage
 from sgq_auto.searching.summary import Summary, write_summary
-from sgq_auto.tracking.plots import save_front_png, save_sensitivities_png
+from sgq_auto.tracking.front_picture import save_front_png
+from sgq_auto.tracking.plots import save_sensitivities_png
 from sgq_auto.tracking.report import save_report
 
 _logger = logging.getLogger(__name__)

@@ -19,7 +19,8 @@ class Column:
         heading: Its heading.
         cells: Its cells, one a row.
         rank: How much it matters: the lowest is left out first. ``None`` for what always stays.
-        brief: Shorter cells that say the same with less detail, tried before any is left out.
+        brief: Shorter cells that say the same with less detail.
+        brief_rank: How much that detail matters, beside the ranks of columns.
         is_text: Whether it is words, from the left, that may be wrapped; else figures.
     """
 
@@ -27,6 +28,7 @@ class Column:
     cells: Sequence[str]
     rank: int | None = None
     brief: Sequence[str] | None = None
+    brief_rank: int = -1
     is_text: bool = False
 
     @property
@@ -43,18 +45,19 @@ class Column:
 def fitting(columns: Sequence[Column], width: int) -> list[Column]:
     """The columns that a table of ``width`` characters has room for, in their order.
 
-    Cells are made brief first, then the columns of lowest rank are left out.
+    What matters least is given up first: the detail of cells, or whole columns.
     """
     kept = list(columns)
     while _least_width(kept) > width:
-        brief = [k for k, column in enumerate(kept) if column.brief is not None]
+        details = {k: column.brief_rank for k, column in enumerate(kept) if column.brief}
         ranks = {k: column.rank for k, column in enumerate(kept) if column.rank is not None}
-        if brief:
-            kept[brief[0]] = replace(kept[brief[0]], cells=kept[brief[0]].brief or (), brief=None)
-        elif ranks:
-            del kept[min(ranks, key=lambda k: ranks[k])]
-        else:
+        if not details and not ranks:
             break
+        place = min(details, key=lambda k: details[k], default=-1)
+        if details and details[place] <= min(ranks.values(), default=details[place]):
+            kept[place] = replace(kept[place], cells=kept[place].brief or (), brief=None)
+        else:
+            del kept[min(ranks, key=lambda k: ranks[k])]
     return kept
 
 

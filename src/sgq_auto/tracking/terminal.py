@@ -14,13 +14,13 @@ from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.stages import Stage
 from sgq_auto.searching.summary import Summary
-from sgq_auto.tracking.confirmed_table import confirmed_columns
+from sgq_auto.tracking.confirmed_table import column_note, confirmed_columns
 from sgq_auto.tracking.console import output_console, print_words
-from sgq_auto.tracking.intervals import half_width_95
 from sgq_auto.tracking.report import warning
 from sgq_auto.tracking.stage_lines import stage_view
 from sgq_auto.tracking.tables import print_columns
 from sgq_auto.tracking.units import kib, percent
+from sgq_auto.tracking.verdict import file_lines, more_than_allowed, promised, why_this_one
 
 _WIDE = 100
 
@@ -122,10 +122,12 @@ class Terminal:
         self._say_notes()
         if progress.bench.nothing_fits is None:
             print_columns(self.console, confirmed_columns(summary))
+        self._say_all(column_note(summary))
         if summary["recommended"]:
-            self._recommend(summary["recommended"], summary["objective"])
+            self._recommend(summary)
         else:
             self.said(f"No recommendation: {summary['recommended_reason']}")
+            self._say_all(promised(summary))
             self._advise(progress, summary["nearest_miss"] or {})
         if found := warning(summary):
             self.said(found)
@@ -140,6 +142,12 @@ class Terminal:
         for note in notes:
             print_words(self.console, note)
 
+    def _say_all(self, *lines: str | None) -> None:
+        """Print those lines that there are."""
+        for line in lines:
+            if line is not None:
+                self.said(line)
+
     def _count(self, progress: StudyProgress, summary: Summary) -> None:
         """How many trials did not run to their end."""
         stopped, saved = summary["trials"]["stopped_early"], summary["epochs_saved_fraction"]
@@ -152,21 +160,9 @@ class Terminal:
         if failed:
             self.said(f"{failed} of {len(progress.records)} trials failed")
 
-    def _recommend(self, best: Mapping[str, Any], objective: str) -> None:
-        half = half_width_95(best["test_accuracy_drop_std"], best["seeds"])
-        width = "" if half is None else f" ± {half:.2f} (95 %)"
-        kind = objective.removesuffix("_bytes")
-        sizes = [
-            f"{kib(best['resident_bytes'])} resident ({best['resident_ratio']:.1f}x smaller than "
-            f"PyG fp32, {best['resident_ratio_sparse_fp32']:.1f}x than sparse fp32)"
-        ]
-        if kind != "resident":
-            own = f"{kib(best[objective])} {kind} ({best[f'{kind}_ratio']:.1f}x smaller)"
-            sizes.insert(0, own)
-        self.said(
-            f"Recommended: trial {best['trial']}, {', '.join(sizes)}, test accuracy drop "
-            f"{best['test_accuracy_drop']:+.2f}{width} points over {best['seeds']} seeds"
-        )
+    def _recommend(self, summary: Summary) -> None:
+        best = summary["recommended"]
+        self._say_all(*file_lines(summary), why_this_one(summary), more_than_allowed(summary))
         if best["artifact_path"]:
             self.console.print(
                 f"Artifact: {best['artifact_path']} ({kib(best['artifact_file_bytes'])})"

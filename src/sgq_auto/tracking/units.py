@@ -9,3 +9,8 @@ def kib(num_bytes: float) -> str:
 def percent(fraction: float) -> str:
     """A fraction in percent, like ``81.5 %``."""
     return f"{100 * fraction:.1f} %"
+
+
+def points(count: float) -> str:
+    """Percentage points as they are set, like ``0.4 points``."""
+    return f"{count:g} point{'' if count == 1 else 's'}"

@@ -66,6 +66,10 @@ class Comparison:
         """The table's cells in words, a row a group, under :data:`HEADINGS`."""
         return [self._row(group) for group in self.groups]
 
+    def brief_drops(self) -> list[str]:
+        """The cells of the column of drops, shorter."""
+        return [_brief_drop(group.recommended) for group in self.groups]
+
     def remarks(self) -> list[str]:
         """What must be known of single studies: why nothing is recommended, weak full precision."""
         return [
@@ -170,12 +174,31 @@ def _recommended(group: Group, objective: str) -> str:
 
 
 def _drop(best: Sequence[Summary]) -> str:
-    """The mean drop, and its standard deviation over studies, or over a study's fresh seeds."""
+    """The artifact's test drop, and in brackets the mean one over seeds, both means over studies.
+
+    Earlier versions knew the mean over seeds alone.
+    """
     if not best:
         return ""
     drops = [b["test_accuracy_drop"] for b in best]
     spread = statistics.stdev(drops) if len(drops) > 1 else best[0]["test_accuracy_drop_std"]
-    return f"{statistics.fmean(drops):+.2f} ± {spread:.2f}"
+    mean, own = f"{statistics.fmean(drops):+.2f} ± {spread:.2f}", _artifact_drop(best)
+    return mean if own is None else f"{own} (mean {mean})"
+
+
+def _brief_drop(best: Sequence[Summary]) -> str:
+    """The same without the spread."""
+    own, whole = _artifact_drop(best), _drop(best)
+    if own is None:
+        return whole
+    return f"{own} ({statistics.fmean(b['test_accuracy_drop'] for b in best):+.2f})"
+
+
+def _artifact_drop(best: Sequence[Summary]) -> str | None:
+    """The test drop of the one model that is shipped, if every study knows it."""
+    shipped = [b.get("shipped") or {} for b in best]
+    drops = [s["test_accuracy_drop"] for s in shipped if "test_accuracy_drop" in s]
+    return f"{statistics.fmean(drops):+.2f}" if drops and len(drops) == len(best) else None
 
 
 def _mean(values: Sequence[float], spec: str, unit: str = "") -> str:

@@ -19,13 +19,15 @@ from sgq_auto.tracking.tables import Column, print_columns
 
 _NOTE = (
     "Ratios are against PyG fp32 unless the column says otherwise; over several seeds they are "
-    "geometric means, and all else is the mean. A drop's ± is its standard deviation over studies, "
-    "or over the fresh seeds of a single one."
+    "geometric means, and all else is the mean. A drop is on test nodes: that of the packed "
+    "model, and in brackets the mean of the fresh seeds; ± is its standard deviation over studies, "
+    "or over the fresh seeds of a single one. Studies of earlier versions have the mean alone."
 )
 _COLORS = ("#1f6fb2", "#d06f14", "#2e8b57", "#8e44ad", "#c23030", "#6b7785", "#0e8c99", "#9c7a12")
 _MARKDOWN = re.compile(r"[\\|<\[`]")
 # What a narrow terminal leaves out first; the rest always stays.
 _ORDER = ("wall", "vs sparse fp32", "hypervolume", "bits", "seeds", "fp32 test %", "test %")
+_DROP = "drop, points"
 _RANKS = {heading: rank for rank, heading in enumerate(_ORDER)}
 
 
@@ -65,8 +67,9 @@ def print_table(comparison: Comparison) -> None:
 def comparison_columns(comparison: Comparison) -> list[Column]:
     """The table as columns."""
     cells = zip(*comparison.rows(), strict=True)
+    brief = {_DROP: comparison.brief_drops()}
     return [
-        Column(heading, column, _RANKS.get(heading), is_text=place == 0)
+        Column(heading, column, _RANKS.get(heading), brief.get(heading), is_text=place == 0)
         for place, (heading, column) in enumerate(zip(HEADINGS, cells, strict=True))
     ]
 

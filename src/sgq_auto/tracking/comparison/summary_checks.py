@@ -60,10 +60,21 @@ def _points_fault(summary: Mapping[str, Any]) -> str | None:
     ratio = f"{objective.removesuffix('_bytes')}_ratio"
     tested = ("test_accuracy", "test_accuracy_drop", "test_accuracy_drop_std")
     fault = _point_fault(best, (objective, ratio, "average_bits", "trial", *tested), objective)
+    if not fault:
+        fault = _shipped_fault(best.get("shipped"))
     sparse = f"{ratio}_sparse_fp32"
     if not fault and sparse in best and not (_is_number(best[sparse]) and best[sparse] > 0):
         fault = f".{sparse} must be a number above 0"
     return f"recommended{fault}" if fault else None
+
+
+def _shipped_fault(shipped: Any) -> str | None:
+    """What is wrong with the model that is shipped; earlier versions have none."""
+    if shipped is None:
+        return None
+    if not isinstance(shipped, dict) or not _is_number(shipped.get("test_accuracy_drop")):
+        return ".shipped must have a test_accuracy_drop, a number"
+    return None
 
 
 def _point_fault(point: Any, names: tuple[str, ...], objective: str) -> str | None:

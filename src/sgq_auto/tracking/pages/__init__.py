@@ -1,7 +1,20 @@
 """Pages of one file each, which load nothing: charts as values, and what writes them as HTML."""
 
-from sgq_auto.tracking.pages.axis import Axis, Tick
-from sgq_auto.tracking.pages.chart import Band, Chart, Curve, Level, Mark, MarkKind, steps
+from sgq_auto.tracking.pages.axis import Axis, Slots, Tick
+from sgq_auto.tracking.pages.chart import Band, Chart, Curve, Label, Level, Mark, MarkKind, steps
 from sgq_auto.tracking.pages.render import render
 
-__all__ = ["Axis", "Band", "Chart", "Curve", "Level", "Mark", "MarkKind", "Tick", "render", "steps"]
+__all__ = [
+    "Axis",
+    "Band",
+    "Chart",
+    "Curve",
+    "Label",
+    "Level",
+    "Mark",
+    "MarkKind",
+    "Slots",
+    "Tick",
+    "render",
+    "steps",
+]

@@ -56,6 +56,12 @@ class Axis:
         room = _MARGIN * (high - low) or 0.01 * abs(high) or 1.0
         return cls(label, low - room, high + room)
 
+    def value(self, place: float) -> float:
+        """What lies at a place, percent of the axis."""
+        if self.is_log:
+            return self.low * math.exp(math.log(self.high / self.low) * place / 100)
+        return self.low + (self.high - self.low) * place / 100
+
     def place(self, value: float) -> float:
         """Where a value lies, percent of the axis; beyond its ends at the ends."""
         low, high, at = self.low, self.high, value
@@ -85,3 +91,25 @@ class Axis:
                 break
         # A range of less than a decade has few round numbers on a log scale.
         return inside if len(inside) > 2 else self._linear_values()
+
+
+@dataclass(frozen=True)
+class Slots:
+    """An axis of equal places with a name each: not to scale, so that none hides another.
+
+    Attributes:
+        label: What the names are.
+        names: The names, from left to right.
+    """
+
+    label: str
+    names: tuple[str, ...]
+
+    def place(self, slot: float) -> float:
+        """Where the middle of a slot lies, percent of the axis; the first one is 0."""
+        return round(100 * (slot + 0.5) / max(1, len(self.names)), 2)
+
+    @property
+    def ticks(self) -> tuple[Tick, ...]:
+        """The names at their places."""
+        return tuple(Tick(self.place(slot), name) for slot, name in enumerate(self.names))

@@ -1,10 +1,10 @@
 """Charts as values: where everything lies in percent, so that a chart is as wide as its page."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sgq_auto.tracking.pages.axis import Axis
+from sgq_auto.tracking.pages.axis import Axis, Slots
 
 Place = tuple[float, float]
 
@@ -16,6 +16,8 @@ class MarkKind(StrEnum):
     FRONT = "front"
     CONFIRMED = "confirmed"
     RECOMMENDED = "recommended"
+    BOUND = "bound"
+    TEST = "test"
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,25 @@ class Band:
     Attributes:
         points: Places in percent, from the left and from the top.
         color: Index of its colour.
+        name: Its entry in the legend.
     """
 
     points: tuple[Place, ...]
     color: int = 0
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Label:
+    """Words above a chart, where they cover nothing.
+
+    Attributes:
+        place: Percent from the left of what they are about.
+        text: The words.
+    """
+
+    place: float
+    text: str
 
 
 @dataclass(frozen=True)
@@ -98,20 +115,32 @@ class Chart:
         curves: Lines.
         bands: Areas.
         levels: Lines from edge to edge.
+        label: Words above it.
+        note: Words at the end of the legend.
+        kind_names: What the legend calls a kind of marks; else the kind's own name.
     """
 
     title: str
-    x: Axis
+    x: Axis | Slots
     y: Axis
     marks: tuple[Mark, ...] = ()
     curves: tuple[Curve, ...] = ()
     bands: tuple[Band, ...] = ()
     levels: tuple[Level, ...] = ()
+    label: Label | None = None
+    note: str = ""
+    kind_names: Mapping[MarkKind, str] = field(default_factory=dict)
 
     @property
-    def kinds(self) -> tuple[tuple[MarkKind, int], ...]:
-        """The kinds of its marks and their colours, for the legend."""
-        return tuple(dict.fromkeys((mark.kind, mark.color) for mark in self.marks))
+    def has_slots(self) -> bool:
+        """Whether its lower axis is a row of names."""
+        return isinstance(self.x, Slots)
+
+    @property
+    def kinds(self) -> tuple[tuple[MarkKind, str, int], ...]:
+        """The kinds of its marks with their names and colours, for the legend."""
+        kinds = dict.fromkeys((mark.kind, mark.color) for mark in self.marks)
+        return tuple((kind, self.kind_names.get(kind, kind), color) for kind, color in kinds)
 
 
 def steps(x: Axis, y: Axis, points: Sequence[tuple[float, float]]) -> tuple[Place, ...]:

@@ -1,4 +1,4 @@
-"""The charts of a report: the front, and the hypervolume over trials."""
+"""The charts of a report: what decides, the search, and the hypervolume over trials."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,37 +7,79 @@ from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.repeats import Estimate
 from sgq_auto.searching.summary import Summary
-from sgq_auto.tracking.pages import Axis, Chart, Curve, Level, Mark, MarkKind, steps
+from sgq_auto.tracking.pages import (
+    Axis,
+    Band,
+    Chart,
+    Curve,
+    Label,
+    Level,
+    Mark,
+    MarkKind,
+    steps,
+)
 from sgq_auto.tracking.units import kib, percent
+from sgq_auto.tracking.verdict import DropPoint
+from sgq_auto.tracking.verdict.panels import Panels
 
-# Trials that lose more to the best lie on the lower edge, so that the front keeps its shape.
-_DEEPEST = 0.15
-_FRONT, _CONFIRMED, _BEST, _TRIAL = 0, 1, 4, 5
+# Indices of colours in the style sheet.
+_FRONT, _TEST, _BAND, _TWIN, _BEST, _TRIAL, _ESTIMATE, _FULL = 0, 1, 2, 3, 4, 5, 6, 7
 
 
-def front_chart(progress: StudyProgress, summary: Summary) -> Chart:
-    """All trials, the front, and the confirmed points with their spread over seeds."""
+def drop_chart(panels: Panels, summary: Summary) -> Chart:
+    """The panel that decides: drops of the confirmed points, estimated and on test nodes."""
+    names, y = panels.names(summary), panels.drop
+    marks: list[Mark] = []
+    places = zip(panels.places, panels.test_places, strict=True)
+    for point, entry, both in zip(panels.points, summary["confirmed"], places, strict=True):
+        marks += _drop_marks(point, both, y, _point_text(point, entry))
+    order = (MarkKind.CONFIRMED, MarkKind.BOUND, MarkKind.TEST, MarkKind.RECOMMENDED)
+    label, levels = None, [Level(100 - y.place(0.0), "", color=_TRIAL)]
+    if panels.best is not None:
+        place = panels.places[panels.best]
+        label = Label(place, panels.label)
+        levels.append(Level(place, "", is_upright=True, color=_BEST))
+    return Chart(
+        "Drops of the confirmed points",
+        panels.slots,
+        y,
+        tuple(sorted(marks, key=lambda mark: order.index(mark.kind))),
+        bands=_bands(panels, names.band),
+        levels=tuple(levels),
+        label=label,
+        note=panels.edge_note,
+        kind_names={
+            MarkKind.CONFIRMED: names.estimate,
+            MarkKind.BOUND: names.bound,
+            MarkKind.TEST: names.test,
+        },
+    )
+
+
+def search_chart(progress: StudyProgress, panels: Panels) -> Chart:
+    """The panel of the search: validation accuracy of all trials, the front, the references."""
+    x, y = panels.size, panels.accuracy
     trials = [record for record in progress.records if record.complete]
-    axes = _axes(trials, summary)
-    marks = [_trial_mark(progress, axes, record, MarkKind.TRIAL) for record in trials]
-    marks += [_trial_mark(progress, axes, point, MarkKind.FRONT) for point in progress.front]
-    confirmed = [_confirmed_mark(axes, point, summary) for point in summary["confirmed"]]
-    marks += confirmed
-    best = (summary["recommended"] or {}).get("trial")
+    marks = [_trial_mark(progress, panels, record, MarkKind.TRIAL) for record in trials]
+    marks += [_trial_mark(progress, panels, point, MarkKind.FRONT) for point in progress.front]
+    best = None if panels.best is None else panels.points[panels.best].trial
     marks += [
         Mark(MarkKind.RECOMMENDED, mark.x, mark.y, mark.text, color=_BEST)
-        for mark in confirmed
-        if mark.trial == best
+        for mark in marks
+        if mark.trial == best and mark.kind is MarkKind.TRIAL
     ]
-    x, y = axes
     staircase = [(p.num_bytes / 1024, 100 * p.val_accuracy) for p in progress.front]
+    levels = zip(panels.levels, (_FULL, _TWIN), strict=False)
     return Chart(
-        "Accuracy against memory of every trial",
+        "Validation accuracy against memory of every trial",
         x,
         y,
         tuple(marks),
         (Curve(steps(x, y, staircase), "", _FRONT),),
-        levels=tuple(_levels(y, summary)),
+        levels=tuple(
+            Level(100 - y.place(accuracy), f"{name}, mean of seeds", color=color)
+            for (name, accuracy), color in levels
+        ),
     )
 
 
@@ -57,62 +99,70 @@ def describe_bits(bits: Mapping[str, int]) -> str:
     return "\n".join(f"{name}: {' '.join(row)}" for name, row in rows.items())
 
 
-def _axes(trials: Sequence[TrialRecord], summary: Summary) -> tuple[Axis, Axis]:
-    objective = str(summary["objective"]).removesuffix("_bytes")
-    sizes = [record.num_bytes / 1024 for record in trials]
-    full = summary["full_precision"]
-    accuracies = [record.val_accuracy for record in trials]
-    floor = max(accuracies, default=0.0) - _DEEPEST
-    accuracies += [a for a in (full["val_accuracy"], full["test_accuracy"]) if a is not None]
-    for point in summary["confirmed"]:
-        found = point["confirmed"]
-        spread = found["test_accuracy_std"]
-        accuracies += [found["test_accuracy"] - spread, found["test_accuracy"] + spread]
-    return (
-        Axis.around(f"{objective} memory (KiB, log scale)", sizes, is_log=True),
-        Axis.around("accuracy (%)", [100 * max(a, floor) for a in accuracies]),
-    )
+def _drop_marks(point: DropPoint, places: Sequence[float], axis: Axis, text: str) -> list[Mark]:
+    """A point's estimate with its interval, its bound, its test drop, and a ring if it is best.
+
+    Args:
+        point: The point.
+        places: Where it and its test drop lie, percent from the left.
+        axis: The axis of drops.
+        text: What hovering shows.
+    """
+    x, beside = places
+
+    def top(drop: float) -> float:
+        return round(100 - axis.place(drop), 2)
+
+    trial, low_high = point.trial, point.interval
+    whisker = None if low_high is None else (top(low_high[1]), top(low_high[0]))
+    estimate = top(point.estimate)
+    marks = [
+        Mark(MarkKind.CONFIRMED, x, estimate, text, trial, whisker, _ESTIMATE),
+        Mark(MarkKind.TEST, beside, top(point.test_drop), text, trial, color=_TEST),
+    ]
+    if point.at_most is not None:
+        marks.append(Mark(MarkKind.BOUND, x, top(point.at_most), text, trial, color=_ESTIMATE))
+    if point.is_best:
+        marks.append(Mark(MarkKind.RECOMMENDED, x, estimate, text, color=_BEST))
+    return marks
+
+
+def _point_text(point: DropPoint, entry: Summary) -> str:
+    """What hovering says of a confirmed point, which is also an entry of the summary."""
+    found = entry["confirmed"]
+    lines = [
+        f"trial {point.trial}, confirmed",
+        f"{kib(point.num_bytes)}, {percent(found['test_accuracy'])} ± "
+        f"{100 * found['test_accuracy_std']:.1f} test, {found['seeds']} seeds",
+    ]
+    lines.append(f"estimated drop {point.estimate:+.2f}")
+    if point.interval is not None:
+        lines[-1] += f" ({point.interval[0]:+.2f} to {point.interval[1]:+.2f})"
+    if point.at_most is not None:
+        lines.append(f"at most {point.at_most:+.2f}")
+        lines.append(f"on test nodes {point.test_drop:+.2f}")
+    lines.append(f"on test nodes, mean of seeds {point.mean_test_drop:+.2f}")
+    return "\n".join([*lines, describe_bits(entry["bits"])])
+
+
+def _bands(panels: Panels, name: str) -> tuple[Band, ...]:
+    """Every drop that is allowed."""
+    if panels.allowed is None:
+        return ()
+    top = round(100 - panels.drop.place(panels.allowed), 2)
+    return (Band(((0.0, top), (100.0, top), (100.0, 100.0), (0.0, 100.0)), _BAND, name),)
 
 
 def _trial_mark(
-    progress: StudyProgress, axes: tuple[Axis, Axis], point: TrialRecord | Estimate, kind: MarkKind
+    progress: StudyProgress, panels: Panels, point: TrialRecord | Estimate, kind: MarkKind
 ) -> Mark:
-    x, y = axes
     bits = describe_bits(progress.allocation(point).by_name())
     text = f"trial {point.number}\n{kib(point.num_bytes)}, {percent(point.val_accuracy)} validation"
     return Mark(
         kind,
-        x.place(point.num_bytes / 1024),
-        100 - y.place(100 * point.val_accuracy),
+        panels.size.place(point.num_bytes / 1024),
+        100 - panels.accuracy.place(100 * point.val_accuracy),
         f"{text}\n{bits}",
         point.number,
         color=_TRIAL if kind is MarkKind.TRIAL else _FRONT,
     )
-
-
-def _confirmed_mark(axes: tuple[Axis, Axis], point: Summary, summary: Summary) -> Mark:
-    x, y = axes
-    found, num_bytes = point["confirmed"], point[summary["objective"]]
-    accuracy, std = found["test_accuracy"], found["test_accuracy_std"]
-    return Mark(
-        MarkKind.CONFIRMED,
-        x.place(num_bytes / 1024),
-        100 - y.place(100 * accuracy),
-        f"trial {point['trial']}, confirmed\n{kib(num_bytes)}, {percent(accuracy)} ± "
-        f"{100 * std:.1f} test, {found['seeds']} seeds\n{describe_bits(point['bits'])}",
-        point["trial"],
-        (100 - y.place(100 * (accuracy + std)), 100 - y.place(100 * (accuracy - std))),
-        _CONFIRMED,
-    )
-
-
-def _levels(y: Axis, summary: Summary) -> list[Level]:
-    full = summary["full_precision"]
-    levels = []
-    if full["val_accuracy"] is not None:
-        place = 100 - y.place(100 * full["val_accuracy"])
-        levels.append(Level(place, "full precision, validation", color=_FRONT))
-    if full["test_accuracy"] is not None:
-        place = 100 - y.place(100 * full["test_accuracy"])
-        levels.append(Level(place, "full precision, test", color=_CONFIRMED))
-    return levels

@@ -9,19 +9,21 @@ from sgq_auto.searching.command_lines import export_command
 from sgq_auto.searching.progress import StudyProgress
 from sgq_auto.searching.summary import Summary
 from sgq_auto.tracking.pages import Chart
-from sgq_auto.tracking.report.charts import front_chart, hypervolume_chart
+from sgq_auto.tracking.report.charts import drop_chart, hypervolume_chart, search_chart
+from sgq_auto.tracking.report.confirmed_rows import ConfirmedRow, confirmed_rows
 from sgq_auto.tracking.report.heat_map import BitsMap, LossTable
 from sgq_auto.tracking.report.sections import (
-    ConfirmedTable,
     Fact,
     PartRow,
     answer,
-    confirmed_table,
     facts,
+    notes,
     part_rows,
+    remarks,
     warning,
 )
 from sgq_auto.tracking.units import kib, percent
+from sgq_auto.tracking.verdict.panels import Panels
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,13 @@ class Report:
     Attributes:
         study: The study's name.
         description: What was searched, in a line.
-        answer: What was found, in one sentence.
+        answer: What was found.
         warning: What makes it worth little, if something does.
         facts: The figures of the recommended point.
-        front: All trials, the front and the confirmed points.
+        decides: The drops of the confirmed points, if there are any.
+        remarks: Why this point, what can be promised, what test nodes say: a sentence each.
+        notes: Which drop is which, and what an interval counts, a sentence each.
+        search: All trials and the front.
         export_command: Packs a trial, once its number is added.
         infer_command: Predicts with the recommended artifact, if there is one.
         artifact_reason: Why there is none, if a point is recommended.
@@ -66,7 +71,10 @@ class Report:
     answer: str
     warning: str | None
     facts: tuple[Fact, ...]
-    front: Chart
+    decides: Chart | None
+    remarks: tuple[str, ...]
+    notes: tuple[str, ...]
+    search: Chart
     export_command: str
     infer_command: str | None
     artifact_reason: str | None
@@ -75,7 +83,7 @@ class Report:
     chosen: int | None
     bits: Mapping[int, tuple[int, ...]]
     losses: LossTable | None
-    confirmed: ConfirmedTable
+    confirmed: tuple[ConfirmedRow, ...]
     parts: tuple[PartRow, ...]
     hypervolume: Chart
     counts: Mapping[str, int]
@@ -94,6 +102,7 @@ class Report:
         chosen = choices[0].trial if choices else None
         sensitivities = progress.start.sensitivities
         artifact = best.get("artifact_path")
+        panels = Panels.of(progress, summary)
         infer = shlex.join(["python", "-m", "sgq_auto.infer", f"artifact={artifact}"])
         return cls(
             study=progress.study_name,
@@ -102,7 +111,10 @@ class Report:
             answer=answer(summary),
             warning=warning(summary),
             facts=facts(summary),
-            front=front_chart(progress, summary),
+            decides=drop_chart(panels, summary) if panels.points else None,
+            remarks=remarks(summary),
+            notes=notes(summary),
+            search=search_chart(progress, panels),
             export_command=export_command(progress.study_name, settings.output_root),
             infer_command=infer if artifact else None,
             artifact_reason=best.get("artifact_reason"),
@@ -111,7 +123,7 @@ class Report:
             chosen=chosen,
             bits={number: tuple(bits.values()) for number, bits in complete.items()},
             losses=LossTable.of(sensitivities) if sensitivities else None,
-            confirmed=confirmed_table(summary, settings.allowed_drop),
+            confirmed=confirmed_rows(summary),
             parts=part_rows(bench.footprints, bench.footprints.packed_parts(complete[chosen]))
             if chosen is not None
             else (),

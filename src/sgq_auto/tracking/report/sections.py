@@ -1,12 +1,20 @@
 """What a report says in words and figures, section by section."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sgq_auto.packed import FootprintModel, Part
 from sgq_auto.searching.summary import Summary
 from sgq_auto.tracking.intervals import half_width_95
 from sgq_auto.tracking.units import kib, percent
+from sgq_auto.tracking.verdict import (
+    confidence_text,
+    lost,
+    more_than_allowed,
+    promised,
+    why_this_one,
+)
 
 # Parts of a footprint as a report names them.
 _PARTS: dict[str, tuple[Part, ...]] = {
@@ -16,8 +24,6 @@ _PARTS: dict[str, tuple[Part, ...]] = {
     "scales": (Part.SCALES,),
     "activations": (Part.EMBEDDING, Part.ATTENTION),
 }
-# Percentage points left free beside the intervals.
-_MARGIN = 0.5
 
 
 @dataclass(frozen=True)
@@ -39,58 +45,28 @@ class PartRow:
     sparse: int
 
 
-@dataclass(frozen=True)
-class ConfirmedRow:
-    """A confirmed point; places are percent of the scale that all rows share.
-
-    Attributes:
-        trial: The trial.
-        size: Its bytes under the objective, in words.
-        ratio: Full precision divided by it.
-        drop: Its drop on test nodes, percentage points.
-        half_width: Half of that drop's 95 % interval; ``None`` with a single seed.
-        estimate: The drop as it is known without test labels, which chooses.
-        is_best: Whether it is the recommended one.
-        dot: Where its drop lies.
-        bar: Where its interval begins, and how wide it is.
-        tick: Where its estimate lies.
-    """
-
-    trial: int
-    size: str
-    ratio: float
-    drop: float
-    half_width: float | None
-    estimate: float
-    is_best: bool
-    dot: float
-    bar: tuple[float, float]
-    tick: float
-
-
-@dataclass(frozen=True)
-class ConfirmedTable:
-    """Confirmed points on one scale; ``zero`` and ``limit`` are places on it, in percent."""
-
-    rows: tuple[ConfirmedRow, ...]
-    zero: float
-    limit: float
-    allowed_drop: float
-
-
 def answer(summary: Summary) -> str:
-    """What the search found, in one sentence."""
+    """What the search found: the size, and what the one model loses; the harder ratio first."""
     best, full = summary["recommended"], summary["full_precision"]
     what = f"{summary['model']} on {summary['dataset']}"
     if best is None:
         return f"No allocation for {what} is recommended: {summary['recommended_reason']}."
     name = summary["objective"]
     kind = name.removesuffix("_bytes")
-    own, before = percent(best["test_accuracy"]), percent(full["test_accuracy"])
+    size = f"{what} needs {kib(best[name])} of {kind} memory, {_times_less(best, full, kind)}"
+    before = percent(full["test_accuracy"])
+    mean = f"{_mean_drop(best)} points over {best['seeds']} seeds"
+    shipped, sure = best.get("shipped"), confidence_text(summary)
+    if not shipped or sure is None:
+        own = percent(best["test_accuracy"])
+        return (
+            f"{size}, at {own} test accuracy against {before} at full precision (a drop of {mean})."
+        )
     return (
-        f"{what} needs {kib(best[name])} of {kind} memory instead of {kib(full[name])}, "
-        f"{best[f'{kind}_ratio']:.0f} times less, at {own} test accuracy against {before} at full "
-        f"precision (a drop of {_test_drop(best)} points over {best['seeds']} seeds)."
+        f"{size}. With {sure} confidence the drop of the packed model is at most "
+        f"{shipped['drop_at_most']:+.2f} points; on test nodes it has "
+        f"{percent(shipped['test_accuracy'])} against {before} at full precision "
+        f"(mean drop {mean})."
     )
 
 
@@ -101,8 +77,46 @@ def warning(summary: Summary) -> str | None:
     return found
 
 
+def remarks(summary: Summary) -> tuple[str, ...]:
+    """Why this point, what test nodes say of it, or what can be promised: a sentence each."""
+    found = (why_this_one(summary), more_than_allowed(summary), promised(summary))
+    return tuple(f"{text.rstrip('.')}." for text in found if text is not None)
+
+
+def notes(summary: Summary) -> tuple[str, ...]:
+    """Which drop is which, and what an interval counts; empty for earlier versions' summaries."""
+    sure = confidence_text(summary)
+    if sure is None or not summary["confirmed"]:
+        return ()
+    nodes = (summary.get("guessing") or {}).get("val_nodes")
+    few = "few validation nodes" if nodes is None else f"only {nodes:,} validation nodes"
+    return (
+        "Drops are accuracy lost, in percentage points; a negative drop is a gain. "
+        + _which_drop(summary),
+        f"The estimate, its interval and the bound ({sure} confidence) are of the one model of a "
+        "trial that is shipped, not of the mean over seeds. No test label is in them. They count "
+        f"that there are {few}, that full-precision models, which are asked about all other nodes, "
+        "are biased, and that labels of nodes that nobody has seen are partly chance.",
+    )
+
+
+def _which_drop(summary: Summary) -> str:
+    full, twin = summary["full_precision"], summary.get("distilled")
+    plain = "The test drop is from plain full precision"
+    if full["test_accuracy"] is not None:
+        plain += f" ({percent(full['test_accuracy'])} on test nodes)"
+    plain += ": what you would have otherwise."
+    if not twin:
+        return plain
+    return (
+        f"{plain} What bits cost is the drop from distilled full precision "
+        f"({percent(twin['test_accuracy'])}): models with 32 bits that learned from the same "
+        f"teachers as the packed ones. Teaching alone {lost(twin['test_accuracy_drop'])}."
+    )
+
+
 def facts(summary: Summary) -> tuple[Fact, ...]:
-    """The figures of the recommended point."""
+    """The figures of the recommended point; of its one model where the summary knows it."""
     best = summary["recommended"]
     if best is None:
         return ()
@@ -115,14 +129,35 @@ def facts(summary: Summary) -> tuple[Fact, ...]:
             "recommended", f"trial {best['trial']}", f"{best['average_bits']:.2f} bits on average"
         ),
         *sizes,
-        Fact(
-            "test accuracy",
-            percent(best["test_accuracy"]),
-            f"± {100 * best['test_accuracy_std']:.1f} over {best['seeds']} seeds",
-        ),
-        Fact("test drop, points", _test_drop(best), "95 % interval over seeds, paired"),
+        *_accuracies(summary, best),
         Fact("search", _span(summary["wall_seconds"]), f"{sum(summary['trials'].values())} trials"),
     )
+
+
+def _accuracies(summary: Summary, best: Mapping[str, Any]) -> list[Fact]:
+    shipped, sure = best.get("shipped"), confidence_text(summary)
+    mean, spread = percent(best["test_accuracy"]), f"± {100 * best['test_accuracy_std']:.1f}"
+    over = f"over {best['seeds']} seeds"
+    if not shipped or sure is None:
+        return [
+            Fact("test accuracy", mean, f"{spread} {over}"),
+            Fact("test drop, points", _mean_drop(best), "95 % interval over seeds, paired"),
+        ]
+    interval = f"{shipped['drop_low']:+.2f} to {shipped['drop_high']:+.2f} with {sure} confidence"
+    cost = best.get("distilled_test_accuracy_drop")
+    costs = [] if cost is None else [Fact("bits cost, points", f"{cost:+.2f}", f"mean {over}")]
+    return [
+        Fact("validation accuracy", percent(shipped["val_accuracy"]), "of the packed model"),
+        Fact("estimated drop, points", f"{shipped['estimated_drop']:+.2f}", interval),
+        Fact("drop at most, points", f"{shipped['drop_at_most']:+.2f}", f"{sure} confidence"),
+        Fact("test accuracy", percent(shipped["test_accuracy"]), f"mean {mean} {spread} {over}"),
+        Fact(
+            "test drop, points",
+            f"{shipped['test_accuracy_drop']:+.2f}",
+            f"mean {_mean_drop(best)} (95 %)",
+        ),
+        *costs,
+    ]
 
 
 def part_rows(footprints: FootprintModel, packed: Mapping[str, int]) -> tuple[PartRow, ...]:
@@ -134,43 +169,7 @@ def part_rows(footprints: FootprintModel, packed: Mapping[str, int]) -> tuple[Pa
     )
 
 
-def confirmed_table(summary: Summary, allowed_drop: float) -> ConfirmedTable:
-    """The confirmed points with the intervals of their drops."""
-    points = summary["confirmed"]
-    low, high = _scale(points, allowed_drop)
-
-    def place(value: float) -> float:
-        return round(100 * (value - low) / (high - low), 2)
-
-    best = (summary["recommended"] or {}).get("trial")
-    rows = tuple(
-        _confirmed_row(point, summary["objective"], place, is_best=point["trial"] == best)
-        for point in points
-    )
-    return ConfirmedTable(rows, place(0.0), place(allowed_drop), allowed_drop)
-
-
-def _confirmed_row(
-    point: Summary, objective: str, place: Callable[[float], float], *, is_best: bool
-) -> ConfirmedRow:
-    drop, half = _drop(point)
-    left, right = (place(drop + side * (half or 0.0)) for side in (-1, 1))
-    estimate = point["confirmed"]["estimated_drop"]
-    return ConfirmedRow(
-        trial=point["trial"],
-        size=kib(point[objective]),
-        ratio=point[f"{objective.removesuffix('_bytes')}_ratio"],
-        drop=drop,
-        half_width=half,
-        estimate=estimate,
-        is_best=is_best,
-        dot=place(drop),
-        bar=(left, round(right - left, 2)),
-        tick=place(estimate),
-    )
-
-
-def _test_drop(best: Summary) -> str:
+def _mean_drop(best: Mapping[str, Any]) -> str:
     width = half_width_95(best["test_accuracy_drop_std"], best["seeds"])
     return f"{best['test_accuracy_drop']:+.2f}" + ("" if width is None else f" ± {width:.2f}")
 
@@ -179,22 +178,18 @@ def _span(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 180 else f"{seconds / 60:.0f} min"
 
 
-def _ratios(best: Summary, kind: str) -> str:
-    ratio = f"{best[f'{kind}_ratio']:.1f}x less"
+def _times_less(best: Mapping[str, Any], full: Mapping[str, Any], kind: str) -> str:
+    before = kib(full[f"{kind}_bytes"])
+    own = f"{best[f'{kind}_ratio']:.0f} times less"
     sparse = best.get(f"{kind}_ratio_sparse_fp32")
-    return ratio if sparse is None else f"{ratio}; {sparse:.1f}x than sparse fp32"
+    if sparse is None:
+        return f"{own} than fp32 ({before})"
+    return f"{sparse:.1f} times less than sparse fp32 and {own} than PyG's fp32 ({before})"
 
 
-def _drop(point: Summary) -> tuple[float, float | None]:
-    found = point["confirmed"]
-    width = half_width_95(found["test_accuracy_drop_std"], found["seeds"])
-    return found["test_accuracy_drop"], width
-
-
-def _scale(points: Sequence[Summary], allowed_drop: float) -> tuple[float, float]:
-    """The range of everything that is drawn, and a margin."""
-    values = [0.0, allowed_drop]
-    for point in points:
-        drop, half = _drop(point)
-        values += [drop - (half or 0.0), drop + (half or 0.0), point["confirmed"]["estimated_drop"]]
-    return min(values) - _MARGIN, max(values) + _MARGIN
+def _ratios(best: Mapping[str, Any], kind: str) -> str:
+    own = f"{best[f'{kind}_ratio']:.1f}x"
+    sparse = best.get(f"{kind}_ratio_sparse_fp32")
+    return (
+        f"{own} less" if sparse is None else f"{sparse:.1f}x less than sparse fp32; {own} than PyG"
+    )
