@@ -36,7 +36,7 @@ from sgq_auto.searching.study_code import keep_sources
 from sgq_auto.searching.summarise import SEARCH_SECONDS, WALL_SECONDS, summarise
 from sgq_auto.searching.summary import Summary, write_summary
 from sgq_auto.searching.trained_model import save_weights
-from sgq_auto.searching.tuning import keep_tuning, kept_tuning, tuned
+from sgq_auto.searching.tuning import keep_tuning, kept_tuning, tuned, untuned_note
 from sgq_auto.searching.workbench import Workbench
 from sgq_auto.searching.workers import WorkerError, run_workers
 from sgq_auto.training import DivergedError
@@ -89,6 +89,7 @@ def run_search(
         make_sampler(settings)
         process_context()
         given = StudyFolder.of(settings.output_root, settings.study_name(data))
+        say(watchers, untuned_note(settings))
         settings, data, tuning = tuned(settings, data, on_stage)
     folder = _make_folder(settings, data)
     if tuning is not None:

@@ -11,7 +11,7 @@ from sgq_auto.graphs import PreparedData
 from sgq_auto.searching import SearchSettings
 from sgq_auto.searching.stages import Stage, unheard
 from sgq_auto.searching.tune_settings import TuneMode, TuneSettings
-from sgq_auto.searching.tuning import Tuning, halving, kept_tuning, tuned
+from sgq_auto.searching.tuning import Tuning, halving, kept_tuning, tuned, untuned_note
 from sgq_auto.searching.tuning.halving import FINAL_SEEDS, Plan
 from sgq_auto.searching.tuning.recipe import EPOCHS, LEARNING_RATE, Recipe
 from sgq_auto.training import FitSettings
@@ -81,6 +81,18 @@ def test_nothing_is_tuned_where_that_is_off_or_the_search_is_short(
     untuned: SearchSettings, synthetic: PreparedData, changes: dict[str, object]
 ) -> None:
     search = replace(untuned, **changes)  # type: ignore[arg-type]
+    assert tuned(search, synthetic, unheard) == (search, synthetic, None)
+    note = untuned_note(search)
+    assert (note is None) is (search.tune.mode is TuneMode.OFF)
+    assert untuned_note(untuned) is None
+
+
+def test_nothing_is_tuned_where_all_is_set_by_hand(
+    untuned: SearchSettings, synthetic: PreparedData
+) -> None:
+    given = ["pretrain.learning_rate=1", "pretrain.weight_decay=0", "pretrain.dropout=0.1"]
+    config = {"overrides": [*given, "dataset.normalize_rows=true"]}
+    search = replace(untuned, config=config)
     assert tuned(search, synthetic, unheard) == (search, synthetic, None)
 
 

@@ -1,6 +1,7 @@
 """Full-precision training runs that tuning compares; they may run in several processes."""
 
 import multiprocessing
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -62,15 +63,16 @@ class Trainer(Protocol):
 
 
 @contextmanager
-def trainer(settings: SearchSettings, graph: Graph, scratch: Path) -> Iterator[Trainer]:
+def trainer(settings: SearchSettings, graph: Graph, folder: Path) -> Iterator[Trainer]:
     """Trains in as many processes as the search has workers.
 
     Args:
         settings: The search.
         graph: Its graph.
-        scratch: A file that is free; the graph is handed to the processes in it.
+        folder: Where the graph is handed to the processes, in a file of this process alone.
     """
-    scratch.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    scratch = folder / f".graph-{os.getpid()}.safetensors"
     save_graph(graph, scratch)
     executor = ProcessPoolExecutor(
         settings.workers, mp_context=process_context(), initializer=quiet_process

@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from optuna.distributions import BaseDistribution
+
 from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.stages import OnStage, Stage
@@ -104,14 +106,25 @@ def tuned(
         search is too short for it.
     """
     plan = plan_of(settings)
-    if not plan.recipes:
+    if not plan.recipes or not _space(settings, data.graph):
         return settings, data, None
     path = settings.output_root / "tuned" / f"{key_of(settings, data.graph)}.json"
     found = kept_tuning(path)
     if found is None:
-        found = _tune(settings, data.graph, plan, path, on_stage)
+        found = _tune(settings, data.graph, plan, path.parent, on_stage)
         keep_tuning(found, path)
     return (*found.applied(settings, data), found)
+
+
+def untuned_note(settings: SearchSettings) -> str | None:
+    """That a search is too short to be tuned before, if it is."""
+    off = settings.tune.mode is TuneMode.OFF or settings.pretrain is None
+    if off or plan_of(settings).recipes:
+        return None
+    return (
+        "full precision is trained as the settings say: "
+        f"n_trials={settings.n_trials} is too short a search to tune it before (pretrain.tune)"
+    )
 
 
 def plan_of(settings: SearchSettings) -> Plan:
@@ -128,17 +141,16 @@ def _tune(
     settings: SearchSettings,
     graph: Graph,
     plan: Plan,
-    path: Path,
+    folder: Path,
     on_stage: OnStage,
 ) -> Tuning:
     began = time.perf_counter()
     text = "tuning full precision"
     default, values = default_recipe(settings, graph), starting_values(settings, graph)
-    space = tuned_values(settings, values, wide=settings.tune.mode is TuneMode.WIDE)
     on_stage(Stage(text, 0, plan.runs))
-    with trainer(settings, graph, path.with_suffix(".safetensors")) as train:
+    with trainer(settings, graph, folder) as train:
         halving = Halving(
-            space,
+            _space(settings, graph),
             values,
             [{**values, **start} for start in _starts(values)],
             train,
@@ -159,6 +171,11 @@ def _tune(
         runs=tuple(halving.runs),
         seconds=time.perf_counter() - began,
     )
+
+
+def _space(settings: SearchSettings, graph: Graph) -> dict[str, BaseDistribution]:
+    wide = settings.tune.mode is TuneMode.WIDE
+    return tuned_values(settings, starting_values(settings, graph), wide=wide)
 
 
 def _starts(default: Values) -> list[Values]:
