@@ -86,7 +86,19 @@ def test_the_drop_of_the_packed_model_stands_before_the_mean() -> None:
     second["recommended"]["shipped"] = {"test_accuracy_drop": 0.5}
     comparison = Comparison.of([first, second])
     assert comparison.rows()[0][8] == "+1.00 (mean +0.25 ± 0.35)"
-    assert comparison.brief_drops() == ["+1.00 (+0.25)"]
+    assert comparison.brief_drops() == ["+1.00"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_names_wider_than_the_picture_are_wrapped(tmp_path: Path) -> None:
+    words = " ".join(f"finetune.setting_{k}={k}" for k in range(12))
+    command = "python -m sgq_auto.search"
+    first = made(0, [(1024, 0.5), (2048, 0.6)], command=f"{command} {words}")
+    second = made(0, [(1024, 0.5)], command=f"{command} n_trials=3", family="b", study="other")
+    comparison = Comparison.of([first, second])
+    assert any(words in group.name for group in comparison.groups)
+    _, picture, _, _ = write_comparison(comparison, tmp_path)
+    assert picture.stat().st_size > 5000
 
 
 def test_studies_that_differ_in_more_than_the_seed_stay_apart() -> None:

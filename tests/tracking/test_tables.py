@@ -72,6 +72,13 @@ def test_what_decides_stays_on_the_narrowest_terminal(width: int | None) -> None
     assert ("stored" in heading) == (width is None or width >= 120)
 
 
+def test_a_single_seed_has_no_spread() -> None:
+    found = confident()
+    for entry in found["confirmed"]:
+        entry["confirmed"]["seeds"] = 1
+    assert not any("±" in line for line in printed(confirmed_columns(found), None))
+
+
 def test_detail_goes_by_its_rank() -> None:
     columns = [
         Column("a", ["1234567890"], brief=["12"], brief_rank=2),
@@ -109,9 +116,24 @@ def test_a_comparison_of_files_keeps_their_drop_on_a_narrow_terminal(
         made["recommended"]["shipped"] = {"test_accuracy_drop": 0.35}
     columns = comparison_columns(Comparison.of(made_summaries))
     assert "+0.35 (mean +1.20 ± 0.40)" in printed(columns, None)[1]
-    narrow = printed(columns, 62)
-    assert max(map(len, narrow)) <= 62
-    assert "+0.35 (+1.20)" in narrow[1]
+    narrow = printed(columns, 60)
+    assert max(map(len, narrow)) <= 60
+    assert narrow[1].endswith("+0.35")
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_long_words_of_a_name_cut_no_figure(
+    width: int, made_summaries: list[dict[str, Any]]
+) -> None:
+    words = "dataset.source.edge_columns=[from_paper,to_paper] objective=resident_bytes"
+    made_summaries[1] |= {
+        "command": f"python -m sgq_auto.search {words}",
+        "model": made_summaries[0]["model"],
+    }
+    lines = printed(comparison_columns(Comparison.of(made_summaries)), width)
+    assert max(map(len, lines)) <= width
+    assert sum("trial 16, 83.9 KiB  189.8x" in line for line in lines) == 2
+    assert not any("…" in line for line in lines)
 
 
 def test_without_points_there_is_full_precision_alone() -> None:

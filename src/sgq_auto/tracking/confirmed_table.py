@@ -82,8 +82,10 @@ def _figures(
     """The artifacts' estimates and bounds, and means over seeds; new columns need a figure."""
     own = [*references, *(point["confirmed"] for point in points)]
     tests = [None if c["test_accuracy"] is None else f"{100 * c['test_accuracy']:.1f}" for c in own]
+    # A single seed tells no spread.
+    is_single = any(point["confirmed"].get("seeds") == 1 for point in points)
     spreads = [
-        "" if test is None else f"{test} ± {100 * c['test_accuracy_std']:.1f}"
+        test or "" if test is None or is_single else f"{test} ± {100 * c['test_accuracy_std']:.1f}"
         for test, c in zip(tests, own, strict=True)
     ]
     lost = [reference.get("test_accuracy_drop") for reference in references]

@@ -9,6 +9,7 @@ from rich.table import Table
 _GAP = 2
 # Words in a first column may be wrapped to so many characters before a figure is left out.
 _WRAPPED = 24
+_NARROWEST = 8
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,6 @@ class Column:
     def width(self) -> int:
         """Characters that it takes."""
         return max(len(text) for text in (self.heading, *self.cells))
-
-    @property
-    def longest_word(self) -> int:
-        """Characters of its longest word."""
-        return max((len(word) for text in self.cells for word in text.split()), default=1)
 
 
 def fitting(columns: Sequence[Column], width: int) -> list[Column]:
@@ -80,7 +76,8 @@ def _table(columns: Sequence[Column], room: int) -> Table:
         if not column.is_text:
             table.add_column(column.heading, justify="right", no_wrap=True, width=column.width)
         else:
-            width = min(column.width, max(room, column.longest_word))
+            # A word that is longer than that is broken rather than a figure cut.
+            width = min(column.width, max(room, _NARROWEST))
             table.add_column(column.heading, width=width, overflow="fold")
     for row in zip(*(column.cells for column in columns), strict=True):
         table.add_row(*row)

@@ -187,11 +187,9 @@ def _drop(best: Sequence[Summary]) -> str:
 
 
 def _brief_drop(best: Sequence[Summary]) -> str:
-    """The same without the spread."""
-    own, whole = _artifact_drop(best), _drop(best)
-    if own is None:
-        return whole
-    return f"{own} ({statistics.fmean(b['test_accuracy_drop'] for b in best):+.2f})"
+    """The same without the mean, where there is more than that."""
+    own = _artifact_drop(best)
+    return _drop(best) if own is None else own
 
 
 def _artifact_drop(best: Sequence[Summary]) -> str | None:

@@ -2,6 +2,7 @@
 
 import csv
 import re
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -67,9 +68,9 @@ def print_table(comparison: Comparison) -> None:
 def comparison_columns(comparison: Comparison) -> list[Column]:
     """The table as columns."""
     cells = zip(*comparison.rows(), strict=True)
-    brief = {_DROP: comparison.brief_drops()}
+    brief, rank = {_DROP: comparison.brief_drops()}, _RANKS["test %"]
     return [
-        Column(heading, column, _RANKS.get(heading), brief.get(heading), is_text=place == 0)
+        Column(heading, column, _RANKS.get(heading), brief.get(heading), rank, is_text=place == 0)
         for place, (heading, column) in enumerate(zip(HEADINGS, cells, strict=True))
     ]
 
@@ -125,9 +126,10 @@ def _save_png(comparison: Comparison, path: Path) -> None:
 
 def _draw_panel(axis: Any, members: Sequence[tuple[int, Group]]) -> None:
     for number, group in members:
-        color = _COLORS[number]
+        # A name with all its overrides may be wider than the picture.
+        color, name = _COLORS[number], textwrap.fill(group.name, 70)
         sizes, accuracies = zip(*group.mean_front(), strict=True) if group.fronts() else ((), ())
-        axis.step(sizes, accuracies, where="post", color=color, marker="o", ms=3, label=group.name)
+        axis.step(sizes, accuracies, where="post", color=color, marker="o", ms=3, label=name)
         if len(group.fronts()) > 1:
             low, high = ([a for _, a in group.mean_front(over)] for over in (min, max))
             axis.fill_between(sizes, low, high, step="post", color=color, alpha=0.16, lw=0)
