@@ -31,7 +31,6 @@ from sgq_auto.quantize import (
 )
 from sgq_auto.quantize import prepare as prepare_model
 from sgq_auto.searching import Granularity, run_search
-from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.summary import Summary
 from sgq_auto.tracking import quiet_libraries
 from sgq_auto.training import FitSettings, Schedule, fit, predict
@@ -167,6 +166,7 @@ def search(
     workers: int = 1,
     seed: int = 0,
     tolerance: float = 0.4,
+    confidence: float = 0.9,
     max_kib: float | None = None,
     max_drop: float | None = None,
     output_root: str | Path = "outputs",
@@ -194,6 +194,7 @@ def search(
         workers: Worker processes.
         seed: Seed of everything random.
         tolerance: Accuracy that the recommended model may lose, percentage points.
+        confidence: Probability that it loses no more on unseen nodes.
         max_kib: Most KiB of the recommended model; nothing larger is searched.
         max_drop: Most accuracy lost, percentage points, in place of ``tolerance``.
         output_root: Folder of studies and cached weights.
@@ -209,7 +210,13 @@ def search(
     searched = ModelToSearch.of(model, arguments or {}, checkpoint, root)
     values = {
         "granularity": choice(Granularity, granularity, "granularity").value,
-        **{"n_trials": n_trials, "workers": workers, "seed": seed, "tolerance": tolerance},
+        **{
+            "n_trials": n_trials,
+            "workers": workers,
+            "seed": seed,
+            "tolerance": tolerance,
+            "confidence": confidence,
+        },
         **{"max_kib": max_kib, "max_drop": max_drop},
     }
     given = [f"{key}={value}" for key, value in values.items() if value is not None]
@@ -222,16 +229,16 @@ def search(
     searched.check(settings.model, prepared)
     prepared = settings.model.in_order(prepared)
     notes = (*prepared.notes, *settings.notes(prepared))
-    name = settings.study_name(prepared)
-    summary_path = StudyFolder.of(settings.output_root, name).summary
-    outcome = run_search(settings, prepared, [], summary_path)
+    outcome = run_search(settings, prepared, [], None)
     if outcome.summary is None or outcome.failure:
         raise RuntimeError(outcome.failure or "another command leads this study")
     if warning := (outcome.summary["guessing"] or {}).get("warning"):
         warnings.warn(warning, UserWarning, stacklevel=2)
+    if tuning := outcome.summary["tuning"]:
+        notes += (f"full precision was tuned; to repeat: {' '.join(tuning['overrides'])}",)
     best = outcome.summary["recommended"] or {}
     path = best.get("artifact_path")
-    return Found(name, outcome.summary, Path(path) if path else None, notes)
+    return Found(outcome.summary["study"], outcome.summary, Path(path) if path else None, notes)
 
 
 def pack(prepared: Prepared, path: str | Path) -> Path:

@@ -61,7 +61,7 @@ def run_search(
     settings: SearchSettings,
     data: PreparedData,
     watchers: Sequence[Watcher],
-    summary_path: Path,
+    summary_path: Path | None,
 ) -> Outcome:
     """Run a search, or continue the one that is there, and write ``summary.json``.
 
@@ -74,7 +74,7 @@ def run_search(
         settings: What to search.
         data: The prepared graph and its held-out labels.
         watchers: Told about everything that happens.
-        summary_path: Where the summary goes.
+        summary_path: Where the summary goes, beside the study's folder.
 
     Raises:
         InputError: If the output folder cannot be written, or the study is being run already.
@@ -88,9 +88,10 @@ def run_search(
             say(watchers, note)
         make_sampler(settings)
         process_context()
-        given = StudyFolder.of(settings.output_root, settings.study_name(data))
-        say(watchers, untuned_note(settings))
-        settings, data, tuning = tuned(settings, data, on_stage)
+        given, tuning = StudyFolder.of(settings.output_root, settings.study_name(data)), None
+        if _may_fit(settings, data):
+            say(watchers, untuned_note(settings))
+            settings, data, tuning = tuned(settings, data, on_stage)
     folder = _make_folder(settings, data)
     if tuning is not None:
         say(watchers, tuning.line)
@@ -105,13 +106,20 @@ def run_search(
         lead.release()
 
 
+def _may_fit(settings: SearchSettings, data: PreparedData) -> bool:
+    """Whether anything fits the budget; what does not costs no training."""
+    if settings.budget.max_kib is None:
+        return True
+    return Workbench.untrained(settings, data.graph).nothing_fits is None
+
+
 def _run_led(
     settings: SearchSettings,
     data: PreparedData,
     folder: StudyFolder,
     lead: Lead,
     watchers: Sequence[Watcher],
-    summary_path: Path,
+    summary_path: Path | None,
 ) -> Outcome:
     began = time.perf_counter()
     # First of all: the storage may have to be installed, or not be there.
@@ -186,12 +194,12 @@ def _sum_up(
     progress: StudyProgress,
     answer: Answer,
     failure: str | None,
-    summary_path: Path,
+    summary_path: Path | None,
 ) -> Summary:
     """Write the summary, into the study's folder as well."""
     progress.add(finished_trials(study))
     summary = summarise(study, progress, answer, failure)
-    for path in (summary_path, folder.summary):
+    for path in filter(None, (summary_path, folder.summary)):
         write_summary(summary, path)
     return summary
 

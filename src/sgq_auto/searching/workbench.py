@@ -79,7 +79,7 @@ class Workbench:
         """
         graph = graph.to(torch.device(settings.device))
         if settings.budget.max_kib is not None:
-            untrained = cls._of(settings, graph, Pretrained(settings.model.build(graph), math.nan))
+            untrained = cls.untrained(settings, graph)
             if untrained.nothing_fits:
                 return untrained
         seed = settings.seed if seed is None else seed
@@ -88,6 +88,11 @@ class Workbench:
         seeds = range(seed, seed + (settings.teachers if taught else 1))
         models = pretrain_models(settings, graph, seeds, on_stage)
         return cls._of(settings, graph, models[0], models)
+
+    @classmethod
+    def untrained(cls, settings: SearchSettings, graph: Graph) -> "Workbench":
+        """What is known without training: sizes, and whether anything fits the budget."""
+        return cls._of(settings, graph, Pretrained(settings.model.build(graph), math.nan))
 
     @classmethod
     def _of(
