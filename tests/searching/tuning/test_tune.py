@@ -14,7 +14,8 @@ from sgq_auto.searching.tune_settings import TuneMode, TuneSettings
 from sgq_auto.searching.tuning import Tuning, halving, kept_tuning, tuned, untuned_note
 from sgq_auto.searching.tuning.halving import FINAL_SEEDS, Plan
 from sgq_auto.searching.tuning.recipe import EPOCHS, LEARNING_RATE, Recipe
-from sgq_auto.training import FitSettings
+from sgq_auto.searching.tuning.training_runs import RunResult
+from sgq_auto.training import FitResult, FitSettings
 
 SettingsBuilder = Callable[..., SearchSettings]
 
@@ -22,7 +23,7 @@ SettingsBuilder = Callable[..., SearchSettings]
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rounds of a tenth of their length."""
-    for name, epochs in (("FIRST_EPOCHS", 20), ("LAST_EPOCHS", 40)):
+    for name, epochs in (("FIRST_EPOCHS", 20), ("LAST_EPOCHS", 60)):
         monkeypatch.setattr(halving, name, epochs)
 
 
@@ -99,9 +100,22 @@ def test_nothing_is_tuned_where_all_is_set_by_hand(
 def test_a_plan_stays_within_its_epochs() -> None:
     for epochs in (0, 100, 300, 533, 2000):
         plan = Plan.of(epochs, default_epochs=20)
-        most = plan.recipes * 20 + len(FINAL_SEEDS) * (2 * 40 + 20)
+        most = plan.recipes * 20 + len(FINAL_SEEDS) * (2 * 60 + 20)
         assert plan.recipes == 0 or most <= epochs
-    assert Plan.of(533, 20).recipes >= 15
+    assert Plan.of(533, 20).recipes >= 10
+
+
+def test_the_best_recipe_and_one_that_is_still_getting_better_are_finalists() -> None:
+    def result(accuracy: float, kept_epoch: int) -> RunResult:
+        return RunResult(FitResult(accuracy, kept_epoch, (), 0.0), ())
+
+    fast, second, slow = (Recipe({LEARNING_RATE: rate}) for rate in (0.1, 0.05, 0.001))
+    tried = {slow: result(0.7, 20), fast: result(0.8, 8), second: result(0.79, 9)}
+    rates = [recipe.values[LEARNING_RATE] for recipe in halving._finalists(tried)]
+    assert rates == [0.1, 0.001]
+    del tried[slow]
+    rates = [recipe.values[LEARNING_RATE] for recipe in halving._finalists(tried)]
+    assert rates == [0.1, 0.05]
 
 
 @pytest.mark.parametrize(

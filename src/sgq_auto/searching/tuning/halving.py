@@ -15,7 +15,9 @@ from sgq_auto.searching.tuning.recipe import NO_DECAY, WEIGHT_DECAY, Recipe, Val
 from sgq_auto.searching.tuning.training_runs import RunResult, Trainer, TrainingRun, lasting
 
 # Epochs of the first round, in which every recipe is trained, and of the last one.
-FIRST_EPOCHS, LAST_EPOCHS = 200, 400
+FIRST_EPOCHS, LAST_EPOCHS = 200, 600
+# A recipe whose best epoch lies behind this share of the first round was still getting better.
+_LATE = 0.9
 # Seeds of the last round; the first one has seed 0.
 FINAL_SEEDS = (1, 2)
 # Recipes that meet the default one in the last round.
@@ -69,8 +71,7 @@ class TunedRun:
     @classmethod
     def of(cls, run: TrainingRun, result: RunResult, stage: str) -> "TunedRun":
         """A run and its result."""
-        kept = result.fitted.kept_epoch if result.fitted else 0
-        return cls(run.recipe.values, stage, run.seed, result.val_accuracy, kept)
+        return cls(run.recipe.values, stage, run.seed, result.val_accuracy, result.kept_epoch)
 
 
 class Halving:
@@ -108,7 +109,7 @@ class Halving:
         Given recipes come first; the rest are proposed in two parts, of which the second knows the
         results of all before.
         """
-        tried: list[tuple[float, Recipe]] = []
+        tried: dict[Recipe, RunResult] = {}
         given = [self._default, *self._starts][: plan.recipes]
         for values in given:
             self._study.enqueue_trial(self._parameters(values))
@@ -119,11 +120,8 @@ class Halving:
             results = self.trained(recipes, "first", seed=0)
             for trial, recipe, result in zip(trials, recipes, results, strict=True):
                 self._study.tell(trial, result.val_accuracy)
-                tried.append((result.val_accuracy, recipe))
-        best = sorted(tried, key=lambda each: -each[0])
-        distinct = dict.fromkeys(recipe.overrides_text for _, recipe in best)
-        by_text = {recipe.overrides_text: recipe for _, recipe in reversed(best)}
-        return [lasting(by_text[text], LAST_EPOCHS) for text in list(distinct)[:_FINALISTS]]
+                tried.setdefault(recipe, result)
+        return _finalists(tried)
 
     def trained(self, recipes: Sequence[Recipe], stage: str, *, seed: int) -> list[RunResult]:
         """Train each recipe with a seed."""
@@ -153,3 +151,14 @@ def _rounded(name: str, value: Any) -> Any:
     if name == WEIGHT_DECAY and value <= NO_DECAY * 1.001:
         return 0.0
     return float(f"{value:.2g}")
+
+
+def _finalists(tried: Mapping[Recipe, RunResult]) -> list[Recipe]:
+    """The best recipe, and the best of those others that were still getting better.
+
+    Small steps are slow, and may lead further than what is best after few epochs.
+    """
+    ranked = sorted(tried, key=lambda recipe: -tried[recipe].val_accuracy)
+    first, *others = ranked
+    late = [recipe for recipe in others if tried[recipe].kept_epoch > _LATE * FIRST_EPOCHS]
+    return [lasting(recipe, LAST_EPOCHS) for recipe in (first, *(late or others)[:1])]

@@ -66,10 +66,9 @@ class Recipe:
         """The data with their features as the recipe has them."""
         return replace(data, graph=self.prepared(data.graph))
 
-    @property
-    def overrides_text(self) -> str:
-        """The settings in a line; equal recipes have equal ones."""
-        return " ".join(sorted(self.overrides))
+    def __hash__(self) -> int:
+        """Of the values, so that equal recipes count as one."""
+        return hash(frozenset(self.values.items()))
 
     @property
     def overrides(self) -> list[str]:

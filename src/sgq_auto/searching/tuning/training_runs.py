@@ -50,6 +50,11 @@ class RunResult:
         """Validation accuracy of the kept epoch, 0..1; 0 if training diverged."""
         return self.fitted.val_accuracy if self.fitted else 0.0
 
+    @property
+    def kept_epoch(self) -> int:
+        """The epoch that training ended with; 0 if it diverged."""
+        return self.fitted.kept_epoch if self.fitted else 0
+
     def accuracy_within(self, epochs: int) -> float:
         """Validation accuracy, 0..1, had training ended after ``epochs`` epochs."""
         return self.fitted.best_within(epochs)[1] if self.fitted else 0.0
