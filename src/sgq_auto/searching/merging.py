@@ -86,7 +86,7 @@ def merge_studies(parts: Sequence[Part], output_root: Path) -> StudyFolder:
     scratch = StudyFolder(folder.path.with_name(f".{folder.name}.tmp"), folder.name)
     shutil.rmtree(scratch.path, ignore_errors=True)
     scratch.path.mkdir(parents=True)
-    for name in ("graph", "held_out", "sensitivities", "checkpoint"):
+    for name in ("graph", "held_out", "sensitivities", "tuning", "checkpoint"):
         source: Path = getattr(parts[0].folder, name)
         if source.exists():
             shutil.copyfile(source, getattr(scratch, name))
