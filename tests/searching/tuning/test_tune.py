@@ -65,6 +65,12 @@ def test_a_bad_step_size_is_replaced_and_kept(
         group, _, key = name.partition(".")
         assert settings.config["config"][group][key] == json.loads(value)
 
+    values = dict(override.split("=") for override in found.overrides[1:])
+    typed = Recipe({name: json.loads(value) for name, value in values.items()})
+    repeated = replace(typed.applied(untuned), tune=TuneSettings())
+    named = replace(data, held_out=synthetic.held_out)
+    assert repeated.study_name(named) == settings.study_name(named)
+
     # The same search reads it; so does one of another seed, or of more trials.
     again = tuned(replace(untuned, seed=5, n_trials=1000), blind, unheard)[2]
     assert again == found
