@@ -111,16 +111,26 @@ def test_a_plan_stays_within_its_epochs() -> None:
     assert Plan.of(533, 20).recipes >= 10
 
 
+def test_epochs_that_were_given_are_those_of_every_recipe(
+    untuned: SearchSettings, synthetic: PreparedData
+) -> None:
+    search = replace(untuned, config={"overrides": ["pretrain.epochs=20"]})
+    settings, _, found = tuned(search, synthetic, unheard)
+    assert found is not None
+    assert {run.values[EPOCHS] for run in found.runs} == {20}
+    assert settings.pretraining.epochs == 20
+
+
 def test_the_best_recipe_and_one_that_is_still_getting_better_are_finalists() -> None:
     def result(accuracy: float, kept_epoch: int) -> RunResult:
         return RunResult(FitResult(accuracy, kept_epoch, (), 0.0), ())
 
     fast, second, slow = (Recipe({LEARNING_RATE: rate}) for rate in (0.1, 0.05, 0.001))
-    tried = {slow: result(0.7, 20), fast: result(0.8, 8), second: result(0.79, 9)}
-    rates = [recipe.values[LEARNING_RATE] for recipe in halving._finalists(tried)]
+    tried = {slow: result(0.7, 10), fast: result(0.8, 4), second: result(0.79, 5)}
+    rates = [recipe.values[LEARNING_RATE] for recipe in halving._finalists(tried, Plan(3, 10, 30))]
     assert rates == [0.1, 0.001]
     del tried[slow]
-    rates = [recipe.values[LEARNING_RATE] for recipe in halving._finalists(tried)]
+    rates = [recipe.values[LEARNING_RATE] for recipe in halving._finalists(tried, Plan(3, 10, 30))]
     assert rates == [0.1, 0.05]
 
 

@@ -33,16 +33,28 @@ class Plan:
 
     Attributes:
         recipes: Recipes of the first round; 0 where the epochs are too few to tune at all.
+        first_epochs: Epochs of the first round.
+        last_epochs: Epochs of the last one.
     """
 
     recipes: int
+    first_epochs: int
+    last_epochs: int
 
     @classmethod
-    def of(cls, epochs: int, default_epochs: int) -> "Plan":
-        """The plan for at most ``epochs`` epochs in all."""
-        last = len(FINAL_SEEDS) * (_FINALISTS * LAST_EPOCHS + default_epochs)
-        recipes = int((epochs - last) / FIRST_EPOCHS)
-        return cls(recipes if recipes >= _FEWEST else 0)
+    def of(cls, epochs: int, default_epochs: int, given_epochs: int | None = None) -> "Plan":
+        """The plan for at most ``epochs`` epochs in all.
+
+        Args:
+            epochs: Epochs of all training runs together.
+            default_epochs: Epochs of the settings as they are.
+            given_epochs: Epochs that the user wants every recipe to have, if they were given.
+        """
+        last_epochs = LAST_EPOCHS if given_epochs is None else given_epochs
+        first_epochs = min(FIRST_EPOCHS, last_epochs)
+        last = len(FINAL_SEEDS) * (_FINALISTS * last_epochs + default_epochs)
+        recipes = int((epochs - last) / first_epochs)
+        return cls(recipes if recipes >= _FEWEST else 0, first_epochs, last_epochs)
 
     @property
     def runs(self) -> int:
@@ -116,12 +128,12 @@ class Halving:
         proposed = plan.recipes - len(given)
         for count in (len(given), proposed - proposed // 2, proposed // 2):
             trials = [self._study.ask(self._space) for _ in range(count)]
-            recipes = [lasting(self._recipe(trial.params), FIRST_EPOCHS) for trial in trials]
+            recipes = [lasting(self._recipe(trial.params), plan.first_epochs) for trial in trials]
             results = self.trained(recipes, "first", seed=0)
             for trial, recipe, result in zip(trials, recipes, results, strict=True):
                 self._study.tell(trial, result.val_accuracy)
                 tried.setdefault(recipe, result)
-        return _finalists(tried)
+        return _finalists(tried, plan)
 
     def trained(self, recipes: Sequence[Recipe], stage: str, *, seed: int) -> list[RunResult]:
         """Train each recipe with a seed."""
@@ -153,12 +165,12 @@ def _rounded(name: str, value: Any) -> Any:
     return float(f"{value:.2g}")
 
 
-def _finalists(tried: Mapping[Recipe, RunResult]) -> list[Recipe]:
+def _finalists(tried: Mapping[Recipe, RunResult], plan: Plan) -> list[Recipe]:
     """The best recipe, and the best of those others that were still getting better.
 
     Small steps are slow, and may lead further than what is best after few epochs.
     """
     ranked = sorted(tried, key=lambda recipe: -tried[recipe].val_accuracy)
     first, *others = ranked
-    late = [recipe for recipe in others if tried[recipe].kept_epoch > _LATE * FIRST_EPOCHS]
-    return [lasting(recipe, LAST_EPOCHS) for recipe in (first, *(late or others)[:1])]
+    late = [recipe for recipe in others if tried[recipe].kept_epoch > _LATE * plan.first_epochs]
+    return [lasting(recipe, plan.last_epochs) for recipe in (first, *(late or others)[:1])]

@@ -28,10 +28,12 @@ from sgq_auto.searching.tuning.recipe import (
     Recipe,
     Values,
     default_recipe,
+    set_by_hand,
     starting_values,
     tuned_values,
 )
 from sgq_auto.searching.tuning.training_runs import RunResult, lasting, trainer
+from sgq_auto.training import Keep, Schedule
 
 # Standard errors that a recipe must be better than the default one to take its place: on few
 # validation nodes the best of many differs by chance alone.
@@ -130,11 +132,13 @@ def untuned_note(settings: SearchSettings) -> str | None:
 def plan_of(settings: SearchSettings) -> Plan:
     """How many recipes a search tunes over; none where it is too short, or nothing is tuned."""
     if settings.tune.mode is TuneMode.OFF or settings.pretrain is None:
-        return Plan(0)
+        return Plan.of(0, 1)
     confirm = settings.confirm
     points = confirm.seeds * (confirm.max_points + confirm.refinements)
     search_epochs = (settings.n_trials + points) * settings.finetune.epochs
-    return Plan.of(settings.tune.epochs(search_epochs), settings.pretrain.epochs)
+    own = settings.pretrain.epochs
+    given = own if EPOCHS in set_by_hand(settings) else None
+    return Plan.of(settings.tune.epochs(search_epochs), own, given)
 
 
 def _tune(
@@ -161,7 +165,7 @@ def _tune(
     usual, *others = finalists
     best = max(others, key=lambda each: each.score)
     winner = best if best.beats(usual) else usual
-    recipe = _shortened(winner, default)
+    recipe = _shortened(winner, default, settings)
     finetune = tuned_finetune(settings, recipe, graph, on_stage)
     return Tuning(
         recipe=Recipe({**recipe.values, **finetune}),
@@ -189,10 +193,15 @@ def _final(halving: Halving, recipe: Recipe) -> _Finalist:
     return _Finalist(recipe, tuple(results))
 
 
-def _shortened(finalist: _Finalist, default: Recipe) -> Recipe:
-    """With as few epochs as reach the accuracy, all but; the default recipe stays as it is."""
-    recipe = finalist.recipe
-    if recipe == default:
+def _shortened(finalist: _Finalist, default: Recipe, settings: SearchSettings) -> Recipe:
+    """With as few epochs as all but reach the accuracy.
+
+    The default recipe stays as it is, and so do epochs that were set by hand. Only at constant
+    step sizes is a shorter training the beginning of a longer one.
+    """
+    recipe, fitting = finalist.recipe, settings.pretraining
+    constant = fitting.schedule is Schedule.CONSTANT and fitting.keep is Keep.BEST
+    if recipe == default or not constant or EPOCHS in set_by_hand(settings):
         return recipe
     whole = recipe.values[EPOCHS]
     for epochs in (length for length in _LENGTHS if length < whole):
