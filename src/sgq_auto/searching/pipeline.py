@@ -27,6 +27,7 @@ from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.stages import Stage
 from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.study import (
+    check_server,
     enqueue_start,
     finished_trials,
     make_sampler,
@@ -36,7 +37,7 @@ from sgq_auto.searching.study_code import keep_sources
 from sgq_auto.searching.summarise import SEARCH_SECONDS, WALL_SECONDS, summarise
 from sgq_auto.searching.summary import Summary, write_summary
 from sgq_auto.searching.trained_model import save_weights
-from sgq_auto.searching.tuning import keep_tuning, kept_tuning, tuned, untuned_note
+from sgq_auto.searching.tuning import keep_tuning, kept_tuning, tuned, tunes_anew, untuned_note
 from sgq_auto.searching.workbench import Workbench
 from sgq_auto.searching.workers import WorkerError, run_workers
 from sgq_auto.training import DivergedError
@@ -91,6 +92,10 @@ def run_search(
         given, tuning = StudyFolder.of(settings.output_root, settings.study_name(data)), None
         if _may_fit(settings, data):
             say(watchers, untuned_note(settings))
+            if tunes_anew(settings, data.graph):
+                # What is not there is said before anything is trained.
+                check_server(settings, given.path)
+                crew_of(settings, given)
             settings, data, tuning = tuned(settings, data, on_stage)
     folder = _make_folder(settings, data)
     if tuning is not None:

@@ -2,7 +2,8 @@
 
 import inspect
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -35,8 +36,33 @@ def open_study(settings: SearchSettings, folder: Path, name: str) -> optuna.Stud
     Raises:
         InputError: If its storage cannot be reached or read, or holds what no search writes.
     """
-    try:
+    with _storage_errors(settings, folder):
         study = new_study(settings.storage.open(folder), name)
+    _check(study, folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.set_metric_names(["val_accuracy", settings.objective.value])
+    if _LADDER not in study.user_attrs:
+        study.set_user_attr(_LADDER, list(settings.ladder))
+    return study
+
+
+def check_server(settings: SearchSettings, folder: Path) -> None:
+    """Reach the database server of a search, if it has one; call it before anything is trained.
+
+    Raises:
+        InputError: If it cannot be reached.
+    """
+    if settings.storage.shared:
+        with _storage_errors(settings, folder):
+            settings.storage.open(folder)
+
+
+@contextmanager
+def _storage_errors(settings: SearchSettings, folder: Path) -> Iterator[None]:
+    """Errors of a storage, in one line."""
+    try:
+        yield
     except ImportError as error:  # Optuna's own, around that of the driver.
         raise InputError(
             f"storage={settings.storage.kind}: {error.__cause__ or error}; "
@@ -48,13 +74,6 @@ def open_study(settings: SearchSettings, folder: Path, name: str) -> optuna.Stud
         ) from error
     except SQLAlchemyError as error:
         raise InputError(f"{folder}: its database cannot be read ({one_line(error)})") from error
-    _check(study, folder)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        study.set_metric_names(["val_accuracy", settings.objective.value])
-    if _LADDER not in study.user_attrs:
-        study.set_user_attr(_LADDER, list(settings.ladder))
-    return study
 
 
 def _hint(settings: SearchSettings) -> str:

@@ -107,15 +107,27 @@ def tuned(
         The settings and data as they are, and ``None``, where there is nothing to tune or the
         search is too short for it.
     """
-    plan = plan_of(settings)
-    if not plan.recipes or not _space(settings, data.graph):
+    if not _is_tuned(settings, data.graph):
         return settings, data, None
-    path = settings.output_root / "tuned" / f"{key_of(settings, data.graph)}.json"
+    path = _path(settings, data.graph)
     found = kept_tuning(path)
     if found is None:
-        found = _tune(settings, data.graph, plan, path.parent, on_stage)
+        found = _tune(settings, data.graph, plan_of(settings), path.parent, on_stage)
         keep_tuning(found, path)
     return (*found.applied(settings, data), found)
+
+
+def tunes_anew(settings: SearchSettings, graph: Graph) -> bool:
+    """Whether :func:`tuned` would train: there is something to tune, and no result is kept."""
+    return _is_tuned(settings, graph) and kept_tuning(_path(settings, graph)) is None
+
+
+def _is_tuned(settings: SearchSettings, graph: Graph) -> bool:
+    return plan_of(settings).recipes > 0 and bool(_space(settings, graph))
+
+
+def _path(settings: SearchSettings, graph: Graph) -> Path:
+    return settings.output_root / "tuned" / f"{key_of(settings, graph)}.json"
 
 
 def untuned_note(settings: SearchSettings) -> str | None:
