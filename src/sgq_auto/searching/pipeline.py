@@ -18,7 +18,7 @@ from sgq_auto.processes import process_context
 from sgq_auto.searching.answer import Answer, confirm_front, pack_recommended
 from sgq_auto.searching.claims import requeue_stale
 from sgq_auto.searching.compiling import compiling_noted
-from sgq_auto.searching.crews import Crew, crew_of
+from sgq_auto.searching.crews import Crew, check_crew, crew_of
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.lead import CONFIRMING, Lead, lead_of, leads_to_the_end
 from sgq_auto.searching.progress import StudyProgress, Watcher, announce, say
@@ -95,7 +95,7 @@ def run_search(
             if tunes_anew(settings, data.graph):
                 # What is not there is said before anything is trained.
                 check_server(settings, given.path)
-                crew_of(settings, given)
+                check_crew(settings)
             settings, data, tuning = tuned(settings, data, on_stage)
     folder = _make_folder(settings, data)
     if tuning is not None:

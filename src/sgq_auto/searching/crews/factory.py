@@ -1,5 +1,8 @@
 """From an engine's settings to its crew."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 from sgq_auto.conf_tree import check_engine
 from sgq_auto.searching.crews.crew import Crew
 from sgq_auto.searching.crews.local import LocalCrew
@@ -26,3 +29,21 @@ def crew_of(settings: SearchSettings, folder: StudyFolder) -> Crew:
             from sgq_auto.searching.crews.submitit_crew import SubmititCrew
 
             return SubmititCrew(settings, folder)
+
+
+def check_crew(settings: SearchSettings) -> None:
+    """Reach what would run the workers; call it before anything is trained.
+
+    Raises:
+        InputError: If the engine is not installed, or cannot be reached.
+    """
+    check_engine(settings.engine.kind)
+    if settings.engine.kind is EngineKind.RAY:
+        from sgq_auto.searching.crews.ray_crew import connect
+
+        connect(settings.engine.address)
+    elif settings.engine.kind is EngineKind.SUBMITIT:
+        from sgq_auto.searching.crews.submitit_crew import SubmititCrew
+
+        with TemporaryDirectory() as scratch:
+            SubmititCrew(settings, StudyFolder(Path(scratch), "check"))

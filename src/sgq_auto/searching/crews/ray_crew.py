@@ -33,7 +33,7 @@ class RayCrew:
         self._folder = folder
         self._tasks: dict[Any, str] = {}
         self._members: set[str] = set()
-        _connect(settings.engine.address)
+        connect(settings.engine.address)
         self._graph = ray.put(folder.graph.read_bytes())
         self._run = ray.remote(num_cpus=1, max_retries=0, max_calls=1)(_work)
 
@@ -74,7 +74,12 @@ class RayCrew:
         self._tasks.clear()
 
 
-def _connect(address: str | None) -> None:
+def connect(address: str | None) -> None:
+    """Connect to a Ray cluster, or start one on this machine; a second call changes nothing.
+
+    Raises:
+        InputError: If no cluster is at the address.
+    """
     try:
         _reach(address)
         ray.init(
