@@ -83,7 +83,7 @@ def test_the_reference_is_the_trained_model(
     assert full["test_accuracy_std"] == 0
     study = StudyFolder.of(folder / "outputs", summary["study"])
     rows = [json.loads(line) for line in study.confirmed.read_text().splitlines()]
-    full_rows = [{**row, "seed": 0} for row in rows if row["trial"] is None]
+    full_rows = [{**row, "seed": 0, "evidence": None} for row in rows if row["trial"] is None]
     assert full_rows == [full_rows[0]] * 2
     assert not (folder / "outputs" / "pretrained").exists()
     said = (folder / "said.txt").read_text()
