@@ -20,7 +20,7 @@ from typing import Any
 from cells import GRAPHS, MODELS, random_split
 from problem import load_problem
 from report import Row, argument_parser, finish
-from sgq_auto.allocation import FULL_PRECISION, BitAllocation
+from sgq_auto.allocation import BitAllocation
 from sgq_auto.quantize import prepare
 from sgq_auto.searching.drop_estimate import answers, drop_evidence
 from sgq_auto.searching.workbench import Workbench, mean_probabilities, pretrain_models
@@ -94,8 +94,7 @@ def _measured(*overrides: str) -> list[dict[str, Any]]:
     found = []
     for seed in range(_SEEDS):
         bench = Workbench.build(settings, graph, seed)
-        whole = BitAllocation.uniform(bench.footprints.sites(), FULL_PRECISION)
-        twin = predict(bench.finetune(whole, seed)[0], graph)
+        twin = predict(bench.distil(seed)[0], graph)
         for allocation in _allocations(bench):
             try:
                 logits = predict(bench.finetune(allocation, seed)[0], graph)

@@ -17,6 +17,7 @@ import argparse
 import itertools
 import json
 import statistics
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,11 +45,11 @@ class _Point:
 
     @property
     def is_promised(self) -> bool:
-        return self.shipped.drop_at_most <= _PROMISE.drop
+        return _PROMISE.allows(self.shipped.drop_at_most)
 
     @property
     def is_kept(self) -> bool:
-        return self.shipped.test_accuracy_drop <= _PROMISE.drop
+        return _PROMISE.allows(self.shipped.test_accuracy_drop)
 
 
 def main() -> None:
@@ -113,8 +114,8 @@ def _biases(graph: str, left_out: list[Row]) -> Biases:
 
 
 def _row(name: str, studies: list[list[_Point]]) -> Row:
-    best = [min(filter(_promised, points), key=_size, default=None) for points in studies]
-    safe = [min(filter(_kept, points), key=_size, default=None) for points in studies]
+    best = [_smallest(p for p in points if p.is_promised) for points in studies]
+    safe = [_smallest(p for p in points if p.is_kept) for points in studies]
     recommended = [point for point in best if point is not None]
     intervals = [p.shipped for points in studies for p in points]
     near = [each for each in intervals if each.test_accuracy_drop <= _LARGEST_DROP]
@@ -132,16 +133,8 @@ def _row(name: str, studies: list[list[_Point]]) -> Row:
     }
 
 
-def _promised(point: _Point) -> bool:
-    return point.is_promised
-
-
-def _kept(point: _Point) -> bool:
-    return point.is_kept
-
-
-def _size(point: _Point) -> int:
-    return point.num_bytes
+def _smallest(points: Iterable[_Point]) -> _Point | None:
+    return min(points, key=lambda point: point.num_bytes, default=None)
 
 
 def _share(flags: list[bool]) -> float:

@@ -12,8 +12,9 @@ from sgq_auto.graphs import PreparedData
 from sgq_auto.graphs.store import save_graph, save_labels
 from sgq_auto.searching import Granularity, SearchSettings
 from sgq_auto.searching.confirm import confirm, confirmed_rows, fresh_seeds
-from sgq_auto.searching.confirm_rows import DISTILLED
+from sgq_auto.searching.confirm_rows import DISTILLED, ConfirmRow
 from sgq_auto.searching.confirmed import Confirmed, Promise, Shipped
+from sgq_auto.searching.drop_estimate import DropEvidence, StepEvidence
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.stages import Stage
 from sgq_auto.searching.summary import choose_recommended, nearest_miss
@@ -107,6 +108,18 @@ def test_rows_of_other_bits_do_not_count(folder: StudyFolder, settings: Settings
     for each in (old, new):
         rows = confirmed_rows(folder, search, 0, each.params)
         assert [row.params for row in rows] == [each.params] * 2
+
+
+def test_points_are_confirmed_without_a_twin_that_diverged() -> None:
+    nothing = StepEvidence(0.0, 0.0, 0.0, 0.0)
+    evidence = DropEvidence(nothing, nothing, 0.0, 0.0)
+    full = [ConfirmRow(seed, None, None, 0.8, 0.8, evidence) for seed in (1, 2)]
+    own = [ConfirmRow(seed, 0, {"all": 1}, 0.7, 0.7, evidence) for seed in (1, 2)]
+    alone, beside = (Confirmed.of(full, twin, own, Promise(0.4, 0.9)) for twin in (None, full))
+    assert alone.distilled_estimated_drop is alone.distilled_test_accuracy_drop is None
+    assert beside.distilled_test_accuracy_drop == pytest.approx(10.0)
+    assert alone.shipped == beside.shipped
+    assert alone.test_accuracy_drop == pytest.approx(10.0)
 
 
 def test_recommended_is_the_smallest_within_tolerance() -> None:

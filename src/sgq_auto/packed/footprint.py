@@ -70,11 +70,11 @@ class FootprintModel:
 
     def full_precision(self) -> Footprint:
         """The footprint of the same model in PyG, fp32."""
-        return self._measure(PygStorage(self.graph), self._all_full())
+        return self._measure(PygStorage(self.graph), self.all_full())
 
     def sparse_fp32(self) -> Footprint:
         """The footprint of the same model in fp32 with sparse features and int32 CSR."""
-        return self._measure(SparseFp32Storage(self.graph), self._all_full())
+        return self._measure(SparseFp32Storage(self.graph), self.all_full())
 
     def packed_parts(self, allocation: BitAllocation) -> dict[str, int]:
         """Resident bytes of a packed model by part."""
@@ -180,7 +180,8 @@ class FootprintModel:
             for rows, columns in layer.weight_shapes:
                 yield Site(layer.name, Component.WEIGHT), rows * columns
 
-    def _all_full(self) -> BitAllocation:
+    def all_full(self) -> BitAllocation:
+        """Full precision at every site."""
         return BitAllocation.uniform(self.sites(), FULL_PRECISION)
 
 

@@ -3,20 +3,16 @@
 Only here are test labels read.
 """
 
-import multiprocessing
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from sgq_auto.allocation import FULL_PRECISION as FULL_BITS
-from sgq_auto.allocation import BitAllocation
 from sgq_auto.graphs import LabelledNodes
 from sgq_auto.graphs.store import load_graph, load_labels
-from sgq_auto.processes import process_context
 from sgq_auto.searching.confirm_rows import (
     DISTILLED,
     FULL_PRECISION,
@@ -30,10 +26,10 @@ from sgq_auto.searching.confirmed import Confirmed
 from sgq_auto.searching.drop_estimate import answers, drop_evidence
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.kept_answers import keep_answers, kept_answers
+from sgq_auto.searching.process_pool import process_pool
 from sgq_auto.searching.repeats import Estimate
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.stages import OnStage, Stage
-from sgq_auto.searching.work import quiet_process
 from sgq_auto.searching.workbench import Workbench, mean_probabilities, pretrain_models
 from sgq_auto.training import DivergedError, predict
 
@@ -50,7 +46,7 @@ def fresh_seeds(settings: SearchSettings) -> range:
 
 def _reference_seeds(settings: SearchSettings) -> range:
     """Seeds of the models that neither teach nor are compared: behind the last seed's teachers."""
-    first = fresh_seeds(settings)[-1] + max(1, settings.teachers)
+    first = fresh_seeds(settings)[-1] + settings.teachers
     return range(first, first + _REFERENCES)
 
 
@@ -103,13 +99,10 @@ def confirm(
     }
     if missing:
         _run_missing(settings, folder, params, missing, rows, on_stage, text)
-    complete = {
-        n: [rows[s, n] for s in seeds] for n in params if all((s, n) in rows for s in seeds)
-    }
-    if DISTILLED not in complete:
-        raise DivergedError("full precision diverged when it was fine-tuned on fresh seeds")
-    full, distilled = complete[FULL_PRECISION], complete[DISTILLED]
-    return {n: Confirmed.of(full, distilled, own, settings.promise) for n, own in complete.items()}
+    complete = [n for n in params if all((seed, n) in rows for seed in seeds)]
+    own = {n: [rows[seed, n] for seed in seeds] for n in complete}
+    full, distilled = own[FULL_PRECISION], own.get(DISTILLED)
+    return {n: Confirmed.of(full, distilled, own[n], settings.promise) for n in complete}
 
 
 def confirmed_rows(
@@ -129,13 +122,8 @@ def _run_missing(
     on_stage: OnStage,
     text: str,
 ) -> None:
-    executor = ProcessPoolExecutor(
-        min(settings.workers, len(missing)),
-        mp_context=process_context(),
-        initializer=quiet_process,
-    )
     total = settings.confirm.seeds
-    try:
+    with process_pool(min(settings.workers, len(missing))) as executor:
         if settings.pretrain and any(None in numbers for numbers in missing.values()):
             # First, so that no two processes train one model.
             models = _confirm_seeds(settings)
@@ -153,12 +141,6 @@ def _run_missing(
             append_rows(folder.confirmed, new)
             rows.update({(row.seed, row.trial): row for row in new})
             on_stage(Stage(text, total - len(missing) + done, total))
-    except BaseException:
-        executor.shutdown(wait=False, cancel_futures=True)
-        for child in multiprocessing.active_children():
-            child.terminate()
-        raise
-    executor.shutdown()
 
 
 def _pretrain_seed(settings: SearchSettings, folder: StudyFolder, seed: int) -> None:
@@ -224,9 +206,8 @@ def _confirm_seed(
     rows = []
     twin = kept_answers(path, bench.graph)
     if twin is None or DISTILLED in points:
-        sites = bench.footprints.sites()
         try:
-            model, result = bench.finetune(BitAllocation.uniform(sites, FULL_BITS), seed)
+            model, result = bench.distil(seed)
         except DivergedError:
             twin = answers([predict(bench.full_precision(), bench.graph)])
         else:

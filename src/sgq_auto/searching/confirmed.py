@@ -50,6 +50,11 @@ class Promise:
     drop: float
     confidence: float
 
+    def allows(self, drop: float) -> bool:
+        """Whether a drop, percentage points, is within the allowed one."""
+        # Sums of decimal fractions are off in the last bit: an exact tie is within.
+        return drop <= self.drop + 1e-9
+
 
 @dataclass(frozen=True)
 class Confirmed:
@@ -102,8 +107,11 @@ class Confirmed:
         """
         drops = [100 * (f.test_accuracy - q.test_accuracy) for f, q in zip(full, own, strict=True)]
         tests = [row.test_accuracy for row in own]
-        twins = statistics.fmean(row.test_accuracy for row in distilled) if distilled else None
-        of_bits = DropEstimate.of_bits([row.evidence for row in own]).mean
+        of_bits = lost_to_bits = None
+        if distilled:
+            of_bits = DropEstimate.of_bits([row.evidence for row in own]).mean
+            twins = statistics.fmean(row.test_accuracy for row in distilled)
+            lost_to_bits = 100 * (twins - statistics.fmean(tests))
         vals = statistics.fmean(row.val_accuracy for row in own)
         has_bits = all(row.params is not None for row in own)
         return cls(
@@ -115,10 +123,8 @@ class Confirmed:
             test_accuracy_std=_std(tests),
             test_accuracy_drop=statistics.fmean(drops),
             test_accuracy_drop_std=_std(drops),
-            distilled_estimated_drop=of_bits if distilled else None,
-            distilled_test_accuracy_drop=None
-            if twins is None
-            else 100 * (twins - statistics.fmean(tests)),
+            distilled_estimated_drop=of_bits,
+            distilled_test_accuracy_drop=lost_to_bits,
             shipped=shipped_of(full, own, promise) if has_bits else None,
         )
 
@@ -126,8 +132,7 @@ class Confirmed:
 def holds(confirmed: Confirmed, promise: Promise) -> bool:
     """Whether the model that would be shipped keeps a promise, as far as that can be known."""
     shipped = confirmed.shipped
-    # Sums of decimal fractions are off in the last bit: an exact tie is within.
-    return shipped is not None and shipped.drop_at_most <= promise.drop + 1e-9
+    return shipped is not None and promise.allows(shipped.drop_at_most)
 
 
 def shipped_row(rows: Sequence[ConfirmRow], biases: Biases = BIASES) -> ConfirmRow:

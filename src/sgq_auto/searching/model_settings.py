@@ -110,7 +110,7 @@ class ModelSettings:
 
     def _made(self, graph: Graph) -> tuple[nn.Module, tuple[str, ...]]:
         """The untrained model, and what was given to which argument."""
-        target = self._target()
+        target = self.target()
         sizes = SizeArguments.of(target, self.config, graph)
         given = {k: v for k, v in self.config.items() if k not in (FEATURES_AS, CLASSES_AS)}
         arguments = {**sizes.values, **given}
@@ -232,7 +232,7 @@ class ModelSettings:
         own, *others = targets_of(self.config) or [""]
         roots = [target for target in others if is_own(target)]
         if own and not own.startswith(_INSTALLED):
-            self._target()
+            self.target()
             roots.append(own)
         return own_sources(roots)
 
@@ -242,7 +242,7 @@ class ModelSettings:
         if not self.sources:
             return None
         try:
-            source = Path(inspect.getfile(self._target())).read_bytes()
+            source = Path(inspect.getfile(self.target())).read_bytes()
         except (OSError, TypeError):
             return self._text
         return self._text + hashlib.sha256(source).hexdigest()
@@ -251,16 +251,12 @@ class ModelSettings:
     def _text(self) -> str:
         return json.dumps(dict(self.config), sort_keys=True, default=str)
 
-    @property
     def target(self) -> Any:
         """The class, or the function, that makes it.
 
         Raises:
             InputError: If it cannot be imported.
         """
-        return self._target()
-
-    def _target(self) -> Any:
         path = str(self.config.get("_target_", _MISSING))
         if path == _MISSING:
             raise InputError(f"model={self.name}: model._target_ is missing; {_TARGET_HINT}")

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import optuna
@@ -37,7 +38,7 @@ from sgq_auto.searching.study_code import keep_sources
 from sgq_auto.searching.summarise import SEARCH_SECONDS, WALL_SECONDS, summarise
 from sgq_auto.searching.summary import Summary, write_summary
 from sgq_auto.searching.trained_model import save_weights
-from sgq_auto.searching.tuning import keep_tuning, kept_tuning, tuned, tunes_anew, untuned_note
+from sgq_auto.searching.tuning import keep_tuning, kept_tuning, tuned, untuned_note
 from sgq_auto.searching.workbench import Workbench
 from sgq_auto.searching.workers import WorkerError, run_workers
 from sgq_auto.training import DivergedError
@@ -92,11 +93,9 @@ def run_search(
         given, tuning = StudyFolder.of(settings.output_root, settings.study_name(data)), None
         if _may_fit(settings, data):
             say(watchers, untuned_note(settings))
-            if tunes_anew(settings, data.graph):
-                # What is not there is said before anything is trained.
-                check_server(settings, given.path)
-                check_crew(settings)
-            settings, data, tuning = tuned(settings, data, on_stage)
+            # What is not there is said before anything is trained.
+            reach = partial(_reach, settings, given)
+            settings, data, tuning = tuned(settings, data, on_stage, reach)
     folder = _make_folder(settings, data)
     if tuning is not None:
         say(watchers, tuning.line)
@@ -109,6 +108,12 @@ def run_search(
         return _run_led(settings, data, folder, lead, watchers, summary_path)
     finally:
         lead.release()
+
+
+def _reach(settings: SearchSettings, folder: StudyFolder) -> None:
+    """Reach the database and what runs the workers."""
+    check_server(settings, folder.path)
+    check_crew(settings)
 
 
 def _may_fit(settings: SearchSettings, data: PreparedData) -> bool:

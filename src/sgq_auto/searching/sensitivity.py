@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sgq_auto.allocation import FULL_PRECISION, BitAllocation
+from sgq_auto.allocation import BitAllocation
 from sgq_auto.quantize import prepare
 from sgq_auto.searching.samplers.grid import Positions
 from sgq_auto.searching.stages import OnStage, Stage, unheard
@@ -62,7 +62,7 @@ class Sensitivities:
 def measure_sensitivities(bench: Workbench, on_stage: OnStage = unheard) -> Sensitivities:
     """One forward pass on the validation nodes for each group and step of the ladder."""
     space = bench.space
-    full = BitAllocation.uniform(bench.footprints.sites(), FULL_PRECISION)
+    full = bench.footprints.all_full()
     _, before = evaluate(bench.full_precision(), bench.graph)
 
     def increase(name: str, bits: int) -> float:

@@ -190,6 +190,10 @@ class Workbench:
         model = prepare(self.pretrained.model, self.graph, allocation, self.settings.ranges)
         return model, fit(model, self.graph, self.settings.finetune, seed, self.teacher, stopper)
 
+    def distil(self, seed: int) -> tuple[nn.Module, FitResult]:
+        """Fine-tune full precision itself as every allocation is: its distilled twin."""
+        return self.finetune(self.footprints.all_full(), seed)
+
     def measure(
         self,
         allocation: BitAllocation,

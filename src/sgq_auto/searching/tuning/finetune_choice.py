@@ -2,21 +2,18 @@
 
 import statistics
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from sgq_auto.allocation import BitAllocation
 from sgq_auto.graphs import Graph
-from sgq_auto.packed import FootprintModel
-from sgq_auto.quantize import prepare, trace_spec
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.stages import OnStage, Stage
 from sgq_auto.searching.tuning.recipe import Recipe, dropout_of, set_by_hand
-from sgq_auto.searching.workbench import mean_probabilities, pretrain_models
-from sgq_auto.training import DivergedError, FitSettings, Pretrained, fit, predict
+from sgq_auto.searching.workbench import Workbench, pretrain_model
+from sgq_auto.training import DivergedError, predict
 
 FINETUNE_RATE, FINETUNE_DROPOUT = "finetune.learning_rate", "finetune.dropout"
 # Bits of every site that settings are compared at: few enough to be hard, not hopeless.
@@ -26,16 +23,6 @@ _SEEDS = (0, 1)
 _RATE_FACTOR, _LESS_DROPOUT = 0.25, 0.2
 # Gain in accuracy and agreement, 0..1, that is worth a change. Chosen on Cora and Computers.
 _WORTH = 0.01
-
-
-@dataclass(frozen=True, eq=False)
-class _Lesson:
-    """What every student is taught by, and on."""
-
-    graph: Graph
-    models: list[Pretrained]
-    teacher: Tensor
-    allocation: BitAllocation
 
 
 def tuned_finetune(
@@ -59,11 +46,11 @@ def tuned_finetune(
     choices = list(_choices(settings, graph))
     if len(choices) == 1:
         return {}
-    lesson = _lesson(settings, graph, on_stage)
+    bench = Workbench.build(settings, graph, _SEEDS[0], on_stage)
     scores = []
     for number, choice in enumerate(choices):
         on_stage(Stage("tuning fine-tuning", number, len(choices)))
-        scores.append(_score(settings, lesson, _with(settings.finetune, choice)))
+        scores.append(_score(replace(bench, settings=Recipe(choice).applied(settings))))
     best = max(range(len(choices)), key=lambda index: scores[index])
     return choices[best] if scores[best] > scores[0] + _WORTH else {}
 
@@ -81,31 +68,20 @@ def _choices(settings: SearchSettings, graph: Graph) -> Iterator[dict[str, Any]]
             yield {**first, **second}
 
 
-def _lesson(settings: SearchSettings, graph: Graph, on_stage: OnStage) -> _Lesson:
-    seeds = range(settings.teachers)
-    models = pretrain_models(settings, graph, seeds, on_stage)
-    prepared = prepare(models[0].model, graph)
-    sites = FootprintModel(trace_spec(prepared, graph), graph.spec).sites()
-    bits = min((width for width in settings.ladder if width >= _BITS), default=max(settings.ladder))
-    teacher = mean_probabilities(settings, graph, seeds)
-    return _Lesson(graph, models, teacher, BitAllocation.uniform(sites, bits))
-
-
-def _score(settings: SearchSettings, lesson: _Lesson, fitting: FitSettings) -> float:
+def _score(bench: Workbench) -> float:
     """Mean of validation accuracy and agreement with the teachers over the seeds, 0..1."""
+    ladder = bench.settings.ladder
+    bits = min((width for width in ladder if width >= _BITS), default=max(ladder))
+    allocation = BitAllocation.uniform(bench.footprints.sites(), bits)
+    taught = bench.teacher.argmax(dim=1)
     scores = []
     for seed in _SEEDS:
-        plain = lesson.models[seed % len(lesson.models)].model
-        student = prepare(plain, lesson.graph, lesson.allocation, settings.ranges)
+        # There are as many full-precision models as teachers.
+        start = pretrain_model(bench.settings, bench.graph, seed % bench.settings.teachers)
         try:
-            accuracy = fit(student, lesson.graph, fitting, seed, lesson.teacher).val_accuracy
+            student, fitted = replace(bench, pretrained=start).finetune(allocation, seed)
         except DivergedError:
             return 0.0
-        logits = predict(student, lesson.graph)
-        agree = (logits.argmax(dim=1) == lesson.teacher.argmax(dim=1)).double().mean()
-        scores.append((accuracy + float(agree)) / 2)
+        agree = (predict(student, bench.graph).argmax(dim=1) == taught).double().mean()
+        scores.append((fitted.val_accuracy + float(agree)) / 2)
     return statistics.fmean(scores)
-
-
-def _with(fitting: FitSettings, choice: dict[str, Any]) -> FitSettings:
-    return replace(fitting, **{k.removeprefix("finetune."): v for k, v in choice.items()})

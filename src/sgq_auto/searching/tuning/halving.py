@@ -24,7 +24,7 @@ FINAL_SEEDS = (1, 2)
 _FINALISTS = 2
 # Fewer recipes are not worth a comparison.
 _FEWEST = 8
-_OnRun = Callable[[int], None]
+OnRun = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Halving:
         default: Values,
         starts: Sequence[Values],
         train: Trainer,
-        on_run: _OnRun,
+        on_run: OnRun,
     ) -> None:
         self._space = dict(space)
         self._default = default

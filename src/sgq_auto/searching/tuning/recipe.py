@@ -144,19 +144,22 @@ def tuned_values(
 def _sizes(settings: SearchSettings) -> dict[str, BaseDistribution]:
     """Widths and depths, where the model's class has arguments for them."""
     config = settings.model.config
-    parameters = inspect.signature(settings.model.target).parameters
+    parameters = inspect.signature(settings.model.target()).parameters
     space: dict[str, BaseDistribution] = {}
-    for name in _WIDTHS:
-        width = config.get(name, parameters[name].default if name in parameters else None)
-        if isinstance(width, int) and not isinstance(width, bool):
-            widths = tuple(dict.fromkeys(max(1, round(width * f)) for f in (0.5, 1, 2, 4)))
-            space[f"model.{name}"] = CategoricalDistribution(widths)
-    for name in _DEPTHS:
-        depth = config.get(name, parameters[name].default if name in parameters else None)
-        if isinstance(depth, int) and not isinstance(depth, bool):
-            depths = tuple(range(1, max(depth, _DEEPEST) + 1))
-            space[f"model.{name}"] = CategoricalDistribution(depths)
+    for names, choices_of in ((_WIDTHS, _widths), (_DEPTHS, _depths)):
+        for name in names:
+            own = config.get(name, parameters[name].default if name in parameters else None)
+            if isinstance(own, int) and not isinstance(own, bool):
+                space[f"model.{name}"] = CategoricalDistribution(choices_of(own))
     return space
+
+
+def _widths(own: int) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(max(1, round(own * factor)) for factor in (0.5, 1, 2, 4)))
+
+
+def _depths(own: int) -> tuple[int, ...]:
+    return tuple(range(1, max(own, _DEEPEST) + 1))
 
 
 def set_by_hand(settings: SearchSettings) -> set[str]:

@@ -1,9 +1,7 @@
 """Full-precision training runs that tuning compares; they may run in several processes."""
 
-import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,11 +12,10 @@ import torch
 
 from sgq_auto.graphs import Graph
 from sgq_auto.graphs.store import load_graph, save_graph
-from sgq_auto.processes import process_context
 from sgq_auto.quantize import prepare
+from sgq_auto.searching.process_pool import process_pool
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.tuning.recipe import EPOCHS, Recipe
-from sgq_auto.searching.work import quiet_process
 from sgq_auto.training import DivergedError, FitResult, Keep, Schedule, fit, predict
 
 # Epochs between two looks at the validation nodes.
@@ -79,18 +76,10 @@ def trainer(settings: SearchSettings, graph: Graph, folder: Path) -> Iterator[Tr
     folder.mkdir(parents=True, exist_ok=True)
     scratch = folder / f".graph-{os.getpid()}.safetensors"
     save_graph(graph, scratch)
-    executor = ProcessPoolExecutor(
-        settings.workers, mp_context=process_context(), initializer=quiet_process
-    )
     try:
-        yield lambda runs: executor.map(partial(_train_stored, settings, scratch), runs)
-    except BaseException:
-        executor.shutdown(wait=False, cancel_futures=True)
-        for child in multiprocessing.active_children():
-            child.terminate()
-        raise
+        with process_pool(settings.workers) as executor:
+            yield lambda runs: executor.map(partial(_train_stored, settings, scratch), runs)
     finally:
-        executor.shutdown(wait=False, cancel_futures=True)
         scratch.unlink(missing_ok=True)
 
 
@@ -101,15 +90,14 @@ def _train_stored(settings: SearchSettings, path: Path, run: TrainingRun) -> Run
 def train(settings: SearchSettings, graph: Graph, run: TrainingRun) -> RunResult:
     """Train one model at full precision.
 
-    Its epochs are looked at every few, whatever the settings say, and step sizes are constant:
-    what a shorter training would have reached can then be read off.
+    At constant step sizes, validation nodes are looked at every few epochs at least: what a shorter
+    training would have reached can then be read off.
     """
     settings = run.recipe.applied(settings)
     graph = run.recipe.prepared(graph)
     fitting = settings.pretraining
-    every = min(fitting.evaluate_every, _LOOK_EVERY)
     if fitting.schedule is Schedule.CONSTANT and fitting.keep is Keep.BEST:
-        fitting = replace(fitting, evaluate_every=every)
+        fitting = replace(fitting, evaluate_every=min(fitting.evaluate_every, _LOOK_EVERY))
     torch.manual_seed(run.seed)
     model = prepare(settings.model.build(graph), graph)
     try:

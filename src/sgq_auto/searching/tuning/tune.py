@@ -3,10 +3,10 @@
 import math
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-
-from optuna.distributions import BaseDistribution
 
 from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.searching.settings import SearchSettings
@@ -16,6 +16,7 @@ from sgq_auto.searching.tuning.finetune_choice import tuned_finetune
 from sgq_auto.searching.tuning.halving import (
     FINAL_SEEDS,
     Halving,
+    OnRun,
     Plan,
 )
 from sgq_auto.searching.tuning.kept import Tuning, keep_tuning, kept_tuning, key_of
@@ -32,7 +33,7 @@ from sgq_auto.searching.tuning.recipe import (
     starting_values,
     tuned_values,
 )
-from sgq_auto.searching.tuning.training_runs import RunResult, lasting, trainer
+from sgq_auto.searching.tuning.training_runs import RunResult, Trainer, lasting, trainer
 from sgq_auto.training import Keep, Schedule
 
 # Standard errors that a recipe must be better than the default one to take its place: on few
@@ -45,7 +46,7 @@ _LENGTH_SLACK = 0.003
 # Lengths of training that are told apart.
 _LENGTHS = (100, 200, 300, 400)
 # Recipes to begin with, beside the default: for features that were scaled, and for counts that were
-# not. Chosen on Computers and Cora; Photo, CiteSeer and PubMed took no part.
+# not. Chosen after a look at GCN on Cora, CiteSeer, PubMed and Computers; Photo took no part.
 _STARTS = tuple(
     {LEARNING_RATE: rate, WEIGHT_DECAY: decay, DROPOUT: 0.5, NORMALIZE: normalize}
     for rate, decay, normalize in (
@@ -91,7 +92,10 @@ def _shares(finalist: _Finalist) -> list[float]:
 
 
 def tuned(
-    settings: SearchSettings, data: PreparedData, on_stage: OnStage
+    settings: SearchSettings,
+    data: PreparedData,
+    on_stage: OnStage,
+    before_training: Callable[[], None] = lambda: None,
 ) -> tuple[SearchSettings, PreparedData, Tuning | None]:
     """Settings and data with full precision tuned, and what tuning found.
 
@@ -102,32 +106,29 @@ def tuned(
         settings: The search.
         data: Its data.
         on_stage: Called as models are trained.
+        before_training: Called first, if there is something to train.
 
     Returns:
         The settings and data as they are, and ``None``, where there is nothing to tune or the
         search is too short for it.
     """
-    if not _is_tuned(settings, data.graph):
+    plan = plan_of(settings)
+    if not plan.recipes:
         return settings, data, None
-    path = _path(settings, data.graph)
+    path = settings.output_root / "tuned" / f"{key_of(settings, data.graph)}.json"
     found = kept_tuning(path)
     if found is None:
-        found = _tune(settings, data.graph, plan_of(settings), path.parent, on_stage)
+        values = starting_values(settings, data.graph)
+        space = tuned_values(settings, values, wide=settings.tune.mode is TuneMode.WIDE)
+        if not space:
+            return settings, data, None
+        before_training()
+        halving = partial(
+            Halving, space, values, [{**values, **start} for start in _starts(values)]
+        )
+        found = _tune(settings, data.graph, plan, halving, path.parent, on_stage)
         keep_tuning(found, path)
     return (*found.applied(settings, data), found)
-
-
-def tunes_anew(settings: SearchSettings, graph: Graph) -> bool:
-    """Whether :func:`tuned` would train: there is something to tune, and no result is kept."""
-    return _is_tuned(settings, graph) and kept_tuning(_path(settings, graph)) is None
-
-
-def _is_tuned(settings: SearchSettings, graph: Graph) -> bool:
-    return plan_of(settings).recipes > 0 and bool(_space(settings, graph))
-
-
-def _path(settings: SearchSettings, graph: Graph) -> Path:
-    return settings.output_root / "tuned" / f"{key_of(settings, graph)}.json"
 
 
 def untuned_note(settings: SearchSettings) -> str | None:
@@ -157,21 +158,19 @@ def _tune(
     settings: SearchSettings,
     graph: Graph,
     plan: Plan,
+    make_halving: Callable[[Trainer, OnRun], Halving],
     folder: Path,
     on_stage: OnStage,
 ) -> Tuning:
     began = time.perf_counter()
-    text = "tuning full precision"
-    default, values = default_recipe(settings, graph), starting_values(settings, graph)
-    on_stage(Stage(text, 0, plan.runs))
+
+    def on_run(done: int) -> None:
+        on_stage(Stage("tuning full precision", done, plan.runs))
+
+    on_run(0)
+    default = default_recipe(settings, graph)
     with trainer(settings, graph, folder) as train:
-        halving = Halving(
-            _space(settings, graph),
-            values,
-            [{**values, **start} for start in _starts(values)],
-            train,
-            lambda done: on_stage(Stage(text, done, plan.runs)),
-        )
+        halving = make_halving(train, on_run)
         found = halving.finalists(plan)
         finalists = [_final(halving, recipe) for recipe in (default, *found)]
     usual, *others = finalists
@@ -187,11 +186,6 @@ def _tune(
         runs=tuple(halving.runs),
         seconds=time.perf_counter() - began,
     )
-
-
-def _space(settings: SearchSettings, graph: Graph) -> dict[str, BaseDistribution]:
-    wide = settings.tune.mode is TuneMode.WIDE
-    return tuned_values(settings, starting_values(settings, graph), wide=wide)
 
 
 def _starts(default: Values) -> list[Values]:
