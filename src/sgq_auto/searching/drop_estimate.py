@@ -48,8 +48,8 @@ class Biases:
 
 
 # Chosen on seven cells like those of ``benchmarks/drop_bias.py``: GCN on Cora, CiteSeer, PubMed,
-# Computers and the embedded Cora, GAT on Cora, AGNN on CiteSeer. They are not yet reported on graphs
-# that took no part.
+# Computers and the embedded Cora, GAT on Cora, AGNN on CiteSeer. They are not yet reported on
+# graphs that took no part.
 BIASES = Biases(taught=Bias(-0.2, 0.1), bits=Bias(0.0, 0.12))
 
 
