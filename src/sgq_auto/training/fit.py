@@ -110,18 +110,13 @@ class FitResult:
     stopped: bool = False
     val_losses: tuple[float, ...] = ()
 
-    def best_within(self, epochs: int) -> tuple[int, float]:
-        """``(epoch, accuracy)`` of the lowest validation loss in the first ``epochs`` epochs.
+    def loss_within(self, epochs: int) -> float:
+        """The lowest validation loss of the first ``epochs`` epochs.
 
-        It is what a shorter training at constant step sizes with :attr:`Keep.BEST` ends with.
+        A shorter training at constant step sizes with :attr:`Keep.BEST` ends with it.
         """
-        seen = [
-            (loss, epoch, accuracy)
-            for (epoch, accuracy), loss in zip(self.curve, self.val_losses, strict=True)
-            if epoch <= epochs
-        ]
-        _, epoch, accuracy = min(seen)
-        return epoch, accuracy
+        seen = zip(self.curve, self.val_losses, strict=True)
+        return min(loss for (epoch, _), loss in seen if epoch <= epochs)
 
 
 class Stopper(Protocol):

@@ -1,6 +1,6 @@
 """Successive halving: many recipes are trained for a while, the best of them for longer.
 
-Jamieson and Talwalkar, AISTATS 2016. The last round trains anew, with seeds of its own, so that a
+Jamieson and Talwalkar, AISTATS 2016. Every round trains anew, with a seed of its own, so that a
 recipe is not kept for one lucky draw.
 """
 
@@ -14,14 +14,16 @@ from optuna.distributions import BaseDistribution
 from sgq_auto.searching.tuning.recipe import NO_DECAY, WEIGHT_DECAY, Recipe, Values
 from sgq_auto.searching.tuning.training_runs import RunResult, Trainer, TrainingRun, lasting
 
-# Epochs of the first round, in which every recipe is trained, and of the last one.
+# Epochs of the first round, in which every recipe is trained, and of the rounds after it.
 FIRST_EPOCHS, LAST_EPOCHS = 200, 600
 # A recipe whose best epoch lies behind this share of the first round was still getting better.
 _LATE = 0.9
-# Seeds of the last round; the first one has seed 0.
+# Seeds of the last round, in which one recipe meets the default one; the first one has seed 0.
 FINAL_SEEDS = (1, 2)
-# Recipes that meet the default one in the last round.
-_FINALISTS = 2
+# Recipes of the round between, which has the first seed of the last one.
+_SEMIFINALISTS = 3
+# Training runs after the first round: of recipes, and of the default one.
+_LONG_RUNS = _SEMIFINALISTS - 1 + 2 * len(FINAL_SEEDS)
 # Fewer recipes are not worth a comparison.
 _FEWEST = 8
 OnRun = Callable[[int], None]
@@ -34,7 +36,7 @@ class Plan:
     Attributes:
         recipes: Recipes of the first round; 0 where the epochs are too few to tune at all.
         first_epochs: Epochs of the first round.
-        last_epochs: Epochs of the last one.
+        last_epochs: Epochs of the rounds after it.
     """
 
     recipes: int
@@ -52,14 +54,14 @@ class Plan:
         """
         last_epochs = LAST_EPOCHS if given_epochs is None else given_epochs
         first_epochs = min(FIRST_EPOCHS, last_epochs)
-        last = len(FINAL_SEEDS) * (_FINALISTS * last_epochs + default_epochs)
+        last = (_LONG_RUNS - len(FINAL_SEEDS)) * last_epochs + len(FINAL_SEEDS) * default_epochs
         recipes = int((epochs - last) / first_epochs)
         return cls(recipes if recipes >= _FEWEST else 0, first_epochs, last_epochs)
 
     @property
     def runs(self) -> int:
         """Training runs in all."""
-        return self.recipes + (_FINALISTS + 1) * len(FINAL_SEEDS)
+        return self.recipes + _LONG_RUNS
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class TunedRun:
 
     Attributes:
         values: The recipe's settings.
-        stage: ``first`` or ``final``.
+        stage: ``first``, ``semifinal`` or ``final``.
         seed: Its seed.
         val_accuracy: Validation accuracy, 0..1.
         kept_epoch: The epoch that it ended with; 0 if training diverged.
@@ -115,8 +117,8 @@ class Halving:
         sampler = optuna.samplers.TPESampler(seed=0, multivariate=True, n_startup_trials=1)
         self._study = optuna.create_study(direction="maximize", sampler=sampler)
 
-    def finalists(self, plan: Plan) -> list[Recipe]:
-        """The best recipes of the first round, best first, with the epochs of the last one.
+    def semifinalists(self, plan: Plan) -> list[Recipe]:
+        """The best recipes of the first round, best first, with the epochs of the next one.
 
         Given recipes come first; the rest are proposed in two parts, of which the second knows the
         results of all before.
@@ -133,7 +135,7 @@ class Halving:
             for trial, recipe, result in zip(trials, recipes, results, strict=True):
                 self._study.tell(trial, result.val_accuracy)
                 tried.setdefault(recipe, result)
-        return _finalists(tried, plan)
+        return _semifinalists(tried, plan)
 
     def trained(self, recipes: Sequence[Recipe], stage: str, *, seed: int) -> list[RunResult]:
         """Train each recipe with a seed."""
@@ -165,12 +167,12 @@ def _rounded(name: str, value: Any) -> Any:
     return float(f"{value:.2g}")
 
 
-def _finalists(tried: Mapping[Recipe, RunResult], plan: Plan) -> list[Recipe]:
-    """The best recipe, and the best of those others that were still getting better.
+def _semifinalists(tried: Mapping[Recipe, RunResult], plan: Plan) -> list[Recipe]:
+    """The best recipes, and the best of those others that were still getting better.
 
     Small steps are slow, and may lead further than what is best after few epochs.
     """
     ranked = sorted(tried, key=lambda recipe: -tried[recipe].val_accuracy)
-    first, *others = ranked
+    best, others = ranked[: _SEMIFINALISTS - 1], ranked[_SEMIFINALISTS - 1 :]
     late = [recipe for recipe in others if tried[recipe].kept_epoch > _LATE * plan.first_epochs]
-    return [lasting(recipe, plan.last_epochs) for recipe in (first, *(late or others)[:1])]
+    return [lasting(recipe, plan.last_epochs) for recipe in (*best, *(late or others)[:1])]

@@ -1,5 +1,6 @@
 """Full-precision training runs that tuning compares; they may run in several processes."""
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -52,9 +53,9 @@ class RunResult:
         """The epoch that training ended with; 0 if it diverged."""
         return self.fitted.kept_epoch if self.fitted else 0
 
-    def accuracy_within(self, epochs: int) -> float:
-        """Validation accuracy, 0..1, had training ended after ``epochs`` epochs."""
-        return self.fitted.best_within(epochs)[1] if self.fitted else 0.0
+    def loss_within(self, epochs: int) -> float:
+        """The lowest validation loss of the first ``epochs`` epochs; infinite if it diverged."""
+        return self.fitted.loss_within(epochs) if self.fitted else math.inf
 
 
 class Trainer(Protocol):

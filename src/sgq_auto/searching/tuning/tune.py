@@ -1,10 +1,7 @@
 """Full precision is tuned before its bits are searched: a reference worth compressing."""
 
-import math
-import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +9,7 @@ from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.stages import OnStage, Stage
 from sgq_auto.searching.tune_settings import TuneMode
+from sgq_auto.searching.tuning.finalist import Finalist
 from sgq_auto.searching.tuning.finetune_choice import tuned_finetune
 from sgq_auto.searching.tuning.halving import (
     FINAL_SEEDS,
@@ -33,18 +31,8 @@ from sgq_auto.searching.tuning.recipe import (
     starting_values,
     tuned_values,
 )
-from sgq_auto.searching.tuning.training_runs import RunResult, Trainer, lasting, trainer
-from sgq_auto.training import Keep, Schedule
+from sgq_auto.searching.tuning.training_runs import Trainer, trainer
 
-# Standard errors that a recipe must be better than the default one to take its place: on few
-# validation nodes the best of many differs by chance alone.
-_STANDARD_ERRORS = 1.0
-# Spread over seeds counts against a recipe, in standard deviations.
-_SPREAD = 0.5
-# Accuracy, 0..1, that fewer epochs may cost.
-_LENGTH_SLACK = 0.003
-# Lengths of training that are told apart.
-_LENGTHS = (100, 200, 300, 400)
 # Recipes to begin with, beside the default: for features that were scaled, and for counts that were
 # not. Chosen after a look at GCN on Cora, CiteSeer, PubMed and Computers; Photo took no part.
 _STARTS = tuple(
@@ -58,37 +46,6 @@ _STARTS = tuple(
         (0.01, 5e-3, False),
     )
 )
-
-
-@dataclass(frozen=True)
-class _Finalist:
-    """A recipe that was trained with several seeds."""
-
-    recipe: Recipe
-    results: tuple[RunResult, ...]
-
-    @property
-    def score(self) -> float:
-        accuracies = [result.val_accuracy for result in self.results]
-        return statistics.fmean(accuracies) - _SPREAD * statistics.stdev(accuracies)
-
-    @property
-    def mean(self) -> float:
-        return statistics.fmean(result.val_accuracy for result in self.results)
-
-    def beats(self, other: "_Finalist") -> bool:
-        """Whether it is better beyond the chance of which nodes are validation nodes."""
-        count = len(self.results[0].right)
-        own, others = [_shares(each) for each in (self, other)]
-        differences = [a - b for a, b in zip(own, others, strict=True)]
-        error = statistics.pstdev(differences) / math.sqrt(count)
-        return self.score - other.score > _STANDARD_ERRORS * error
-
-
-def _shares(finalist: _Finalist) -> list[float]:
-    """Of each validation node, the share of seeds that predict its class."""
-    rows = [result.right for result in finalist.results]
-    return [statistics.fmean(column) for column in zip(*rows, strict=True)]
 
 
 def tuned(
@@ -171,12 +128,9 @@ def _tune(
     default = default_recipe(settings, graph)
     with trainer(settings, graph, folder) as train:
         halving = make_halving(train, on_run)
-        found = halving.finalists(plan)
-        finalists = [_final(halving, recipe) for recipe in (default, *found)]
-    usual, *others = finalists
-    best = max(others, key=lambda each: each.score)
+        best, usual = _finalists(halving, plan, default)
     winner = best if best.beats(usual) else usual
-    recipe = _shortened(winner, default, settings)
+    recipe = winner.shortened(default, settings)
     finetune = tuned_finetune(settings, recipe, graph, on_stage)
     return Tuning(
         recipe=Recipe({**recipe.values, **finetune}),
@@ -194,24 +148,16 @@ def _starts(default: Values) -> list[Values]:
     return [{NORMALIZE: not default[NORMALIZE]}, *starts] if NORMALIZE in default else starts
 
 
-def _final(halving: Halving, recipe: Recipe) -> _Finalist:
-    results = [halving.trained([recipe], "final", seed=seed)[0] for seed in FINAL_SEEDS]
-    return _Finalist(recipe, tuple(results))
-
-
-def _shortened(finalist: _Finalist, default: Recipe, settings: SearchSettings) -> Recipe:
-    """With as few epochs as all but reach the accuracy.
-
-    The default recipe stays as it is, and so do epochs that were set by hand. Only at constant
-    step sizes is a shorter training the beginning of a longer one.
-    """
-    recipe, fitting = finalist.recipe, settings.pretraining
-    constant = fitting.schedule is Schedule.CONSTANT and fitting.keep is Keep.BEST
-    if recipe == default or not constant or EPOCHS in set_by_hand(settings):
-        return recipe
-    whole = recipe.values[EPOCHS]
-    for epochs in (length for length in _LENGTHS if length < whole):
-        reached = statistics.fmean(each.accuracy_within(epochs) for each in finalist.results)
-        if reached >= finalist.mean - _LENGTH_SLACK:
-            return lasting(recipe, epochs)
-    return recipe
+def _finalists(halving: Halving, plan: Plan, default: Recipe) -> tuple[Finalist, Finalist]:
+    """The best recipe and the default one, each with all seeds of the last round."""
+    recipes = [*halving.semifinalists(plan), default]
+    first, *others = FINAL_SEEDS
+    *results, usual = halving.trained(recipes, "semifinal", seed=first)
+    best = max(range(len(results)), key=lambda index: results[index].val_accuracy)
+    finalists = [recipes[best], default]
+    finals = [halving.trained(finalists, "final", seed=seed) for seed in others]
+    columns = zip((results[best], usual), *finals, strict=True)
+    own, given = (
+        Finalist(recipe, column) for recipe, column in zip(finalists, columns, strict=True)
+    )
+    return own, given

@@ -1,0 +1,78 @@
+"""Recipes of the last round of tuning: which is better, and how long it has to train."""
+
+import math
+import statistics
+from dataclasses import dataclass
+
+from sgq_auto.searching.settings import SearchSettings
+from sgq_auto.searching.tuning.recipe import EPOCHS, Recipe, set_by_hand
+from sgq_auto.searching.tuning.training_runs import RunResult, lasting
+from sgq_auto.training import Keep, Schedule
+
+# Standard errors that a recipe must be better than the default one to take its place: on few
+# validation nodes the best of many differs by chance alone.
+_STANDARD_ERRORS = 1.0
+# Spread over seeds counts against a recipe, in standard deviations.
+_SPREAD = 0.5
+# Share by which fewer epochs may raise the lowest validation loss. The loss is far steadier than
+# the accuracy of a few hundred nodes, which is as good by chance after a sixth of the epochs.
+_LENGTH_SLACK = 0.02
+# Lengths of training that are told apart.
+_LENGTHS = (100, 200, 300, 400)
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """A recipe that was trained with several seeds.
+
+    Attributes:
+        recipe: The recipe.
+        results: Of each seed.
+    """
+
+    recipe: Recipe
+    results: tuple[RunResult, ...]
+
+    @property
+    def score(self) -> float:
+        """Mean validation accuracy, 0..1, less a part of its spread over the seeds."""
+        accuracies = [result.val_accuracy for result in self.results]
+        return statistics.fmean(accuracies) - _SPREAD * statistics.stdev(accuracies)
+
+    @property
+    def mean(self) -> float:
+        """Mean validation accuracy, 0..1."""
+        return statistics.fmean(result.val_accuracy for result in self.results)
+
+    def _loss_within(self, epochs: int) -> float:
+        return statistics.fmean(result.loss_within(epochs) for result in self.results)
+
+    def beats(self, other: "Finalist") -> bool:
+        """Whether it is better beyond the chance of which nodes are validation nodes."""
+        count = len(self.results[0].right)
+        own, others = [_shares(each) for each in (self, other)]
+        differences = [a - b for a, b in zip(own, others, strict=True)]
+        error = statistics.pstdev(differences) / math.sqrt(count)
+        return self.score - other.score > _STANDARD_ERRORS * error
+
+    def shortened(self, default: Recipe, settings: SearchSettings) -> Recipe:
+        """The recipe with as few epochs as all but reach the lowest validation loss.
+
+        The default recipe stays as it is, and so do epochs that were set by hand. Only at constant
+        step sizes is a shorter training the beginning of a longer one.
+        """
+        recipe, fitting = self.recipe, settings.pretraining
+        constant = fitting.schedule is Schedule.CONSTANT and fitting.keep is Keep.BEST
+        if recipe == default or not constant or EPOCHS in set_by_hand(settings):
+            return recipe
+        whole = recipe.values[EPOCHS]
+        most = (1 + _LENGTH_SLACK) * self._loss_within(whole)
+        lengths = (length for length in _LENGTHS if length < whole)
+        epochs = next((each for each in lengths if self._loss_within(each) <= most), whole)
+        return lasting(recipe, epochs)
+
+
+def _shares(finalist: Finalist) -> list[float]:
+    """Of each validation node, the share of seeds that predict its class."""
+    rows = [result.right for result in finalist.results]
+    return [statistics.fmean(column) for column in zip(*rows, strict=True)]
