@@ -1,7 +1,7 @@
 """Files that version 0.1.0 wrote, with the commands of this one: they work as they did.
 
-``tests/earlier/0.1.0`` holds a study of a GAT on a small synthetic graph as ``export`` wrote it, its
-trial 3 packed, and the classes that ``infer`` predicted with that.
+``tests/earlier/0.1.0`` holds a study of a GAT on a small synthetic graph as ``export`` wrote it,
+its trial 3 packed, and the classes that ``infer`` predicted with that.
 """
 
 import csv

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from sgq_auto.errors import InputError
-from sgq_auto.plain_text import tolerate
-from sgq_auto.safe_text import one_line
-from sgq_auto.stop_signals import interrupted_status, stopping_signals
+from sgq_auto.processes.stop_signals import interrupted_status, stopping_signals
+from sgq_auto.text.plain_text import tolerate
+from sgq_auto.text.safe_text import one_line
 
 BAD_INPUT, FAILED = 2, 1
 _PIPE_CLOSED = 141

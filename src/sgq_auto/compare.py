@@ -5,7 +5,7 @@ import time
 
 from sgq_auto.arguments import answer_about, as_path, parse_arguments, run_command
 from sgq_auto.errors import InputError
-from sgq_auto.safe_text import one_line
+from sgq_auto.text.safe_text import one_line
 
 _USAGE = (
     "python -m sgq_auto.compare RUN [RUN ...] [out=FOLDER] [uri=URI] [output_root=outputs]; "

@@ -16,6 +16,7 @@ from sgq_auto.checkpoint_settings import settle_pretraining
 from sgq_auto.conf_tree import conf_dir as conf_dir
 from sgq_auto.conf_tree import with_own_arguments as with_own_arguments
 from sgq_auto.errors import InputError
+from sgq_auto.errors.user_code import described, is_ours
 from sgq_auto.graphs import BucketSettings, PreparedData, RawGraph, prepare_graph
 from sgq_auto.graphs.sources import graph_of
 from sgq_auto.packed import Objective
@@ -36,7 +37,6 @@ from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.kept_config import KeptConfig
 from sgq_auto.searching.tune_settings import TuneMode, TuneSettings
 from sgq_auto.training import FitSettings, Keep, Schedule
-from sgq_auto.user_code import described, is_ours
 
 _E = TypeVar("_E", bound=StrEnum)
 # What lines of these raise beside InputError is a fault of this project's.

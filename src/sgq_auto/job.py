@@ -13,10 +13,10 @@ from optuna.exceptions import StorageInternalError
 from sgq_auto.command_process import FAILED, end
 from sgq_auto.conf_tree import as_typed
 from sgq_auto.config import load_data, search_settings
-from sgq_auto.passwords import mask_files
-from sgq_auto.processes import process_context
+from sgq_auto.processes.fork_server import process_context
+from sgq_auto.processes.stop_signals import interrupted_status
 from sgq_auto.searching import run_search
-from sgq_auto.stop_signals import interrupted_status
+from sgq_auto.text.passwords import mask_files
 from sgq_auto.tracking import (
     Delivery,
     MlflowTracker,

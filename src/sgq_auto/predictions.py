@@ -10,7 +10,7 @@ from sgq_auto.csv_layout import CsvLayout
 from sgq_auto.errors import InputError
 from sgq_auto.node_ids import NodeIds
 from sgq_auto.packed.codes import Array
-from sgq_auto.safe_text import csv_row
+from sgq_auto.text.safe_text import csv_row
 
 _DEFAULT = "id"
 _SHOWN = 12

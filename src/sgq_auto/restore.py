@@ -1,7 +1,7 @@
 """``python -m sgq_auto.restore``: take in a study that was exported elsewhere."""
 
 from sgq_auto.arguments import as_path, parse_arguments, run_command, takes_own_code
-from sgq_auto.passwords import hide
+from sgq_auto.text.passwords import hide
 
 _USAGE = "python -m sgq_auto.restore file=NAME.zip [output_root=outputs] [own_code=false]"
 _EXPLAINED = """

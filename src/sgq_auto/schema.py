@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from sgq_auto.passwords import hide
+from sgq_auto.text.passwords import hide
 
 # Values of settings that are closed choices: told to people before the types are imported.
 CHOICES: dict[str, tuple[str, ...]] = {

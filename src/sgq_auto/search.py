@@ -22,8 +22,8 @@ from sgq_auto.conf_tree import (
     with_literals,
     with_own_arguments,
 )
-from sgq_auto.passwords import hide_in_override
-from sgq_auto.processes import process_context
+from sgq_auto.processes.fork_server import process_context
+from sgq_auto.text.passwords import hide_in_override
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig

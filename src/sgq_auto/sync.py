@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from sgq_auto.arguments import parse_arguments, run_command, takes_own_code
 from sgq_auto.command_process import FAILED, end
 from sgq_auto.errors import InputError
-from sgq_auto.passwords import hide
-from sgq_auto.safe_text import one_line
+from sgq_auto.text.passwords import hide
+from sgq_auto.text.safe_text import one_line
 
 if TYPE_CHECKING:
     from sgq_auto.tracking import TrackingSettings

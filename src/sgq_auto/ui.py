@@ -8,9 +8,9 @@ from typing import NoReturn
 
 from sgq_auto.arguments import answer_about, run_command
 from sgq_auto.errors import InputError
-from sgq_auto.passwords import hide, mask
-from sgq_auto.safe_text import printable
-from sgq_auto.stop_signals import Stopped
+from sgq_auto.processes.stop_signals import Stopped
+from sgq_auto.text.passwords import hide, mask
+from sgq_auto.text.safe_text import printable
 
 _USAGE = "python -m sgq_auto.ui [uri=URI] [--port 5000] [--host 127.0.0.1] [OPTION ...]"
 _EXPLAINED = """

@@ -2,8 +2,9 @@
 
 import pytest
 
-from sgq_auto.conf_tree import ConfTree, check_arguments, check_driver, check_engine, conf_dir
+from sgq_auto.conf_tree import ConfTree, check_arguments, conf_dir
 from sgq_auto.errors import InputError
+from sgq_auto.optional_packages import check_driver, check_engine
 
 TREE = ConfTree(conf_dir())
 

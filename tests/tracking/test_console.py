@@ -6,7 +6,7 @@ import sys
 import pytest
 from rich.table import Table
 
-from sgq_auto.plain_text import tolerate
+from sgq_auto.text.plain_text import tolerate
 from sgq_auto.tracking.console import output_console, print_words
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sgq_auto.passwords import reveal
+from sgq_auto.text.passwords import reveal
 from sgq_auto.tracking import MlflowTracker, TrackingSettings
 from sgq_auto.tracking.settings import EXPERIMENT, EXPERIMENT_ID, URI, default_store
 

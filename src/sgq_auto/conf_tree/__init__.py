@@ -5,7 +5,6 @@ before anything large is imported.
 """
 
 from sgq_auto.conf_tree.early_check import check_arguments, chosen_files, no_such_setting
-from sgq_auto.conf_tree.extras import check_driver, check_engine
 from sgq_auto.conf_tree.files import ConfFile, ConfTree, Setting, conf_dir
 from sgq_auto.conf_tree.literals import as_typed, with_literals, with_own_arguments
 from sgq_auto.conf_tree.search_help import search_help
@@ -16,8 +15,6 @@ __all__ = [
     "Setting",
     "as_typed",
     "check_arguments",
-    "check_driver",
-    "check_engine",
     "chosen_files",
     "conf_dir",
     "no_such_setting",

@@ -6,9 +6,9 @@ from dataclasses import dataclass, fields, is_dataclass
 from types import UnionType
 from typing import get_args, get_origin
 
-from sgq_auto.conf_tree.extras import check_driver, check_engine
 from sgq_auto.conf_tree.files import ConfTree, Setting
 from sgq_auto.errors import InputError, did_you_mean
+from sgq_auto.optional_packages import check_driver, check_engine
 from sgq_auto.schema import CHOICES, Schema
 
 _OVERRIDE = re.compile(r"(?P<prefix>\+\+|\+|~)?(?P<key>[^=]*)(?P<equals>=)?(?P<value>.*)", re.S)

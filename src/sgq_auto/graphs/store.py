@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from sgq_auto.atomic_file import whole_file
 from sgq_auto.engines import engine_for
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.csr import CsrPattern
@@ -27,7 +28,6 @@ from sgq_auto.graphs.stored_checks import (
     check_permutation,
     check_values,
 )
-from sgq_auto.packed.whole_file import whole_file
 
 _PATTERN_FIELDS = ("rowptr", "col")
 # Labels that no graph is at hand for.

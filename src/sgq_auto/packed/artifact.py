@@ -19,6 +19,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from sgq_auto.atomic_file import whole_file
 from sgq_auto.errors import ArtifactError
 from sgq_auto.packed import header
 from sgq_auto.packed.codes import Array
@@ -26,7 +27,6 @@ from sgq_auto.packed.cost import needed_bytes
 from sgq_auto.packed.model import PackedModel
 from sgq_auto.packed.reader import model_from_tensors
 from sgq_auto.packed.tensors import expected_tensors, tensors_of
-from sgq_auto.packed.whole_file import whole_file
 
 __all__ = ["ArtifactError", "load", "save"]
 

@@ -24,6 +24,7 @@ from torch_geometric.nn import Linear as PygLinear
 
 from sgq_auto.allocation import FEATURES, BitAllocation
 from sgq_auto.errors import InputError
+from sgq_auto.errors.user_code import described
 from sgq_auto.graphs import Graph
 from sgq_auto.quantize.agnn import QuantizedAGNNConv
 from sgq_auto.quantize.gat import QuantizedGATConv
@@ -39,7 +40,6 @@ from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 from sgq_auto.quantize.ranges import RangeMode
 from sgq_auto.quantize.sage import QuantizedSAGEConv
 from sgq_auto.quantize.transformer import QuantizedTransformerConv
-from sgq_auto.user_code import described
 
 _TWINS: dict[type[nn.Module], Any] = {
     GCNConv: QuantizedGCNConv,

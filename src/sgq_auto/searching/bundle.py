@@ -17,12 +17,11 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from sgq_auto.atomic_file import whole_file
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.store import load_graph, load_labels
 from sgq_auto.node_ids import load_node_ids
 from sgq_auto.packed import load
-from sgq_auto.packed.whole_file import whole_file
-from sgq_auto.safe_text import one_line
 from sgq_auto.searching.bundle_archive import ARTIFACT, FILES, STUDY, WEIGHTS, extract
 from sgq_auto.searching.confirm import model_seeds
 from sgq_auto.searching.confirm_rows import check_rows
@@ -36,6 +35,7 @@ from sgq_auto.searching.summary import write_summary
 from sgq_auto.searching.trial_checks import check_study_attrs, check_trial
 from sgq_auto.searching.trial_json import trial_from_json, trial_to_json
 from sgq_auto.searching.workbench import model_path
+from sgq_auto.text.safe_text import one_line
 
 _FORMAT = "sgq-auto study 1"
 _NAME = re.compile(r"\w[\w.+-]{0,200}", re.ASCII)

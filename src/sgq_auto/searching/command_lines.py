@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sgq_auto.passwords import MASK, mask
+from sgq_auto.text.passwords import MASK, mask
 
 _DEFAULT_ROOT = Path("outputs")
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sgq_auto.errors import InputError
-from sgq_auto.safe_text import printable
+from sgq_auto.text.safe_text import printable
 
 _MODELS = {f"sgq_auto.models.{name}" for name in ("AGNN", "GAT", "GCN", "GIN", "SAGE")}
 # Of PyG, models and layers that take numbers and names alone. Others of it take code as text.

@@ -14,6 +14,7 @@ from hydra.errors import HydraException
 from torch import nn
 
 from sgq_auto.errors import InputError, did_you_mean
+from sgq_auto.errors.user_code import described, is_ours, user_line
 from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.quantize import TakesLogits, check_logits, in_order_of, prepare
 from sgq_auto.searching.own_model import (
@@ -32,7 +33,6 @@ from sgq_auto.searching.own_model import (
 )
 from sgq_auto.searching.trained_model import trained_note
 from sgq_auto.training import load_weights, predict, weights_hash
-from sgq_auto.user_code import described, is_ours, user_line
 
 _CUSTOM, _MISSING = "custom", "???"
 _CHECKPOINT = "checkpoint"

@@ -20,7 +20,7 @@ from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.trial import TrialState
 from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 
-from sgq_auto.safe_text import one_line
+from sgq_auto.text.safe_text import one_line
 
 _logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 
-from sgq_auto.processes import process_context
+from sgq_auto.processes.fork_server import process_context
 from sgq_auto.searching.work import quiet_process
 
 

@@ -10,6 +10,7 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
+from sgq_auto.errors.user_code import described, full_traceback
 from sgq_auto.searching.claims import give_back, has_room, is_claimed
 from sgq_auto.searching.liveness import Heartbeat, WorkerIdentity
 from sgq_auto.searching.records import RECORD, REPEAT, TRACEBACK, Measurement, TrialRecord
@@ -21,7 +22,6 @@ from sgq_auto.searching.stopping import DominationStopper
 from sgq_auto.searching.study import make_sampler, records_of
 from sgq_auto.searching.workbench import Workbench
 from sgq_auto.training import DivergedError
-from sgq_auto.user_code import described, full_traceback
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import optuna
 from optuna.storages import BaseStorage, RDBStorage
 
 from sgq_auto.errors import InputError
-from sgq_auto.passwords import STORAGE_VARIABLE, mask, reveal
 from sgq_auto.searching.patient_storage import open_patiently
 from sgq_auto.searching.whole_journal import CheckedJournalStorage, WholeJournal
+from sgq_auto.text.passwords import STORAGE_VARIABLE, mask, reveal
 
 
 class StorageKind(StrEnum):

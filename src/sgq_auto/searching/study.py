@@ -15,15 +15,15 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from sgq_auto.errors import InputError
-from sgq_auto.passwords import MASK, STORAGE_VARIABLE, reveal
-from sgq_auto.safe_text import one_line
+from sgq_auto.errors.user_code import is_ours
 from sgq_auto.searching.placed_sampler import PlacedSampler
 from sgq_auto.searching.records import TrialRecord, awaits_retry
 from sgq_auto.searching.samplers import InformedSampler, Knowledge
 from sgq_auto.searching.samplers.history import START, standing_trials
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.trial_checks import check_study_attrs, check_trial
-from sgq_auto.user_code import is_ours
+from sgq_auto.text.passwords import MASK, STORAGE_VARIABLE, reveal
+from sgq_auto.text.safe_text import one_line
 
 # Study attribute: the bit-widths that parameters are positions of, for who looks at a study.
 _LADDER = "ladder"

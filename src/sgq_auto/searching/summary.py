@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from sgq_auto.atomic_file import whole_file
 from sgq_auto.packed import Footprint, FootprintModel
-from sgq_auto.packed.whole_file import whole_file
 from sgq_auto.searching.confirm_rows import DISTILLED
 from sgq_auto.searching.confirmed import Confirmed, Promise, Shipped, holds
 from sgq_auto.searching.guessing import Guessing

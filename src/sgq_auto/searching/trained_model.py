@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from sgq_auto.graphs import Graph
 from sgq_auto.graphs.store import save_tensors
 from sgq_auto.quantize import GenericLayerWarning, prepare
-from sgq_auto.safe_text import printable
+from sgq_auto.text.safe_text import printable
 from sgq_auto.training import predict
 
 # Accuracy that another order of classes must add before it is worth a word.

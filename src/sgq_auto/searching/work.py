@@ -13,7 +13,7 @@ import torch
 from filelock import FileLock
 
 from sgq_auto.graphs.store import load_graph
-from sgq_auto.plain_text import tolerate
+from sgq_auto.processes.stop_signals import leave_signals_to_command
 from sgq_auto.quantize import GenericLayerWarning
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.liveness import WorkerIdentity
@@ -22,7 +22,7 @@ from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.start import SearchStart
 from sgq_auto.searching.study import finished_trials
 from sgq_auto.searching.workbench import Workbench
-from sgq_auto.stop_signals import leave_signals_to_command
+from sgq_auto.text.plain_text import tolerate
 
 _POLL_SECONDS = 0.2
 _ASKING_POLL_SECONDS = 0.005

@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from sgq_auto.plain_text import plain_text
-from sgq_auto.safe_text import printable
+from sgq_auto.text.plain_text import plain_text
+from sgq_auto.text.safe_text import printable
 
 # A number and its unit stay on one line: between them stands, while lines are broken, what is no
 # space and in no printable text.

@@ -16,6 +16,14 @@ from mlflow.types.schema import Array, ColSpec, DataType, Schema
 
 import sgq_auto
 
+# What the packed runtime imports beside two packages.
+_RUNTIME_FILES = (
+    "__init__.py",
+    "allocation.py",
+    "atomic_file.py",
+    "class_names.py",
+    "file_ownership.py",
+)
 _SCRIPT = Path(__file__).with_name("served_model.py")
 _DIGEST_TAG = "sgq_auto.sha256"
 _SIGNATURE = ModelSignature(
@@ -123,8 +131,9 @@ def _copy_runtime(folder: Path) -> None:
     package = Path(sgq_auto.__file__).parent
     copy = folder / package.name
     caches = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(package / "packed", copy / "packed", ignore=caches)
-    for name in ("__init__.py", "allocation.py", "class_names.py", "errors.py"):
+    for name in ("packed", "errors"):
+        shutil.copytree(package / name, copy / name, ignore=caches)
+    for name in _RUNTIME_FILES:
         shutil.copy(package / name, copy)
 
 

@@ -14,7 +14,7 @@ from requests.exceptions import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
 from sgq_auto.errors import InputError
-from sgq_auto.passwords import mask, reveal
+from sgq_auto.text.passwords import mask, reveal
 from sgq_auto.tracking.settings import URI, TrackingSettings
 from sgq_auto.tracking.views import studies_view
 

@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from sgq_auto.errors import InputError
-from sgq_auto.safe_text import one_line, printable
+from sgq_auto.text.safe_text import one_line, printable
 
 # Entries that people keep a state dict in, beside an epoch, an optimizer's state and so on. The
 # first that is there counts; of others, one that is alone.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sgq_auto.errors import InputError
-from sgq_auto.safe_text import printable
+from sgq_auto.text.safe_text import printable
 from sgq_auto.training.state_files import StoredState, read_state, some
 
 # What torch.compile puts into names wherever a module was compiled.

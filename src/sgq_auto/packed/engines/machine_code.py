@@ -16,9 +16,9 @@ from types import SimpleNamespace
 import llvmlite
 import llvmlite.binding as llvm
 
+from sgq_auto.atomic_file import whole_file
+from sgq_auto.file_ownership import is_beside_source, read_own, user_folder
 from sgq_auto.packed.engines.signatures import SIGNATURES, c_function
-from sgq_auto.packed.ownership import is_beside_source, read_own, user_folder
-from sgq_auto.packed.whole_file import whole_file
 
 _logger = logging.getLogger(__name__)
 

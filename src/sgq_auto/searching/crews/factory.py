@@ -3,7 +3,7 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sgq_auto.conf_tree import check_engine
+from sgq_auto.optional_packages import check_engine
 from sgq_auto.searching.crews.crew import Crew
 from sgq_auto.searching.crews.local import LocalCrew
 from sgq_auto.searching.engine import EngineKind

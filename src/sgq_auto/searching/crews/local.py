@@ -12,11 +12,11 @@ from typing import Any
 
 from optuna.exceptions import StorageInternalError
 
-from sgq_auto.passwords import remember, remembered
-from sgq_auto.processes import process_context
+from sgq_auto.processes.fork_server import process_context
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.work import quiet_process, work
+from sgq_auto.text.passwords import remember, remembered
 
 _STORAGE_LOST = 1
 _DISK_FULL = 28

@@ -9,10 +9,10 @@ from typing import Any
 import ray
 
 from sgq_auto.errors import InputError
-from sgq_auto.passwords import remember, remembered
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.work import work
+from sgq_auto.text.passwords import remember, remembered
 
 _CONNECT_SECONDS = 10.0
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import jinja2
 
-from sgq_auto.safe_text import harmless
+from sgq_auto.text.safe_text import harmless
 
 _TEMPLATES = Path(__file__).with_name("templates")
 

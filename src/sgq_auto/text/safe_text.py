@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from sgq_auto.passwords import without_passwords
+from sgq_auto.text.passwords import without_passwords
 
 # What makes a spreadsheet take a cell for a formula. A full-width sign is one to some of them.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")

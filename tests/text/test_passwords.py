@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from commands import QUICK, SYNTHETIC, run
-from sgq_auto import passwords
 from sgq_auto.errors import InputError
-from sgq_auto.passwords import (
+from sgq_auto.searching.storage import StorageKind, StorageSettings
+from sgq_auto.text import passwords
+from sgq_auto.text.passwords import (
     STORAGE_VARIABLE,
     hide,
     hide_in_override,
@@ -20,7 +21,6 @@ from sgq_auto.passwords import (
     reveal,
     without_passwords,
 )
-from sgq_auto.searching.storage import StorageKind, StorageSettings
 
 
 @pytest.fixture(autouse=True)

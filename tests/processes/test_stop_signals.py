@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sgq_auto.stop_signals import Stopped, interrupted_status, stopping_signals
+from sgq_auto.processes.stop_signals import Stopped, interrupted_status, stopping_signals
 
 _COMMAND = """
 import os, signal, time
@@ -57,8 +57,8 @@ def _default_signals() -> None:
 def test_handlers_are_put_back_and_ignored_signals_stay_ignored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("sgq_auto.stop_signals._Received.number", signal.SIGINT)
-    monkeypatch.setattr("sgq_auto.stop_signals._Received.at", float("-inf"))
+    monkeypatch.setattr("sgq_auto.processes.stop_signals._Received.number", signal.SIGINT)
+    monkeypatch.setattr("sgq_auto.processes.stop_signals._Received.at", float("-inf"))
     before: Callable[..., object] | int | None = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with stopping_signals():

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from sgq_auto.plain_text import plain_text, tolerate
+from sgq_auto.text.plain_text import plain_text, tolerate
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from sgq_auto.errors import InputError
+from sgq_auto.errors.user_code import described, full_traceback, is_ours, user_line
 from sgq_auto.packed import load
-from sgq_auto.user_code import described, full_traceback, is_ours, user_line
 
 _NET = """
 import json

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from types import FrameType, TracebackType
 
-_OWN = str(Path(__file__).resolve().parent)
+_OWN = str(Path(__file__).resolve().parents[1])
 # PyG compiles the layers of a model in files of its own.
 _GENERATED = ("torch_geometric.", "torch.", "hydra.", "omegaconf.")
 

@@ -8,7 +8,7 @@ import multiprocessing
 import multiprocessing.forkserver
 from typing import Any
 
-from sgq_auto.stop_signals import held_signals
+from sgq_auto.processes.stop_signals import held_signals
 
 _PRELOADED = "sgq_auto.searching.crews.local"
 

@@ -1,0 +1,1 @@
+"""Processes: where workers come from, and how signals end a command. Standard library only."""
