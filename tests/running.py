@@ -14,7 +14,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from commands import QUICK, SYNTHETIC, command
+from command_runs import QUICK, SYNTHETIC, command
 from sgq_auto.searching.liveness import WorkerIdentity
 from sgq_auto.searching.storage import StorageSettings
 

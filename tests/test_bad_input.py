@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hydra.errors import HydraException
 
-from commands import fails, npz
-from sgq_auto import search
+from command_runs import fails, npz
+from sgq_auto.commands import search
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_a_fault_of_this_project_keeps_its_traceback(
         raise kind("a mistake of ours")
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sgq_auto.job.load_data", mistaken)
+    monkeypatch.setattr("sgq_auto.commands.search_job.load_data", mistaken)
     monkeypatch.setattr(sys, "argv", ["search"])
     with pytest.raises(SystemExit) as ended:
         search.main()

@@ -17,7 +17,7 @@ from torch_geometric.nn import models as pyg
 from torch_geometric.utils import coalesce
 
 import sgq_auto
-from commands import QUICK, call, fails, run, summaries
+from command_runs import QUICK, call, fails, run, summaries
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import RawGraph
 from sgq_auto.graphs.splits import PerClassSplit

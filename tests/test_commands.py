@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from commands import (
+from command_runs import (
     QUICK,
     call,
     front,

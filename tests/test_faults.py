@@ -12,7 +12,7 @@ import pytest
 from mlflow import MlflowClient
 from optuna.trial import TrialState
 
-from commands import QUICK, SYNTHETIC, call, run, summaries, tracked
+from command_runs import QUICK, SYNTHETIC, call, run, summaries, tracked
 from running import (
     N_TRIALS,
     RunningSearch,

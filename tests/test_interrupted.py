@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from commands import QUICK, SYNTHETIC, command, run, summaries, tracked
+from command_runs import QUICK, SYNTHETIC, command, run, summaries, tracked
 
 # Seconds; only what hangs takes as long.
 _PATIENCE = 300

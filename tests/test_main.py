@@ -126,5 +126,5 @@ def test_scripts_are_the_commands() -> None:
     if not scripts:
         pytest.skip("the package is not installed")
     for command in COMMANDS:
-        assert scripts[f"sgq-auto-{command}"] == f"sgq_auto.{command}:main"
+        assert scripts[f"sgq-auto-{command}"] == f"sgq_auto.commands.{command}:main"
     assert Path(sgq_auto.__file__).with_name("__main__.py").is_file()

@@ -9,7 +9,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from commands import QUICK, SYNTHETIC, call, run, summaries
+from command_runs import QUICK, SYNTHETIC, call, run, summaries
 from sgq_auto.config import settings_of_study
 from sgq_auto.errors import InputError
 from sgq_auto.packed import load

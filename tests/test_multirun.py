@@ -5,8 +5,8 @@ from pathlib import Path
 
 import cloudpickle
 
-from commands import QUICK, SYNTHETIC, infer, run, summaries, tracked
-from sgq_auto import search
+from command_runs import QUICK, SYNTHETIC, infer, run, summaries, tracked
+from sgq_auto.commands import search
 from sgq_auto.packed import load
 
 

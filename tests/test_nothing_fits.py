@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from commands import QUICK, SYNTHETIC, run, summaries
+from command_runs import QUICK, SYNTHETIC, run, summaries
 from sgq_auto.library import search
 from sgq_auto.models import GCN
 

@@ -10,8 +10,8 @@ import hydra
 import numpy as np
 import pytest
 
-from commands import QUICK, fails, npz, run
-from sgq_auto import export, infer, restore
+from command_runs import QUICK, fails, npz, run
+from sgq_auto.commands import export, infer, restore
 from sgq_auto.config import checked, conf_dir, load_data
 
 _MODULE = """

@@ -13,7 +13,7 @@ import torch
 from torch_geometric import seed_everything
 
 import sgq_auto
-from commands import SYNTHETIC, call, run, summaries, tracked
+from command_runs import SYNTHETIC, call, run, summaries, tracked
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.store import load_graph
 from sgq_auto.packed import load
@@ -126,11 +126,12 @@ def test_jumping_knowledge_with_arguments_of_other_names(tmp_path: Path) -> None
     assert {name.split(".")[0] for name in bits} == {"features", "conv1", "conv2", "lin"}
 
 
-def test_search_is_a_function_and_the_commands_module() -> None:
+def test_search_is_the_library_s_function_where_commands_are_imported_too() -> None:
     code = (
         "import sgq_auto, sys; assert 'torch' not in sys.modules; "
-        "from sgq_auto.search import main; assert callable(main) and callable(sgq_auto.search); "
-        "from sgq_auto import search; assert search.main is main; "
+        "from sgq_auto.commands.search import main; assert 'torch' not in sys.modules; "
+        "from sgq_auto import search; assert callable(main) and callable(search); "
+        "assert search is sgq_auto.library.search; "
         "assert callable(sgq_auto.prepare) and callable(sgq_auto.pack); "
         "assert not hasattr(sgq_auto, 'missing')"
     )

@@ -52,7 +52,7 @@ def test_a_wheel_installed_elsewhere_finds_its_configuration(wheel: Path, tmp_pa
         assert "sgq_auto/tracking/pages/templates/report.html" in names
         archive.extractall(site)
     code = (
-        f"import sys; sys.path.insert(0, {str(site)!r}); from sgq_auto import search; search.main()"
+        f"import sys; sys.path.insert(0, {str(site)!r}); from sgq_auto.search import main; main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, "n_trials=0"],

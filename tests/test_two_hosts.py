@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from commands import summaries
+from command_runs import summaries
 from running import RunningSearch, wait_until
 from servers import PostgresServer
 from sgq_auto.searching.liveness import WorkerIdentity

@@ -26,13 +26,7 @@ __all__ = ["pack", "prepare", "search"]
 
 
 def __getattr__(name: str) -> Any:
-    """The functions of the library.
-
-    ``search`` is the command's module too, which can be called as the function: importing that
-    module anywhere puts it under this name, and both uses must go on.
-    """
-    if name == "search":
-        return importlib.import_module("sgq_auto.search")
+    """The functions of the library."""
     if name in __all__:
         return getattr(importlib.import_module("sgq_auto.library"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,7 +4,7 @@ import runpy
 import sys
 
 from sgq_auto import __version__
-from sgq_auto.command_process import command_process
+from sgq_auto.commands.command_process import command_process
 from sgq_auto.errors import InputError, did_you_mean
 
 _COMMANDS = {

@@ -1,38 +1,8 @@
-"""``python -m sgq_auto.status``: what a study is doing now."""
+"""``python -m sgq_auto.status``: see :mod:`sgq_auto.commands.status`."""
 
-from sgq_auto.arguments import parse_arguments, run_command
+from sgq_auto.commands.status import main
 
-_USAGE = "python -m sgq_auto.status study=NAME [output_root=outputs] [own_code=false]"
-_EXPLAINED = """
-What a study is doing now, or has done: the trials that run and where, its pace and the time left,
-its front so far, and the trials that failed, with the traceback of each kind of failure.
-
-  study=NAME            the study: its name, as a search prints it, or its folder
-  output_root=outputs   where studies are: the search's output_root
-  own_code=false        true: the study may call code that its files name although no search of
-                        yours made it here; for files that you trust
-
-Example: python -m sgq_auto.status study=embedded_cora-gcn-lwq_cwq_taq-abs-seed0-1a2b3c4d
-"""
-_KNOWN = ("study", "output_root", "own_code")
-
-
-def main() -> None:
-    """Run the command; bad input ends it with one line and status 2."""
-    run_command(_run)
-
-
-def _run(arguments: list[str]) -> None:
-    given = parse_arguments(arguments, _KNOWN, ("study",), _USAGE, _EXPLAINED)
-    # Not before the arguments are right: it takes seconds.
-    from sgq_auto.searching.reopen import reopen
-    from sgq_auto.searching.status import Status
-    from sgq_auto.studies import named_study
-    from sgq_auto.tracking.status_report import print_status
-
-    found = reopen(*named_study(given))
-    print_status(Status.of(found), found.progress)
-
+__all__ = ["main"]
 
 if __name__ == "__main__":
     main()

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from cases import Case
 
-from sgq_auto import infer
-from sgq_auto.node_ids import IDS_FILE, NodeIds, save_node_ids
+from sgq_auto.commands import infer
+from sgq_auto.node_files.node_ids import IDS_FILE, NodeIds, save_node_ids
 from sgq_auto.packed import load, save
 
 

@@ -12,7 +12,7 @@ from sgq_auto.processes.stop_signals import Stopped, interrupted_status, stoppin
 
 _COMMAND = """
 import os, signal, time
-from sgq_auto.command_process import command_process
+from sgq_auto.commands.command_process import command_process
 
 with command_process():
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from commands import summaries, tracked
+from command_runs import summaries, tracked
 from running import N_TRIALS, RunningSearch, wait_until
 from servers import free_port
 from sgq_auto.searching.liveness import WorkerIdentity

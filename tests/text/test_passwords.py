@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from commands import QUICK, SYNTHETIC, run
+from command_runs import QUICK, SYNTHETIC, run
 from sgq_auto.errors import InputError
 from sgq_auto.searching.storage import StorageKind, StorageSettings
 from sgq_auto.text import passwords

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from sgq_auto.graphs import PreparedData
 from sgq_auto.graphs.store import save_graph
-from sgq_auto.predictions import write_predictions
+from sgq_auto.node_files.predictions import write_predictions
 from sgq_auto.text.safe_text import csv_cell, harmless, one_line, printable
 from sgq_auto.tracking import console as consoles
 from sgq_auto.tracking.comparison import files

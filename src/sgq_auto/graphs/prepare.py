@@ -22,7 +22,7 @@ from sgq_auto.graphs.first_lines import first_lines
 from sgq_auto.graphs.graph import Graph, LabelledNodes
 from sgq_auto.graphs.original_order import in_original_order, labels_in_original_order
 from sgq_auto.graphs.raw import IntArray, RawGraph, Split, check_split
-from sgq_auto.node_ids import NodeIds
+from sgq_auto.node_files.node_ids import NodeIds
 
 # Above this share of nonzero entries, dense products are no slower and dense codes no larger.
 _SPARSE_BELOW = 0.5

@@ -11,7 +11,7 @@ import scipy.sparse
 from sgq_auto.class_names import class_names_fault
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.missing_labels import missing_hint
-from sgq_auto.node_ids import NodeIds
+from sgq_auto.node_files.node_ids import NodeIds
 
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
 

@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from sgq_auto.atomic_file import whole_file
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.store import load_graph, load_labels
-from sgq_auto.node_ids import load_node_ids
+from sgq_auto.node_files.node_ids import load_node_ids
 from sgq_auto.packed import load
 from sgq_auto.searching.bundle_archive import ARTIFACT, FILES, STUDY, WEIGHTS, extract
 from sgq_auto.searching.confirm import model_seeds

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sgq_auto.atomic_file import whole_file
-from sgq_auto.node_ids import IDS_FILE
+from sgq_auto.node_files.node_ids import IDS_FILE
 from sgq_auto.searching.command_lines import has_password
 from sgq_auto.searching.signature import signed
 

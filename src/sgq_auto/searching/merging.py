@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.store import load_graph
-from sgq_auto.node_ids import rename_study
+from sgq_auto.node_files.node_ids import rename_study
 from sgq_auto.searching.answer import Answer, confirm_front, pack_recommended
 from sgq_auto.searching.bundle import local_config
 from sgq_auto.searching.folder import StudyFolder

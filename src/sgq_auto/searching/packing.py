@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.store import load_graph
-from sgq_auto.node_ids import ID_COLUMN, id_column, ids_file_of
+from sgq_auto.node_files.node_ids import ID_COLUMN, id_column, ids_file_of
 from sgq_auto.packed import ArtifactError, load, save
 from sgq_auto.quantize import convert
 from sgq_auto.searching.confirm import confirmed_rows

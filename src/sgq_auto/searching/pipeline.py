@@ -14,7 +14,7 @@ from sgq_auto.atomic_file import whole_file
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.graphs.store import load_graph, load_labels, save_graph, save_labels
-from sgq_auto.node_ids import save_node_ids
+from sgq_auto.node_files.node_ids import save_node_ids
 from sgq_auto.processes.fork_server import process_context
 from sgq_auto.searching.answer import Answer, confirm_front, pack_recommended
 from sgq_auto.searching.claims import requeue_stale

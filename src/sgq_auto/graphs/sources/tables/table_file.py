@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 import pyarrow
 
-from sgq_auto.csv_layout import CSV_ENCODING, SPACES, CsvLayout, Header
 from sgq_auto.errors import InputError, did_you_mean
 from sgq_auto.graphs.first_lines import listed
+from sgq_auto.node_files.csv_layout import CSV_ENCODING, SPACES, CsvLayout, Header
 
 _PARQUET = (".parquet", ".pq")
 # How gzip, zip (also of spreadsheets) and zstandard begin.

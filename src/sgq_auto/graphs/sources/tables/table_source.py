@@ -17,7 +17,7 @@ from sgq_auto.graphs.sources.tables.feature_file import features_in_file
 from sgq_auto.graphs.sources.tables.ids import TableIds, table_ids
 from sgq_auto.graphs.sources.tables.settings import Name, has_header, name_of, names_of
 from sgq_auto.graphs.sources.tables.table_file import Table
-from sgq_auto.node_ids import NodeIds
+from sgq_auto.node_files.node_ids import NodeIds
 
 _SOURCE = "dataset.source"
 # One-hot degrees end here: what is above is one feature.

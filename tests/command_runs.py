@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
-from sgq_auto import search
+from sgq_auto.commands import search
 
 QUICK = [
     "n_trials=8",

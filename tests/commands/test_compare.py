@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from commands import call
+from command_runs import call
 from sgq_auto.errors import InputError
 from sgq_auto.tracking.comparison import Comparison, find_summaries, write_comparison
 from sgq_auto.tracking.comparison.summary_checks import summary_fault
@@ -182,7 +182,7 @@ def test_bad_input_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from sgq_auto import compare as command
+    from sgq_auto.commands import compare as command
 
     (tmp_path / "empty").mkdir()
     (tmp_path / "odd.json").write_text("{}")

@@ -10,7 +10,7 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import PreparedData
-from sgq_auto.library_arguments import target_of
+from sgq_auto.library.arguments import target_of
 from sgq_auto.searching import ModelSettings
 from sgq_auto.searching.own_model import arguments_of, check_rebuilt, unwrapped
 from sgq_auto.searching.trained_model import save_weights

@@ -8,9 +8,9 @@ from typing import Self
 import numpy as np
 
 from sgq_auto.errors import InputError
-from sgq_auto.node_ids import ID_COLUMN, IDS_FILE, NodeIds, node_ids_beside
+from sgq_auto.node_files.node_ids import ID_COLUMN, IDS_FILE, NodeIds, node_ids_beside
+from sgq_auto.node_files.predictions import read_ids
 from sgq_auto.packed import PackedModel
-from sgq_auto.predictions import read_ids
 
 _STUDY = "study"
 _SHOWN = 3

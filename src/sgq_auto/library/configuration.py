@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from sgq_auto.checkpoint_settings import settle_pretraining
 from sgq_auto.conf_tree import conf_dir, with_own_arguments
 from sgq_auto.errors import InputError
-from sgq_auto.library_models import ModelToSearch
+from sgq_auto.library.models import ModelToSearch
 from sgq_auto.schema import checked
 from sgq_auto.text.passwords import hide_in_override
 from sgq_auto.tracking.settings import TrackingSettings, local_artifacts

@@ -12,7 +12,7 @@ from torch_geometric.nn import GCNConv
 
 import sgq_auto
 from sgq_auto.errors import InputError
-from sgq_auto.library_arguments import refuse_other_kinds, target_of, widths_of_groups
+from sgq_auto.library.arguments import refuse_other_kinds, target_of, widths_of_groups
 
 _GROUPS = ("features", "conv1.weight", "conv2.weight")
 

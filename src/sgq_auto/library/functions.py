@@ -17,9 +17,9 @@ from sgq_auto.config import choice, conf_dir, prepare_raw, search_settings
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.graphs.sources.pyg_data import graph_of_data
-from sgq_auto.library_arguments import refuse_other_kinds, refuse_unmade, widths_of_groups
-from sgq_auto.library_config import DATA_NAME, configuration
-from sgq_auto.library_models import ModelToSearch
+from sgq_auto.library.arguments import refuse_other_kinds, refuse_unmade, widths_of_groups
+from sgq_auto.library.configuration import DATA_NAME, configuration
+from sgq_auto.library.models import ModelToSearch
 from sgq_auto.packed import Footprint, FootprintModel, save
 from sgq_auto.quantize import (
     RangeMode,

@@ -7,7 +7,7 @@ from enum import Enum, auto
 from itertools import islice
 from pathlib import Path
 
-from sgq_auto.csv_header import header_in_comment, is_data
+from sgq_auto.node_files.csv_header import header_in_comment, is_data
 
 # With and without the byte order mark that spreadsheets write.
 CSV_ENCODING = "utf-8-sig"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sgq_auto.errors import InputError
-from sgq_auto.node_ids import NodeIds, load_node_ids, save_node_ids
+from sgq_auto.node_files.node_ids import NodeIds, load_node_ids, save_node_ids
 
 _IDS = ["", "7", "07", "ö", "日本", "a,b", "7"]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from sgq_auto import __version__
-from sgq_auto.command_process import command_process
+from sgq_auto.commands.command_process import command_process
 from sgq_auto.errors import InputError, did_you_mean
 
 _HELP, _VERSION = {"-h", "--help"}, {"-V", "--version"}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from sgq_auto.arguments import as_path, takes_own_code
+from sgq_auto.commands.arguments import as_path, takes_own_code
 from sgq_auto.config import settings_of_study
 from sgq_auto.searching import SearchSettings
 from sgq_auto.searching.folder import StudyFolder

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from browsers import resize, running_browser
-from commands import QUICK, SYNTHETIC, front_by_size, run, summaries
+from command_runs import QUICK, SYNTHETIC, front_by_size, run, summaries
 from servers import free_port
-from sgq_auto import ui
+from sgq_auto.commands import ui
 
 _TRIALS = 52
 _PATIENCE_SECONDS = 90

@@ -10,7 +10,8 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from optuna.exceptions import StorageInternalError
 
-from sgq_auto.command_process import FAILED, end
+from sgq_auto.commands.command_process import FAILED, end
+from sgq_auto.commands.ui import ui_command
 from sgq_auto.conf_tree import as_typed
 from sgq_auto.config import load_data, search_settings
 from sgq_auto.processes.fork_server import process_context
@@ -26,7 +27,6 @@ from sgq_auto.tracking import (
     quiet_libraries,
 )
 from sgq_auto.training import DivergedError
-from sgq_auto.ui import ui_command
 
 _NICENESS = 10
 # What is in the folder of any run, beside an empty log.

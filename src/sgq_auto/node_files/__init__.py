@@ -1,0 +1,1 @@
+"""Files about nodes, read and written with numpy alone: ids, predictions, CSV as people have it."""
