@@ -20,7 +20,7 @@ from typing import Any
 from cells import GRAPHS, MODELS, random_split
 from problem import load_problem
 from report import Row, argument_parser, finish
-from sgq_auto.allocation import BitAllocation
+from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import prepare
 from sgq_auto.searching.drop_estimate import answers, drop_evidence
 from sgq_auto.searching.workbench import Workbench, mean_probabilities, pretrain_models

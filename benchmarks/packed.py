@@ -24,12 +24,12 @@ from torch import Tensor, nn
 
 from problem import load_problem
 from report import Row, arguments, finish, interleaved, ratio, timed
-from sgq_auto.allocation import BitAllocation
 from sgq_auto.graphs import BucketSettings, Graph, prepare_graph
 from sgq_auto.graphs.sources import SyntheticSource
 from sgq_auto.graphs.splits import PerClassSplit
 from sgq_auto.models import GCN
 from sgq_auto.packed import PackedModel, load, save
+from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import convert, prepare, trace_spec
 from sgq_auto.training import FitSettings, fit
 from some_nodes import rows_of

@@ -24,9 +24,9 @@ from torch_geometric.nn import AGNNConv, GATConv
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 from torch_geometric.utils import softmax
 
-from sgq_auto.allocation import FEATURES, BitAllocation, Component, Site
 from sgq_auto.graphs import Graph
 from sgq_auto.models import AGNN, GAT, GCN
+from sgq_auto.packed.allocation import FEATURES, BitAllocation, Component, Site
 from sgq_auto.quantize.ranges import least_error_range, representatives, step_size
 from sgq_auto.searching.workbench import Workbench
 from sgq_auto.training import FitSettings

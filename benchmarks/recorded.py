@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from problem import Problem
-from sgq_auto.allocation import BitAllocation
+from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.searching.workbench import Workbench
 from sgq_auto.training import FitResult, Stopper
 

@@ -21,7 +21,7 @@ import torch
 
 from problem import newest_summary, scratch_overrides
 from report import Row, arguments, finish, interleaved, ratio, timed
-from sgq_auto.engines import NumbaEngine
+from sgq_auto.compute import NumbaEngine
 from sgq_auto.graphs import CsrPattern
 
 _FEATURES = 16

@@ -18,10 +18,10 @@ from torch import nn
 
 from problem import load_problem
 from report import Row, arguments, finish, interleaved, ratio, timed
-from sgq_auto.allocation import BitAllocation
 from sgq_auto.graphs import Graph
 from sgq_auto.models import GAT, GCN
 from sgq_auto.packed import PackedModel, load, save
+from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import convert, prepare, trace_spec
 from sgq_auto.training import FitSettings, fit
 

@@ -21,8 +21,8 @@ from optuna.trial import TrialState
 
 from problem import load_problem, scratch_overrides
 from report import Row, argument_parser, finish, timed
-from sgq_auto.allocation import BitAllocation
 from sgq_auto.graphs.store import load_graph, save_graph
+from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.processes.fork_server import process_context
 from sgq_auto.searching import SearchSettings
 from sgq_auto.searching.records import Measurement

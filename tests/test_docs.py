@@ -19,7 +19,7 @@ import hydra
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from sgq_auto.config import conf_dir, with_own_arguments
+from sgq_auto.configuration.build import conf_dir, with_own_arguments
 from sgq_auto.graphs.sources import EmbeddedCora
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from sgq_auto.config import checked, conf_dir, load_data, search_settings
+from sgq_auto.configuration.build import checked, conf_dir, load_data, search_settings
 from sgq_auto.graphs import PreparedData
 from sgq_auto.searching import Granularity
 from sgq_auto.searching.runner import TrialRunner

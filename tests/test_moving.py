@@ -10,7 +10,7 @@ import optuna
 import pytest
 
 from command_runs import QUICK, SYNTHETIC, call, run, summaries
-from sgq_auto.config import settings_of_study
+from sgq_auto.configuration.build import settings_of_study
 from sgq_auto.errors import InputError
 from sgq_auto.packed import load
 from sgq_auto.searching import Granularity

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sgq_auto.config import conf_dir
+from sgq_auto.configuration.build import conf_dir
 
 
 def test_the_packed_room_loads_neither_torch_nor_pyg() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from sgq_auto.engines import Engine, NumbaEngine, TorchEngine
+from sgq_auto.compute import Engine, NumbaEngine, TorchEngine
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.graphs.csr import multiply_fixed
 

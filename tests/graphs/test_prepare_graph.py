@@ -10,7 +10,7 @@ import scipy.sparse
 import torch
 from torch import Tensor
 
-from sgq_auto.engines import TorchEngine
+from sgq_auto.compute import TorchEngine
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import (
     BucketSettings,

@@ -9,8 +9,8 @@ import numpy as np
 from random_models import RandomModels
 
 from sgq_auto.packed import PackedModel, load, save
-from sgq_auto.packed.engines import NumpyEngine
-from sgq_auto.packed.engines.compiled_engine import CompiledEngine
+from sgq_auto.packed.backends import NumpyEngine
+from sgq_auto.packed.backends.compiled_engine import CompiledEngine
 
 # Of logits, in the unit of the largest one, if that is above 1.
 TOLERANCE = 1e-4
@@ -19,7 +19,7 @@ TOLERANCE = 1e-4
 def always_neighborhoods() -> AbstractContextManager[None]:
     """A block where some nodes are never predicted by way of all, however small the graph."""
     limits = {"_LITTLE_WORK": 0, "_LARGEST_SHARE": 1.0}
-    return mock.patch.multiple("sgq_auto.packed.neighborhood", **limits)
+    return mock.patch.multiple("sgq_auto.packed.runtime.neighborhood", **limits)
 
 
 @dataclass(frozen=True)

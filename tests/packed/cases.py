@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from sgq_auto.allocation import BitAllocation
-from sgq_auto.engines import TorchEngine
+from sgq_auto.compute import TorchEngine
 from sgq_auto.graphs import Graph
 from sgq_auto.graphs.features import SparseFeatures
 from sgq_auto.models import AGNN, GAT, GCN, GIN, SAGE
 from sgq_auto.packed import PackedModel
+from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import FakeQuantizer, MinMaxQuantizer, convert, prepare, trace_spec
 from sgq_auto.quantize.layer import QuantizedLayer
 from sgq_auto.quantize.model_input import ModelInput

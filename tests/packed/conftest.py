@@ -6,10 +6,10 @@ from functools import cache
 import pytest
 from cases import Case, make_case
 
-from sgq_auto.allocation import DEFAULT_LADDER
 from sgq_auto.graphs import BucketSettings, PreparedData, prepare_graph
 from sgq_auto.graphs.sources import SyntheticSource
 from sgq_auto.graphs.splits import PerClassSplit
+from sgq_auto.packed.allocation import DEFAULT_LADDER
 
 
 @pytest.fixture(scope="session")

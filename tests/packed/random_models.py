@@ -10,11 +10,19 @@ from typing import Any
 import numpy as np
 
 from sgq_auto.packed import PackedModel
-from sgq_auto.packed.code_matrix import PackedWeight, pack_matrix
-from sgq_auto.packed.convs import AgnnLayer, GatLayer, GcnLayer, GinLayer, SageLayer
-from sgq_auto.packed.features import PackedFeatures, code_pattern
-from sgq_auto.packed.graph import PackedGraph, bucket_sums, graph_of
-from sgq_auto.packed.layer_specs import (
+from sgq_auto.packed.codes.code_matrix import PackedWeight, pack_matrix
+from sgq_auto.packed.codes.ranges import Ranges
+from sgq_auto.packed.runtime.features import PackedFeatures, code_pattern
+from sgq_auto.packed.runtime.graph import PackedGraph, bucket_sums, graph_of
+from sgq_auto.packed.runtime.layers.convs import AgnnLayer, GatLayer, GcnLayer, GinLayer, SageLayer
+from sgq_auto.packed.runtime.layers.layer import (
+    Activation,
+    Aggregation,
+    LayerKind,
+    LinearLayer,
+    PackedLayer,
+)
+from sgq_auto.packed.sizes.layer_specs import (
     agnn_spec,
     gat_spec,
     gcn_spec,
@@ -22,9 +30,7 @@ from sgq_auto.packed.layer_specs import (
     linear_spec,
     sage_spec,
 )
-from sgq_auto.packed.layers import Activation, Aggregation, LayerKind, LinearLayer, PackedLayer
-from sgq_auto.packed.ranges import Ranges
-from sgq_auto.packed.specs import FeatureSpec
+from sgq_auto.packed.sizes.specs import FeatureSpec
 
 _CODED = (*range(1, 17),)
 _LADDERS = ((1, 2, 3, 4, 6, 8), _CODED, (*_CODED, 32), (1, 8, 32), (32,), (9, 13, 16, 32))

@@ -2,18 +2,18 @@
 
 from dataclasses import replace
 
-from sgq_auto.allocation import BitAllocation, Site
 from sgq_auto.packed import FeatureSpec, FootprintModel, GraphSpec, LayerSpec, ModelSpec
-from sgq_auto.packed.buffers import inference_buffers
-from sgq_auto.packed.layer_specs import (
+from sgq_auto.packed.allocation import BitAllocation, Site
+from sgq_auto.packed.sizes.buffers import inference_buffers
+from sgq_auto.packed.sizes.layer_specs import (
     appnp_spec,
     generic_spec,
     linear_spec,
     sgc_spec,
     transformer_spec,
 )
-from sgq_auto.packed.specs import Carried, DataFlow
-from sgq_auto.packed.storage import PackedStorage, PygStorage
+from sgq_auto.packed.sizes.specs import Carried, DataFlow
+from sgq_auto.packed.sizes.storage import PackedStorage, PygStorage
 
 # Eight nodes in one bucket, 16 edges and 8 self-loops, two dense features.
 _GRAPH = GraphSpec((8,), (24,), (24,), 3, FeatureSpec(2, True, (16,), (False,)))

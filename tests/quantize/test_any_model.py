@@ -13,11 +13,11 @@ from torch_geometric import nn as pyg
 from torch_geometric.data import Data
 from torch_geometric.utils import dropout_edge
 
-from sgq_auto.allocation import BitAllocation
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import BucketSettings, Graph, PreparedData, RawGraph, prepare_graph
 from sgq_auto.graphs.splits import PublicSplit
 from sgq_auto.packed import FootprintModel
+from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import (
     FakeQuantizer,
     GenericLayerWarning,

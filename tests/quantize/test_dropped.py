@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sgq_auto.allocation import BitAllocation
-from sgq_auto.engines import engine_for
+from sgq_auto.compute import engine_for
 from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.models import GAT
 from sgq_auto.packed import FootprintModel
+from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import RangeMode, prepare, trace_spec
 from sgq_auto.quantize.dropped import DropoutAfterQuantization, Dropped
 from sgq_auto.quantize.node_features import NodeFeatures, QuantizedFeatures

@@ -12,12 +12,12 @@ from torch_geometric.nn import GCNConv, GINConv, SAGEConv
 from torch_geometric.transforms import NormalizeFeatures
 from torch_geometric.utils import remove_self_loops
 
-from sgq_auto.allocation import BitAllocation
 from sgq_auto.graphs import BucketSettings, Graph, PreparedData, RawGraph, prepare_graph
 from sgq_auto.graphs.sources import SyntheticSource
 from sgq_auto.graphs.splits import OwnOrPerClassSplit, PerClassSplit
 from sgq_auto.models import AGNN, GAT, GCN, GIN, SAGE
 from sgq_auto.packed import FootprintModel
+from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import RangeMode, prepare, trace_spec
 from sgq_auto.quantize.attention import AttentionLayer
 

@@ -11,12 +11,12 @@ from nets import ARRANGED, GENERIC, TWINS
 from torch import Tensor, nn
 from torch_geometric import nn as pyg
 
-from sgq_auto.allocation import BitAllocation
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import BucketSettings, Graph, PreparedData, RawGraph, prepare_graph
 from sgq_auto.graphs.original_order import in_original_order
 from sgq_auto.graphs.splits import PerClassSplit
 from sgq_auto.models import AGNN, GAT, GCN
+from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import RangeMode, convert, in_order_of, prepare, trace_spec
 from sgq_auto.quantize import plain_comparison as module
 from sgq_auto.quantize.attention import AttentionLayer

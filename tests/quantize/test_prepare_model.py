@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import GCNConv
 
-from sgq_auto.allocation import BitAllocation, Component, Site
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import BucketSettings, Graph, PreparedData, RawGraph, prepare_graph
 from sgq_auto.graphs.splits import PublicSplit
 from sgq_auto.models import AGNN, GAT, GCN, GIN, SAGE
 from sgq_auto.packed import FootprintModel
+from sgq_auto.packed.allocation import BitAllocation, Component, Site
 from sgq_auto.quantize import (
     ConstantQuantizer,
     FakeQuantizer,

@@ -35,6 +35,8 @@ _CONFIG = {
         "tracking": {"uri": "sqlite:////home/me/mlruns.db", "artifacts": "a"},
     },
 }
+# A function that would unpickle: reached by attributes of a module of this package.
+_LOAD = "sgq_auto.packed.codes.bit_packing.np.load"
 _MEASURED = Measurement(0.5, {"resident_bytes": 10}, 2.0, ((1, 0.5),), 0.1)
 
 
@@ -180,7 +182,7 @@ FORGED: dict[str, Callable[[dict[str, bytes]], None]] = {
     "interpolations": _json("config.json", lambda c: c["config"].update(x="${oc.env:HOME}")),
     "code": _json("config.json", lambda c: c["config"]["model"].update(_target_="os.system")),
     "nested code": _json("config.json", lambda c: c["config"]["model"].update(
-        hidden={"_target_": "sgq_auto.packed.codes.np.load", "file": "x", "allow_pickle": True})),
+        hidden={"_target_": _LOAD, "file": "x", "allow_pickle": True})),
     "a summary that is none": _file("summary.json", b"[]"),
     "a summary of text": _file("summary.json", b'{"recommended": {"artifact_path": 3}}'),
     "a name that leaves": _json("study.json", lambda s: s.update(name="../../x")),

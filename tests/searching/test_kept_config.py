@@ -29,12 +29,12 @@ PLAIN: dict[str, Any] = {
         "engine": {"kind": "local", "parameters": {}},
     },
 }
-_LOAD = "sgq_auto.packed.codes.np.load"
+_LOAD = "sgq_auto.packed.codes.bit_packing.np.load"
 _CALLS_LOAD = {"_target_": _LOAD, "file": "x.npy", "allow_pickle": True}
 
 FORGED: dict[str, Mapping[str, Any]] = {
     "an attribute of a module": {"model._target_": _LOAD},
-    "a module's own": {"model._target_": "sgq_auto.config.hydra.utils.instantiate"},
+    "a module's own": {"model._target_": "sgq_auto.configuration.build.hydra.utils.instantiate"},
     "a name that begins alike": {"model._target_": "sgq_auto.models.GCN.__init__"},
     "a function of a known package": {"model._target_": "torch_geometric.nn.summary"},
     "a layer that takes code as text": {"model._target_": "torch_geometric.nn.Sequential"},

@@ -11,11 +11,11 @@ import optuna
 import pytest
 import torch
 
-from sgq_auto.allocation import DEFAULT_LADDER
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import PreparedData
 from sgq_auto.graphs.store import load_graph
 from sgq_auto.packed import Objective, load
+from sgq_auto.packed.allocation import DEFAULT_LADDER
 from sgq_auto.searching import (
     Budget,
     ConfirmSettings,

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from sgq_auto.allocation import FEATURES, Component
 from sgq_auto.graphs import PreparedData
 from sgq_auto.models import AGNN, GAT, GCN
 from sgq_auto.packed import FootprintModel, Objective
+from sgq_auto.packed.allocation import FEATURES, Component
 from sgq_auto.quantize import prepare, trace_spec
 from sgq_auto.searching import Granularity, SearchSpace
 

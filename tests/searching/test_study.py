@@ -8,8 +8,8 @@ from typing import Any
 import optuna
 import pytest
 
-from sgq_auto.allocation import BitAllocation
 from sgq_auto.errors import InputError
+from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.searching.claims import requeue_stale
 from sgq_auto.searching.records import Measurement
 from sgq_auto.searching.runner import TrialRunner

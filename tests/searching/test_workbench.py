@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import torch
 
-from sgq_auto.allocation import BitAllocation
 from sgq_auto.graphs import PreparedData
+from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.searching import SearchSettings
 from sgq_auto.searching.workbench import Workbench, mean_probabilities
 from sgq_auto.training import FitSettings

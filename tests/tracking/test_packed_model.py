@@ -24,10 +24,10 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from sgq_auto.allocation import BitAllocation
 from sgq_auto.graphs import PreparedData
 from sgq_auto.models import GCN
 from sgq_auto.packed import load, save
+from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import convert, prepare, trace_spec
 from sgq_auto.tracking.packed_model import ModelNotes, log_packed_model, save_packed_model
 from sgq_auto.training import FitSettings, fit
@@ -57,7 +57,7 @@ import mlflow, pandas
 
 model = mlflow.pyfunc.load_model(folder)
 table = model.predict(pandas.DataFrame({"node": json.loads(sys.argv[2])}))
-compiled = "sgq_auto.packed.engines.numba_engine" in sys.modules
+compiled = "sgq_auto.packed.backends.numba_engine" in sys.modules
 print(json.dumps([sys.modules["sgq_auto"].__file__, compiled, table["logits"].tolist()]))
 """
 

@@ -8,11 +8,11 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from sgq_auto.allocation import BitAllocation
-from sgq_auto.engines import TorchEngine
+from sgq_auto.compute import TorchEngine
 from sgq_auto.graphs import Graph, PreparedData, SparseFeatures
 from sgq_auto.models import AGNN, GAT, GCN, GIN, SAGE
 from sgq_auto.packed import FootprintModel
+from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import prepare, trace_spec
 from sgq_auto.training import FitSettings, Schedule, fit, predict
 

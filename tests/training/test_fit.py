@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sgq_auto.allocation import BitAllocation
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.models import AGNN, GAT, GCN, GIN, SAGE
 from sgq_auto.packed import FootprintModel
+from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import (
     FakeQuantizer,
     LearnedQuantizer,

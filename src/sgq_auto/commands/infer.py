@@ -20,7 +20,7 @@ from sgq_auto.errors import InputError
 from sgq_auto.node_files.node_names import NodeNames
 from sgq_auto.node_files.predictions import write_predictions
 from sgq_auto.packed import PackedModel, load
-from sgq_auto.packed.codes import Array
+from sgq_auto.packed.codes.bit_packing import Array
 
 _USAGE = (
     "python -m sgq_auto.infer artifact=PATH [nodes=0,5,7] [out=preds.csv] [ids=nodes.csv] "

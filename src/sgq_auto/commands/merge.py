@@ -26,7 +26,7 @@ def _run(arguments: list[str]) -> None:
     given = parse_arguments(arguments, _KNOWN, ("studies",), _USAGE, _EXPLAINED)
     # Not before the arguments are right: it takes seconds.
     from sgq_auto.commands.named_study import names_in, open_named
-    from sgq_auto.config import settings_of_study
+    from sgq_auto.configuration.build import settings_of_study
     from sgq_auto.searching.command_lines import study_command
     from sgq_auto.searching.merging import Part, conclude, merge_studies
     from sgq_auto.tracking import ResultFiles, Terminal

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from sgq_auto.commands.arguments import as_path, takes_own_code
-from sgq_auto.config import settings_of_study
+from sgq_auto.configuration.build import settings_of_study
 from sgq_auto.searching import SearchSettings
 from sgq_auto.searching.folder import StudyFolder
 from sgq_auto.searching.reopen import study_folder

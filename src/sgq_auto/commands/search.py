@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sgq_auto import __version__
 from sgq_auto.commands.command_process import FAILED, command_process, one_line_errors
-from sgq_auto.conf_tree import (
+from sgq_auto.configuration import (
     ConfTree,
     check_arguments,
     chosen_files,
@@ -57,7 +57,7 @@ def _run_hydra() -> None:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from sgq_auto.unknown_settings import of_hydra
+    from sgq_auto.configuration.unknown_settings import of_hydra
 
     run = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
     try:
@@ -84,8 +84,8 @@ def _task(config: "DictConfig") -> None:
 def _checked(config: "DictConfig") -> Any:
     from omegaconf.errors import OmegaConfBaseException
 
-    from sgq_auto.schema import checked
-    from sgq_auto.unknown_settings import of_hydra
+    from sgq_auto.configuration.schema import checked
+    from sgq_auto.configuration.unknown_settings import of_hydra
 
     try:
         return checked(config)

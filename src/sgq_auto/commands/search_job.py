@@ -12,8 +12,8 @@ from optuna.exceptions import StorageInternalError
 
 from sgq_auto.commands.command_process import FAILED, end
 from sgq_auto.commands.ui import ui_command
-from sgq_auto.conf_tree import as_typed
-from sgq_auto.config import load_data, search_settings
+from sgq_auto.configuration import as_typed
+from sgq_auto.configuration.build import load_data, search_settings
 from sgq_auto.processes.fork_server import process_context
 from sgq_auto.processes.stop_signals import interrupted_status
 from sgq_auto.searching import run_search

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sgq_auto.engines import Engine, FixedMatrix, engine_for
+from sgq_auto.compute import Engine, FixedMatrix, engine_for
 
 _INT32_MAX = 2**31 - 1
 

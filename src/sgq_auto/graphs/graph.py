@@ -8,7 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from sgq_auto.engines import Engine
+from sgq_auto.compute import Engine
 from sgq_auto.graphs.adjacency import is_symmetric
 from sgq_auto.graphs.csr import CsrPattern, entries_of_rows
 from sgq_auto.graphs.features import Features, SparseFeatures

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from sgq_auto.class_names import class_names_fault
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.missing_labels import missing_hint
 from sgq_auto.node_files.node_ids import NodeIds
+from sgq_auto.packed.artifact.class_names import class_names_fault
 
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import nn
 
-from sgq_auto.allocation import FULL_PRECISION, MAX_CODE_BITS, is_bit_width
 from sgq_auto.errors import InputError, did_you_mean
+from sgq_auto.packed.allocation import FULL_PRECISION, MAX_CODE_BITS, is_bit_width
 
 _WIDTHS = f"1 to {MAX_CODE_BITS}, or {FULL_PRECISION} for full precision"
 

@@ -9,14 +9,14 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from sgq_auto.checkpoint_settings import settle_pretraining
-from sgq_auto.conf_tree import conf_dir, with_own_arguments
+from sgq_auto.configuration import conf_dir, with_own_arguments
+from sgq_auto.configuration.checkpoint_settings import settle_pretraining
+from sgq_auto.configuration.schema import checked
+from sgq_auto.configuration.unknown_settings import unknown_setting
 from sgq_auto.errors import InputError
 from sgq_auto.library.models import ModelToSearch
-from sgq_auto.schema import checked
 from sgq_auto.text.passwords import hide_in_override
 from sgq_auto.tracking.settings import TrackingSettings, local_artifacts
-from sgq_auto.unknown_settings import unknown_setting
 
 DATA_NAME = "data"
 

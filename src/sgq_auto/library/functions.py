@@ -12,15 +12,15 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from sgq_auto.allocation import BitAllocation
-from sgq_auto.config import choice, conf_dir, prepare_raw, search_settings
+from sgq_auto.configuration.build import choice, conf_dir, prepare_raw, search_settings
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, PreparedData
-from sgq_auto.graphs.sources.pyg_data import graph_of_data
+from sgq_auto.graphs.sources.pyg.data import graph_of_data
 from sgq_auto.library.arguments import refuse_other_kinds, refuse_unmade, widths_of_groups
 from sgq_auto.library.configuration import DATA_NAME, configuration
 from sgq_auto.library.models import ModelToSearch
 from sgq_auto.packed import Footprint, FootprintModel, save
+from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import (
     RangeMode,
     check_logits,

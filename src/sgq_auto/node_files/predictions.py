@@ -9,7 +9,7 @@ import numpy as np
 from sgq_auto.errors import InputError
 from sgq_auto.node_files.csv_layout import CsvLayout
 from sgq_auto.node_files.node_ids import NodeIds
-from sgq_auto.packed.codes import Array
+from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.text.safe_text import csv_row
 
 _DEFAULT = "id"

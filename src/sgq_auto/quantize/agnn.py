@@ -8,7 +8,7 @@ from torch_geometric.nn import AGNNConv
 
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
-from sgq_auto.packed.layer_specs import agnn_spec
+from sgq_auto.packed.sizes.layer_specs import agnn_spec
 from sgq_auto.quantize.attention import AttentionLayer
 from sgq_auto.quantize.layer import sums_messages
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory

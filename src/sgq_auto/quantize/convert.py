@@ -8,16 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sgq_auto.allocation import FULL_PRECISION
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, SparseFeatures
 from sgq_auto.packed import PackedModel
-from sgq_auto.packed.code_matrix import PackedWeight, pack_matrix
-from sgq_auto.packed.convs import AgnnLayer, GatLayer, GcnLayer, GinLayer, SageLayer
-from sgq_auto.packed.features import PackedFeatures, code_pattern, pack_values
-from sgq_auto.packed.graph import PackedGraph, graph_of
-from sgq_auto.packed.layers import Activation, LinearLayer, PackedLayer
-from sgq_auto.packed.ranges import Ranges
+from sgq_auto.packed.allocation import FULL_PRECISION
+from sgq_auto.packed.codes.code_matrix import PackedWeight, pack_matrix
+from sgq_auto.packed.codes.ranges import Ranges
+from sgq_auto.packed.runtime.features import PackedFeatures, code_pattern, pack_values
+from sgq_auto.packed.runtime.graph import PackedGraph, graph_of
+from sgq_auto.packed.runtime.layers.convs import AgnnLayer, GatLayer, GcnLayer, GinLayer, SageLayer
+from sgq_auto.packed.runtime.layers.layer import Activation, LinearLayer, PackedLayer
 from sgq_auto.quantize.agnn import QuantizedAGNNConv
 from sgq_auto.quantize.fake_quantizers import FakeQuantizer
 from sgq_auto.quantize.gat import QuantizedGATConv

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from sgq_auto.engines import Engine
+from sgq_auto.compute import Engine
 from sgq_auto.quantize.lazy_tensor import LazyTensor
 from sgq_auto.quantize.node_features import NodeFeatures
 

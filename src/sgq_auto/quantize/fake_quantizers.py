@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sgq_auto.allocation import FULL_PRECISION
-from sgq_auto.engines import Engine, engine_for
-from sgq_auto.engines.torch_engine import group_sizes, spread_groups
+from sgq_auto.compute import Engine, engine_for
+from sgq_auto.compute.torch_engine import group_sizes, spread_groups
+from sgq_auto.packed.allocation import FULL_PRECISION
 from sgq_auto.quantize.ranges import (
     RangeFinder,
     RangeMode,

@@ -8,7 +8,7 @@ from torch_geometric.nn import GATv2Conv
 
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
-from sgq_auto.packed.layer_specs import gatv2_spec
+from sgq_auto.packed.sizes.layer_specs import gatv2_spec
 from sgq_auto.quantize.attention import MultiHeadLayer
 from sgq_auto.quantize.layer import stacked_linear, sums_messages
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory

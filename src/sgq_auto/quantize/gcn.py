@@ -6,7 +6,7 @@ from torch import Tensor
 from torch_geometric.nn import GCNConv
 
 from sgq_auto.packed import LayerSpec
-from sgq_auto.packed.layer_specs import gcn_spec
+from sgq_auto.packed.sizes.layer_specs import gcn_spec
 from sgq_auto.quantize.fixed_layer import NormalizedLayer
 from sgq_auto.quantize.layer import linear, sums_messages
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory

@@ -8,7 +8,7 @@ from torch.func import functional_call
 from torch_geometric.nn import MessagePassing
 
 from sgq_auto.packed import LayerSpec
-from sgq_auto.packed.layer_specs import generic_spec
+from sgq_auto.packed.sizes.layer_specs import generic_spec
 from sgq_auto.quantize.dropped import Dropped
 from sgq_auto.quantize.layer import QuantizedLayer
 from sgq_auto.quantize.lazy_tensor import LazyTensor, plain

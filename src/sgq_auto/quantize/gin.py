@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from torch_geometric.nn import GINConv
 from torch_geometric.nn import Linear as PygLinear
 
-from sgq_auto.engines import FixedMatrix
+from sgq_auto.compute import FixedMatrix
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
-from sgq_auto.packed.layer_specs import gin_spec
-from sgq_auto.packed.layers import Aggregation
+from sgq_auto.packed.runtime.layers.layer import Aggregation
+from sgq_auto.packed.sizes.layer_specs import gin_spec
 from sgq_auto.quantize.fixed_layer import FixedLayer
 from sgq_auto.quantize.layer import linear, sums_messages
 from sgq_auto.quantize.neighbors import neighbor_matrix

@@ -7,7 +7,7 @@ from torch_geometric.nn import APPNP, SGConv
 
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
-from sgq_auto.packed.layer_specs import appnp_spec, sgc_spec
+from sgq_auto.packed.sizes.layer_specs import appnp_spec, sgc_spec
 from sgq_auto.quantize.dropped import dropout
 from sgq_auto.quantize.fixed_layer import NormalizedLayer
 from sgq_auto.quantize.layer import linear, sums_messages

@@ -5,7 +5,7 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from sgq_auto.packed import LayerSpec
-from sgq_auto.packed.layer_specs import linear_spec
+from sgq_auto.packed.sizes.layer_specs import linear_spec
 from sgq_auto.quantize.layer import QuantizedLayer, linear
 from sgq_auto.quantize.quantizer_factory import QuantizerFactory
 

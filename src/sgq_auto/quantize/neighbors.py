@@ -3,9 +3,9 @@
 import torch
 from torch_geometric.nn import MessagePassing
 
-from sgq_auto.engines import FixedMatrix
+from sgq_auto.compute import FixedMatrix
 from sgq_auto.graphs import CsrPattern
-from sgq_auto.packed.layers import Aggregation
+from sgq_auto.packed.runtime.layers.layer import Aggregation
 
 _AGGREGATIONS = {"mean": Aggregation.MEAN, "sum": Aggregation.SUM, "add": Aggregation.SUM}
 

@@ -22,10 +22,10 @@ from torch_geometric.nn import (
 )
 from torch_geometric.nn import Linear as PygLinear
 
-from sgq_auto.allocation import FEATURES, BitAllocation
 from sgq_auto.errors import InputError
 from sgq_auto.errors.user_code import described
 from sgq_auto.graphs import Graph
+from sgq_auto.packed.allocation import FEATURES, BitAllocation
 from sgq_auto.quantize.agnn import QuantizedAGNNConv
 from sgq_auto.quantize.gat import QuantizedGATConv
 from sgq_auto.quantize.gatv2 import QuantizedGATv2Conv

@@ -6,8 +6,8 @@ from typing import Any, Self
 
 from torch import Tensor, nn
 
-from sgq_auto.allocation import FEATURES, FULL_PRECISION, BitAllocation, Component, Site
 from sgq_auto.graphs import Graph
+from sgq_auto.packed.allocation import FEATURES, FULL_PRECISION, BitAllocation, Component, Site
 from sgq_auto.quantize.fake_quantizers import ConstantQuantizer, LearnedQuantizer, MinMaxQuantizer
 from sgq_auto.quantize.ranges import RangeMode
 

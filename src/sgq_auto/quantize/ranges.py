@@ -6,7 +6,7 @@ from enum import StrEnum
 import torch
 from torch import Tensor
 
-from sgq_auto.engines import engine_for
+from sgq_auto.compute import engine_for
 
 # Shares of the full range that the error search tries, largest first.
 _SHRINKS = tuple(1.0 - 0.05 * k for k in range(18))

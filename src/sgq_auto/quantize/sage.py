@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch_geometric.nn import SAGEConv
 
-from sgq_auto.engines import FixedMatrix
+from sgq_auto.compute import FixedMatrix
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
-from sgq_auto.packed.layer_specs import sage_spec
+from sgq_auto.packed.sizes.layer_specs import sage_spec
 from sgq_auto.quantize.fixed_layer import FixedLayer
 from sgq_auto.quantize.layer import linear
 from sgq_auto.quantize.neighbors import aggregation_of, is_aggregated, neighbor_matrix

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from sgq_auto.allocation import BitAllocation
+from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.searching.front import pareto_front
 from sgq_auto.searching.records import TrialRecord
 from sgq_auto.searching.repeats import Estimate, Noise, estimates

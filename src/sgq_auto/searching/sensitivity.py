@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sgq_auto.allocation import BitAllocation
+from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import prepare
 from sgq_auto.searching.samplers.grid import Positions
 from sgq_auto.searching.stages import OnStage, Stage, unheard

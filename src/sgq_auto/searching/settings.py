@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
-from sgq_auto.allocation import DEFAULT_LADDER, check_ladder
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.packed import Objective
+from sgq_auto.packed.allocation import DEFAULT_LADDER, check_ladder
 from sgq_auto.quantize import RangeMode
 from sgq_auto.searching.budget import Budget
 from sgq_auto.searching.confirmed import Promise

@@ -6,9 +6,9 @@ from enum import StrEnum
 
 from optuna.distributions import IntDistribution
 
-from sgq_auto.allocation import BitAllocation, Site
 from sgq_auto.errors import InputError
 from sgq_auto.packed import FootprintModel, Objective
+from sgq_auto.packed.allocation import BitAllocation, Site
 
 
 class Granularity(StrEnum):

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sgq_auto.allocation import BitAllocation
 from sgq_auto.graphs import Graph
 from sgq_auto.packed import FootprintModel
+from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import generic_layers, prepare, trace_model, unpackable_reason
 from sgq_auto.searching.front import Frame
 from sgq_auto.searching.guessing import Guessing, untaught

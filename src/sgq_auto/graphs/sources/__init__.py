@@ -2,10 +2,10 @@
 
 from sgq_auto.graphs.sources.custom import graph_of
 from sgq_auto.graphs.sources.embedded import EmbeddedCora
-from sgq_auto.graphs.sources.npz import NpzSource
+from sgq_auto.graphs.sources.npz.source import NpzSource
 from sgq_auto.graphs.sources.ogb import OgbSource
-from sgq_auto.graphs.sources.pyg import PygSource
-from sgq_auto.graphs.sources.pyg_file import PygFileSource
+from sgq_auto.graphs.sources.pyg.datasets import PygSource
+from sgq_auto.graphs.sources.pyg.file import PygFileSource
 from sgq_auto.graphs.sources.source import GraphSource
 from sgq_auto.graphs.sources.synthetic import SyntheticSource
 from sgq_auto.graphs.sources.tables import TableSource

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from sgq_auto.allocation import BitAllocation
 from sgq_auto.graphs import Graph
+from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.searching.settings import SearchSettings
 from sgq_auto.searching.stages import OnStage, Stage
 from sgq_auto.searching.tuning.recipe import Recipe, dropout_of, set_by_hand

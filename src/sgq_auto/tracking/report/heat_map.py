@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sgq_auto.allocation import Site
 from sgq_auto.graphs import Graph
+from sgq_auto.packed.allocation import Site
 from sgq_auto.searching.sensitivity import Sensitivities
 from sgq_auto.searching.space import SearchSpace
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sgq_auto.allocation import Component
+from sgq_auto.packed.allocation import Component
 from sgq_auto.searching.start import SearchStart
 
 # With more, the UI's parallel coordinates are a thicket.

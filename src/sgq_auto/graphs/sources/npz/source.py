@@ -1,0 +1,176 @@
+"""A graph in a NumPy archive of the user's own."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+
+from sgq_auto.errors import InputError
+from sgq_auto.graphs.raw import IntArray, RawGraph, refuse_edge_values
+from sgq_auto.graphs.sources.class_numbers import class_numbers, numbered_from_0
+from sgq_auto.graphs.sources.left_out import left_out
+from sgq_auto.graphs.sources.npz.archive import NpzArchive
+from sgq_auto.graphs.sources.npz.names import ArrayNames
+from sgq_auto.graphs.sources.split_fields import is_split_name, splits_of
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+_NAMES = "class_names"
+_EDGE_INDEX = "edge_index"
+
+
+class NpzSource:
+    """Reads features, edges, classes, and optional names and splits from a ``.npz`` file.
+
+    - ``x``: ``[N, F]`` numbers; or ``x_data``, ``x_indices``, ``x_indptr``, ``x_shape``.
+    - ``edge_index``: ``[2, E]`` integers, source and target; or ``edges`` ``[E, 2]``, or an
+      adjacency matrix, dense or in such four parts.
+    - ``y``: ``[N]`` integers, classes from 0; -1 where a node has none.
+    - ``class_names``: ``[classes]`` strings (NumPy's own, no objects), or none.
+    - ``train_mask``, ``val_mask``, ``test_mask``, or the same parts in other ways
+      (:mod:`~sgq_auto.graphs.sources.split_fields`), or none.
+
+    Other usual names (:mod:`~sgq_auto.graphs.sources.npz.names`) are read too, and that is said.
+    Only what is used is read; object arrays (pickles) never are.
+
+    Args:
+        path: The file.
+        undirected: Whether an edge joins both ways; ``None``: ``edge_index`` as it is, like PyG's,
+            and both ways what is called otherwise, like the files of benchmarks are meant.
+    """
+
+    def __init__(self, path: str | None, *, undirected: bool | None = None) -> None:
+        if not path:
+            raise InputError("dataset=npz: no file given; add dataset.source.path=GRAPH.npz")
+        self.path = Path(path)
+        self.undirected = undirected
+
+    def load(self) -> RawGraph:
+        """Read and convert the arrays."""
+        if not self.path.is_file():
+            raise InputError(f"dataset=npz: there is no file {self.path}")
+        archive = NpzArchive(self.path)
+        refuse_edge_values(archive.headers, str(self.path), "leave it out")
+        names = ArrayNames.among(archive.headers, str(self.path))
+        known = {_NAMES, *filter(is_split_name, archive.headers)} & set(archive.headers)
+        self._check_sizes(archive, names)
+        arrays = archive.read([*names.all, *sorted(known)])
+        edge_index, of_edges = self._edge_index(arrays, names)
+        x = self._x(arrays, names)
+        y, of_y = class_numbers(arrays[names.y], str(self.path))
+        y, classes, of_numbers = numbered_from_0(y, self._class_names(arrays), self.path.stem)
+        given = splits_of(arrays, int(y.shape[0]), str(self.path))
+        sizes = {
+            name: header.shape[0] if header.shape else None
+            for name, header in archive.headers.items()
+            if name not in {*names.all, _NAMES, *given.used}
+        }
+        renamed = names.renamed()
+        return RawGraph(
+            name=self.path.stem,
+            x=x,
+            edge_index=edge_index,
+            y=y,
+            split=given.splits[0] if len(given.splits) == 1 else None,
+            splits=given.splits if len(given.splits) > 1 else (),
+            class_names=classes,
+            notes=(
+                *([f"{self.path.name}: {renamed}"] if renamed else []),
+                *of_edges,
+                *of_y,
+                *of_numbers,
+                *left_out(sizes, int(y.shape[0]), _listed_edges(arrays, names), self.path.name),
+            ),
+        )
+
+    def _check_sizes(self, archive: NpzArchive, names: ArrayNames) -> None:
+        """Refuse features of another number of nodes before they are unpacked."""
+        x, y = (archive.headers[name].shape for name in (names.x[0], names.y))
+        if len(names.x) == 1 and len(x) == 2 and y and x[0] not in y:
+            raise InputError(
+                f"{self.path}: {names.x[0]} has {x[0]:,} rows and {names.y} has shape {y}; both "
+                "must have one for each node"
+            )
+
+    def _x(self, arrays: Arrays, names: ArrayNames) -> Any:
+        if len(names.x) == 1:
+            return self._numbers(arrays[names.x[0]], names.x[0])
+        return self._csr(arrays, names.x)
+
+    def _csr(self, arrays: Arrays, names: tuple[str, ...]) -> Any:
+        data, indices, indptr, shape = (arrays[name] for name in names)
+        try:
+            size = tuple(int(n) for n in shape.tolist())
+            matrix = scipy.sparse.csr_matrix(
+                (self._numbers(data, names[0]), indices, indptr), shape=size
+            )
+            matrix.check_format(full_check=True)
+        except (ValueError, TypeError) as error:
+            stem = names[0].removesuffix("data")
+            raise InputError(f"{self.path}: {stem}* is no valid CSR matrix ({error})") from error
+        matrix.sum_duplicates()
+        return matrix
+
+    def _edge_index(self, arrays: Arrays, names: ArrayNames) -> tuple[IntArray, list[str]]:
+        notes = []
+        if names.adjacency:
+            matrix = self._adjacency(arrays, names)
+            if matrix.nnz and (matrix.data != 1).any():
+                notes.append(
+                    f"{self.path.name}: the values of {names.edges[0]!r} are not used: edges have "
+                    "no weights here"
+                )
+            edges = np.stack([matrix.row, matrix.col]).astype(np.int64)
+        else:
+            (key,) = names.edges
+            edges = self._integers(arrays[key], key).astype(np.int64)
+            # Called edge_index it must be as PyG has it; otherwise a row is an edge.
+            if key != _EDGE_INDEX and edges.ndim == 2 and edges.shape[1] == 2:
+                edges = np.ascontiguousarray(edges.T)
+        undirected = names.edges != (_EDGE_INDEX,) if self.undirected is None else self.undirected
+        if undirected and edges.ndim == 2 and edges.shape[0] == 2:
+            edges = np.concatenate([edges, edges[::-1]], axis=1)
+            notes.append(
+                f"{self.path.name}: edges are read as undirected; dataset.source.undirected=false "
+                "keeps directions"
+            )
+        return edges, notes
+
+    def _adjacency(self, arrays: Arrays, names: ArrayNames) -> Any:
+        if len(names.edges) > 1:
+            matrix = self._csr(arrays, names.edges).tocoo()
+        else:
+            dense = self._numbers(arrays[names.edges[0]], names.edges[0])
+            matrix = scipy.sparse.coo_matrix(dense) if dense.ndim == 2 else dense
+        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+            raise InputError(
+                f"{self.path}: {names.edges[0]} is {matrix.shape}; it must be [nodes, nodes]"
+            )
+        return matrix
+
+    def _numbers(self, array: Any, name: str) -> Any:
+        if array.dtype.kind not in "biuf":
+            raise InputError(f"{self.path}: {name} has dtype {array.dtype}; it must be numeric")
+        return array.astype(np.float32)
+
+    def _integers(self, array: Any, name: str) -> Any:
+        if array.dtype.kind not in "iu":
+            raise InputError(f"{self.path}: {name} has dtype {array.dtype}; it must be integer")
+        return array
+
+    def _class_names(self, arrays: Arrays) -> tuple[str, ...] | None:
+        if _NAMES not in arrays:
+            return None
+        names = arrays[_NAMES]
+        if names.dtype.kind != "U" or names.ndim != 1:
+            raise InputError(
+                f"{self.path}: class_names is {names.dtype} {names.shape}; "
+                "it must hold one string a class"
+            )
+        return tuple(names.tolist())
+
+
+def _listed_edges(arrays: Arrays, names: ArrayNames) -> int:
+    """How many edges the archive lists, to tell what else is given for each."""
+    array = arrays[names.edges[0]]
+    return int(max(array.shape, default=0)) if len(names.edges) == 1 else int(array.size)

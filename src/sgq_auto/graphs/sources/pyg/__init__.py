@@ -1,0 +1,1 @@
+"""Graphs of PyTorch Geometric: its datasets, and ``Data`` that users have saved."""

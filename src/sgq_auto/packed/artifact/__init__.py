@@ -1,0 +1,1 @@
+"""Artifacts: a packed model as one file, and all that is checked before it is believed."""

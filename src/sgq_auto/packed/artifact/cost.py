@@ -1,0 +1,68 @@
+"""What a file will make the runtime take, told from its header before anything is made of it."""
+
+from sgq_auto.packed.allocation import FEATURES, BitAllocation, Component, Site
+from sgq_auto.packed.artifact.header import Header
+from sgq_auto.packed.codes.coded_rows import ROW_BLOCK
+from sgq_auto.packed.runtime.graph import sorted_at_once
+from sgq_auto.packed.sizes.footprint import FootprintModel
+from sgq_auto.packed.sizes.specs import ModelSpec
+
+# Degrees, their running total, buckets and the order of nodes, at the moment that holds the most.
+_NODE_BYTES = 40
+# Both directions of the edges that are sorted at once, and the stored ones that they come from.
+_SORTED_EDGE_BYTES = 48
+# The edges, or stored feature values, of one block of rows, decoded.
+_ENTRY_BYTES = 64
+# A row of an embedding, or of features, in fp64, and its codes.
+_COLUMN_BYTES = 64
+# The range of a channel, and what it is scaled by.
+_CHANNEL_BYTES = 64
+
+
+def needed_bytes(header: Header) -> int:
+    """Bytes that loading a model and predicting all its nodes take at most.
+
+    That is what it holds, its logits, and what is made in between and grows with nodes, edges or
+    widths; the bounded scratch of each thread, about 3 MiB, comes on top.
+    """
+    graph, layers = header.graph, header.layers
+    model = FootprintModel(ModelSpec(tuple(layer.spec for layer in layers)), graph)
+    held = sum(model.packed_parts(_allocation(header)).values())
+    logits = 4 * graph.num_nodes * len(header.classes)
+    channels = sum(
+        la.spec.num_weights * la.spec.weight_shape[0] for la in layers if la.spec.weight_shape
+    )
+    widths = [graph.features.num_features, *(la.spec.transformed_features for la in layers)]
+    widths += [layer.out_features for layer in layers]
+    return (
+        held
+        + logits
+        + _NODE_BYTES * graph.num_nodes
+        + _SORTED_EDGE_BYTES * min(graph.num_edges, sorted_at_once(graph.num_edges))
+        + _ENTRY_BYTES * _largest_block(header)
+        + _COLUMN_BYTES * max(widths)
+        + _CHANNEL_BYTES * channels
+    )
+
+
+def _largest_block(header: Header) -> int:
+    """Entries that a block of rows may have, of edges or of features."""
+    graph, features = header.graph, header.graph.features
+    edges = min(graph.num_edges, ROW_BLOCK * graph.max_in_degree)
+    if features.dense:
+        return edges
+    return max(edges, min(sum(features.bucket_values), ROW_BLOCK * features.num_features))
+
+
+def _allocation(header: Header) -> BitAllocation:
+    sites: dict[Site, int] = {}
+    embeddings = [(FEATURES, header.layers[0].input_bits)]
+    embeddings += [(layer.spec.name, layer.embedding_bits) for layer in header.layers]
+    for name, bits in embeddings:
+        sites |= {Site(name, Component.EMBEDDING, b): width for b, width in enumerate(bits)}
+    for layer in header.layers:
+        name, bits = layer.spec.name, layer.attention_bits
+        sites |= {Site(name, Component.ATTENTION, b): width for b, width in enumerate(bits)}
+        if layer.spec.weight_shape:
+            sites[Site(name, Component.WEIGHT)] = layer.weight_bits
+    return BitAllocation(sites)

@@ -1,0 +1,294 @@
+"""The header of an artifact: everything about a packed model but its codes, as JSON.
+
+Version 2 has these entries:
+
+- ``graph``: ``bucket_nodes``, ``bucket_in_edges``, ``bucket_out_edges`` (a list, one number a
+  degree bucket; self-loops counted), ``max_in_degree``, ``symmetric``, ``split_points``;
+- ``features``: ``num_features``, ``dense``, ``bucket_values``, ``bucket_constant``,
+  ``normalize_rows``, ``bits`` (a list);
+- ``layers``, in order: ``kind`` (``linear``, ``gcn``, ``gat``, ``sage``, ``gin``, ``agnn``),
+  ``name``, ``in``, ``out``, ``activation``, ``bits`` (``embedding`` and ``attention`` a list,
+  ``weight`` a number; a first layer has those of its transformed embedding, if any),
+  ``bias``, and ``heads``, ``concat``, ``slope`` (GAT), ``aggregation`` (``mean``, ``sum``) and
+  ``root_weight`` (SAGE) or ``beta`` (AGNN: whether it is learned);
+- ``classes``: their names (numbers where none are known), different and printable;
+- ``source``: where the model came from, free of form.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sgq_auto.errors import ArtifactError
+from sgq_auto.packed.allocation import FEATURES
+from sgq_auto.packed.artifact.class_names import class_names_fault
+from sgq_auto.packed.artifact.header_fields import (
+    LARGEST_COUNT,
+    MAX_BUCKETS,
+    bit_width,
+    bit_widths,
+    choice,
+    count,
+    counts,
+    flag,
+    flags,
+    list_of,
+    object_of,
+)
+from sgq_auto.packed.runtime.layers.convs import AgnnLayer, GatLayer, SageLayer
+from sgq_auto.packed.runtime.layers.layer import (
+    Activation,
+    Aggregation,
+    AttentionConvLayer,
+    ConvLayer,
+    LayerKind,
+    PackedLayer,
+    WeightedLayer,
+)
+from sgq_auto.packed.runtime.model import PackedModel
+from sgq_auto.packed.sizes.layer_specs import (
+    agnn_spec,
+    gat_spec,
+    gcn_spec,
+    gin_spec,
+    linear_spec,
+    sage_spec,
+)
+from sgq_auto.packed.sizes.specs import FeatureSpec, GraphSpec, LayerSpec
+
+VERSION = 2
+_MAX_LAYERS = 1024
+
+
+@dataclass(frozen=True)
+class LayerHeader:
+    """One layer of a header."""
+
+    kind: LayerKind
+    spec: LayerSpec
+    out_features: int
+    activation: Activation
+    input_bits: tuple[int, ...]
+    embedding_bits: tuple[int, ...]
+    attention_bits: tuple[int, ...]
+    weight_bits: int
+    bias: bool
+    concat: bool
+    slope: float
+    aggregation: Aggregation | None
+    learns_beta: bool
+
+
+@dataclass(frozen=True)
+class Header:
+    """A checked header."""
+
+    graph: GraphSpec
+    split_points: tuple[int, ...]
+    normalize_rows: bool
+    layers: tuple[LayerHeader, ...]
+    classes: tuple[str, ...]
+    source: dict[str, Any]
+
+
+def describe(model: PackedModel) -> str:
+    """The header of a model."""
+    graph = asdict(model.graph.spec)
+    features = graph.pop("features")
+    return json.dumps(
+        {
+            "version": VERSION,
+            "graph": {**graph, "split_points": model.graph.split_points},
+            "features": {
+                **features,
+                "normalize_rows": model.features.normalize_rows,
+                "bits": model.layers[0].inputs.bits,
+            },
+            "layers": [
+                _describe_layer(layer, reads_features=position == 0)
+                for position, layer in enumerate(model.layers)
+            ],
+            "classes": model.classes,
+            "source": model.source,
+        },
+        separators=(",", ":"),
+    )
+
+
+def parse(text: str) -> Header:
+    """Read and check a header.
+
+    Raises:
+        ArtifactError: If anything is missing, of the wrong type, or contradicts the rest.
+    """
+    try:
+        root = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ArtifactError(f"the header is no JSON ({error})") from error
+    if not isinstance(root, dict):
+        raise ArtifactError("the header is no JSON object")
+    version = root.get("version")
+    if version != VERSION or isinstance(version, bool):
+        raise ArtifactError(f"the header has version {version!r}; this runtime reads {VERSION}")
+    graph = _graph(object_of(root, "graph"), object_of(root, "features"))
+    listed = list_of(root, "layers", _MAX_LAYERS)
+    feature_bits = bit_widths(object_of(root, "features"), "bits", graph.num_buckets)
+    layers = tuple(
+        _layer(node, graph.num_buckets, feature_bits if position == 0 else None)
+        for position, node in enumerate(listed)
+    )
+    classes = tuple(list_of(root, "classes", LARGEST_COUNT))
+    _check_chain(layers, graph, len(classes))
+    fault = class_names_fault(classes, len(classes))
+    if fault is not None:
+        raise ArtifactError(f"classes {fault}")
+    points = counts(object_of(root, "graph"), "split_points")
+    if len(points) != graph.num_buckets - 1 or list(points) != sorted(set(points)):
+        raise ArtifactError("split_points must increase, one fewer than there are buckets")
+    normalize = flag(object_of(root, "features"), "normalize_rows")
+    return Header(graph, points, normalize, layers, classes, object_of(root, "source"))
+
+
+def _describe_layer(layer: PackedLayer, *, reads_features: bool) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "kind": layer.kind,
+        "name": layer.spec.name,
+        "in": layer.spec.in_features,
+        "out": layer.out_features,
+        "activation": layer.activation,
+        "bias": layer.bias is not None,
+        "bits": {},
+    }
+    if not reads_features:
+        entry["bits"]["embedding"] = layer.inputs.bits
+    elif isinstance(layer, ConvLayer):
+        entry["bits"]["embedding"] = layer.transformed.bits
+    if isinstance(layer, AttentionConvLayer | AgnnLayer):
+        entry["bits"]["attention"] = layer.attention.bits
+    if isinstance(layer, WeightedLayer):
+        entry["bits"]["weight"] = layer.weight.bits
+    if isinstance(layer, GatLayer):
+        entry |= {
+            "heads": layer.spec.heads,
+            "concat": layer.concat,
+            "slope": layer.negative_slope,
+        }
+    if isinstance(layer, SageLayer):
+        entry |= {"aggregation": layer.aggregation, "root_weight": layer.root is not None}
+    if isinstance(layer, AgnnLayer):
+        entry["beta"] = layer.spec.vector_elements == 1
+    return entry
+
+
+def _graph(node: Mapping[str, Any], features: Mapping[str, Any]) -> GraphSpec:
+    nodes = counts(node, "bucket_nodes")
+    if not 1 <= len(nodes) <= MAX_BUCKETS or not 1 <= sum(nodes) <= LARGEST_COUNT:
+        raise ArtifactError(f"bucket_nodes holds {len(nodes)} buckets of {sum(nodes)} nodes")
+    spec = GraphSpec(
+        bucket_nodes=nodes,
+        bucket_in_edges=counts(node, "bucket_in_edges", len(nodes)),
+        bucket_out_edges=counts(node, "bucket_out_edges", len(nodes)),
+        max_in_degree=count(node, "max_in_degree"),
+        symmetric=flag(node, "symmetric"),
+        features=FeatureSpec(
+            num_features=count(features, "num_features", 1),
+            dense=flag(features, "dense"),
+            bucket_values=counts(features, "bucket_values", len(nodes)),
+            bucket_constant=flags(features, "bucket_constant", len(nodes)),
+        ),
+    )
+    _check_counts(spec)
+    return spec
+
+
+def _check_counts(spec: GraphSpec) -> None:
+    width = spec.features.num_features
+    for n, edges, values in zip(
+        spec.bucket_nodes, spec.bucket_in_edges, spec.features.bucket_values, strict=True
+    ):
+        if not n <= edges <= n * spec.num_nodes:
+            raise ArtifactError(f"bucket_in_edges: {edges} edges into a bucket of {n} nodes")
+        if values > n * width or (spec.features.dense and values != n * width):
+            raise ArtifactError(f"bucket_values: {values} values of {n} nodes, {width} features")
+    if spec.max_in_degree >= spec.num_nodes or (spec.symmetric and spec.num_edges % 2):
+        raise ArtifactError("max_in_degree or symmetric does not fit the edges")
+
+
+def _layer(node: Any, buckets: int, feature_bits: tuple[int, ...] | None) -> LayerHeader:
+    if not isinstance(node, dict):
+        raise ArtifactError("layers holds something that is no layer")
+    kind = choice(LayerKind, node, "kind")
+    name = node.get("name")
+    if not isinstance(name, str) or not name:
+        raise ArtifactError("a layer has no name")
+    bits = object_of(node, "bits")
+    is_gat, is_agnn = kind is LayerKind.GAT, kind is LayerKind.AGNN
+    concat, beta = is_gat and flag(node, "concat"), is_agnn and flag(node, "beta")
+    spec = _layer_spec(kind, name, node, concat=concat, beta=beta)
+    has_embedding = spec.transformed_features or feature_bits is None
+    embedding_bits = bit_widths(bits, "embedding", buckets) if has_embedding else ()
+    return LayerHeader(
+        kind=kind,
+        spec=spec,
+        out_features=count(node, "out", 1),
+        activation=choice(Activation, node, "activation"),
+        input_bits=embedding_bits if feature_bits is None else feature_bits,
+        embedding_bits=embedding_bits,
+        attention_bits=bit_widths(bits, "attention", buckets) if spec.heads else (),
+        weight_bits=bit_width(bits.get("weight"), "weight") if spec.weight_shape else 0,
+        bias=flag(node, "bias"),
+        concat=concat,
+        slope=_slope(node) if is_gat else 0.0,
+        aggregation=choice(Aggregation, node, "aggregation") if kind is LayerKind.SAGE else None,
+        learns_beta=beta,
+    )
+
+
+def _layer_spec(
+    kind: LayerKind, name: str, node: Mapping[str, Any], *, concat: bool, beta: bool
+) -> LayerSpec:
+    width, out, bias = count(node, "in", 1), count(node, "out", 1), flag(node, "bias")
+    if kind is LayerKind.AGNN:
+        if out != width or bias:
+            raise ArtifactError(f"{name}: an AGNN layer keeps its width and has no bias")
+        return agnn_spec(name, width, learns_beta=beta)
+    if kind is LayerKind.GAT:
+        heads = count(node, "heads", 1)
+        if concat and out % heads:
+            raise ArtifactError(f"{name}: {out} features are no multiple of {heads} heads")
+        channels = out // heads if concat else out
+        return gat_spec(name, width, channels, heads, concat=concat, bias=bias)
+    if kind is LayerKind.SAGE:
+        root = flag(node, "root_weight")
+        return sage_spec(name, width, out, root_weight=root, bias=bias)
+    make = {LayerKind.GCN: gcn_spec, LayerKind.GIN: gin_spec}.get(kind, linear_spec)
+    return make(name, width, out, bias=bias)
+
+
+def _check_chain(layers: tuple[LayerHeader, ...], graph: GraphSpec, classes: int) -> None:
+    if not layers:
+        raise ArtifactError("the header has no layers")
+    names = [layer.spec.name for layer in layers]
+    if len(set(names)) != len(names):
+        raise ArtifactError("two layers have the same name")
+    if FEATURES in names:
+        raise ArtifactError(f"a layer is called {FEATURES!r}, as the node features are")
+    if layers[0].kind is LayerKind.AGNN:
+        raise ArtifactError(f"{names[0]}: an AGNN layer cannot read the node features")
+    width = graph.features.num_features
+    for layer in layers:
+        if layer.spec.in_features != width:
+            raise ArtifactError(
+                f"{layer.spec.name} reads {layer.spec.in_features} features; it is given {width}"
+            )
+        width = layer.out_features
+    if width != classes:
+        raise ArtifactError(f"the last layer gives {width} features for {classes} classes")
+
+
+def _slope(node: Mapping[str, Any]) -> float:
+    value = node.get("slope")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e6:
+        raise ArtifactError(f"slope is {value!r}; it must be a finite number")
+    return float(value)

@@ -1,0 +1,199 @@
+"""From named tensors to a packed model, with everything checked that a kernel relies on."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from sgq_auto.errors import ArtifactError
+from sgq_auto.packed.allocation import FULL_PRECISION
+from sgq_auto.packed.artifact.header import Header, LayerHeader
+from sgq_auto.packed.artifact.tensors import feature_layout, group_bits, scale_groups, vectors
+from sgq_auto.packed.codes.bit_packing import Array, PackedIntegers, index_bits, unpack_codes
+from sgq_auto.packed.codes.code_matrix import CodeMatrix, PackedWeight
+from sgq_auto.packed.codes.coded_rows import BitmapRows, Blocks, EliasFanoRows
+from sgq_auto.packed.codes.elias_fano import EliasFano
+from sgq_auto.packed.codes.ranges import Ranges
+from sgq_auto.packed.runtime.features import PackedFeatures
+from sgq_auto.packed.runtime.graph import PackedGraph, bucket_sums, code_edges
+from sgq_auto.packed.runtime.layers.convs import AgnnLayer, GatLayer, GcnLayer, GinLayer, SageLayer
+from sgq_auto.packed.runtime.layers.layer import LayerKind, LinearLayer, PackedLayer
+from sgq_auto.packed.runtime.model import PackedModel
+from sgq_auto.packed.sizes.specs import GraphSpec
+
+Tensors = Mapping[str, Array]
+_CHUNK = 1 << 20
+
+
+def model_from_tensors(header: Header, tensors: Tensors) -> PackedModel:
+    """The model of a checked header and tensors of the expected shapes.
+
+    Raises:
+        ArtifactError: If the tensors contradict the header.
+    """
+    for name, tensor in tensors.items():
+        if tensor.dtype == np.float32 and not np.isfinite(tensor).all():
+            raise ArtifactError(f"tensor {name} holds NaN or infinite values")
+    graph = _graph(header, tensors)
+    layers = tuple(_layer(layer, header.graph, tensors) for layer in header.layers)
+    features = _features(header, tensors, layers[0].inputs)
+    return PackedModel(graph, features, layers, header.classes, header.source)
+
+
+def _graph(header: Header, tensors: Tensors) -> PackedGraph:
+    spec = header.graph
+    high, low = _bytes(tensors, "edges.high"), _bytes(tensors, "edges.low")
+    _check_code(spec.stored_pattern, high, low, "edges")
+    edges, degrees = code_edges(spec, high, low)
+    in_edges = bucket_sums(1 + degrees, spec.bucket_nodes)
+    if in_edges != spec.bucket_in_edges or int(degrees.max(initial=0)) != spec.max_in_degree:
+        raise ArtifactError("the edges are not those that the header counts")
+    bucket_map = _bytes(tensors, "bucket_map")
+    if bucket_map.size:
+        buckets = unpack_codes(bucket_map, index_bits(spec.num_buckets - 1), spec.num_nodes)
+        counts = np.bincount(buckets, minlength=spec.num_buckets)
+        if tuple(counts.tolist()) != spec.bucket_nodes:
+            raise ArtifactError("bucket_map is not what the header counts")
+    packed = PackedIntegers.pack(degrees, spec.max_in_degree)
+    return PackedGraph(spec, edges, packed, bucket_map, header.split_points)
+
+
+def _features(header: Header, tensors: Tensors, ranges: Ranges) -> PackedFeatures:
+    spec, nodes = header.graph.features, header.graph.num_nodes
+    rows, width, bits = feature_layout(header)
+    stream = _bytes(tensors, "features.values")
+    values = CodeMatrix(rows, width, bits, ranges, stream)
+    _check_finite(values, "features.values")
+    pattern: EliasFanoRows | BitmapRows | None = None
+    blocks = Blocks(header.graph.bucket_nodes)
+    if spec.uses_bitmap(nodes):
+        bitmap = _bytes(tensors, "features.bitmap")
+        counts = _bitmap_counts(bitmap, nodes, spec.num_features)
+        pattern = BitmapRows(spec.num_features, bitmap, blocks.starts(counts))
+    elif not spec.dense:
+        code = _bytes(tensors, "features.high"), _bytes(tensors, "features.low")
+        layout = spec.pattern(nodes)
+        _check_code(layout, *code, "features")
+        counts = np.zeros(nodes, dtype=np.int64)
+        for positions in layout.decode_all(*code):
+            counts += np.bincount(positions // spec.num_features, minlength=nodes)
+        pattern = EliasFanoRows(layout, spec.num_features, *code, blocks.starts(counts))
+    if not spec.dense and bucket_sums(counts, header.graph.bucket_nodes) != spec.bucket_values:
+        raise ArtifactError("the features are not those that the header counts")
+    return PackedFeatures(spec, pattern, values, header.normalize_rows)
+
+
+def _layer(layer: LayerHeader, graph: GraphSpec, tensors: Tensors) -> PackedLayer:
+    name, spec = layer.spec.name, layer.spec
+    runs = _scale_runs(layer, graph, tensors)
+    held = {key: tensors[f"{name}.{key}"] for key in vectors(layer)}
+    common: dict[str, Any] = {
+        "spec": spec,
+        "activation": layer.activation,
+        "inputs": next(runs),
+        "bias": held.get("bias"),
+    }
+    if spec.transformed_features:
+        common["transformed"] = next(runs)
+    if spec.heads:
+        common["attention"] = next(runs)
+    if layer.kind is LayerKind.AGNN:
+        return AgnnLayer(**common, beta=float(held["beta"][0]) if layer.learns_beta else 1.0)
+    common["weight"] = _weight(layer, "weight", next(runs), tensors)
+    match layer.kind:
+        case LayerKind.LINEAR:
+            return LinearLayer(**common)
+        case LayerKind.GCN:
+            return GcnLayer(**common)
+        case LayerKind.GIN:
+            return GinLayer(**common, eps=float(held["eps"][0]))
+        case LayerKind.SAGE:
+            assert layer.aggregation is not None
+            root = None
+            if spec.root_weight:
+                root = _weight(layer, "root_weight", next(runs), tensors)
+            return SageLayer(**common, aggregation=layer.aggregation, root=root)
+    return GatLayer(
+        **common,
+        source_vectors=held["source_vectors"],
+        target_vectors=held["target_vectors"],
+        negative_slope=layer.slope,
+        concat=layer.concat,
+    )
+
+
+def _scale_runs(layer: LayerHeader, graph: GraphSpec, tensors: Tensors) -> Iterator[Ranges]:
+    """The ranges of each run of scale groups of a layer, in the order of its scales."""
+    name = layer.spec.name
+    scales = tensors.get(f"{name}.scales", np.empty((0, 2), np.float32))
+    if scales.size and not (scales[:, 0] > 0).all():
+        raise ArtifactError(f"tensor {name}.scales holds a step that is not above 0")
+    start = 0
+    for groups, widths in zip(scale_groups(layer, graph), group_bits(layer), strict=True):
+        ranges = _ranges(widths, groups, scales[start : start + len(groups)])
+        tops = ranges.offset + ranges.step * (2.0 ** np.array(widths) - 1)
+        if (tops > np.finfo(np.float32).max).any():
+            raise ArtifactError(f"tensor {name}.scales holds a range that ends beyond fp32")
+        yield ranges
+        start += len(groups)
+
+
+def _weight(layer: LayerHeader, key: str, channels: Ranges, tensors: Tensors) -> PackedWeight:
+    bits, name = layer.weight_bits, f"{layer.spec.name}.{key}"
+    plain = Ranges((bits,), np.ones(1, np.float32), np.zeros(1, np.float32))
+    rows, columns = layer.spec.in_features, len(channels.bits)
+    codes = CodeMatrix((rows,), columns, (bits,), plain, tensors[name])
+    _check_finite(codes, name)
+    return PackedWeight(codes, channels)
+
+
+def _ranges(bits: tuple[int, ...], groups: tuple[int, ...], scales: Array) -> Ranges:
+    """Ranges of all groups; one that holds nothing here takes over the nearest one's."""
+    if not groups:
+        return Ranges(bits, np.ones(len(bits), np.float32), np.zeros(len(bits), np.float32))
+    widths, held, index = np.array(bits), np.array(groups), np.arange(len(bits))
+    after = np.minimum(np.searchsorted(held, index), held.size - 1)
+    before = np.maximum(after - 1, 0)
+    nearest = np.where(index - held[before] <= held[after] - index, before, after)
+    levels = 2.0**widths - 1
+    step = scales[nearest, 0] * (levels[held[nearest]] / levels).astype(np.float32)
+    # Neither 0 nor infinite, however much wider or narrower the nearest one's codes are.
+    step = np.clip(step, np.finfo(np.float32).smallest_subnormal, np.finfo(np.float32).max)
+    full = widths == FULL_PRECISION
+    step, offset = np.where(full, 1, step), np.where(full, 0, scales[nearest, 1])
+    return Ranges(bits, step.astype(np.float32), offset.astype(np.float32))
+
+
+def _check_code(layout: EliasFano, high: Array, low: Array, name: str) -> None:
+    """An Elias-Fano code with as many set bits as it has integers, all increasing and in range."""
+    if int(np.bitwise_count(high).sum()) != layout.count:
+        raise ArtifactError(f"{name} is not the code of {layout.count} positions")
+    before = -1
+    for positions in layout.decode_all(high, low):
+        if positions[0] <= before or (np.diff(positions) <= 0).any():
+            raise ArtifactError(f"{name}: positions do not increase")
+        before = int(positions[-1])
+    if before >= layout.universe:
+        raise ArtifactError(f"{name}: a position is out of range")
+
+
+def _check_finite(matrix: CodeMatrix, name: str) -> None:
+    for bucket, bits in enumerate(matrix.bits):
+        if bits == FULL_PRECISION and not np.isfinite(matrix.slice(bucket).view("<f4")).all():
+            raise ArtifactError(f"tensor {name} holds NaN or infinite values")
+
+
+def _bitmap_counts(bitmap: Array, rows: int, columns: int) -> Array:
+    """Set bits of each row."""
+    counts = np.zeros(rows, dtype=np.int64)
+    step = max(8, _CHUNK // max(columns, 1) // 8 * 8)
+    for row in range(0, rows, step):
+        size = (min(row + step, rows) - row) * columns
+        part = bitmap[row * columns // 8 : row * columns // 8 + (size + 7) // 8]
+        digits = np.unpackbits(part, bitorder="little")[:size]
+        counts[row : row + step] = digits.reshape(-1, columns).sum(axis=1)
+    return counts
+
+
+def _bytes(tensors: Tensors, name: str) -> Array:
+    return tensors.get(name, np.empty(0, np.uint8))

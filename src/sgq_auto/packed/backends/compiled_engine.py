@@ -1,0 +1,245 @@
+"""The compiled engine; it needs llvmlite, and numba until its kernels have been compiled once."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sgq_auto.packed.allocation import FULL_PRECISION, MAX_CODE_BITS
+from sgq_auto.packed.backends.machine_code import Kernels, load_kernels
+from sgq_auto.packed.backends.signatures import COUNTERS, GROUPS, LANES, POSITIONS, SUBSETS
+from sgq_auto.packed.codes.bit_packing import Array, Bytes, PackedIntegers, packed_bytes
+from sgq_auto.packed.codes.code_matrix import CodeMatrix, PackedWeight
+from sgq_auto.packed.codes.coded_rows import (
+    BitmapRows,
+    Blocks,
+    Chunk,
+    EliasFanoRows,
+    listed_rows,
+)
+from sgq_auto.packed.codes.ranges import Floats, Ranges, to_fp32
+
+# Values that kernels may write past the last one of their result.
+_PAST = 16
+# Totals are sums of products of codes, one less than powers of two, so that this is never reached.
+_COUNTER_LIMIT = 1 << 31
+_WORD_BYTES = 8
+# Weights of so many bytes are unpacked at once for what multiplies them; larger ones never are.
+_TILE_BYTES = 1 << 18
+
+
+def _ranks() -> Bytes:
+    """``[256, 8]``: of every byte, for each set bit, its place less the set bits below it."""
+    octets = np.arange(256, dtype=np.uint8)[:, None]
+    digits = np.unpackbits(octets, axis=1, bitorder="little")
+    ranks = np.zeros((256, LANES), dtype=np.uint8)
+    for octet, bits in enumerate(digits):
+        places = np.flatnonzero(bits)
+        ranks[octet, : places.size] = places - np.arange(places.size)
+    return ranks
+
+
+_RANKS = _ranks()
+
+
+@dataclass(frozen=True)
+class CompiledEngine:
+    """:class:`~sgq_auto.packed.backends.engine.Engine` in compiled loops; see there.
+
+    Arrays that a kernel writes a vector at a time are given room for the last one.
+    """
+
+    kernels: Kernels = field(default_factory=load_kernels, repr=False)
+
+    def decode(
+        self, rows: EliasFanoRows | BitmapRows, chunk: Chunk, *, loops: bool
+    ) -> tuple[Array, Array]:
+        """See the protocol."""
+        start, stop = (int(rows.block_starts[b]) for b in (chunk.block, chunk.last_block))
+        rowptr = np.empty(chunk.num_rows + 1, dtype=np.int64)
+        entries = stop - start + loops * chunk.num_rows
+        columns = np.empty(entries + _PAST, dtype=np.int32)
+        where = rows.columns, chunk.row, chunk.num_rows, loops
+        if isinstance(rows, EliasFanoRows):
+            high, low = _words(rows.high), _words(rows.low)
+            code = high, low, low.size, rows.layout.low_bits
+            span = rows.first_bit(chunk), start, stop
+            scratch = np.empty(POSITIONS + 3 * LANES, dtype=np.int64)
+            self.kernels.decode_elias_fano(*code, *span, *where, _RANKS, scratch, rowptr, columns)
+        else:
+            bitmap = _words(rows.bitmap)
+            self.kernels.decode_bitmap(bitmap, bitmap.size, *where, rowptr, columns)
+        return rowptr, columns[:entries]
+
+    def pick(
+        self, rows: EliasFanoRows | BitmapRows, blocks: Blocks, wanted: Array
+    ) -> tuple[Array, Array, Array]:
+        """See the protocol."""
+        within = np.searchsorted(blocks.rows, wanted, side="right") - 1
+        entries = rows.block_starts[within].astype(np.int64)
+        stops = rows.block_starts[within + 1].astype(np.int64)
+        # A block may hold nothing but a row, and rows are different.
+        room = min(int((stops - entries).sum()), int(rows.block_starts[-1]))
+        rowptr, starts = np.empty(wanted.size + 1, np.int64), np.empty(wanted.size, np.int64)
+        columns = np.empty(room, dtype=np.int32)
+        where = rows.columns, wanted, wanted.size, blocks.rows[within], entries
+        out = rowptr, starts, columns
+        if isinstance(rows, EliasFanoRows):
+            high, low = _words(rows.high), _words(rows.low)
+            code = high, high.size, low, low.size, rows.layout.low_bits
+            self.kernels.pick_elias_fano(*code, *where, stops, *out)
+        else:
+            bitmap = _words(rows.bitmap)
+            self.kernels.pick_bitmap(bitmap, bitmap.size, *where, *out)
+        return rowptr, columns[: rowptr[-1]], starts
+
+    def take(self, matrix: CodeMatrix, rows: Array) -> Floats:
+        """See the protocol."""
+        out, stream = np.empty(rows.size * matrix.width + _PAST), _words(matrix.stream)
+        code = stream, stream.size, matrix.layout, matrix.width
+        self.kernels.take_values(rows, rows.size, *code, out)
+        return out[: rows.size * matrix.width].reshape(rows.size, matrix.width)
+
+    def read(self, matrix: CodeMatrix, row: int, stop: int) -> Floats:
+        """See the protocol."""
+        count = (stop - row) * matrix.width
+        out = np.empty(count + _PAST)
+        bucket, stream = matrix.bucket_of(row), _words(matrix.stream)
+        first, bits = matrix.first_bit(row), matrix.bits[bucket]
+        scale = float(matrix.ranges.step[bucket]), float(matrix.ranges.offset[bucket])
+        self.kernels.read_values(stream, stream.size, first, bits, count, *scale, out)
+        return out[:count].reshape(stop - row, matrix.width)
+
+    def write(self, matrix: CodeMatrix, row: int, values: Floats) -> None:
+        """See the protocol."""
+        bucket, skip = matrix.bucket_of(row), matrix.first_bit(row) % 8
+        bits = matrix.bits[bucket]
+        if bits == FULL_PRECISION:
+            packed = np.ascontiguousarray(to_fp32(values)).view(np.uint8).ravel()
+        else:
+            values = np.ascontiguousarray(values, dtype=np.float64)
+            size = packed_bytes(skip + values.size * bits, 1)
+            padded = np.empty(size + _WORD_BYTES, dtype=np.uint8)
+            step, offset = (float(s[bucket]) for s in (matrix.ranges.step, matrix.ranges.offset))
+            code = step, offset, bits, skip
+            self.kernels.quantize(values, values.size, *code, padded)
+            packed = padded[:size]
+        matrix.put(row, packed, skip, values.shape[0])
+
+    def weighted_sum(
+        self, rowptr: Array, columns: Array, weights: Floats, matrix: CodeMatrix
+    ) -> Floats:
+        """See the protocol."""
+        rows, heads = rowptr.size - 1, weights.shape[1]
+        out = np.empty(rows * matrix.width + _PAST)
+        stream, weights = _words(matrix.stream), np.ascontiguousarray(weights, dtype=np.float64)
+        entries = rowptr, rows, columns, weights, heads
+        code = stream, stream.size, matrix.layout, matrix.width
+        self.kernels.weighted_sum(*entries, *code, out)
+        return out[: rows * matrix.width].reshape(rows, matrix.width)
+
+    def bitmap_product(
+        self, rows: BitmapRows, chunk: Chunk, weight: PackedWeight
+    ) -> tuple[Floats, Floats]:
+        """See the protocol; totals of codes are integers where they fit a counter."""
+        codes, bits = weight.codes, weight.bits
+        if bits > MAX_CODE_BITS or rows.columns << bits > _COUNTER_LIMIT:
+            rowptr, columns, _ = chunk.own(*self.decode(rows, chunk.blocks, loops=False))
+            out = self.weighted_sum(rowptr, columns, np.ones((columns.size, 1)), codes)
+            counts = np.diff(rowptr).astype(np.float64)
+            return weight.scaled(out, counts), counts
+        bitmap, stream = _words(rows.bitmap), _words(codes.stream)
+        table = np.empty(GROUPS * SUBSETS * COUNTERS, dtype=np.int32)
+        totals = np.zeros((chunk.num_rows, _padded(codes.width)), dtype=np.int32)
+        ones = np.zeros(chunk.num_rows, dtype=np.int64)
+        where = bitmap, bitmap.size, rows.columns, chunk.row, chunk.num_rows
+        summed = stream, stream.size, bits, codes.width
+        self.kernels.bitmap_sums(*where, *summed, table, totals, ones)
+        out, counts = totals[:, : codes.width].astype(np.float64), ones.astype(np.float64)
+        return weight.scaled(out, counts), counts
+
+    def sparse_product(
+        self,
+        rowptr: Array,
+        columns: Array,
+        values: CodeMatrix,
+        first: int,
+        weight: PackedWeight,
+        starts: Array | None = None,
+    ) -> tuple[Floats, Floats]:
+        """See the protocol; totals of codes are integers where they fit a counter."""
+        codes, rows, sums = weight.codes, rowptr.size - 1, np.empty(rowptr.size - 1)
+        bucket, count, padded = values.bucket_of(first), codes.bucket_rows[0], _padded(codes.width)
+        value_bits = values.bits[bucket]
+        fits = max(value_bits, weight.bits) <= MAX_CODE_BITS
+        fits &= count << value_bits + weight.bits <= _COUNTER_LIMIT
+        if not fits or 4 * count * padded > _TILE_BYTES:
+            if starts is None:
+                listed = self.read(values, first, first + columns.size)
+            else:
+                listed = self.take(values, listed_rows(rowptr, starts))
+            self.kernels.row_sums(rowptr, rows, listed, sums)
+            return weight.scaled(self.weighted_sum(rowptr, columns, listed, codes), sums), sums
+        tile, out = np.empty((count, padded), dtype=np.int32), np.empty((rows, padded))
+        stream, coded = _words(codes.stream), _words(values.stream)
+        self.kernels.fill_tile(stream, stream.size, weight.bits, count, codes.width, padded, tile)
+        begins = rowptr[:-1] if starts is None else starts - first
+        where = coded, coded.size, values.first_bit(first), value_bits
+        scale = (float(s[bucket]) for s in (values.ranges.step, values.ranges.offset))
+        channels = np.zeros((2, padded))
+        channels[:, : codes.width] = weight.channels.step, weight.channels.offset
+        totals = tile, padded, channels, out, sums
+        self.kernels.code_sums(rowptr, begins, rows, columns, *where, *scale, *totals)
+        return out[:, : codes.width], sums
+
+    def row_dots(self, rows: Array, matrix: CodeMatrix, vectors: Floats) -> Floats:
+        """See the protocol."""
+        heads, channels = vectors.shape
+        padded = np.zeros((heads, -(-channels // LANES) * LANES))
+        padded[:, :channels] = vectors
+        out = np.empty((rows.size, heads))
+        stream = _words(matrix.stream)
+        code = stream, stream.size, matrix.layout, matrix.width
+        self.kernels.row_dots(rows, rows.size, *code, padded, heads, out)
+        return out
+
+    def cosines(self, rowptr: Array, columns: Array, row: int, matrix: CodeMatrix) -> Floats:
+        """See the protocol."""
+        out, stream = np.empty(columns.size), _words(matrix.stream)
+        left = np.empty(-(-matrix.width // LANES) * LANES)
+        entries = rowptr, rowptr.size - 1, columns, row
+        code = stream, stream.size, matrix.layout, matrix.width
+        self.kernels.cosines(*entries, *code, left, out)
+        return out
+
+    def degree_weights(
+        self, rowptr: Array, columns: Array, row: int, degrees: PackedIntegers, table: Floats
+    ) -> Floats:
+        """See the protocol."""
+        out, stream = np.empty(columns.size + _PAST), _words(degrees.stream)
+        entries = rowptr, rowptr.size - 1, columns, row
+        code = stream, stream.size, degrees.bits
+        self.kernels.degree_weights(*entries, *code, table, out)
+        return out[: columns.size]
+
+    def fake_quantize(self, values: Floats, ranges: Ranges, group: int) -> Floats:
+        """See the protocol."""
+        padded = np.empty(values.size + _PAST)
+        padded[: values.size] = values
+        step, offset = float(ranges.step[group]), float(ranges.offset[group])
+        top = float(2 ** ranges.bits[group] - 1)
+        self.kernels.fake_quantize(padded, values.size, step, offset, top)
+        return padded[: values.size]
+
+
+def _padded(width: int) -> int:
+    """A width filled up to whole vectors of counters."""
+    return -(-width // COUNTERS) * COUNTERS
+
+
+def _words(stream: Bytes) -> Bytes:
+    """A stream of at least one word, which is what kernels read."""
+    if stream.size >= _WORD_BYTES:
+        return stream
+    padded = np.zeros(_WORD_BYTES, dtype=np.uint8)
+    padded[: stream.size] = stream
+    return padded

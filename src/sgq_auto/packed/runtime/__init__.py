@@ -1,0 +1,1 @@
+"""The packed runtime: a model, its graph and its features as codes, and what runs them."""

@@ -1,0 +1,138 @@
+"""A packed model and what one asks of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sgq_auto.packed.allocation import FEATURES, BitAllocation, Component, Site
+from sgq_auto.packed.backends import Engine, fastest_engine
+from sgq_auto.packed.codes.bit_packing import Array
+from sgq_auto.packed.runtime.features import PackedFeatures
+from sgq_auto.packed.runtime.graph import PackedGraph
+from sgq_auto.packed.runtime.inputs import Input, NewInput, StoredInput, check_nodes
+from sgq_auto.packed.runtime.layers.convs import AgnnLayer
+from sgq_auto.packed.runtime.layers.layer import (
+    AttentionConvLayer,
+    ConvLayer,
+    PackedLayer,
+    WeightedLayer,
+)
+from sgq_auto.packed.runtime.neighborhood import neighborhood
+from sgq_auto.packed.runtime.workspace import Inference
+from sgq_auto.packed.sizes.footprint import Footprint, FootprintModel
+from sgq_auto.packed.sizes.specs import ModelSpec
+
+Logits = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class PackedModel:
+    """A quantized model with its graph, all in packed codes.
+
+    Attributes:
+        graph: The graph it was trained on.
+        features: That graph's node features.
+        layers: Its layers in order.
+        classes: Names of the classes.
+        source: Where it came from: study, trial, seed, accuracies.
+        engine: Does the arithmetic.
+    """
+
+    graph: PackedGraph
+    features: PackedFeatures
+    layers: tuple[PackedLayer, ...]
+    classes: tuple[str, ...]
+    source: dict[str, Any] = field(default_factory=dict)
+    engine: Engine = field(default_factory=fastest_engine)
+
+    @property
+    def num_nodes(self) -> int:
+        """Nodes of its graph."""
+        return self.graph.spec.num_nodes
+
+    @property
+    def footprints(self) -> FootprintModel:
+        """Sizes of the model on its graph."""
+        return FootprintModel(ModelSpec(tuple(la.spec for la in self.layers)), self.graph.spec)
+
+    @property
+    def allocation(self) -> BitAllocation:
+        """Bits of every site."""
+        sites = _bucket_bits(FEATURES, Component.EMBEDDING, self.layers[0].inputs.bits)
+        for position, layer in enumerate(self.layers):
+            sites += _bits(layer, reads_features=position == 0)
+        return BitAllocation(sites)
+
+    def footprint(self) -> Footprint:
+        """What it takes in an artifact and while it predicts."""
+        return self.footprints.packed(self.allocation)
+
+    def predict(
+        self,
+        nodes: Sequence[int] | Array | None = None,
+        *,
+        x: Array | None = None,
+        edge_index: Array | None = None,
+        threads: int = 1,
+    ) -> Logits:
+        """Logits of nodes.
+
+        Args:
+            nodes: Which nodes, in this order; ``None`` for all. Only their neighbourhood is
+                computed, unless it is much of the graph.
+            x: ``[N, F]`` features of another graph's nodes, quantized by the ranges of this
+                model; needs ``edge_index``.
+            edge_index: ``[2, E]`` edges (source, target) of that graph.
+            threads: Threads that compute chunks of rows.
+
+        Returns:
+            fp32 ``[n, classes]``.
+
+        Raises:
+            ValueError: If a node is unknown, the features have another width, or an edge leads
+                to a node that is not there.
+        """
+        if threads < 1:
+            raise ValueError(f"threads={threads}: it must be at least 1")
+        given = self._given(x, edge_index)
+        if nodes is None:
+            features = given.features(None)
+            return Inference(given.graph, features, self.engine, threads).run(self.layers)
+        wanted = check_nodes(np.asarray(nodes), given.graph.spec.num_nodes)
+        if wanted.size == 0:
+            return np.empty((0, len(self.classes)), dtype=np.float32)
+        hops = sum(layer.spec.propagates for layer in self.layers)
+        width = sum(la.spec.transformed_features or la.out_features for la in self.layers)
+        rows = given.graph.rows_of(wanted)
+        part = neighborhood(given.graph, rows, hops, width, self.engine)
+        graph, places = (given.graph, wanted) if part is None else (part.graph, part.places)
+        return Inference(graph, given.features(part), self.engine, threads).run(self.layers)[places]
+
+    def _given(self, x: Array | None, edge_index: Array | None) -> Input:
+        if (x is None) != (edge_index is None):
+            raise ValueError("a new graph is given by x and edge_index together")
+        if x is None or edge_index is None:
+            return StoredInput(self.graph, self.features, self.engine)
+        arrays = np.asarray(x), np.asarray(edge_index)
+        return NewInput.of(*arrays, self.graph.split_points, self.features)
+
+
+def _bits(layer: PackedLayer, *, reads_features: bool) -> list[tuple[Site, int]]:
+    """The bits of a layer's own sites, in the order of its specification."""
+    name, sites = layer.spec.name, []
+    if not reads_features:
+        sites += _bucket_bits(name, Component.EMBEDDING, layer.inputs.bits)
+    elif isinstance(layer, ConvLayer):
+        sites += _bucket_bits(name, Component.EMBEDDING, layer.transformed.bits)
+    if isinstance(layer, AttentionConvLayer | AgnnLayer):
+        sites += _bucket_bits(name, Component.ATTENTION, layer.attention.bits)
+    if isinstance(layer, WeightedLayer):
+        sites.append((Site(name, Component.WEIGHT), layer.weight.bits))
+    return sites
+
+
+def _bucket_bits(layer: str, component: Component, bits: Sequence[int]) -> list[tuple[Site, int]]:
+    return [(Site(layer, component, bucket), width) for bucket, width in enumerate(bits)]

@@ -1,0 +1,1 @@
+"""Sizes: what a model and a graph take in memory under every allocation of bits."""

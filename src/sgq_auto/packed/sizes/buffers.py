@@ -1,0 +1,126 @@
+"""Every buffer of one inference: its bytes, and how long it is needed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sgq_auto.packed.sizes.specs import GraphSpec, ModelSpec
+from sgq_auto.packed.sizes.storage import TensorStorage
+
+
+class Part(StrEnum):
+    """What a buffer is for."""
+
+    FEATURES = "features"
+    GRAPH = "graph"
+    WEIGHTS = "weights"
+    SCALES = "scales"
+    EMBEDDING = "embedding"
+    ATTENTION = "attention"
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """One tensor of an inference: its bytes and the first and last step that need it.
+
+    Layer ``k`` transforms its input in step ``2k`` and passes messages in step ``2k + 1``.
+    Stored buffers are there from step 0; ``stored_bytes`` is what they take in an artifact.
+    """
+
+    name: str
+    part: Part
+    num_bytes: int
+    first: int
+    last: int
+    stored_bytes: int = 0
+
+
+def inference_buffers(model: ModelSpec, graph: GraphSpec, storage: TensorStorage) -> list[Buffer]:
+    """Every buffer of one inference, layer by layer."""
+    layers, flow = model.layers, model.dataflow
+    last_step = 2 * len(layers) - 1
+    propagating = [k for k, layer in enumerate(layers) if layer.propagates]
+    graph_last = 2 * propagating[-1] + 1 if propagating else 0
+    from_degrees = [k for k, layer in enumerate(layers) if layer.attention_from_degrees]
+    degrees, bucket_map = storage.degrees() if from_degrees else 0, storage.bucket_map()
+    buffers = [
+        Buffer("edges", Part.GRAPH, storage.graph(), 0, graph_last, storage.stored_graph()),
+        Buffer("edge_index", Part.GRAPH, storage.block_index(), 0, graph_last),
+        Buffer("degrees", Part.GRAPH, degrees, 0, graph_last),
+        Buffer("bucket_map", Part.GRAPH, bucket_map, 0, last_step, bucket_map),
+        *_feature_buffers(model, graph, storage),
+        _stored("outside.vectors", Part.WEIGHTS, 4 * flow.vector_elements, last_step),
+    ]
+    for k in range(len(layers)):
+        first = k == (from_degrees[0] if from_degrees else 0)
+        buffers += _layer_buffers(model, storage, k, first_attention=first)
+    for k, tensor in enumerate(flow.carried):
+        first_step, last = _last_step(model, tensor.made - 1), _last_step(model, tensor.read - 1)
+        size = storage.carried(tensor)
+        buffers.append(Buffer(f"carried.{k}", Part.EMBEDDING, size, first_step, last))
+    return [buffer for buffer in buffers if buffer.num_bytes]
+
+
+def _layer_buffers(
+    model: ModelSpec, storage: TensorStorage, k: int, *, first_attention: bool
+) -> Iterator[Buffer]:
+    layer, transform, propagate = model.layers[k], 2 * k, 2 * k + 1
+    last, made = _last_step(model, k), model.dataflow.inputs[k]
+    weight_last = last if layer.keeps_input else transform
+    ran_before = any(other.name == layer.name for other in model.layers[:k])
+    # A layer that runs again has new activations and no more weights.
+    name = f"{layer.name}.{k}" if ran_before else layer.name
+    if made is not None:
+        size = storage.input(layer, shared=k in model.dataflow.shared)
+        first = _last_step(model, made - 1)
+        yield Buffer(f"{name}.input", Part.EMBEDDING, size, first, _input_last(model, k))
+    if not ran_before:
+        scales = storage.scales(layer, reads_features=made is None)
+        # Two matrices of one shape; a node's own is needed when what it gathers is there.
+        root = storage.weight(layer) // 2 if layer.root_weight else 0
+        weight = storage.weight(layer) - root
+        yield _stored(f"{name}.weight", Part.WEIGHTS, weight, weight_last)
+        yield _stored(f"{name}.root_weight", Part.WEIGHTS, root, last)
+        yield _stored(f"{name}.vectors", Part.WEIGHTS, 4 * layer.vector_elements, last)
+        yield _stored(f"{name}.scales", Part.SCALES, scales, last)
+    if layer.transformed_features:
+        size = storage.embedding(layer, layer.transformed_features)
+        yield Buffer(f"{name}.transformed", Part.EMBEDDING, size, transform, last)
+    if layer.further_hops:
+        size = layer.further_hops * storage.embedding(layer, layer.gathered_features)
+        yield Buffer(f"{name}.hops", Part.EMBEDDING, size, propagate, propagate)
+    if layer.heads:
+        size = storage.attention(layer, first=first_attention)
+        yield Buffer(f"{name}.attention", Part.ATTENTION, size, propagate, propagate)
+
+
+def _feature_buffers(
+    model: ModelSpec, graph: GraphSpec, storage: TensorStorage
+) -> Iterator[Buffer]:
+    """The node features, which are needed until the last layer that reads them has."""
+    flow = model.dataflow
+    reads = [_input_last(model, k) for k, made in enumerate(flow.inputs) if made is None]
+    last = max([*reads, _last_step(model, (flow.feature_reads or 0) - 1)])
+    yield _stored("features", Part.FEATURES, storage.features(), last)
+    index = 0 if graph.features.dense else storage.block_index()
+    yield Buffer("feature_index", Part.FEATURES, index, 0, last)
+
+
+def _last_step(model: ModelSpec, k: int) -> int:
+    """The last step of layer ``k``; step 0 for what is there before the first layer."""
+    if k < 0:
+        return 0
+    return 2 * k + 1 if model.layers[k].propagates else 2 * k
+
+
+def _input_last(model: ModelSpec, k: int) -> int:
+    """The input is needed until it is transformed, or gathered where there is no transform."""
+    layer = model.layers[k]
+    again = layer.keeps_input or layer.root_weight
+    transformed = layer.weight_shape is not None and not again
+    return 2 * k if transformed else _last_step(model, k)
+
+
+def _stored(name: str, part: Part, num_bytes: int, last: int) -> Buffer:
+    """A buffer that is held as it is stored."""
+    return Buffer(name, part, num_bytes, 0, last, num_bytes)

@@ -1,0 +1,270 @@
+"""What sizes depend on: the shape of a model and of a graph, without their values."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sgq_auto.packed.allocation import FEATURES, Component, Site
+from sgq_auto.packed.codes.bit_packing import index_bits, packed_bytes
+from sgq_auto.packed.codes.coded_rows import ROW_BLOCK
+from sgq_auto.packed.codes.elias_fano import EliasFano
+
+_BLOCK_START_BYTES = 4
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """One quantized layer, as its footprint sees it.
+
+    Attributes:
+        name: The layer's name inside the model, like ``conv1``.
+        in_features: Width of the input embedding.
+        weight_shape: ``(out, in)`` of the quantized weight matrix, or ``None`` without one.
+        transformed_features: Width of the embedding ``X W`` that is held before the gather, 0 if
+            the layer gathers its input or does not gather at all.
+        further_weights: Shapes of more weight matrices, of the same bits.
+        further_inputs: Embeddings beside the first among its input, each with ranges of its own.
+        keeps_input: Whether its input and weights are needed until messages have arrived.
+        further_hops: Embeddings of the gathered width that are held between hops, for layers that
+            propagate several times.
+        root_weight: Whether a second such matrix transforms what a node itself holds (GraphSAGE).
+        heads: Attention coefficients per edge, 0 if no edge has one: neighbours are then summed or
+            averaged, which the graph alone determines.
+        attention_from_degrees: Whether the coefficients follow from the degrees alone (GCN), so
+            that a packed model derives them, quantized or not, and stores none.
+        vector_elements: Parameters that stay fp32: biases, attention vectors, temperatures.
+        normalized_features: Width of a normalised embedding that the SGQuant authors count
+            besides (AGNN).
+        gathered_features: Width of one gathered per-edge copy, 0 if the layer does not propagate.
+        gathers_itself: Whether a node is among those that it gathers.
+        source_copies: Gathered copies of the source node's embedding, in the SGQuant accounting.
+        target_copies: The same for the target node's.
+        attention_copies: Per-edge coefficient tensors in the SGQuant accounting (raw, activated,
+            normalised).
+    """
+
+    name: str
+    in_features: int
+    weight_shape: tuple[int, int] | None = None
+    further_weights: tuple[tuple[int, int], ...] = ()
+    further_inputs: int = 0
+    keeps_input: bool = False
+    root_weight: bool = False
+    transformed_features: int = 0
+    further_hops: int = 0
+    heads: int = 0
+    attention_from_degrees: bool = False
+    vector_elements: int = 0
+    normalized_features: int = 0
+    gathered_features: int = 0
+    gathers_itself: bool = True
+    source_copies: int = 0
+    target_copies: int = 0
+    attention_copies: int = 0
+
+    @property
+    def propagates(self) -> bool:
+        """Whether the layer passes messages along the edges."""
+        return self.gathered_features > 0
+
+    @property
+    def num_weights(self) -> int:
+        """How many weight matrices of :attr:`weight_shape` it has."""
+        return 0 if self.weight_shape is None else 1 + self.root_weight
+
+    @property
+    def weight_shapes(self) -> tuple[tuple[int, int], ...]:
+        """``(rows, columns)`` of every weight matrix."""
+        if self.weight_shape is None:
+            return ()
+        return (self.weight_shape,) * self.num_weights + self.further_weights
+
+    def components(self, *, reads_features: bool) -> tuple[Component, ...]:
+        """The components of this layer that can be quantized.
+
+        Args:
+            reads_features: Whether its input is the node features, which have sites of their own.
+        """
+        own = self.transformed_features or self.further_hops
+        return (
+            *([Component.EMBEDDING] if own or not reads_features else []),
+            *([Component.ATTENTION] if self.heads else []),
+            *([Component.WEIGHT] if self.weight_shape else []),
+        )
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A full-precision tensor that a model keeps for itself while layers run: a residual, say.
+
+    Attributes:
+        num_bytes: Its size.
+        made: Layers that had run when it was made.
+        read: Layers that had run when it was last read.
+        is_input: Whether a layer reads it too, and holds it in codes of its own.
+    """
+
+    num_bytes: int
+    made: int
+    read: int
+    is_input: bool
+
+
+@dataclass(frozen=True)
+class DataFlow:
+    """How tensors pass between the layers of a model.
+
+    Attributes:
+        inputs: For each layer, how many layers had run when its input was made; ``None`` where it
+            reads the node features.
+        shared: Positions of layers that read the very tensor that an earlier one reads.
+        carried: Tensors that are held outside the layers while some run.
+        vector_elements: fp32 parameters that are read outside the layers, those of norms say.
+        feature_reads: Layers that had run when something that is no layer last read the node
+            features; ``None`` if nothing did.
+    """
+
+    inputs: tuple[int | None, ...]
+    shared: frozenset[int] = frozenset()
+    carried: tuple[Carried, ...] = ()
+    vector_elements: int = 0
+    feature_reads: int | None = None
+
+    @classmethod
+    def chain(cls, layers: int) -> "DataFlow":
+        """The first layer reads the node features, each other one what its predecessor made."""
+        return cls((None, *range(1, layers)))
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """The layers of a model in the order in which they run; ``flow`` is a chain by default."""
+
+    layers: tuple[LayerSpec, ...]
+    flow: DataFlow | None = None
+
+    @property
+    def dataflow(self) -> DataFlow:
+        """How tensors pass between the layers."""
+        return self.flow or DataFlow.chain(len(self.layers))
+
+    def sites(self, num_buckets: int) -> tuple[Site, ...]:
+        """Every site of features and model; weights belong to no degree bucket."""
+        return tuple(dict.fromkeys(self._sites(num_buckets)))
+
+    def _sites(self, num_buckets: int) -> Iterator[Site]:
+        for bucket in range(num_buckets):
+            yield Site(FEATURES, Component.EMBEDDING, bucket)
+        for layer, made in zip(self.layers, self.dataflow.inputs, strict=True):
+            for component in layer.components(reads_features=made is None):
+                if component is Component.WEIGHT:
+                    yield Site(layer.name, component)
+                else:
+                    for bucket in range(num_buckets):
+                        yield Site(layer.name, component, bucket)
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """The node features as they are stored.
+
+    Attributes:
+        num_features: Columns of the feature matrix.
+        dense: Whether every entry is stored; otherwise only the nonzero ones are.
+        bucket_values: Stored values per degree bucket.
+        bucket_constant: Per bucket, whether all its stored values are equal (binary features):
+            such a bucket needs no codes at all.
+    """
+
+    num_features: int
+    dense: bool
+    bucket_values: tuple[int, ...]
+    bucket_constant: tuple[bool, ...]
+
+    def pattern(self, num_nodes: int) -> EliasFano:
+        """Places of the stored values, row by row."""
+        return EliasFano(sum(self.bucket_values), num_nodes * self.num_features)
+
+    def uses_bitmap(self, num_nodes: int) -> bool:
+        """Whether one bit an entry is the smaller index of sparse features."""
+        bitmap = packed_bytes(num_nodes * self.num_features, 1)
+        return not self.dense and bitmap < self.pattern(num_nodes).num_bytes
+
+
+@dataclass(frozen=True)
+class GraphSpec:
+    """A prepared graph's counts, per degree bucket where nodes or edges are quantized by bucket.
+
+    Attributes:
+        bucket_nodes: Nodes per bucket.
+        bucket_in_edges: Edges per bucket of their target, one self-loop a node included.
+        bucket_out_edges: The same edges per bucket of their source.
+        max_in_degree: Largest in-degree, without the self-loop.
+        features: The node features.
+        symmetric: Whether every edge goes both ways.
+    """
+
+    bucket_nodes: tuple[int, ...]
+    bucket_in_edges: tuple[int, ...]
+    bucket_out_edges: tuple[int, ...]
+    max_in_degree: int
+    features: FeatureSpec
+    symmetric: bool = False
+
+    @property
+    def num_buckets(self) -> int:
+        """Number of degree buckets, empty ones included."""
+        return len(self.bucket_nodes)
+
+    @property
+    def num_nodes(self) -> int:
+        """Number of nodes."""
+        return sum(self.bucket_nodes)
+
+    @property
+    def num_edges_with_loops(self) -> int:
+        """Number of edges, one self-loop a node included."""
+        return sum(self.bucket_in_edges)
+
+    @property
+    def num_edges(self) -> int:
+        """Number of edges between different nodes."""
+        return self.num_edges_with_loops - self.num_nodes
+
+    def gathered_edges(self, layer: LayerSpec) -> tuple[int, ...]:
+        """Edges per bucket of their target that a layer gathers along."""
+        if layer.gathers_itself:
+            return self.bucket_in_edges
+        both = zip(self.bucket_in_edges, self.bucket_nodes, strict=True)
+        return tuple(edges - nodes for edges, nodes in both)
+
+    @property
+    def pattern(self) -> EliasFano:
+        """Places of the edges in the adjacency, target by target, without self-loops."""
+        return EliasFano(self.num_edges, self.num_nodes**2)
+
+    @property
+    def stored_pattern(self) -> EliasFano:
+        """What the artifact holds of them: one triangle where every edge goes both ways."""
+        if not self.symmetric:
+            return self.pattern
+        return EliasFano(self.num_edges // 2, self.num_nodes * (self.num_nodes - 1) // 2)
+
+    @property
+    def block_index_bytes(self) -> int:
+        """Bytes of the index to every :data:`ROW_BLOCK` rows of a coded pattern."""
+        blocks = sum(-(-nodes // ROW_BLOCK) for nodes in self.bucket_nodes)
+        return _BLOCK_START_BYTES * (blocks + 1)
+
+    @property
+    def bucket_map_bytes(self) -> int:
+        """Bytes of the bucket of every node, from which follows which node a row is.
+
+        Nothing where one bucket holds all nodes: rows are nodes then.
+        """
+        occupied = sum(count > 0 for count in self.bucket_nodes)
+        return packed_bytes(self.num_nodes, index_bits(self.num_buckets - 1)) if occupied > 1 else 0
+
+    @property
+    def degree_bytes(self) -> int:
+        """Bytes of the in-degree of every node."""
+        return packed_bytes(self.num_nodes, index_bits(self.max_in_degree))

@@ -1,0 +1,67 @@
+"""The files of configuration as text say what Hydra composes of them."""
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import Any
+
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from sgq_auto.configuration import ConfTree, conf_dir
+from sgq_auto.configuration.schema import CHOICES
+from sgq_auto.packed import Objective
+from sgq_auto.quantize import RangeMode
+from sgq_auto.training import Keep, Schedule
+
+TREE = ConfTree(conf_dir())
+_CASES = [(group, name) for group, names in TREE.choices.items() for name in names]
+
+
+def _flat(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        inner = isinstance(value, dict) and value
+        yield f"{prefix}{key}", None if inner else value
+        if inner:
+            yield from _flat(value, f"{prefix}{key}.")
+
+
+@pytest.mark.parametrize(("group", "name"), _CASES)
+def test_settings_are_those_that_hydra_composes(group: str, name: str) -> None:
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        config = compose("config", [f"{group}={name}"])
+    composed = dict(_flat(OmegaConf.to_container(config)))  # type: ignore[arg-type]
+    read = TREE.settings(TREE.chosen({group: [name]}))
+    assert set(read) == set(composed)
+    for setting in read.values():
+        if setting.value:
+            value = composed[setting.name]
+            assert setting.value == value or yaml.safe_load(setting.value) == value
+
+
+def test_every_file_says_what_it_is() -> None:
+    for group, name in _CASES:
+        summary = TREE.file(group, name).summary
+        assert 10 < len(summary) < 250, f"{group}/{name}: {summary}"
+    assert all(note for group, _, note in TREE.root.defaults if group)
+
+
+@pytest.mark.parametrize("model", TREE.choices["model"])
+def test_every_model_may_be_trained_already(model: str) -> None:
+    setting = TREE.settings(TREE.chosen({"model": [model]}))["model.checkpoint"]
+    assert setting.value == "null"
+    assert "the search trains no model then" in setting.note
+
+
+@pytest.mark.parametrize(
+    ("setting", "kind"),
+    [
+        ("objective", Objective),
+        ("ranges", RangeMode),
+        ("finetune.schedule", Schedule),
+        ("pretrain.keep", Keep),
+    ],
+)
+def test_closed_choices_are_those_of_their_types(setting: str, kind: type[StrEnum]) -> None:
+    assert CHOICES[setting] == tuple(member.value for member in kind)
