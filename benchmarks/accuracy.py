@@ -17,7 +17,7 @@ import torch
 from plain import fit_plain, prepare_plain, pretrain_plain
 from problem import Problem, load_problem
 from report import Row, arguments, finish, std
-from sgq_auto.searching.workbench import Workbench
+from sgq_auto.searching.measuring.workbench import Workbench
 from sgq_auto.training import predict
 
 Pair = tuple[float, float]

@@ -9,9 +9,9 @@ from optuna.samplers import BaseSampler, GPSampler, TPESampler
 from optuna.trial import create_trial
 
 from report import Row, arguments, finish, interleaved, timed
+from sgq_auto.searching.measuring.sensitivity import Sensitivities
 from sgq_auto.searching.samplers import AutoBitSampler, Knowledge, PaperSampler
-from sgq_auto.searching.sensitivity import Sensitivities
-from sgq_auto.searching.sizes import SizeTable
+from sgq_auto.searching.space.size_table import SizeTable
 
 _TRIALS, _LADDER = 300, (1, 2, 3, 4, 6, 8)
 _SITES = tuple(f"conv{k // 4}.embedding.{k % 4}" for k in range(40))

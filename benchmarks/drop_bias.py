@@ -22,8 +22,8 @@ from problem import load_problem
 from report import Row, argument_parser, finish
 from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import prepare
-from sgq_auto.searching.drop_estimate import answers, drop_evidence
-from sgq_auto.searching.workbench import Workbench, mean_probabilities, pretrain_models
+from sgq_auto.searching.confirming.drop_estimate import answers, drop_evidence
+from sgq_auto.searching.measuring.workbench import Workbench, mean_probabilities, pretrain_models
 from sgq_auto.training import DivergedError, predict
 
 _FOLDER = Path("outputs/drop_bias")

@@ -27,8 +27,8 @@ from torch_geometric.utils import softmax
 from sgq_auto.graphs import Graph
 from sgq_auto.models import AGNN, GAT, GCN
 from sgq_auto.packed.allocation import FEATURES, BitAllocation, Component, Site
-from sgq_auto.quantize.ranges import least_error_range, representatives, step_size
-from sgq_auto.searching.workbench import Workbench
+from sgq_auto.quantize.quantizers.ranges import least_error_range, representatives, step_size
+from sgq_auto.searching.measuring.workbench import Workbench
 from sgq_auto.training import FitSettings
 
 

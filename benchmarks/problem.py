@@ -13,7 +13,7 @@ from hydra import compose, initialize_config_dir
 from sgq_auto.configuration.build import checked, conf_dir, load_data, search_settings
 from sgq_auto.graphs import PreparedData
 from sgq_auto.searching import SearchSettings
-from sgq_auto.searching.workbench import Workbench
+from sgq_auto.searching.measuring.workbench import Workbench
 
 
 def scratch_overrides(folder: str) -> list[str]:

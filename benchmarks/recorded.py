@@ -12,7 +12,7 @@ from torch import nn
 
 from problem import Problem
 from sgq_auto.packed.allocation import BitAllocation
-from sgq_auto.searching.workbench import Workbench
+from sgq_auto.searching.measuring.workbench import Workbench
 from sgq_auto.training import FitResult, Stopper
 
 # Epochs between two points of a recorded curve: every rung is one of them.

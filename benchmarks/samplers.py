@@ -20,16 +20,16 @@ import torch
 from problem import load_problem
 from recorded import RecordedWorkbench
 from report import Row, finish
-from sgq_auto.searching.claims import requeue_stale
-from sgq_auto.searching.front import pareto_front
-from sgq_auto.searching.records import TrialRecord
-from sgq_auto.searching.runner import TrialRunner
-from sgq_auto.searching.start import SearchStart
-from sgq_auto.searching.study import (
+from sgq_auto.searching.measuring.start import SearchStart
+from sgq_auto.searching.space.front import pareto_front
+from sgq_auto.searching.study.study import (
     enqueue_start,
     finished_trials,
     open_study,
 )
+from sgq_auto.searching.trials.records import TrialRecord
+from sgq_auto.searching.trials.trial_claims import requeue_stale
+from sgq_auto.searching.workers.trial_runner import TrialRunner
 
 PROBLEMS = {
     "gcn-cora": 5,

@@ -13,7 +13,7 @@ from torch import nn
 
 from problem import Problem, load_problem
 from report import Row, arguments, finish, std
-from sgq_auto.searching.workbench import Workbench
+from sgq_auto.searching.measuring.workbench import Workbench
 from sgq_auto.training import predict
 
 _MODELS = ("gcn", "gat")

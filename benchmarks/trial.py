@@ -14,7 +14,7 @@ from plain import fit_plain, prepare_plain
 from problem import load_problem
 from report import Row, arguments, finish, interleaved, ratio
 from sgq_auto.quantize import prepare
-from sgq_auto.searching.workbench import Workbench
+from sgq_auto.searching.measuring.workbench import Workbench
 from sgq_auto.training import fit
 
 _FOUR_BITS = 3  # Its place on the default ladder.

@@ -19,11 +19,11 @@ from report import Row, argument_parser, finish, std
 from sgq_auto.graphs import PreparedData
 from sgq_auto.quantize import prepare
 from sgq_auto.searching import SearchSettings
+from sgq_auto.searching.measuring.workbench import pretrain_model
 from sgq_auto.searching.stages import unheard
 from sgq_auto.searching.tuning import tuned
 from sgq_auto.searching.tuning.recipe import Recipe
 from sgq_auto.searching.tuning.training_runs import TrainingRun, train
-from sgq_auto.searching.workbench import pretrain_model
 from sgq_auto.training import predict
 
 _FRESH = range(100, 105)

@@ -15,8 +15,9 @@ import pytest
 from optuna.trial import TrialState
 
 from command_runs import QUICK, SYNTHETIC, command
-from sgq_auto.searching.liveness import WorkerIdentity
-from sgq_auto.searching.storage import StorageSettings
+from sgq_auto.searching.settings.storage_settings import StorageSettings
+from sgq_auto.searching.study.storage import open_storage
+from sgq_auto.searching.trials.heartbeat import WorkerIdentity
 
 N_TRIALS = 30
 _SEARCH = (*SYNTHETIC, *QUICK, f"n_trials={N_TRIALS}", "finetune.epochs=30", "workers=3")
@@ -60,7 +61,7 @@ class RunningSearch:
             return None
         try:
             return optuna.load_study(
-                storage=self.storage.open(folders[0]), study_name=folders[0].name
+                storage=open_storage(self.storage, folders[0]), study_name=folders[0].name
             )
         except (KeyError, optuna.exceptions.OptunaError):
             return None

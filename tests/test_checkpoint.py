@@ -22,7 +22,7 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs import RawGraph
 from sgq_auto.graphs.splits import PerClassSplit
 from sgq_auto.models import GCN
-from sgq_auto.searching.folder import StudyFolder
+from sgq_auto.searching.study.folder import StudyFolder
 
 _FILE = "my model, lr=0.01.pt"
 _SEARCH = [each for each in QUICK if not each.startswith("pretrain")]

@@ -14,19 +14,20 @@ from sgq_auto.configuration.build import settings_of_study
 from sgq_auto.errors import InputError
 from sgq_auto.packed import load
 from sgq_auto.searching import Granularity
-from sgq_auto.searching.bundle import read_bundle
-from sgq_auto.searching.folder import StudyFolder
-from sgq_auto.searching.merging import Part, merge_studies
-from sgq_auto.searching.samplers.history import standing_trials
-from sgq_auto.searching.storage import StorageSettings
-from sgq_auto.searching.study import finished_trials
+from sgq_auto.searching.settings.storage_settings import StorageSettings
+from sgq_auto.searching.studies.archive import read_bundle
+from sgq_auto.searching.studies.merge import Part, merge_studies
+from sgq_auto.searching.study.folder import StudyFolder
+from sgq_auto.searching.study.storage import open_storage
+from sgq_auto.searching.study.study import finished_trials
+from sgq_auto.searching.trials.standing import standing_trials
 
 pytestmark = pytest.mark.slow
 SEARCH = (*SYNTHETIC, *QUICK, "n_trials=6", "granularity=lwq")
 
 
 def study_of(path: Path) -> optuna.Study:
-    return optuna.load_study(storage=StorageSettings().open(path), study_name=path.name)
+    return optuna.load_study(storage=open_storage(StorageSettings(), path), study_name=path.name)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sgq_auto.commands.named_study import names_in
-from sgq_auto.searching.command_lines import export_command, study_command
+from sgq_auto.searching.study.command_lines import export_command, study_command
 
 
 def test_names_are_parted_by_commas_that_are_in_no_name(

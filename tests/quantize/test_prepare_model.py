@@ -21,7 +21,7 @@ from sgq_auto.quantize import (
     prepare,
     trace_spec,
 )
-from sgq_auto.quantize.fixed_layer import normalized_adjacency
+from sgq_auto.quantize.layers.fixed_layer import normalized_adjacency
 from sgq_auto.training import predict
 
 _KINDS = (GCN, GAT, AGNN, SAGE, GIN)

@@ -8,7 +8,7 @@ import pytest
 
 from sgq_auto.graphs import PreparedData
 from sgq_auto.searching import ConfirmSettings, Granularity, ModelSettings, SearchSettings
-from sgq_auto.searching.workbench import Workbench
+from sgq_auto.searching.measuring.workbench import Workbench
 from sgq_auto.training import FitSettings
 
 SettingsBuilder = Callable[..., SearchSettings]

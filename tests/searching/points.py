@@ -1,8 +1,8 @@
 """Measured allocations that tests make up."""
 
 from sgq_auto.searching import TrialRecord
-from sgq_auto.searching.records import Measurement
-from sgq_auto.searching.repeats import Estimate
+from sgq_auto.searching.trials.records import Measurement
+from sgq_auto.searching.trials.repeated_measurements import Estimate
 
 
 def point(number: int, accuracy: float, num_bytes: int) -> Estimate:

@@ -10,9 +10,10 @@ from test_pipeline import SettingsBuilder
 
 from servers import PostgresServer
 from sgq_auto.graphs import PreparedData
-from sgq_auto.searching.storage import StorageKind, StorageSettings
-from sgq_auto.searching.study import open_study
-from sgq_auto.searching.workbench import Workbench
+from sgq_auto.searching.measuring.workbench import Workbench
+from sgq_auto.searching.settings.storage_settings import StorageKind, StorageSettings
+from sgq_auto.searching.study.storage import open_storage
+from sgq_auto.searching.study.study import open_study
 
 
 def get(application: Any, path: str) -> Any:
@@ -46,7 +47,7 @@ def test_the_dashboard_opens_a_study_with_readable_names(
     study = open_study(searched, tmp_path, "cora-gcn")
     space = Workbench.build(searched, synthetic.graph).space
     study.tell(study.ask(dict(space.distributions())), [0.5, 100.0])
-    application = optuna_dashboard.wsgi(storage.open(tmp_path))
+    application = optuna_dashboard.wsgi(open_storage(storage, tmp_path))
     (summary,) = get(application, "/api/studies")["study_summaries"]
     assert summary["study_name"] == "cora-gcn"
     ladder = next(attr for attr in summary["user_attrs"] if attr["key"] == "ladder")

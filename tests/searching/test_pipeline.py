@@ -25,11 +25,12 @@ from sgq_auto.searching import (
     TrialRecord,
     run_search,
 )
-from sgq_auto.searching.confirm import confirm
-from sgq_auto.searching.folder import StudyFolder
-from sgq_auto.searching.reopen import reopen
+from sgq_auto.searching.confirming.confirm import confirm
+from sgq_auto.searching.measuring.workbench import Workbench
 from sgq_auto.searching.stages import Stage
-from sgq_auto.searching.workbench import Workbench
+from sgq_auto.searching.studies.reopen import reopen
+from sgq_auto.searching.study.folder import StudyFolder
+from sgq_auto.searching.study.storage import open_storage
 from sgq_auto.tracking import ResultFiles
 from sgq_auto.training import DivergedError, FitSettings
 
@@ -231,7 +232,7 @@ def test_a_search_stays_within_its_budget(
     assert all(p["resident_bytes"] <= 6.2 * 1024 for p in outcome.summary["confirmed"])
     assert outcome.summary["recommended"]["resident_bytes"] <= 6.2 * 1024
     (folder,) = (tmp_path / "studies").iterdir()
-    study = optuna.load_study(storage=search.storage.open(folder), study_name=folder.name)
+    study = optuna.load_study(storage=open_storage(search.storage, folder), study_name=folder.name)
     for trial, record in zip(study.trials, records, strict=True):
         assert trial.constraints["max_kib"] == pytest.approx(record.num_bytes / 1024 - 6.2)
     assert all(best.values[1] <= 6.2 * 1024 for best in study.best_trials)
@@ -340,7 +341,7 @@ def test_an_artifact_that_cannot_be_written_costs_no_result(
     def full_disk(*_: object) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("sgq_auto.searching.packing.save", full_disk)
+    monkeypatch.setattr("sgq_auto.searching.confirming.packing.save", full_disk)
     outcome = run_search(settings(tolerance=100), synthetic, [], tmp_path / "summary.json")
     best = outcome.summary["recommended"]
     assert best["artifact_path"] is None
@@ -364,7 +365,9 @@ def test_what_was_confirmed_before_a_failure_stays_confirmed(
             raise error
         return confirm(*arguments)
 
-    monkeypatch.setattr("sgq_auto.searching.answer.confirm", fails_in_the_second_round)
+    monkeypatch.setattr(
+        "sgq_auto.searching.confirming.recommendation.confirm", fails_in_the_second_round
+    )
     # The one point of the first round holds, so that a smaller one is tried in a second.
     search = settings(tolerance=100, confirm=ConfirmSettings(seeds=2, max_points=1))
     outcome = run_search(search, synthetic, [], tmp_path / "summary.json")

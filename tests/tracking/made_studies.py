@@ -5,19 +5,19 @@ from pathlib import Path
 
 from sgq_auto.graphs import PreparedData
 from sgq_auto.searching import Granularity, ModelSettings, SearchSettings, StudyProgress
-from sgq_auto.searching.confirm_rows import DISTILLED
-from sgq_auto.searching.confirmed import Confirmed, Shipped
-from sgq_auto.searching.records import Measurement, TrialRecord
-from sgq_auto.searching.repeats import estimates
-from sgq_auto.searching.start import SearchStart
-from sgq_auto.searching.summary import (
-    Summary,
+from sgq_auto.searching.confirming.confirm_rows import DISTILLED
+from sgq_auto.searching.confirming.confirmed import Confirmed, Shipped
+from sgq_auto.searching.measuring.start import SearchStart
+from sgq_auto.searching.measuring.workbench import Workbench
+from sgq_auto.searching.progress import Summary
+from sgq_auto.searching.summary.entries import (
     describe_distilled,
     describe_full_precision,
     describe_points,
     describe_recommended,
 )
-from sgq_auto.searching.workbench import Workbench
+from sgq_auto.searching.trials.records import Measurement, TrialRecord
+from sgq_auto.searching.trials.repeated_measurements import estimates
 from sgq_auto.training import FitSettings
 
 

@@ -9,8 +9,8 @@ from made_studies import record, summary
 
 from sgq_auto.errors import InputError
 from sgq_auto.searching import StudyProgress
+from sgq_auto.searching.progress import Summary
 from sgq_auto.searching.stages import Stage
-from sgq_auto.searching.summary import Summary
 from sgq_auto.tracking import Delivery
 
 

@@ -13,8 +13,8 @@ from mlflow.entities import Run
 
 from sgq_auto.errors import InputError
 from sgq_auto.searching import StudyProgress
-from sgq_auto.searching.records import TrialRecord
-from sgq_auto.searching.summary import Summary
+from sgq_auto.searching.progress import Summary
+from sgq_auto.searching.trials.records import TrialRecord
 from sgq_auto.tracking import Delivery, MlflowTracker, TrackingSettings, write_results
 from sgq_auto.tracking.stores import studied_experiments
 

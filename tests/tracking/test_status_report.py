@@ -3,7 +3,7 @@
 import pytest
 
 from sgq_auto.searching import StudyProgress
-from sgq_auto.searching.status import Status
+from sgq_auto.searching.studies.status import Status
 from sgq_auto.tracking.status_report import print_status
 
 

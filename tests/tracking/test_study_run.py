@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Run
 
 from sgq_auto.searching import StudyProgress
-from sgq_auto.searching.summary import Summary
+from sgq_auto.searching.progress import Summary
 from sgq_auto.tracking import MlflowTracker, TrackingSettings
 from sgq_auto.tracking.runs import study_run
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from sgq_auto.searching.measuring.sensitivity import Sensitivities
+from sgq_auto.searching.measuring.start import SearchStart
 from sgq_auto.searching.samplers import Knowledge
-from sgq_auto.searching.sensitivity import Sensitivities
-from sgq_auto.searching.start import SearchStart
 from sgq_auto.tracking.views.trial_axes import MOST_AXES, short_names, trial_axes
 
 # What the UI's axes show of a name without cutting it.

@@ -8,8 +8,8 @@ import torch
 from sgq_auto.commands.arguments import as_path, takes_own_code
 from sgq_auto.configuration.build import settings_of_study
 from sgq_auto.searching import SearchSettings
-from sgq_auto.searching.folder import StudyFolder
-from sgq_auto.searching.reopen import study_folder
+from sgq_auto.searching.studies.reopen import study_folder
+from sgq_auto.searching.study.folder import StudyFolder
 from sgq_auto.tracking import quiet_libraries
 
 

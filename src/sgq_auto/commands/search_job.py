@@ -17,6 +17,7 @@ from sgq_auto.configuration.build import load_data, search_settings
 from sgq_auto.processes.fork_server import process_context
 from sgq_auto.processes.stop_signals import interrupted_status
 from sgq_auto.searching import run_search
+from sgq_auto.searching.study.folder import search_notes
 from sgq_auto.text.passwords import mask_files
 from sgq_auto.tracking import (
     Delivery,
@@ -64,7 +65,7 @@ def _search(cfg: Any) -> None:
     data = load_data(cfg)
     results = ResultFiles(output_dir)
     tracker = MlflowTracker(tracking, output_dir)
-    notes = [*data.notes, *settings.notes(data), *tracker.notes]
+    notes = [*data.notes, *search_notes(settings, data), *tracker.notes]
     terminal = Terminal(summary_path, results.report, ui_command(tracking.uri), notes)
     delivery = Delivery(tracker, tracking.patience_seconds, terminal.stage)
     _yield_to_workers()

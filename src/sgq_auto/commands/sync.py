@@ -37,7 +37,7 @@ def _run(arguments: list[str]) -> None:
     given = parse_arguments(arguments, _KNOWN, ("study",), _USAGE, _EXPLAINED)
     # Not before the arguments are right: it takes seconds.
     from sgq_auto.commands.named_study import named_study
-    from sgq_auto.searching.reopen import reopen
+    from sgq_auto.searching.studies.reopen import reopen
     from sgq_auto.tracking import MlflowTracker, write_results
     from sgq_auto.tracking.stores import STORE_ERRORS
 
@@ -69,7 +69,7 @@ def _tracking(config: Path, uri: str | None, *, own_code: bool) -> "TrackingSett
     A search that was told nothing may have been tracked elsewhere, or not at all. A place that
     somebody else's study names has to be given.
     """
-    from sgq_auto.searching.kept_config import KeptConfig
+    from sgq_auto.searching.studies.kept_config import KeptConfig
     from sgq_auto.tracking import TrackingSettings
     from sgq_auto.tracking.settings import URI, default_store, local_artifacts
 

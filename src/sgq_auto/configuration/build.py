@@ -33,9 +33,9 @@ from sgq_auto.searching import (
     StorageKind,
     StorageSettings,
 )
-from sgq_auto.searching.folder import StudyFolder
-from sgq_auto.searching.kept_config import KeptConfig
-from sgq_auto.searching.tune_settings import TuneMode, TuneSettings
+from sgq_auto.searching.settings.tune_settings import TuneMode, TuneSettings
+from sgq_auto.searching.studies.kept_config import KeptConfig
+from sgq_auto.searching.study.folder import StudyFolder, settings_in
 from sgq_auto.training import FitSettings, Keep, Schedule
 
 _E = TypeVar("_E", bound=StrEnum)
@@ -115,7 +115,7 @@ def settings_of_study(config: Path, *, own_code: bool = False) -> SearchSettings
     folder = StudyFolder(config.parent.resolve(), config.parent.name)
     if not kept.is_own:
         settings = replace(settings, output_root=folder.root(settings.output_root))
-    return settings.in_folder(folder)
+    return settings_in(folder, settings)
 
 
 def load_data(cfg: Any) -> PreparedData:

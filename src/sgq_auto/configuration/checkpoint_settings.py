@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sgq_auto.errors import InputError
-from sgq_auto.searching.settings import TRAINED_ALREADY
+from sgq_auto.searching.settings.search_settings import TRAINED_ALREADY
 
 _EPOCHS = "pretrain.epochs"
 

@@ -31,7 +31,8 @@ from sgq_auto.quantize import (
 )
 from sgq_auto.quantize import prepare as prepare_model
 from sgq_auto.searching import Granularity, run_search
-from sgq_auto.searching.summary import Summary
+from sgq_auto.searching.progress import Summary
+from sgq_auto.searching.study.folder import search_notes
 from sgq_auto.tracking import quiet_libraries
 from sgq_auto.training import FitSettings, Schedule, fit, predict
 
@@ -228,7 +229,7 @@ def search(
         prepared = prepare_raw(graph_of_data(data, DATA_NAME), cfg)
     searched.check(settings.model, prepared)
     prepared = settings.model.in_order(prepared)
-    notes = (*prepared.notes, *settings.notes(prepared))
+    notes = (*prepared.notes, *search_notes(settings, prepared))
     outcome = run_search(settings, prepared, [], None)
     if outcome.summary is None or outcome.failure:
         raise RuntimeError(outcome.failure or "another command leads this study")

@@ -13,7 +13,7 @@ from sgq_auto.graphs import PreparedData
 from sgq_auto.library.arguments import target_of
 from sgq_auto.searching import ModelSettings
 from sgq_auto.searching.own_model import arguments_of, check_rebuilt, unwrapped
-from sgq_auto.searching.trained_model import save_weights
+from sgq_auto.searching.own_model.trained_model import save_weights
 from sgq_auto.training import weights_hash
 from sgq_auto.training.trained_weights import ARGUMENTS
 

@@ -1,13 +1,6 @@
 """Quantization: bits and a plain PyG model make a quantization-aware model."""
 
 from sgq_auto.quantize.convert import convert, unpackable_reason
-from sgq_auto.quantize.fake_quantizers import (
-    ConstantQuantizer,
-    FakeQuantizer,
-    LearnedQuantizer,
-    MinMaxQuantizer,
-    freeze_ranges,
-)
 from sgq_auto.quantize.outputs import TakesLogits, check_logits, returning_logits
 from sgq_auto.quantize.plain_comparison import in_order_of
 from sgq_auto.quantize.prepare import (
@@ -16,7 +9,14 @@ from sgq_auto.quantize.prepare import (
     plain_state,
     prepare,
 )
-from sgq_auto.quantize.ranges import RangeMode
+from sgq_auto.quantize.quantizers.fake_quantizers import (
+    ConstantQuantizer,
+    FakeQuantizer,
+    LearnedQuantizer,
+    MinMaxQuantizer,
+    freeze_ranges,
+)
+from sgq_auto.quantize.quantizers.ranges import RangeMode
 from sgq_auto.quantize.signature import run_plain
 from sgq_auto.quantize.trace import trace_model, trace_spec
 

@@ -18,15 +18,15 @@ from sgq_auto.packed.runtime.features import PackedFeatures, code_pattern, pack_
 from sgq_auto.packed.runtime.graph import PackedGraph, graph_of
 from sgq_auto.packed.runtime.layers.convs import AgnnLayer, GatLayer, GcnLayer, GinLayer, SageLayer
 from sgq_auto.packed.runtime.layers.layer import Activation, LinearLayer, PackedLayer
-from sgq_auto.quantize.agnn import QuantizedAGNNConv
-from sgq_auto.quantize.fake_quantizers import FakeQuantizer
-from sgq_auto.quantize.gat import QuantizedGATConv
-from sgq_auto.quantize.gcn import QuantizedGCNConv
-from sgq_auto.quantize.gin import QuantizedLinearSum
 from sgq_auto.quantize.layer import QuantizedLayer
-from sgq_auto.quantize.linear import QuantizedLinear
+from sgq_auto.quantize.layers.agnn import QuantizedAGNNConv
+from sgq_auto.quantize.layers.gat import QuantizedGATConv
+from sgq_auto.quantize.layers.gcn import QuantizedGCNConv
+from sgq_auto.quantize.layers.gin import QuantizedLinearSum
+from sgq_auto.quantize.layers.linear import QuantizedLinear
+from sgq_auto.quantize.layers.sage import QuantizedSAGEConv
 from sgq_auto.quantize.model_input import ModelInput
-from sgq_auto.quantize.sage import QuantizedSAGEConv
+from sgq_auto.quantize.quantizers.fake_quantizers import FakeQuantizer
 from sgq_auto.quantize.trace import LayerCall, Trace, trace_model
 
 _PACKED_LAYERS = (

@@ -12,9 +12,9 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.graphs.features import FeatureMatrix
 from sgq_auto.packed import LayerSpec
-from sgq_auto.quantize.dropped import Dropped
+from sgq_auto.quantize.deferred_dropout import Dropped
 from sgq_auto.quantize.node_features import Edges, NodeFeatures
-from sgq_auto.quantize.quantizer_factory import QuantizerFactory
+from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 
 class QuantizedLayer(nn.Module):

@@ -5,9 +5,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from sgq_auto.graphs import CsrPattern, Features
-from sgq_auto.quantize.dropped import DropoutAfterQuantization
+from sgq_auto.quantize.deferred_dropout import DropoutAfterQuantization
 from sgq_auto.quantize.node_features import Edges, NodeFeatures, QuantizedFeatures
-from sgq_auto.quantize.quantizer_factory import QuantizerFactory
+from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 from sgq_auto.quantize.signature import Signature
 
 # A child of every prepared model, under a name that no model has.

@@ -26,20 +26,20 @@ from sgq_auto.errors import InputError
 from sgq_auto.errors.user_code import described
 from sgq_auto.graphs import Graph
 from sgq_auto.packed.allocation import FEATURES, BitAllocation
-from sgq_auto.quantize.agnn import QuantizedAGNNConv
-from sgq_auto.quantize.gat import QuantizedGATConv
-from sgq_auto.quantize.gatv2 import QuantizedGATv2Conv
-from sgq_auto.quantize.gcn import QuantizedGCNConv
-from sgq_auto.quantize.generic import GenericConv
-from sgq_auto.quantize.gin import QuantizedGINConv
-from sgq_auto.quantize.hops import QuantizedAPPNP, QuantizedSGConv
 from sgq_auto.quantize.layer import QuantizedLayer
-from sgq_auto.quantize.linear import QuantizedLinear
+from sgq_auto.quantize.layers.agnn import QuantizedAGNNConv
+from sgq_auto.quantize.layers.gat import QuantizedGATConv
+from sgq_auto.quantize.layers.gatv2 import QuantizedGATv2Conv
+from sgq_auto.quantize.layers.gcn import QuantizedGCNConv
+from sgq_auto.quantize.layers.generic import GenericConv
+from sgq_auto.quantize.layers.gin import QuantizedGINConv
+from sgq_auto.quantize.layers.linear import QuantizedLinear
+from sgq_auto.quantize.layers.sage import QuantizedSAGEConv
+from sgq_auto.quantize.layers.sgc_appnp import QuantizedAPPNP, QuantizedSGConv
+from sgq_auto.quantize.layers.transformer import QuantizedTransformerConv
 from sgq_auto.quantize.model_input import ModelInput
-from sgq_auto.quantize.quantizer_factory import QuantizerFactory
-from sgq_auto.quantize.ranges import RangeMode
-from sgq_auto.quantize.sage import QuantizedSAGEConv
-from sgq_auto.quantize.transformer import QuantizedTransformerConv
+from sgq_auto.quantize.quantizers.factory import QuantizerFactory
+from sgq_auto.quantize.quantizers.ranges import RangeMode
 
 _TWINS: dict[type[nn.Module], Any] = {
     GCNConv: QuantizedGCNConv,

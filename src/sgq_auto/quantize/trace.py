@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from sgq_auto.graphs import Graph
 from sgq_auto.packed import ModelSpec
 from sgq_auto.packed.sizes.specs import Carried, DataFlow
-from sgq_auto.quantize.dropped import Dropped
+from sgq_auto.quantize.deferred_dropout import Dropped
 from sgq_auto.quantize.layer import QuantizedLayer
 from sgq_auto.quantize.lazy_tensor import LazyTensor
 from sgq_auto.quantize.model_input import ModelInput

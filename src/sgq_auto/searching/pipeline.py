@@ -16,31 +16,31 @@ from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.graphs.store import load_graph, load_labels, save_graph, save_labels
 from sgq_auto.node_files.node_ids import save_node_ids
 from sgq_auto.processes.fork_server import process_context
-from sgq_auto.searching.answer import Answer, confirm_front, pack_recommended
-from sgq_auto.searching.claims import requeue_stale
 from sgq_auto.searching.compiling import compiling_noted
-from sgq_auto.searching.crews import Crew, check_crew, crew_of
-from sgq_auto.searching.folder import StudyFolder
-from sgq_auto.searching.lead import CONFIRMING, Lead, lead_of, leads_to_the_end
-from sgq_auto.searching.progress import StudyProgress, Watcher, announce, say
-from sgq_auto.searching.records import TrialRecord
-from sgq_auto.searching.settings import SearchSettings
+from sgq_auto.searching.confirming.recommendation import Answer, confirm_front, pack_recommended
+from sgq_auto.searching.measuring.start import SearchStart
+from sgq_auto.searching.measuring.workbench import Workbench
+from sgq_auto.searching.own_model.trained_model import save_weights
+from sgq_auto.searching.progress import StudyProgress, Summary, Watcher, announce, say
+from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.stages import Stage
-from sgq_auto.searching.start import SearchStart
-from sgq_auto.searching.study import (
+from sgq_auto.searching.study.folder import StudyFolder, settings_in
+from sgq_auto.searching.study.leader import CONFIRMING, Lead, lead_of, leads_to_the_end
+from sgq_auto.searching.study.own_code import keep_sources
+from sgq_auto.searching.study.study import (
     check_server,
     enqueue_start,
     finished_trials,
     make_sampler,
     open_study,
 )
-from sgq_auto.searching.study_code import keep_sources
-from sgq_auto.searching.summarise import SEARCH_SECONDS, WALL_SECONDS, summarise
-from sgq_auto.searching.summary import Summary, write_summary
-from sgq_auto.searching.trained_model import save_weights
+from sgq_auto.searching.summary.entries import write_summary
+from sgq_auto.searching.summary.summarise import SEARCH_SECONDS, WALL_SECONDS, summarise
+from sgq_auto.searching.trials.records import TrialRecord
+from sgq_auto.searching.trials.trial_claims import requeue_stale
 from sgq_auto.searching.tuning import keep_tuning, kept_tuning, tuned, untuned_note
-from sgq_auto.searching.workbench import Workbench
-from sgq_auto.searching.workers import WorkerError, run_workers
+from sgq_auto.searching.workers.launchers import Crew, check_crew, crew_of
+from sgq_auto.searching.workers.pool import WorkerError, run_workers
 from sgq_auto.training import DivergedError
 
 
@@ -102,7 +102,7 @@ def run_search(
         keep_tuning(tuning, folder.tuning)
         if folder != given and given.path.is_dir():
             say(watchers, f"{given.name} began without tuning; with pretrain.tune=off it goes on")
-    settings = settings.in_folder(folder)
+    settings = settings_in(folder, settings)
     lead = lead_of(settings.storage, folder.path, folder.name)
     try:
         return _run_led(settings, data, folder, lead, watchers, summary_path)
@@ -251,7 +251,7 @@ def _keep_checkpoint(folder: StudyFolder, settings: SearchSettings, graph: Graph
         return
     try:
         if folder.checkpoint.exists():
-            settings.in_folder(folder).model.trained(graph)
+            settings_in(folder, settings).model.trained(graph)
             return
     except InputError:
         pass  # Damaged: it is written again.

@@ -2,17 +2,19 @@
 
 import copy
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from sgq_auto.packed.allocation import BitAllocation
-from sgq_auto.searching.front import pareto_front
-from sgq_auto.searching.records import TrialRecord
-from sgq_auto.searching.repeats import Estimate, Noise, estimates
+from sgq_auto.searching.measuring.start import SearchStart
+from sgq_auto.searching.measuring.workbench import Workbench
+from sgq_auto.searching.space.front import pareto_front
 from sgq_auto.searching.stages import OnStage, Stage
-from sgq_auto.searching.start import SearchStart
-from sgq_auto.searching.summary import Summary
+from sgq_auto.searching.trials.records import TrialRecord
+from sgq_auto.searching.trials.repeated_measurements import Estimate, Noise, estimates
 from sgq_auto.searching.tuning import Tuning
-from sgq_auto.searching.workbench import Workbench
+
+Summary = dict[str, Any]
+"""The content of ``summary.json``."""
 
 
 class StudyProgress:

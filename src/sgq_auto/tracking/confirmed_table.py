@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sgq_auto.searching.summary import Summary
+from sgq_auto.searching.progress import Summary
 from sgq_auto.tracking.tables import Column
 from sgq_auto.tracking.units import kib
 from sgq_auto.tracking.verdict import DropPoint, confidence_text, drop_points

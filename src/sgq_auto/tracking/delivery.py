@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from sgq_auto.errors import InputError
-from sgq_auto.searching.progress import StudyProgress
-from sgq_auto.searching.records import TrialRecord
+from sgq_auto.searching.progress import StudyProgress, Summary
 from sgq_auto.searching.stages import Stage
-from sgq_auto.searching.summary import Summary
+from sgq_auto.searching.trials.records import TrialRecord
 from sgq_auto.text.safe_text import one_line
 
 _logger = logging.getLogger(__name__)

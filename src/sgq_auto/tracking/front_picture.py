@@ -9,8 +9,7 @@ import matplotlib.figure
 import matplotlib.ticker
 from matplotlib.transforms import ScaledTranslation
 
-from sgq_auto.searching.progress import StudyProgress
-from sgq_auto.searching.summary import Summary
+from sgq_auto.searching.progress import StudyProgress, Summary
 from sgq_auto.tracking.pages import Axis
 from sgq_auto.tracking.verdict.panels import Names, Panels
 

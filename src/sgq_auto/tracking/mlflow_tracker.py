@@ -10,9 +10,8 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunStatus, RunTag
 
-from sgq_auto.searching.progress import StudyProgress
-from sgq_auto.searching.records import TrialRecord
-from sgq_auto.searching.summary import Summary
+from sgq_auto.searching.progress import StudyProgress, Summary
+from sgq_auto.searching.trials.records import TrialRecord
 from sgq_auto.text.passwords import mask
 from sgq_auto.tracking.packed_model import ModelNotes, log_packed_model
 from sgq_auto.tracking.report import answer, warning

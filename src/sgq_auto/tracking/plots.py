@@ -6,7 +6,7 @@ import matplotlib.colors
 import matplotlib.figure
 import numpy as np
 
-from sgq_auto.searching.sensitivity import Sensitivities
+from sgq_auto.searching.measuring.sensitivity import Sensitivities
 
 
 def save_sensitivities_png(sensitivities: Sensitivities, path: Path) -> None:

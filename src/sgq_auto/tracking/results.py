@@ -6,11 +6,11 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from sgq_auto.searching.folder import StudyFolder
-from sgq_auto.searching.progress import StudyProgress
-from sgq_auto.searching.records import TrialRecord
+from sgq_auto.searching.progress import StudyProgress, Summary
 from sgq_auto.searching.stages import Stage
-from sgq_auto.searching.summary import Summary, write_summary
+from sgq_auto.searching.study.folder import StudyFolder
+from sgq_auto.searching.summary.entries import write_summary
+from sgq_auto.searching.trials.records import TrialRecord
 from sgq_auto.tracking.front_picture import save_front_png
 from sgq_auto.tracking.plots import save_sensitivities_png
 from sgq_auto.tracking.report import save_report

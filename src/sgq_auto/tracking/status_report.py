@@ -3,7 +3,7 @@
 from rich.console import Console
 
 from sgq_auto.searching.progress import StudyProgress
-from sgq_auto.searching.status import Status
+from sgq_auto.searching.studies.status import Status
 from sgq_auto.tracking.console import output_console, print_words
 from sgq_auto.tracking.tables import Column, print_columns
 from sgq_auto.tracking.units import kib, percent

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from sgq_auto.quantize import GenericLayerWarning
-from sgq_auto.searching.command_lines import export_command, sync_command
-from sgq_auto.searching.progress import StudyProgress
-from sgq_auto.searching.records import TrialRecord
+from sgq_auto.searching.progress import StudyProgress, Summary
 from sgq_auto.searching.stages import Stage
-from sgq_auto.searching.summary import Summary
+from sgq_auto.searching.study.command_lines import export_command, sync_command
+from sgq_auto.searching.trials.records import TrialRecord
 from sgq_auto.tracking.confirmed_table import column_note, confirmed_columns
 from sgq_auto.tracking.console import output_console, print_words
 from sgq_auto.tracking.report import warning

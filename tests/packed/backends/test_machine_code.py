@@ -76,7 +76,7 @@ def test_code_is_kept_with_the_user_where_the_package_is_read_only(
     copy: Path, tmp_path: Path
 ) -> None:
     # A file where the folder would be: that holds for root too.
-    engines = copy / "sgq_auto/packed/engines"
+    engines = copy / "sgq_auto/packed/backends"
     shutil.rmtree(engines / "__pycache__", ignore_errors=True)
     (engines / "__pycache__").write_text("")
     home = tmp_path / "home"
@@ -87,7 +87,7 @@ def test_code_is_kept_with_the_user_where_the_package_is_read_only(
 
 
 def test_code_that_cannot_be_kept_is_compiled_each_time(copy: Path, tmp_path: Path) -> None:
-    engines = copy / "sgq_auto/packed/engines"
+    engines = copy / "sgq_auto/packed/backends"
     shutil.rmtree(engines / "__pycache__", ignore_errors=True)
     (engines / "__pycache__").write_text("")
     home = tmp_path / "home"

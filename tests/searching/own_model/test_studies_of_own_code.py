@@ -11,9 +11,9 @@ from projects import Project
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import PreparedData
 from sgq_auto.searching import SearchSettings
-from sgq_auto.searching.folder import StudyFolder
-from sgq_auto.searching.study_code import keep_sources, kept_sources, refuse_edited
-from sgq_auto.searching.workbench import model_path
+from sgq_auto.searching.measuring.workbench import model_path
+from sgq_auto.searching.study.folder import StudyFolder, search_notes
+from sgq_auto.searching.study.own_code import keep_sources, kept_sources, refuse_edited
 
 _NET = (
     "from torch import nn\nfrom blocks import act\n\n\nclass Net(nn.Module):\n"
@@ -65,16 +65,16 @@ def test_an_edited_sampler_makes_a_new_study(
 def test_a_study_of_an_earlier_version_is_named(
     own: SettingsBuilder, synthetic: PreparedData, tmp_path: Path
 ) -> None:
-    (sizes,) = own().notes(synthetic)
+    (sizes,) = search_notes(own(), synthetic)
     assert sizes == "custom-Net: nfeat=80 features, nclass=4 classes"
     # As version 0 made it: the hash of the model's file alone.
-    earlier = own()._earlier_name(synthetic)
+    earlier = own().earlier_name(synthetic)
     assert earlier is not None
     assert earlier != own().study_name(synthetic)
     StudyFolder.of(tmp_path, earlier).path.mkdir(parents=True)
-    _, said = own().notes(synthetic)
+    _, said = search_notes(own(), synthetic)
     assert said.startswith(f"{earlier} is a study of this search by an earlier version")
-    assert own("return h * 2")._earlier_name(synthetic) == earlier
+    assert own("return h * 2").earlier_name(synthetic) == earlier
 
 
 def test_a_study_whose_code_was_edited_is_not_trained_from_again(own: SettingsBuilder) -> None:
@@ -95,4 +95,4 @@ def test_models_of_this_project_have_the_studies_they_had(
     made = settings()
     assert made.model.key_on(synthetic.graph) == made.model.key
     assert made.model.sources == {}
-    assert made.notes(synthetic) == ()
+    assert search_notes(made, synthetic) == ()

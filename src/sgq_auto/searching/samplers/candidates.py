@@ -4,7 +4,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from sgq_auto.searching.samplers.grid import Positions
+from sgq_auto.searching.space.search_space import Positions
 
 
 def random_positions(rng: Generator, sizes: NDArray[np.int64], count: int) -> Positions:

@@ -15,11 +15,10 @@ from optuna.distributions import (
 )
 from optuna.trial import FrozenTrial
 
+from sgq_auto.searching.space.search_space import Positions
+
 # Steps that a continuous range is cut into.
 _STEPS = 1024
-
-Positions = NDArray[np.int64]
-"""``[n, parameters]`` positions on a grid; bit-widths are positions on the ladder."""
 
 
 @dataclass(frozen=True)

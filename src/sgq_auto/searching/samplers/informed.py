@@ -15,8 +15,8 @@ from optuna.trial import FrozenTrial
 
 from sgq_auto.searching.samplers.candidates import random_positions
 from sgq_auto.searching.samplers.grid import Grid
-from sgq_auto.searching.samplers.history import finished_trials, place
 from sgq_auto.searching.samplers.knowledge import Knowledge
+from sgq_auto.searching.trials.standing import finished_trials, place
 
 
 class InformedSampler(BaseSampler):

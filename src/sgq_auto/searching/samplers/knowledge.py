@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
 
-from sgq_auto.searching.front import Frame
-from sgq_auto.searching.samplers.grid import Positions
+from sgq_auto.searching.space.front import Frame
+from sgq_auto.searching.space.search_space import Positions
 
 Floats = NDArray[np.float64]
 

@@ -7,10 +7,12 @@ from optuna.trial import FrozenTrial
 from sklearn.tree import DecisionTreeRegressor
 
 from sgq_auto.searching.samplers.candidates import random_positions, unseen
-from sgq_auto.searching.samplers.grid import Grid, Positions
-from sgq_auto.searching.samplers.history import History, place
+from sgq_auto.searching.samplers.grid import Grid
+from sgq_auto.searching.samplers.history import History
 from sgq_auto.searching.samplers.informed import InformedSampler
 from sgq_auto.searching.samplers.knowledge import Knowledge
+from sgq_auto.searching.space.search_space import Positions
+from sgq_auto.searching.trials.standing import place
 
 
 class PaperSampler(InformedSampler):

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sgq_auto.searching.front import Frame
 from sgq_auto.searching.samplers.history import History
+from sgq_auto.searching.space.front import Frame
 
 Floats = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ from typing import Any
 from sgq_auto.atomic_file import whole_file
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, PreparedData
-from sgq_auto.searching.settings import SearchSettings
+from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.tuning.halving import TunedRun
 from sgq_auto.searching.tuning.recipe import NORMALIZE, Recipe, set_by_hand
 

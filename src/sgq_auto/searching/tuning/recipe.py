@@ -13,7 +13,7 @@ from optuna.distributions import (
 
 from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.quantize import prepare
-from sgq_auto.searching.settings import SearchSettings
+from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.training import own_dropout
 
 LEARNING_RATE, WEIGHT_DECAY = "pretrain.learning_rate", "pretrain.weight_decay"

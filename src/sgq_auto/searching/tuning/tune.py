@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from sgq_auto.graphs import Graph, PreparedData
-from sgq_auto.searching.settings import SearchSettings
+from sgq_auto.searching.settings.search_settings import SearchSettings
+from sgq_auto.searching.settings.tune_settings import TuneMode
 from sgq_auto.searching.stages import OnStage, Stage
-from sgq_auto.searching.tune_settings import TuneMode
 from sgq_auto.searching.tuning.finalist import Finalist
 from sgq_auto.searching.tuning.finetune_choice import tuned_finetune
 from sgq_auto.searching.tuning.halving import (

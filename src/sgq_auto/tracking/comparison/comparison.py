@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sgq_auto.searching.summary import Summary
+from sgq_auto.searching.progress import Summary
 from sgq_auto.tracking.comparison.groups import Group, group_studies
 from sgq_auto.tracking.pages import Axis, Band, Chart, Curve, Level, Mark, MarkKind, steps
 from sgq_auto.tracking.report import warning

@@ -10,7 +10,7 @@ from typing import Any
 import matplotlib.figure
 import matplotlib.ticker
 
-from sgq_auto.searching.summary import Summary
+from sgq_auto.searching.progress import Summary
 from sgq_auto.text.safe_text import csv_cell, printable
 from sgq_auto.tracking.comparison.comparison import HEADINGS, Comparison
 from sgq_auto.tracking.comparison.groups import Group

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sgq_auto.errors import InputError
-from sgq_auto.searching.summary import Summary
+from sgq_auto.searching.progress import Summary
 
 Front = list[tuple[float, float]]
 

@@ -10,8 +10,8 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from sgq_auto.errors import InputError
-from sgq_auto.searching.folder import StudyFolder
-from sgq_auto.searching.summary import Summary
+from sgq_auto.searching.progress import Summary
+from sgq_auto.searching.study.folder import StudyFolder
 from sgq_auto.text.passwords import mask, reveal
 from sgq_auto.text.safe_text import one_line
 from sgq_auto.tracking.comparison.summary_checks import summary_fault

@@ -3,10 +3,9 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from sgq_auto.searching.progress import StudyProgress
-from sgq_auto.searching.records import TrialRecord
-from sgq_auto.searching.repeats import Estimate
-from sgq_auto.searching.summary import Summary
+from sgq_auto.searching.progress import StudyProgress, Summary
+from sgq_auto.searching.trials.records import TrialRecord
+from sgq_auto.searching.trials.repeated_measurements import Estimate
 from sgq_auto.tracking.pages import (
     Axis,
     Band,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sgq_auto.searching.summary import Summary
+from sgq_auto.searching.progress import Summary
 from sgq_auto.tracking.intervals import half_width_95
 from sgq_auto.tracking.units import kib
 from sgq_auto.tracking.verdict import drop_points

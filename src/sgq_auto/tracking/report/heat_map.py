@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sgq_auto.graphs import Graph
 from sgq_auto.packed.allocation import Site
-from sgq_auto.searching.sensitivity import Sensitivities
-from sgq_auto.searching.space import SearchSpace
+from sgq_auto.searching.measuring.sensitivity import Sensitivities
+from sgq_auto.searching.space.search_space import SearchSpace
 
 # Below a thousandth nothing is lost.
 _LEAST_LOSS = 1e-3

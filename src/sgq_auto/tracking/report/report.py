@@ -5,9 +5,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sgq_auto.searching.command_lines import export_command
-from sgq_auto.searching.progress import StudyProgress
-from sgq_auto.searching.summary import Summary
+from sgq_auto.searching.progress import StudyProgress, Summary
+from sgq_auto.searching.study.command_lines import export_command
 from sgq_auto.tracking.pages import Chart
 from sgq_auto.tracking.report.charts import drop_chart, hypervolume_chart, search_chart
 from sgq_auto.tracking.report.confirmed_rows import ConfirmedRow, confirmed_rows

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sgq_auto.packed import FootprintModel, Part
-from sgq_auto.searching.summary import Summary
+from sgq_auto.searching.progress import Summary
 from sgq_auto.tracking.intervals import half_width_95
 from sgq_auto.tracking.units import kib, percent
 from sgq_auto.tracking.verdict import (

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from sgq_auto.searching.progress import StudyProgress
-from sgq_auto.searching.summary import Summary
+from sgq_auto.searching.progress import StudyProgress, Summary
 from sgq_auto.tracking.pages import render
 from sgq_auto.tracking.report.report import Report
 

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from sgq_auto.searching.progress import StudyProgress
-from sgq_auto.searching.summary import Summary
+from sgq_auto.searching.progress import StudyProgress, Summary
 from sgq_auto.tracking.pages import Axis, Slots
 from sgq_auto.tracking.units import kib, points
 from sgq_auto.tracking.verdict.drop_points import (

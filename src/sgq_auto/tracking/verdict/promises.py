@@ -1,6 +1,6 @@
 """Why a point is recommended, what can be promised otherwise, and what test nodes say of it."""
 
-from sgq_auto.searching.summary import Summary
+from sgq_auto.searching.progress import Summary
 from sgq_auto.tracking.units import kib, points
 from sgq_auto.tracking.verdict.drop_points import (
     DropPoint,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sgq_auto.searching.summary import Summary
+from sgq_auto.searching.progress import Summary
 from sgq_auto.tracking.intervals import half_width_95
 from sgq_auto.tracking.units import kib, percent
 from sgq_auto.tracking.verdict.drop_points import confidence_text

@@ -1,0 +1,1 @@
+"""The quantized twins of PyG's layers."""

@@ -1,0 +1,50 @@
+"""The quantized twin of PyG's ``AGNNConv``."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.nn import AGNNConv
+
+from sgq_auto.graphs import CsrPattern
+from sgq_auto.packed import LayerSpec
+from sgq_auto.packed.sizes.layer_specs import agnn_spec
+from sgq_auto.quantize.layer import sums_messages
+from sgq_auto.quantize.layers.attention import AttentionLayer
+from sgq_auto.quantize.quantizers.factory import QuantizerFactory
+
+
+class QuantizedAGNNConv(AttentionLayer):
+    """``y_i = sum_j Q(p_ij) Q(x)_j`` with ``p_ij = softmax_j(beta cos(Q(x)_i, Q(x)_j))``."""
+
+    beta: Tensor
+
+    def __init__(self, source: AGNNConv, name: str, quantizers: QuantizerFactory) -> None:
+        super().__init__(name, quantizers)
+        self.learns_beta = source.requires_grad
+        # Kept as what it is in PyG, a parameter or a buffer, so that weights go both ways.
+        self._parameters |= source._parameters
+        self._buffers |= source._buffers
+        self.attention_quantizer = quantizers.attention(name)
+
+    @classmethod
+    def covers(cls, source: AGNNConv) -> bool:
+        """Whether it has self-loops."""
+        return source.add_self_loops and sums_messages(source)
+
+    def forward(self, x: Tensor, edge_index: Any) -> Tensor:
+        """``[N, features]`` to ``[N, features]``."""
+        adj_t = self.pattern(edge_index)
+        nodes = self.quantize_nodes(x)
+        directions = torch.nn.functional.normalize(nodes, p=2.0, dim=-1)
+        one_head = nodes.unsqueeze(1), directions.unsqueeze(1)
+        return self.propagate(adj_t, *one_head).squeeze(1)
+
+    def attention(self, adj_t: CsrPattern, rows: slice, *inputs: Tensor) -> Tensor:
+        """Softmax of the scaled cosines of ``inputs``, the directions of the nodes."""
+        (directions,) = inputs
+        return adj_t.row_softmax(self.beta * adj_t.sddmm(directions[rows], directions))
+
+    def spec(self) -> LayerSpec:
+        """Sizes of this layer."""
+        return agnn_spec(self.name, self.in_features, learns_beta=self.learns_beta)

@@ -1,0 +1,82 @@
+"""The quantized twin of PyG's ``GATConv``."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.nn import GATConv
+
+from sgq_auto.graphs import CsrPattern
+from sgq_auto.packed import LayerSpec
+from sgq_auto.packed.sizes.layer_specs import gat_spec
+from sgq_auto.quantize.layer import linear, sums_messages
+from sgq_auto.quantize.layers.attention import MultiHeadLayer
+from sgq_auto.quantize.quantizers.factory import QuantizerFactory
+
+
+class QuantizedGATConv(MultiHeadLayer):
+    """Attention ``softmax_j LeakyReLU(a_s h_j + a_d h_i)`` over quantized ``h = Q(Q(x) Q(W)^T)``.
+
+    The coefficients are quantized after the softmax and before attention dropout.
+    """
+
+    head_blocks: Tensor
+
+    def __init__(self, source: GATConv, name: str, quantizers: QuantizerFactory) -> None:
+        super().__init__(source, name, quantizers)
+        self.negative_slope = source.negative_slope
+        self.lin = source.lin
+        self.att_src = source.att_src
+        self.att_dst = source.att_dst
+        self.bias = source.bias
+        self.weight_quantizer = quantizers.weight(name, source.heads * source.out_channels)
+        self.transformed_quantizer = quantizers.embedding(name)
+        self.attention_quantizer = quantizers.attention(name)
+        head_blocks = torch.eye(self.heads).unsqueeze(1)
+        self.register_buffer("head_blocks", head_blocks, persistent=False)
+
+    @classmethod
+    def covers(cls, source: GATConv) -> bool:
+        """Whether it has no edge features, no residual, self-loops, and one kind of nodes."""
+        simple = source.lin is not None and source.lin_edge is None and source.res is None
+        return simple and source.add_self_loops and sums_messages(source)
+
+    def forward(
+        self,
+        x: Tensor,
+        edge_index: Any,
+        edge_attr: Any = None,
+        size: Any = None,
+        return_attention_weights: Any = None,
+    ) -> Tensor:
+        """``[N, in]`` to ``[N, heads * out]``, or ``[N, out]`` where heads are averaged."""
+        adj_t = self.pattern(
+            edge_index,
+            edge_attr=edge_attr,
+            size=size,
+            return_attention_weights=return_attention_weights,
+        )
+        transformed = linear(self.quantize_input(x), self.weight_quantizer(self.lin.weight))
+        quantized = self.transformed_quantizer(transformed)
+        # Both inner products of every head in one product with a block-diagonal matrix.
+        vectors = torch.cat([self.att_dst, self.att_src]).unsqueeze(-1) * self.head_blocks
+        targets, sources = (quantized @ blocks.flatten(0, 1) for blocks in vectors)
+        nodes = quantized.view(-1, self.heads, self.channels)
+        out = self.join_heads(self.propagate(adj_t, nodes, targets, sources))
+        return out if self.bias is None else out + self.bias
+
+    def attention(self, adj_t: CsrPattern, rows: slice, *inputs: Tensor) -> Tensor:
+        """Softmax of the scores of ``inputs``, the shares of targets and of sources."""
+        targets, sources = inputs
+        return adj_t.row_softmax(adj_t.pair_scores(targets[rows], sources, self.negative_slope))
+
+    def spec(self) -> LayerSpec:
+        """Sizes of this layer."""
+        return gat_spec(
+            self.name,
+            self.in_features,
+            self.channels,
+            self.heads,
+            concat=self.concat,
+            bias=self.bias is not None,
+        )

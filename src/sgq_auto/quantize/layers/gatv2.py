@@ -1,0 +1,83 @@
+"""The quantized twin of PyG's ``GATv2Conv``."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.nn import GATv2Conv
+
+from sgq_auto.graphs import CsrPattern
+from sgq_auto.packed import LayerSpec
+from sgq_auto.packed.sizes.layer_specs import gatv2_spec
+from sgq_auto.quantize.layer import stacked_linear, sums_messages
+from sgq_auto.quantize.layers.attention import MultiHeadLayer
+from sgq_auto.quantize.quantizers.factory import QuantizerFactory
+
+
+class QuantizedGATv2Conv(MultiHeadLayer):
+    """Attention ``softmax_j a LeakyReLU(l_j + r_i)`` over quantized ``l`` and ``r``.
+
+    Both are products of the quantized input, coded together; ``l`` is also what is gathered.
+    """
+
+    def __init__(self, source: GATv2Conv, name: str, quantizers: QuantizerFactory) -> None:
+        super().__init__(source, name, quantizers)
+        self.negative_slope = source.negative_slope
+        self.share_weights = source.share_weights
+        self.lin_l = source.lin_l
+        self.lin_r = source.lin_r
+        self.att = source.att
+        self.bias = source.bias
+        # Its scores are computed from an edge tensor of all channels.
+        self.max_coefficients = type(self).max_coefficients // self.channels
+        rows = sum(lin.weight.size(0) for lin in self._linears())
+        self.weight_quantizer = quantizers.weight(name, rows)
+        self.transformed_quantizer = quantizers.embedding(name)
+        self.attention_quantizer = quantizers.attention(name)
+
+    @classmethod
+    def covers(cls, source: GATv2Conv) -> bool:
+        """Whether it has no edge features, no residual, self-loops, and one kind of nodes."""
+        simple = source.lin_edge is None and source.res is None and source.add_self_loops
+        return simple and isinstance(source.in_channels, int) and sums_messages(source)
+
+    def forward(
+        self,
+        x: Tensor,
+        edge_index: Any,
+        edge_attr: Any = None,
+        return_attention_weights: Any = None,
+    ) -> Tensor:
+        """``[N, in]`` to ``[N, heads * out]``, or ``[N, out]`` where heads are averaged."""
+        adj_t = self.pattern(
+            edge_index, edge_attr=edge_attr, return_attention_weights=return_attention_weights
+        )
+        inputs = self.quantize_input(x)
+        transformed = stacked_linear(inputs, self._linears(), self.weight_quantizer)
+        quantized = self.transformed_quantizer(transformed)
+        nodes = quantized.unflatten(1, (-1, self.heads, self.channels))
+        sources, targets = nodes[:, 0].contiguous(), nodes[:, -1].contiguous()
+        out = self.join_heads(self.propagate(adj_t, sources, targets, sources))
+        return out if self.bias is None else out + self.bias
+
+    def attention(self, adj_t: CsrPattern, rows: slice, *inputs: Tensor) -> Tensor:
+        """Softmax of the scores of ``inputs``, targets and sources ``[N, heads, channels]``."""
+        targets, sources = inputs
+        pairs = targets[rows].index_select(0, adj_t.row) + sources.index_select(0, adj_t.col)
+        activated = torch.nn.functional.leaky_relu(pairs, self.negative_slope)
+        return adj_t.row_softmax((activated * self.att).sum(dim=-1))
+
+    def spec(self) -> LayerSpec:
+        """Sizes of this layer."""
+        return gatv2_spec(
+            self.name,
+            self.in_features,
+            self.channels,
+            self.heads,
+            shared=self.share_weights,
+            concat=self.concat,
+            bias=self.bias is not None,
+        )
+
+    def _linears(self) -> list[Any]:
+        return [self.lin_l] if self.share_weights else [self.lin_l, self.lin_r]

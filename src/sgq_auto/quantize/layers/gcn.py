@@ -1,0 +1,46 @@
+"""The quantized twin of PyG's ``GCNConv``."""
+
+from typing import Any
+
+from torch import Tensor
+from torch_geometric.nn import GCNConv
+
+from sgq_auto.packed import LayerSpec
+from sgq_auto.packed.sizes.layer_specs import gcn_spec
+from sgq_auto.quantize.layer import linear, sums_messages
+from sgq_auto.quantize.layers.fixed_layer import NormalizedLayer
+from sgq_auto.quantize.quantizers.factory import QuantizerFactory
+
+
+class QuantizedGCNConv(NormalizedLayer):
+    """``y = Q(A) Q(Q(x) Q(W)^T) + b`` with ``A = D^-1/2 (A + I) D^-1/2``.
+
+    Node embeddings are quantized before the gather: the same values as quantizing per-edge
+    copies, for ``N`` rows of work in place of ``E``.
+    """
+
+    def __init__(self, source: GCNConv, name: str, quantizers: QuantizerFactory) -> None:
+        super().__init__(name, quantizers)
+        self.lin = source.lin
+        self.bias = source.bias
+        self.weight_quantizer = quantizers.weight(name, source.out_channels)
+        self.transformed_quantizer = quantizers.embedding(name)
+        self.attention_quantizer = quantizers.fixed_attention(name)
+
+    @classmethod
+    def covers(cls, source: GCNConv) -> bool:
+        """Whether it has its default normalisation and aggregation."""
+        own = source.normalize and source.add_self_loops and not source.improved
+        return own and sums_messages(source)
+
+    def forward(self, x: Tensor, edge_index: Any, edge_weight: Any = None) -> Tensor:
+        """``[N, in]`` to ``[N, out]``."""
+        adj_t = self.pattern(edge_index, edge_weight=edge_weight)
+        transformed = linear(self.quantize_input(x), self.weight_quantizer(self.lin.weight))
+        out = self.gather(adj_t, self.transformed_quantizer(transformed))
+        return out if self.bias is None else out + self.bias
+
+    def spec(self) -> LayerSpec:
+        """Sizes of this layer."""
+        rows = self.lin.weight.size(0)
+        return gcn_spec(self.name, self.in_features, rows, bias=self.bias is not None)

@@ -1,0 +1,32 @@
+"""The quantized twin of a linear layer."""
+
+from dataclasses import replace
+
+from torch import Tensor, nn
+
+from sgq_auto.packed import LayerSpec
+from sgq_auto.packed.sizes.layer_specs import linear_spec
+from sgq_auto.quantize.layer import QuantizedLayer, linear
+from sgq_auto.quantize.quantizers.factory import QuantizerFactory
+
+
+class QuantizedLinear(QuantizedLayer):
+    """``y = Q(x) Q(W)^T + b``; the output becomes the next layer's quantized input."""
+
+    def __init__(self, source: nn.Linear, name: str, quantizers: QuantizerFactory) -> None:
+        super().__init__(name, quantizers)
+        self.weight = source.weight
+        self.bias = source.bias
+        self.weight_quantizer = quantizers.weight(name, source.weight.size(0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, ..., in]`` to ``[N, ..., out]``."""
+        out = linear(self.quantize_input(x), self.weight_quantizer(self.weight))
+        return out if self.bias is None else out + self.bias
+
+    def spec(self) -> LayerSpec:
+        """Sizes of this layer."""
+        rows, columns = self.weight.shape
+        spec = linear_spec(self.name, columns, rows, bias=self.bias is not None)
+        # Rows of a node may be several, as in an LSTM over layers.
+        return replace(spec, in_features=self.in_features)

@@ -1,0 +1,1 @@
+"""Fake-quantizers, their ranges, and which site gets which."""

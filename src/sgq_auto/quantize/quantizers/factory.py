@@ -1,0 +1,106 @@
+"""Makes the fake-quantizers of a model's sites from a bit allocation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from torch import Tensor, nn
+
+from sgq_auto.graphs import Graph
+from sgq_auto.packed.allocation import FEATURES, FULL_PRECISION, BitAllocation, Component, Site
+from sgq_auto.quantize.quantizers.fake_quantizers import (
+    ConstantQuantizer,
+    LearnedQuantizer,
+    MinMaxQuantizer,
+)
+from sgq_auto.quantize.quantizers.ranges import RangeMode
+
+
+@dataclass(frozen=True)
+class QuantizerFactory:
+    """Fake-quantizers for the sites of one model on one graph.
+
+    Attributes:
+        graph: The graph, whose degree buckets are the scale groups.
+        allocation: Bits per site; ``None`` leaves everything at full precision.
+        mode: How ranges are found.
+    """
+
+    graph: Graph
+    allocation: BitAllocation | None
+    mode: RangeMode
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        """Itself: it never changes, and a graph may be large."""
+        return self
+
+    def of_layer(self, layer: str) -> "QuantizerFactory":
+        """The quantizers for ``layer``: none where it has no site, because it never runs."""
+        if self.allocation is None or any(site.layer == layer for site in self.allocation):
+            return self
+        return replace(self, allocation=None)
+
+    def features(self) -> nn.Module:
+        """For the stored values of the node features."""
+        bits = self._bucket_bits(FEATURES, Component.EMBEDDING)
+        sizes = self.graph.features.bucket_values
+        return self._constant(bits, sizes, self.graph.values_by_bucket)
+
+    def embedding(self, layer: str) -> nn.Module:
+        """For a ``[N, features]`` embedding of ``layer``."""
+        bits = self._bucket_bits(layer, Component.EMBEDDING)
+        return self._trained(bits, self.graph.bucket_nodes, self.graph.bucket_rows)
+
+    def attention(self, layer: str) -> nn.Module:
+        """For the attention coefficients of ``layer``, ``[entries]`` or ``[entries, heads]``."""
+        bits = self._bucket_bits(layer, Component.ATTENTION)
+        return self._trained(bits, self.graph.bucket_edges, self._edges_by_bucket())
+
+    def neighbor_attention(self, layer: str) -> nn.Module:
+        """For attention coefficients of ``layer`` on edges without the self-loops."""
+        sizes = [
+            edges - nodes
+            for edges, nodes in zip(self.graph.bucket_edges, self.graph.bucket_nodes, strict=True)
+        ]
+        bits = self._bucket_bits(layer, Component.ATTENTION)
+        order = self.graph.entries_by_bucket(self.graph.adj_t.without_loops)
+        return self._trained(bits, sizes, order)
+
+    def fixed_attention(self, layer: str) -> nn.Module:
+        """For coefficients of ``layer`` that never change, ``[entries]``."""
+        bits = self._bucket_bits(layer, Component.ATTENTION)
+        return self._constant(bits, self.graph.bucket_edges, self._edges_by_bucket())
+
+    def weight(self, layer: str, out_channels: int) -> nn.Module:
+        """For a weight matrix ``[out, in]``: a scale group for each output channel."""
+        if self.allocation is None:
+            return nn.Identity()
+        bits = self.allocation[Site(layer, Component.WEIGHT)]
+        return self._trained([bits] * out_channels, [1] * out_channels)
+
+    def _bucket_bits(self, layer: str, component: Component) -> list[int]:
+        buckets = range(len(self.graph.bucket_nodes))
+        if self.allocation is None:
+            return [FULL_PRECISION for _ in buckets]
+        return [self.allocation[Site(layer, component, b)] for b in buckets]
+
+    def _edges_by_bucket(self) -> Tensor | None:
+        return self.graph.entries_by_bucket(self.graph.adj_t)
+
+    def _trained(
+        self, bits: Sequence[int], sizes: Sequence[int], order: Tensor | None = None
+    ) -> nn.Module:
+        if all(b == FULL_PRECISION for b in bits):
+            return nn.Identity()
+        if self.mode is RangeMode.MINMAX:
+            made: nn.Module = MinMaxQuantizer(bits, sizes, self.graph.engine, order)
+        else:
+            made = LearnedQuantizer(bits, sizes, self.graph.engine, order)
+        return made.to(self.graph.device)
+
+    def _constant(
+        self, bits: Sequence[int], sizes: Sequence[int], order: Tensor | None
+    ) -> nn.Module:
+        if all(b == FULL_PRECISION for b in bits):
+            return nn.Identity()
+        return ConstantQuantizer(bits, sizes, self.mode, self.graph.engine, order)

@@ -1,0 +1,282 @@
+"""Fake-quantizers: tensors rounded to what their codes can say, with gradients passed through.
+
+A tensor's first dimension is cut into scale groups: the degree buckets of an embedding or of
+attention, the output channels of a weight. Each group has bits, a step and an offset of its own:
+``code = round((x - offset) / step)`` clamped to ``0 .. 2**bits - 1``, and
+``x' = code * step + offset``.
+"""
+
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sgq_auto.compute import Engine, engine_for
+from sgq_auto.compute.torch_engine import group_sizes, spread_groups
+from sgq_auto.packed.allocation import FULL_PRECISION
+from sgq_auto.quantize.quantizers.ranges import (
+    RangeFinder,
+    RangeMode,
+    minmax_range,
+    range_finder,
+    representatives,
+    step_size,
+)
+
+_CPU = engine_for("cpu")
+
+
+class FakeQuantizer(nn.Module):
+    """What every fake-quantizer shares: its scale groups and the affine rounding.
+
+    Args:
+        bits: Bits of each scale group; 32 leaves a group as it is.
+        sizes: Rows of each scale group.
+        find_range: Finds the range of codes from values.
+        engine: Does the rounding.
+        order: ``int64 [rows]``, the rows sorted by scale group; ``None`` where they are sorted.
+    """
+
+    step: Tensor
+    offset: Tensor
+    levels: Tensor
+    ends: Tensor
+    full: Tensor | None
+    order: Tensor | None
+
+    def __init__(
+        self,
+        bits: Sequence[int],
+        sizes: Sequence[int],
+        find_range: RangeFinder,
+        engine: Engine,
+        order: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        self.bits = tuple(bits)
+        self.group_is_row = order is None and all(size == 1 for size in sizes)
+        self.find_range = find_range
+        self.engine = engine
+        self.register_buffer("step", torch.ones(len(bits)))
+        self.register_buffer("offset", torch.zeros(len(bits)))
+        self.register_buffer("levels", torch.tensor([float(2**b - 1) for b in bits]))
+        self.register_buffer("ends", torch.tensor(sizes).cumsum(0), persistent=False)
+        self.register_buffer("order", order, persistent=False)
+        self.rows = sum(sizes)
+        full = torch.tensor([b == FULL_PRECISION for b in bits])
+        self.register_buffer("full", full if bool(full.any()) else None, persistent=False)
+
+    def ranges(self) -> tuple[Tensor, Tensor]:
+        """Step and offset of every group as the forward pass uses them, fp32 ``[groups]``."""
+        return self.step, self.offset
+
+    def observe(self, x: Tensor) -> None:
+        """Set the ranges from ``x``, group by group."""
+        if self.group_is_row:
+            with torch.no_grad():
+                self._set_range(*self.find_range(x.reshape(x.size(0), -1), self.levels))
+        else:
+            self.observe_parts([(0, x)])
+
+    def observe_parts(self, parts: Iterable[tuple[int, Tensor]]) -> None:
+        """Set the ranges from a tensor that comes in parts: first row and rows of each."""
+        seen: list[list[Tensor]] = [[] for _ in range(self.levels.numel())]
+        with torch.no_grad():
+            for start, part in parts:
+                rows, ends, _ = self._by_group(part, start)
+                sizes = group_sizes(ends).tolist()
+                for group, values in zip(seen, rows.split(sizes), strict=True):
+                    if values.numel():
+                        group.append(representatives(values))
+            ranges = [
+                self.find_range(torch.cat(group).view(1, -1), level)
+                if group
+                else (level.new_zeros(1), level.new_zeros(1))
+                for group, level in zip(seen, self.levels.split(1), strict=True)
+            ]
+            self._set_range(*(torch.cat(ends) for ends in zip(*ranges, strict=True)))
+
+    def forward(self, x: Tensor, start: int = 0) -> Tensor:
+        """Fake-quantize ``x``: the whole tensor, or its rows from ``start`` on."""
+        rows, ends, order = self._by_group(x, start)
+        out = self.round(rows, ends)
+        if self.full is not None:
+            out = torch.where(spread_groups(self.full, ends, rows), rows, out)
+        return out if order is None else torch.empty_like(out).index_copy(0, order, out)
+
+    def round(self, x: Tensor, ends: Tensor) -> Tensor:
+        """Fake-quantize rows whose group ``g`` ends at ``ends[g]``, at any bits."""
+        out: Tensor = _Round.apply(x, self.step, self.offset, ends, self)
+        return out
+
+    def _by_group(self, x: Tensor, start: int) -> tuple[Tensor, Tensor, Tensor | None]:
+        """The rows of ``x``, rows from ``start`` on of a whole, sorted by scale group.
+
+        Returns:
+            The sorted rows, where each group ends among them, and their places in ``x`` (``None``
+            where they were sorted).
+        """
+        whole = start == 0 and x.size(0) == self.rows
+        if self.order is None:
+            return x, self.ends if whole else (self.ends - start).clamp(0, x.size(0)), None
+        order, ends = self.order, self.ends
+        if not whole:
+            inside = (order >= start) & (order < start + x.size(0))
+            order = order[inside] - start
+            ends = nn.functional.pad(inside.cumsum(0), (1, 0))[ends]
+        return x.index_select(0, order), ends, order
+
+    def _set_range(self, low: Tensor, high: Tensor) -> None:
+        self.step.copy_(step_size(low, high, self.levels))
+        self.offset.copy_(low)
+
+
+class TrainedQuantizer(FakeQuantizer):
+    """A fake-quantizer of a tensor that changes while a model trains."""
+
+    @property
+    @abstractmethod
+    def wants_to_observe(self) -> bool:
+        """Whether the next forward pass sets the ranges from its input."""
+
+    def forward(self, x: Tensor, start: int | None = None) -> Tensor:
+        """Fake-quantize the whole ``x``, or by the ranges there are its rows from ``start`` on."""
+        if start is None and self.wants_to_observe:
+            self.observe(x)
+        return super().forward(x, start or 0)
+
+
+class MinMaxQuantizer(TrainedQuantizer):
+    """Ranges follow the tensor's smallest and largest value until they are frozen (the paper's)."""
+
+    def __init__(
+        self,
+        bits: Sequence[int],
+        sizes: Sequence[int],
+        engine: Engine = _CPU,
+        order: Tensor | None = None,
+    ) -> None:
+        super().__init__(bits, sizes, minmax_range, engine, order)
+        self.frozen = False
+
+    @property
+    def wants_to_observe(self) -> bool:
+        """Until frozen."""
+        return not self.frozen
+
+
+class LearnedQuantizer(TrainedQuantizer):
+    """Step and offset are learned with the weights (LSQ+, Bhalgat et al. 2020).
+
+    Both start where the squared error is least, and are learned relative to the first step (the
+    step through its logarithm), so that one learning rate fits tensors of any scale.
+    """
+
+    def __init__(
+        self,
+        bits: Sequence[int],
+        sizes: Sequence[int],
+        engine: Engine = _CPU,
+        order: Tensor | None = None,
+    ) -> None:
+        super().__init__(bits, sizes, range_finder(RangeMode.LEARNED), engine, order)
+        self.log_step = nn.Parameter(torch.zeros(len(bits)))
+        self.shift = nn.Parameter(torch.zeros(len(bits)))
+        self.calibrated = False
+
+    @property
+    def wants_to_observe(self) -> bool:
+        """Once, to set where learning starts."""
+        return not self.calibrated
+
+    def ranges(self) -> tuple[Tensor, Tensor]:
+        """See the base class."""
+        return _learned_ranges(self.log_step, self.shift, self)
+
+    def round(self, x: Tensor, ends: Tensor) -> Tensor:
+        """Fake-quantize, learning the range."""
+        out: Tensor = _LearnedRound.apply(x, self.log_step, self.shift, ends, self)
+        return out
+
+    def _set_range(self, low: Tensor, high: Tensor) -> None:
+        super()._set_range(low, high)
+        self.calibrated = True
+
+
+class ConstantQuantizer(FakeQuantizer):
+    """For a tensor that never changes (features, GCN's adjacency): quantized by its own range."""
+
+    def __init__(
+        self,
+        bits: Sequence[int],
+        sizes: Sequence[int],
+        mode: RangeMode,
+        engine: Engine = _CPU,
+        order: Tensor | None = None,
+    ) -> None:
+        super().__init__(bits, sizes, range_finder(mode), engine, order)
+
+    def forward(self, x: Tensor, start: int = 0) -> Tensor:
+        """The fake-quantized tensor; its ranges are set from it."""
+        self.observe(x)
+        with torch.no_grad():
+            return super().forward(x, start)
+
+
+def freeze_ranges(model: nn.Module) -> None:
+    """Keep every range of ``model`` as it is from now on."""
+    for module in model.modules():
+        if isinstance(module, MinMaxQuantizer):
+            module.frozen = True
+
+
+class _Round(torch.autograd.Function):
+    """Affine rounding with the straight-through estimator."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, step: Tensor, offset: Tensor, ends: Tensor, quantizer: FakeQuantizer
+    ) -> Tensor:
+        ctx.save_for_backward(x)
+        # Constants while the step lasts: saving them as tensors would cost more than their use.
+        ctx.engine, ctx.groups = quantizer.engine, (ends, step, offset, quantizer.levels)
+        out: Tensor = ctx.engine.round_to_codes(x, *ctx.groups)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
+        (x,) = ctx.saved_tensors
+        grad_x, _, _ = ctx.engine.round_to_codes_backward(x, *ctx.groups, grad)
+        return grad_x, None, None, None, None
+
+
+def _learned_ranges(log_step: Tensor, shift: Tensor, first: FakeQuantizer) -> tuple[Tensor, Tensor]:
+    """Steps and offsets that are learned relative to first ones."""
+    step = log_step.exp().mul_(first.step)
+    return step, torch.addcmul(first.offset, first.step, shift)
+
+
+class _LearnedRound(torch.autograd.Function):
+    """Affine rounding with LSQ+'s gradients of a range that is learned relative to a first one."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, log_step: Tensor, shift: Tensor, ends: Tensor, quantizer: Any
+    ) -> Tensor:
+        ctx.save_for_backward(x)
+        step, offset = _learned_ranges(log_step, shift, quantizer)
+        ctx.engine, ctx.groups = quantizer.engine, (ends, step, offset, quantizer.levels)
+        ctx.first_step = quantizer.step
+        out: Tensor = ctx.engine.round_to_codes(x, *ctx.groups)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+        (x,) = ctx.saved_tensors
+        backward = ctx.engine.round_to_codes_backward
+        grad_x, grad_step, grad_offset = backward(x, *ctx.groups, grad)
+        # The chain rule of step = first_step * exp(log_step), offset = ... + first_step * shift.
+        grad_log_step, grad_shift = grad_step.mul_(ctx.groups[1]), grad_offset.mul_(ctx.first_step)
+        return grad_x, grad_log_step, grad_shift, None, None

@@ -1,0 +1,233 @@
+"""The confirm stage: points of the front trained again on fresh seeds, and tested.
+
+Only here are test labels read.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, as_completed
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from sgq_auto.graphs import LabelledNodes
+from sgq_auto.graphs.store import load_graph, load_labels
+from sgq_auto.searching.confirming.confirm_rows import (
+    DISTILLED,
+    FULL_PRECISION,
+    ConfirmRow,
+    Params,
+    Rows,
+    append_rows,
+    read_rows,
+)
+from sgq_auto.searching.confirming.confirmed import Confirmed
+from sgq_auto.searching.confirming.drop_estimate import answers, drop_evidence
+from sgq_auto.searching.confirming.kept_answers import keep_answers, kept_answers
+from sgq_auto.searching.measuring.workbench import Workbench, mean_probabilities, pretrain_models
+from sgq_auto.searching.settings.search_settings import SearchSettings
+from sgq_auto.searching.stages import OnStage, Stage
+from sgq_auto.searching.study.folder import StudyFolder
+from sgq_auto.searching.trials.repeated_measurements import Estimate
+from sgq_auto.searching.workers.process_pool import process_pool
+from sgq_auto.training import DivergedError, predict
+
+# Full-precision models that neither teach nor are compared, and say what drop they expect.
+_REFERENCES = 3
+_REFERENCE_TEXT = "training full-precision models on fresh seeds"
+
+
+def fresh_seeds(settings: SearchSettings) -> range:
+    """Seeds that no trial of any study with a small seed used."""
+    first = 100_000 + 1_000 * settings.seed
+    return range(first, first + settings.confirm.seeds)
+
+
+def _reference_seeds(settings: SearchSettings) -> range:
+    """Seeds of the models that neither teach nor are compared: behind the last seed's teachers."""
+    first = fresh_seeds(settings)[-1] + settings.teachers
+    return range(first, first + _REFERENCES)
+
+
+def _confirm_seeds(settings: SearchSettings) -> range:
+    """Seeds of every full-precision model of the confirm stage.
+
+    A seed's teachers are later seeds' models.
+    """
+    return range(fresh_seeds(settings)[0], _reference_seeds(settings)[-1] + 1)
+
+
+def model_seeds(settings: SearchSettings) -> list[int]:
+    """Seeds of every full-precision model that a study trains, its confirm stage's too."""
+    searched = range(settings.seed, settings.seed + settings.teachers)
+    return [*searched, *_confirm_seeds(settings)]
+
+
+def confirm(
+    settings: SearchSettings,
+    folder: StudyFolder,
+    points: Sequence[Estimate],
+    on_stage: OnStage,
+    text: str = "confirming on fresh seeds",
+) -> dict[int | None, Confirmed]:
+    """Train every point and full precision on fresh seeds; rows already on disk are kept.
+
+    Args:
+        settings: The search.
+        folder: The study's folder, with its graph and held-out labels.
+        points: The points to confirm.
+        on_stage: Called as models are trained and seeds are finished.
+        text: What this round is called.
+
+    Returns:
+        Results by trial number, ``None`` for full precision, :data:`DISTILLED` for its distilled
+        twin; what diverged has none.
+
+    Raises:
+        InputError: If a row on disk is forged.
+        DivergedError: If full precision diverges.
+        BrokenExecutor: If a process dies.
+    """
+    seeds = fresh_seeds(settings)
+    params: Params = {FULL_PRECISION: None, DISTILLED: None, **{p.number: p.params for p in points}}
+    rows = read_rows(folder.confirmed, params)
+    missing = {
+        seed: [n for n in params if (seed, n) not in rows]
+        for seed in seeds
+        if any((seed, n) not in rows for n in params)
+    }
+    if missing:
+        _run_missing(settings, folder, params, missing, rows, on_stage, text)
+    complete = [n for n in params if all((seed, n) in rows for seed in seeds)]
+    own = {n: [rows[seed, n] for seed in seeds] for n in complete}
+    full, distilled = own[FULL_PRECISION], own.get(DISTILLED)
+    return {n: Confirmed.of(full, distilled, own[n], settings.promise) for n in complete}
+
+
+def confirmed_rows(
+    folder: StudyFolder, settings: SearchSettings, number: int, params: Mapping[str, int]
+) -> list[ConfirmRow]:
+    """The rows of one point, one a fresh seed, as far as they are there."""
+    rows = read_rows(folder.confirmed, {number: params})
+    return [rows[seed, number] for seed in fresh_seeds(settings) if (seed, number) in rows]
+
+
+def _run_missing(
+    settings: SearchSettings,
+    folder: StudyFolder,
+    params: Params,
+    missing: Mapping[int, list[int | None]],
+    rows: Rows,
+    on_stage: OnStage,
+    text: str,
+) -> None:
+    total = settings.confirm.seeds
+    with process_pool(min(settings.workers, len(missing))) as executor:
+        if settings.pretrain and any(None in numbers for numbers in missing.values()):
+            # First, so that no two processes train one model.
+            models = _confirm_seeds(settings)
+            trained = executor.map(partial(_pretrain_seed, settings, folder), models)
+            on_stage(Stage(_REFERENCE_TEXT, 0, len(models)))
+            for done, _ in enumerate(trained, start=1):
+                on_stage(Stage(_REFERENCE_TEXT, done, len(models)))
+        futures: list[Future[list[ConfirmRow]]] = [
+            executor.submit(_confirm_seed, settings, folder, seed, {n: params[n] for n in numbers})
+            for seed, numbers in missing.items()
+        ]
+        on_stage(Stage(text, total - len(missing), total))
+        for done, future in enumerate(as_completed(futures), start=1):
+            new = future.result()
+            append_rows(folder.confirmed, new)
+            rows.update({(row.seed, row.trial): row for row in new})
+            on_stage(Stage(text, total - len(missing) + done, total))
+
+
+def _pretrain_seed(settings: SearchSettings, folder: StudyFolder, seed: int) -> None:
+    """Leave full precision of one seed in the cache."""
+    graph = load_graph(folder.graph).to(torch.device(settings.device))
+    pretrain_models(settings, graph, [seed])
+
+
+@dataclass(frozen=True, eq=False)
+class _Examination:
+    """What the models of one seed are measured against.
+
+    Attributes:
+        bench: What they are trained with.
+        held_out: Test nodes and their labels.
+        reference: Class probabilities ``[N, classes]`` of models that have no part.
+        full: What full precision answers, mean of the fresh seeds, ``[N, classes]``.
+    """
+
+    bench: Workbench
+    held_out: LabelledNodes
+    reference: Tensor
+    full: Tensor
+
+    @classmethod
+    def of(cls, settings: SearchSettings, folder: StudyFolder, seed: int) -> "_Examination":
+        graph = load_graph(folder.graph)
+        held_out = load_labels(folder.held_out, graph)
+        bench = Workbench.build(settings, graph, seed)
+        reference = mean_probabilities(settings, bench.graph, _reference_seeds(settings))
+        full = answers(list(bench.logits_of(fresh_seeds(settings))))
+        return cls(bench, held_out.to(bench.graph.device), reference, full)
+
+    def row(
+        self,
+        seed: int,
+        trial: int | None,
+        params: Mapping[str, int] | None,
+        model: nn.Module,
+        val_accuracy: float,
+        twin: Tensor,
+    ) -> ConfirmRow:
+        """Test a model; ``twin`` is what the distilled twin answers."""
+        graph, unseen = self.bench.graph, self.held_out.nodes.numel()
+        logits = predict(model, graph)
+        own = answers([logits])
+        return ConfirmRow(
+            seed=seed,
+            trial=trial,
+            params=params,
+            val_accuracy=val_accuracy,
+            test_accuracy=self.held_out.accuracy(logits),
+            evidence=drop_evidence(self.reference, self.full, twin, own, graph, unseen),
+        )
+
+
+def _confirm_seed(
+    settings: SearchSettings, folder: StudyFolder, seed: int, points: Params
+) -> list[ConfirmRow]:
+    """Train full precision, its distilled twin and allocations with one seed, and test them."""
+    tested = _Examination.of(settings, folder, seed)
+    bench, path = tested.bench, folder.distilled(seed)
+    rows = []
+    twin = kept_answers(path, bench.graph)
+    if twin is None or DISTILLED in points:
+        try:
+            model, result = bench.distil(seed)
+        except DivergedError:
+            twin = answers([predict(bench.full_precision(), bench.graph)])
+        else:
+            twin = answers([predict(model, bench.graph)])
+            keep_answers(twin, path)
+            rows.append(tested.row(seed, DISTILLED, None, model, result.val_accuracy, twin))
+    if FULL_PRECISION in points:
+        model, accuracy = bench.full_precision(), bench.pretrained.val_accuracy
+        rows.append(tested.row(seed, FULL_PRECISION, None, model, accuracy, twin))
+    rows += _confirm_points(tested, seed, twin, {n: p for n, p in points.items() if p is not None})
+    return [row for row in rows if row.trial in points]
+
+
+def _confirm_points(
+    tested: _Examination, seed: int, twin: Tensor, points: Mapping[int | None, Mapping[str, int]]
+) -> Iterable[ConfirmRow]:
+    bench = tested.bench
+    for number, params in points.items():
+        try:
+            model, result = bench.finetune(bench.space.allocation(params), seed)
+        except DivergedError:
+            continue
+        yield tested.row(seed, number, params, model, result.val_accuracy, twin)

@@ -1,0 +1,1 @@
+"""What defines a search, checked before anything is loaded."""

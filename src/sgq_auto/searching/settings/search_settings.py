@@ -1,0 +1,253 @@
+"""What defines a search, checked once, before anything is loaded."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sgq_auto.errors import InputError
+from sgq_auto.graphs import Graph, PreparedData
+from sgq_auto.packed import Objective
+from sgq_auto.packed.allocation import DEFAULT_LADDER, check_ladder
+from sgq_auto.quantize import RangeMode
+from sgq_auto.searching.own_model import is_own, own_sources, targets_of
+from sgq_auto.searching.settings.model_settings import ModelSettings
+from sgq_auto.searching.settings.promise import Promise
+from sgq_auto.searching.settings.storage_settings import StorageSettings
+from sgq_auto.searching.settings.tune_settings import TuneSettings
+from sgq_auto.searching.settings.worker_settings import EngineSettings
+from sgq_auto.searching.space.budget import Budget
+from sgq_auto.searching.space.search_space import Granularity
+from sgq_auto.training import FitSettings
+
+NOTHING_TRAINED = (
+    "pretrain.epochs=0: nothing would be trained; give the weights of a trained model as "
+    "model.checkpoint=PATH, or 1 epoch or more"
+)
+TRAINED_ALREADY = (
+    "model.checkpoint: the reference is the model of that file, which is not trained any further; "
+    "leave out pretrain.epochs, or set it to 0"
+)
+# Raised whenever a change makes older trials incomparable with new ones.
+_VERSION = 6
+
+
+@dataclass(frozen=True)
+class ConfirmSettings:
+    """How the front is proved on unseen nodes.
+
+    Attributes:
+        seeds: Fresh seeds; each trains a full-precision model and fine-tunes every point.
+        max_points: Points of the front that are confirmed first.
+        refinements: More points, one after another, between the smallest that holds and the
+            largest below it that does not.
+    """
+
+    seeds: int = 5
+    max_points: int = 8
+    refinements: int = 4
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        for name in ("seeds", "max_points"):
+            if getattr(self, name) < 1:
+                raise InputError(f"confirm.{name}={getattr(self, name)}: it must be at least 1")
+        if self.refinements < 0:
+            raise InputError(f"confirm.refinements={self.refinements}: it must be 0 or more")
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """Everything that a search needs besides its graph.
+
+    Attributes:
+        dataset: The dataset's name.
+        model: The model.
+        granularity: Which sites share bits.
+        sampler_name: The sampler's name.
+        sampler: Its ``_target_`` and arguments.
+        pretrain: Training at full precision; ``None`` where the model has a checkpoint, so that
+            nothing is trained.
+        tune: Whether that is tuned first.
+        finetune: Fine-tuning of each trial.
+        teachers: Full-precision models whose mean prediction teaches fine-tuning.
+        output_root: Folder of studies and cached weights.
+        storage: Where the study lives.
+        engine: What runs its workers.
+        seed: Seed of everything random.
+        n_trials: Trials of the study in all.
+        workers: Processes.
+        tolerance: Accuracy that the recommended artifact may lose, percentage points.
+        confidence: Probability, 0..1, that it loses no more on unseen nodes.
+        objective: The bytes to minimise.
+        ladder: Allowed bit-widths.
+        ranges: How ranges of codes are found.
+        budget: Bounds on bytes and accuracy.
+        seeding: Allocations that sensitivities propose before the first trial; 0 measures none.
+        early_stopping: Whether trials that a smaller one has all but beaten stop.
+        remeasuring: Share of the trials, the last ones, that measure the front again.
+        confirm: The confirm stage.
+        device: Where models train, as torch names it.
+        config: The configuration that these settings were made from; kept with the study.
+        brought: Folder of weights that came with the study from elsewhere; they count for this
+            study alone.
+    """
+
+    dataset: str
+    model: ModelSettings
+    granularity: Granularity
+    sampler_name: str
+    sampler: Mapping[str, Any]
+    pretrain: FitSettings | None
+    finetune: FitSettings
+    output_root: Path
+    teachers: int = 4
+    storage: StorageSettings = field(default_factory=StorageSettings)
+    engine: EngineSettings = field(default_factory=EngineSettings)
+    seed: int = 0
+    n_trials: int = 100
+    workers: int = 1
+    tolerance: float = 0.4
+    confidence: float = 0.9
+    objective: Objective = Objective.RESIDENT_BYTES
+    ladder: tuple[int, ...] = DEFAULT_LADDER
+    ranges: RangeMode = RangeMode.LEARNED
+    budget: Budget = field(default_factory=Budget)
+    seeding: int = 8
+    early_stopping: bool = True
+    remeasuring: float = 0.1
+    confirm: ConfirmSettings = field(default_factory=ConfirmSettings)
+    tune: TuneSettings = field(default_factory=TuneSettings)
+    device: str = "cpu"
+    config: Mapping[str, Any] = field(default_factory=dict)
+    brought: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            InputError: One line that names the value and what is allowed.
+        """
+        for name in ("n_trials", "workers", "teachers"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name}={getattr(self, name)}: it must be at least 1")
+        if not self.tolerance >= 0:
+            raise InputError(f"tolerance={self.tolerance}: it must be 0 or more percentage points")
+        if not 0.5 <= self.confidence < 1:
+            raise InputError(
+                f"confidence={self.confidence}: it must be 0.5 or more, and less than 1"
+            )
+        if self.seeding < 0:
+            raise InputError(f"seeding={self.seeding}: it must be 0 (none) or more allocations")
+        if not 0 <= self.remeasuring <= 0.5:
+            raise InputError(f"remeasuring={self.remeasuring}: it must lie in 0 (none) to 0.5")
+        if self.seed < 0:
+            raise InputError(f"seed={self.seed}: it must be 0 or more")
+        if (self.pretrain is None) != (self.model.checkpoint is not None):
+            raise InputError(NOTHING_TRAINED if self.pretrain is None else TRAINED_ALREADY)
+        check_ladder(self.ladder)
+        _check_device(self.device)
+
+    def fingerprint(self, data: PreparedData) -> str:
+        """Hash of what defines the study; budgets (trials, workers, tolerance) do not."""
+        own = {"held_out": data.held_out.fingerprint, "seed": self.seed}
+        return _hash({**self._definition(data.graph), **own})
+
+    def family(self, graph: Graph) -> str:
+        """Hash that studies share which differ in their seed only, and are searched as long."""
+        lengths = {
+            "n_trials": self.n_trials,
+            "tolerance": self.tolerance,
+            "confidence": self.confidence,
+        }
+        return _hash({**self._definition(graph), **lengths, "confirm": asdict(self.confirm)})
+
+    def _definition(self, graph: Graph) -> dict[str, Any]:
+        return {
+            "version": _VERSION,
+            "graph": graph.fingerprint,
+            "model": self.model.key_on(graph),
+            "granularity": self.granularity,
+            "sampler": dict(self.sampler),
+            **self._own_sampler(),
+            **self.training,
+            "objective": self.objective,
+            "budget": asdict(self.budget),
+            "seeding": self.seeding,
+            "early_stopping": self.early_stopping,
+            "remeasuring": self.remeasuring,
+            "ladder": self.ladder,
+            "ranges": self.ranges,
+            "device": torch.device(self.device).type,
+        }
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """What of training defines a study; a model that is trained already is its one teacher."""
+        return {
+            "pretrain": None if self.pretrain is None else asdict(self.pretrain),
+            "finetune": asdict(self.finetune),
+            "teachers": 1 if self.pretrain is None else self.teachers,
+        }
+
+    def study_name(self, data: PreparedData) -> str:
+        """A readable name that no differently defined study has."""
+        parts = [self.dataset, self.model.name, str(self.granularity), self.sampler_name]
+        return "-".join([*parts, f"seed{self.seed}", self.fingerprint(data)[:8]])
+
+    def earlier_name(self, data: PreparedData) -> str | None:
+        """The name of this study in earlier versions, if it had another one."""
+        key = self.model.earlier_key
+        if key is None:
+            return None
+        earlier = replace(self.model, _keys={data.graph.fingerprint: key})
+        return replace(self, model=earlier).study_name(data)
+
+    def _own_sampler(self) -> dict[str, Any]:
+        """The sources of a sampler that the user has written, if it is one."""
+        own = own_sources(target for target in targets_of(self.sampler) if is_own(target))
+        return {"sampler_sources": own} if own else {}
+
+    @property
+    def allowed_drop(self) -> float:
+        """Accuracy that the recommended artifact may lose: ``max_drop``, else the tolerance."""
+        return self.tolerance if self.budget.max_drop is None else self.budget.max_drop
+
+    @property
+    def promise(self) -> Promise:
+        """What is asked of the recommended artifact."""
+        return Promise(self.allowed_drop, self.confidence)
+
+    @property
+    def pretraining(self) -> FitSettings:
+        """Training at full precision; not for a model that has a checkpoint."""
+        assert self.pretrain is not None, "a model with a checkpoint is not trained"
+        return self.pretrain
+
+    @property
+    def cache(self) -> Path:
+        """Folder of cached full-precision weights."""
+        return self.output_root / "pretrained"
+
+
+def _hash(key: Mapping[str, Any]) -> str:
+    text = json.dumps(key, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check_device(name: str) -> None:
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise InputError(f"device={name}: choose cpu, cuda or cuda:N") from error
+    if device.type not in ("cpu", "cuda"):
+        raise InputError(f"device={name}: choose cpu, cuda or cuda:N")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(
+            f"device={name}: torch sees {torch.cuda.device_count()} CUDA devices here; "
+            "take device=cpu, or install a CUDA build of torch"
+        )

@@ -1,0 +1,1 @@
+"""The search space, exact sizes of its points, budgets and Pareto fronts."""

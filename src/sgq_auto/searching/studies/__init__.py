@@ -1,0 +1,1 @@
+"""Studies as a whole: opened again, merged, archived, and how far they may be trusted."""

@@ -1,0 +1,1 @@
+"""One study: its folder, its storage, and which command leads it."""

@@ -1,0 +1,1 @@
+"""``summary.json``: what a search found, for people and for other tools."""

@@ -1,0 +1,94 @@
+"""A search, summed up."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import optuna
+
+from sgq_auto.searching.confirming.recommendation import Answer
+from sgq_auto.searching.progress import StudyProgress, Summary
+from sgq_auto.searching.study.command_lines import repeat_command
+from sgq_auto.searching.summary.entries import (
+    describe_distilled,
+    describe_full_precision,
+    describe_guessing,
+    describe_points,
+    describe_recommended,
+    nearest_miss,
+)
+from sgq_auto.searching.summary.environment import describe_environment
+from sgq_auto.searching.trials.records import TrialRecord
+
+# Study attributes: seconds of the trials, and of the whole commands that led the study.
+SEARCH_SECONDS = "search_seconds"
+WALL_SECONDS = "wall_seconds"
+
+
+def summarise(
+    study: optuna.Study,
+    progress: StudyProgress,
+    answer: Answer,
+    failure: str | None,
+) -> Summary:
+    """The content of ``summary.json``.
+
+    Args:
+        study: The study, which knows how long its searches took.
+        progress: Its finished trials.
+        answer: What the confirm stage found.
+        failure: What ended the search early, or ``None``.
+    """
+    bench, settings, records = progress.bench, progress.bench.settings, progress.records
+    confirmed, results = answer.confirmed, answer.results
+    chosen = answer.recommended(settings)
+    recommended = chosen and describe_recommended(
+        bench, chosen, results[chosen.number], answer.artifact
+    )
+    miss = None if chosen else nearest_miss(bench, confirmed, results)
+    search_seconds = study.user_attrs.get(SEARCH_SECONDS, 0.0)
+    finetune = sum(r.measurement.finetune_seconds for r in records if r.measurement)
+    worker = sum(r.worker_seconds for r in records)
+    return {
+        "study": progress.study_name,
+        "family": settings.family(bench.graph),
+        "dataset": settings.dataset,
+        "model": settings.model.name,
+        "granularity": settings.granularity.value,
+        "sampler": settings.sampler_name,
+        "seed": settings.seed,
+        "n_trials": settings.n_trials,
+        "workers": settings.workers,
+        "finetune_epochs": settings.finetune.epochs,
+        "objective": settings.objective.value,
+        "tolerance": settings.tolerance,
+        "confidence": settings.confidence,
+        **asdict(settings.budget),
+        "wall_seconds": study.user_attrs[WALL_SECONDS],
+        "trials_per_second": len(records) / search_seconds if search_seconds else None,
+        "overhead_fraction": 1 - finetune / worker if worker else None,
+        "hypervolume": progress.hypervolume,
+        "trials": {
+            "complete": sum(r.complete for r in records),
+            "stopped_early": sum(r.stopped_early for r in records),
+            "failed": sum(r.measurement is None for r in records),
+        },
+        "repeated_trials": sum(r.complete and r.repeat > 0 for r in records),
+        "epochs_saved_fraction": _epochs_saved(records, settings.finetune.epochs),
+        "val_accuracy_noise": progress.noise.std,
+        "full_precision": describe_full_precision(bench, results),
+        "tuning": progress.tuning and progress.tuning.as_dict(),
+        "distilled": describe_distilled(results),
+        "guessing": describe_guessing(bench, results),
+        "recommended": recommended,
+        "recommended_reason": failure or (miss and miss.pop("reason")),
+        "nearest_miss": miss,
+        "front": describe_points(bench, progress.front, results),
+        "confirmed": describe_points(bench, confirmed, results),
+        "command": repeat_command(settings.config),
+        "environment": describe_environment(settings.device),
+    }
+
+
+def _epochs_saved(records: Sequence[TrialRecord], epochs: int) -> float | None:
+    trained = [r.measurement.curve[-1][0] for r in records if r.measurement and not r.duplicate]
+    return 1 - sum(trained) / (epochs * len(trained)) if trained else None

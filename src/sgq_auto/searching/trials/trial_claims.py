@@ -1,0 +1,88 @@
+"""Which trials count towards ``n_trials``, and what becomes of those that lost their worker.
+
+Any number of workers on any number of machines claim trials of one study, without a lock. Trials
+are numbered in the order in which they were made, and one counts if fewer than ``n_trials`` that
+stand have lower numbers. Numbers only come from below, and trials that stand only become fewer, so
+a claim once true stays true, and never are there more than ``n_trials`` of them.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import optuna
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, TrialState
+
+from sgq_auto.searching.space.search_space import SearchSpace
+from sgq_auto.searching.trials.records import DEATHS, LOST, REPEAT, asked_params, awaits_retry
+from sgq_auto.searching.trials.standing import REPLACES, START, SUPERSEDED, standing_trials
+
+_CARRIED = (REPEAT, DEATHS, START, REPLACES)
+
+
+def has_room(standing: Sequence[FrozenTrial], n_trials: int) -> bool:
+    """Whether a trial that is asked for now would count, beside all that stand."""
+    waiting = (trial.state == TrialState.WAITING for trial in standing[:n_trials])
+    return len(standing) < n_trials or any(waiting)
+
+
+def is_claimed(study: optuna.Study, number: int, n_trials: int) -> bool:
+    """Whether the trial with this number counts."""
+    return any(trial.number == number for trial in standing_trials(study)[:n_trials])
+
+
+def give_back(study: optuna.Study, trial_id: int) -> None:
+    """Leave a trial, by its storage's identifier, that does not count or has not begun."""
+    with suppress(UpdateFinishedTrialError):  # Somebody else did.
+        study._storage.set_trial_user_attr(trial_id, SUPERSEDED, True)
+        study._storage.set_trial_state_values(trial_id, TrialState.FAIL)
+
+
+def retire(study: optuna.Study, trial: FrozenTrial, space: SearchSpace, reason: str) -> None:
+    """Take a trial from its dead worker."""
+    if set(asked_params(trial)) != set(space.searched):
+        give_back(study, trial._trial_id)  # It had not been sampled yet.
+        return
+    with suppress(UpdateFinishedTrialError):  # Somebody else did, or it was finished after all.
+        study._storage.set_trial_user_attr(trial._trial_id, LOST, reason)
+        study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+
+
+def retry_lost(study: optuna.Study) -> None:
+    """Run retired trials again, each once; the second time it has failed.
+
+    Any number of processes may do this at once: of several retries the first one stands.
+    """
+    for trial in standing_trials(study, (TrialState.FAIL,)):
+        if awaits_retry(trial):
+            again = {REPLACES: trial.number, DEATHS: 1}
+            study.enqueue_trial(asked_params(trial), _carried(trial) | again)
+
+
+def requeue_stale(study: optuna.Study, space: SearchSpace) -> int:
+    """Run again what a killed command left running; returns how many trials that is.
+
+    Call it only under :func:`sgq_auto.searching.study.study.only_runner`, when no worker is alive.
+    """
+    stale = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    if not stale:
+        return 0
+    # Those that wait go behind, so that the study goes on in the order it would have had.
+    waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+    for trial in [*stale, *waiting]:
+        requeue(study, trial, space)
+    return len(stale)
+
+
+def requeue(study: optuna.Study, trial: FrozenTrial, space: SearchSpace) -> None:
+    """Run a trial again whose worker was ended on purpose."""
+    give_back(study, trial._trial_id)
+    params = asked_params(trial)
+    # One that was ended while it was being sampled is sampled anew.
+    if set(params) == set(space.searched):
+        study.enqueue_trial(params, _carried(trial))
+
+
+def _carried(trial: FrozenTrial) -> dict[str, Any]:
+    return {name: trial.user_attrs[name] for name in _CARRIED if name in trial.user_attrs}

@@ -1,0 +1,36 @@
+"""Exact bytes of many allocations at once are the footprint's."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sgq_auto.graphs import PreparedData
+from sgq_auto.packed import Objective
+from sgq_auto.searching import Granularity, ModelSettings
+from sgq_auto.searching.measuring.workbench import Workbench
+from sgq_auto.searching.space.size_table import SizeTable
+
+
+@pytest.mark.parametrize("objective", list(Objective))
+@pytest.mark.parametrize("model", ["GCN", "GAT", "AGNN", "SAGE", "GIN"])
+def test_sizes_are_those_of_the_footprint(
+    objective: Objective, model: str, settings: Any, synthetic: PreparedData, tmp_path: Path
+) -> None:
+    search = settings(
+        model=ModelSettings(model, {"_target_": f"sgq_auto.models.{model}", "hidden": 4}),
+        granularity=Granularity.LWQ_CWQ_TAQ,
+        objective=objective,
+        output_root=tmp_path,
+    )
+    bench = Workbench.build(search, synthetic.graph)
+    table = SizeTable.build(bench.footprints, bench.space, objective)
+    rng = np.random.default_rng(0)
+    positions = rng.integers(0, len(search.ladder), size=(40, len(bench.space.searched)))
+    expected = [
+        bench.footprints.packed(bench.space.allocation(bench.space.params(row))).figure(objective)
+        for row in positions.tolist()
+    ]
+    assert table(positions).tolist() == expected
+    assert bench.num_bytes(bench.space.params(positions[0].tolist())) == bench.sizes(positions)[0]
