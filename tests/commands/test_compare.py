@@ -12,9 +12,9 @@ import pytest
 from mlflow import MlflowClient
 
 from command_runs import call
+from sgq_auto.comparison import Comparison, find_summaries, write_comparison
+from sgq_auto.comparison.summary_checks import summary_fault
 from sgq_auto.errors import InputError
-from sgq_auto.tracking.comparison import Comparison, find_summaries, write_comparison
-from sgq_auto.tracking.comparison.summary_checks import summary_fault
 
 _HOSTILE = "<script>hacked=1</script>"
 

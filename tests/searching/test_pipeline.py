@@ -16,6 +16,7 @@ from sgq_auto.graphs import PreparedData
 from sgq_auto.graphs.store import load_graph
 from sgq_auto.packed import Objective, load
 from sgq_auto.packed.allocation import DEFAULT_LADDER
+from sgq_auto.reporting import ResultFiles
 from sgq_auto.searching import (
     Budget,
     ConfirmSettings,
@@ -31,7 +32,6 @@ from sgq_auto.searching.stages import Stage
 from sgq_auto.searching.studies.reopen import reopen
 from sgq_auto.searching.study.folder import StudyFolder
 from sgq_auto.searching.study.storage import open_storage
-from sgq_auto.tracking import ResultFiles
 from sgq_auto.training import DivergedError, FitSettings
 
 SettingsBuilder = Callable[..., SearchSettings]

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from rich.table import Table
 
+from sgq_auto.comparison import files
 from sgq_auto.graphs import PreparedData
 from sgq_auto.graphs.store import save_graph
 from sgq_auto.node_files.predictions import write_predictions
+from sgq_auto.reporting.pages.render import _environment
+from sgq_auto.reporting.terminal import console as consoles
 from sgq_auto.text.safe_text import csv_cell, harmless, one_line, printable
-from sgq_auto.tracking import console as consoles
-from sgq_auto.tracking.comparison import files
-from sgq_auto.tracking.pages.render import _environment
 
 _STEERING = [
     "\x1b[2J", "\x1b]0;title\x07", "a\nb", "a\rb", "\x9b31m", "\u202eevil", "\u2066x\u2069",

@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from made_studies import made_progress
 
+from made_studies import made_progress
 from sgq_auto.graphs import PreparedData
 from sgq_auto.searching import StudyProgress
 from sgq_auto.tracking import TrackingSettings

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sgq_auto.tracking.runs.front_metrics import front_metrics, size_step
+from sgq_auto.tracking.front_metrics import front_metrics, size_step
 
 
 def point(

@@ -7,15 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made_studies import confirmed_summary, record, summary
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from made_studies import confirmed_summary, record, summary
 from sgq_auto.errors import InputError
+from sgq_auto.reporting import write_results
 from sgq_auto.searching import StudyProgress
 from sgq_auto.searching.progress import Summary
 from sgq_auto.searching.trials.records import TrialRecord
-from sgq_auto.tracking import Delivery, MlflowTracker, TrackingSettings, write_results
+from sgq_auto.tracking import Delivery, MlflowTracker, TrackingSettings
 from sgq_auto.tracking.stores import studied_experiments
 
 

@@ -41,14 +41,15 @@ def _run(arguments: list[str]) -> None:
     if not runs:
         raise InputError(f"no runs to compare; usage: {_USAGE}")
     # Not before the arguments are right: it takes seconds.
-    from sgq_auto.tracking import TrackingSettings, quiet_libraries
-    from sgq_auto.tracking.comparison import (
+    from sgq_auto.comparison import (
         Comparison,
         find_summaries,
         log_comparison,
         print_table,
         write_comparison,
     )
+    from sgq_auto.reporting import quiet_libraries
+    from sgq_auto.tracking import TrackingSettings
     from sgq_auto.tracking.stores import STORE_ERRORS
 
     quiet_libraries()

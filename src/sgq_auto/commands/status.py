@@ -26,9 +26,9 @@ def _run(arguments: list[str]) -> None:
     given = parse_arguments(arguments, _KNOWN, ("study",), _USAGE, _EXPLAINED)
     # Not before the arguments are right: it takes seconds.
     from sgq_auto.commands.named_study import named_study
+    from sgq_auto.reporting.terminal.status_report import print_status
     from sgq_auto.searching.studies.reopen import reopen
     from sgq_auto.searching.studies.status import Status
-    from sgq_auto.tracking.status_report import print_status
 
     found = reopen(*named_study(given))
     print_status(Status.of(found), found.progress)

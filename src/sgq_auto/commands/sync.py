@@ -37,8 +37,9 @@ def _run(arguments: list[str]) -> None:
     given = parse_arguments(arguments, _KNOWN, ("study",), _USAGE, _EXPLAINED)
     # Not before the arguments are right: it takes seconds.
     from sgq_auto.commands.named_study import named_study
+    from sgq_auto.reporting import write_results
     from sgq_auto.searching.studies.reopen import reopen
-    from sgq_auto.tracking import MlflowTracker, write_results
+    from sgq_auto.tracking import MlflowTracker
     from sgq_auto.tracking.stores import STORE_ERRORS
 
     settings, folder = named_study(given)

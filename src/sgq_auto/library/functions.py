@@ -30,10 +30,10 @@ from sgq_auto.quantize import (
     trace_spec,
 )
 from sgq_auto.quantize import prepare as prepare_model
+from sgq_auto.reporting import quiet_libraries
 from sgq_auto.searching import Granularity, run_search
 from sgq_auto.searching.progress import Summary
 from sgq_auto.searching.study.folder import search_notes
-from sgq_auto.tracking import quiet_libraries
 from sgq_auto.training import FitSettings, Schedule, fit, predict
 
 # Groups whose bits a prepared model prints.

@@ -10,13 +10,13 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunStatus, RunTag
 
+from sgq_auto.reporting.report import answer, warning
+from sgq_auto.reporting.results import result_files
 from sgq_auto.searching.progress import StudyProgress, Summary
 from sgq_auto.searching.trials.records import TrialRecord
 from sgq_auto.text.passwords import mask
+from sgq_auto.tracking.front_metrics import front_metrics, logged_points, point_of
 from sgq_auto.tracking.packed_model import ModelNotes, log_packed_model
-from sgq_auto.tracking.report import answer, warning
-from sgq_auto.tracking.results import result_files
-from sgq_auto.tracking.runs.front_metrics import front_metrics, logged_points, point_of
 from sgq_auto.tracking.runs.study_run import (
     BATCH,
     HYPERVOLUME,

@@ -7,7 +7,7 @@ study's: with all it had, its trials too, but without those histories.
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run
 
-from sgq_auto.tracking.runs.front_metrics import FRONT_METRICS
+from sgq_auto.tracking.front_metrics import FRONT_METRICS
 from sgq_auto.tracking.stores import STUDY_TAG
 from sgq_auto.tracking.views.saving import move_view
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sgq_auto.tracking.runs.front_metrics import (
+from sgq_auto.tracking.front_metrics import (
     CONFIRMED_ACCURACY,
     CONFIRMED_VAL_ACCURACY,
     FRONT_ACCURACY,

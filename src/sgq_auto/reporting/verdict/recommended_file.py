@@ -1,0 +1,68 @@
+"""What the recommended model is: the one file that a user gets, beside the mean over seeds."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sgq_auto.reporting.intervals import half_width_95
+from sgq_auto.reporting.units import kib, percent
+from sgq_auto.reporting.verdict.drop_points import confidence_text
+from sgq_auto.searching.progress import Summary
+
+
+def file_lines(summary: Summary) -> list[str]:
+    """The recommended point in sentences: its sizes, its one model, and the mean over seeds.
+
+    Summaries of earlier versions know the mean alone.
+    """
+    best, objective = summary["recommended"], str(summary["objective"])
+    sizes = f"Recommended: trial {best['trial']}, {sizes_text(best, objective)}"
+    half = half_width_95(best["test_accuracy_drop_std"], best["seeds"])
+    width = "" if half is None else f" ± {half:.2f} (95 %)"
+    drop = f"{best['test_accuracy_drop']:+.2f}{width} points over {_seeds(best['seeds'])}"
+    shipped = best.get("shipped")
+    if not shipped:
+        return [f"{sizes}, test accuracy drop {drop}"]
+    spread = "" if best["seeds"] < 2 else f" ± {100 * best['test_accuracy_std']:.1f}"
+    mean = f"{100 * best['test_accuracy']:.1f}{spread} %"
+    return [
+        sizes,
+        f"Its one model (seed {shipped['seed']}): validation accuracy "
+        f"{percent(shipped['val_accuracy'])}, estimated drop {shipped['estimated_drop']:+.2f} "
+        f"points{_interval(summary, shipped)}, test accuracy {percent(shipped['test_accuracy'])}, "
+        f"test drop {shipped['test_accuracy_drop']:+.2f}",
+        f"Mean over seeds: test accuracy {mean}, test accuracy drop {drop}{_bits_cost(best)}",
+    ]
+
+
+def sizes_text(best: Mapping[str, Any], objective: str) -> str:
+    """The size under the objective, and resident memory, each with its harder ratio first."""
+    kind = objective.removesuffix("_bytes")
+    kinds = ["resident"] if kind == "resident" else [kind, "resident"]
+    return ", ".join(
+        f"{kib(best[f'{name}_bytes'])} {name} ({_ratios(best, name)})" for name in kinds
+    )
+
+
+def _ratios(best: Mapping[str, Any], kind: str) -> str:
+    own = f"{best[f'{kind}_ratio']:.1f}x"
+    # The paper's figure counts no format, so that there is no sparse one of it.
+    sparse = best.get(f"{kind}_ratio_sparse_fp32")
+    if sparse is None:
+        return f"{own} smaller"
+    return f"{sparse:.1f}x smaller than sparse fp32, {own} than PyG fp32"
+
+
+def _interval(summary: Summary, shipped: Mapping[str, Any]) -> str:
+    sure = confidence_text(summary)
+    if sure is None:
+        return ""
+    return f" ({shipped['drop_low']:+.2f} to {shipped['drop_high']:+.2f} with {sure} confidence)"
+
+
+def _bits_cost(best: Mapping[str, Any]) -> str:
+    cost = best.get("distilled_test_accuracy_drop")
+    return "" if cost is None else f"; {cost:+.2f} from distilled full precision"
+
+
+def _seeds(count: int) -> str:
+    return f"{count} seed{'' if count == 1 else 's'}"

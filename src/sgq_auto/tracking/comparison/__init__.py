@@ -1,8 +1,0 @@
-"""Several studies side by side: their fronts in one picture, and a table."""
-
-from sgq_auto.tracking.comparison.comparison import Comparison
-from sgq_auto.tracking.comparison.files import print_table, write_comparison
-from sgq_auto.tracking.comparison.sources import find_summaries
-from sgq_auto.tracking.comparison.tracked import log_comparison
-
-__all__ = ["Comparison", "find_summaries", "log_comparison", "print_table", "write_comparison"]
