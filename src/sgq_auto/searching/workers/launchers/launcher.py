@@ -1,10 +1,13 @@
-"""What every engine offers."""
+"""What every launcher offers."""
 
 from typing import Protocol
 
 
-class Crew(Protocol):
-    """The workers of one command."""
+class Launcher(Protocol):
+    """Starts the workers of one command, waits for them and ends them.
+
+    There is one for each way to run them: processes of this machine, Ray, Slurm.
+    """
 
     @property
     def members(self) -> frozenset[str]:

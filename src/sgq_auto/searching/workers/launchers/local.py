@@ -23,8 +23,11 @@ _DISK_FULL = 28
 _END_SECONDS = 20.0
 
 
-class LocalCrew:
-    """See :class:`~sgq_auto.searching.workers.launchers.launcher.Crew`."""
+class LocalLauncher:
+    """Workers as processes of this machine, ended when their command ends.
+
+    See :class:`~sgq_auto.searching.workers.launchers.launcher.Launcher`.
+    """
 
     def __init__(self, settings: SearchSettings, folder: StudyFolder) -> None:
         self._settings = settings

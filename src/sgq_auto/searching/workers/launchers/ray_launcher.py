@@ -17,8 +17,8 @@ from sgq_auto.text.passwords import remember, remembered
 _CONNECT_SECONDS = 10.0
 
 
-class RayCrew:
-    """See :class:`~sgq_auto.searching.workers.launchers.launcher.Crew`.
+class RayLauncher:
+    """See :class:`~sgq_auto.searching.workers.launchers.launcher.Launcher`.
 
     A worker takes one CPU of the cluster. Ray does not repeat tasks here: trials are, by the study.
     A node that does not share the command's file system gets the study's graph with its task, and

@@ -15,8 +15,8 @@ _POLL_SECONDS = 1.0
 _REFUSED = (RuntimeError, ValueError, NameError, TypeError, AssertionError)
 
 
-class SubmititCrew:
-    """See :class:`~sgq_auto.searching.workers.launchers.launcher.Crew`.
+class SubmititLauncher:
+    """See :class:`~sgq_auto.searching.workers.launchers.launcher.Launcher`.
 
     Jobs and the command share a file system, as submitit itself needs; what jobs print lies in the
     study's folder, under ``jobs``.
