@@ -66,6 +66,8 @@ def main() -> None:
     first, step = (int(number) for number in options.part.split("/"))
     for graph, model, split in cells[first % step :: step] if step else []:
         asked = QUICK if options.quick else ()
+        if _summary((graph, model, split)) is not None:
+            continue
         folder = _FOLDER / f"{graph}-{model}-{split}"
         finished_search(folder, *random_split(graph, split), f"model={model}", *asked)
     studies = {cell: _Study.read(cell) for cell in cells if _summary(cell) is not None}
