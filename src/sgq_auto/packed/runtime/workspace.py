@@ -1,6 +1,6 @@
 """One forward pass over packed codes, layer by layer and chunk by chunk."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
@@ -10,10 +10,9 @@ from sgq_auto.packed.backends import Engine
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import CodeMatrix, PackedWeight
 from sgq_auto.packed.codes.coded_rows import Chunk
-from sgq_auto.packed.codes.ranges import Floats, Ranges, to_fp32
+from sgq_auto.packed.codes.ranges import Floats, Ranges
 from sgq_auto.packed.runtime.features import PackedFeatures, entries_of
 from sgq_auto.packed.runtime.graph import PackedGraph
-from sgq_auto.packed.runtime.layers.layer import PackedLayer, WeightedLayer
 from sgq_auto.packed.sizes.specs import LayerSpec
 
 Source = PackedFeatures | CodeMatrix
@@ -49,37 +48,21 @@ class Inference:
         # Bytes of the embeddings and attention made so far, by name.
         self.made: dict[str, int] = {}
 
-    def run(self, layers: Sequence[PackedLayer]) -> Array:
-        """Logits fp32 ``[N, classes]``, nodes in their own order."""
-        nodes = self.graph.spec.num_nodes
-        logits = np.empty((nodes, layers[-1].out_features), dtype=np.float32)
-        order = self.graph.node_order()
-
-        def emit(chunk: Chunk, x: Floats) -> None:
-            logits[order[chunk.row : chunk.stop]] = to_fp32(x)
-
-        source: Source = self.features
-        for layer, following in zip(layers, [*layers[1:], None], strict=True):
-            if following is None:
-                layer.run(self, source, emit)
-            else:
-                name, width = f"{following.spec.name}.input", layer.out_features
-                embedding = self.embedding(name, width, following.inputs)
-                layer.run(self, source, self._writer(embedding))
-                source = embedding
-        return logits
-
     def embedding(self, name: str, width: int, ranges: Ranges) -> CodeMatrix:
         """A matrix of codes, one row a node."""
         return self._make(name, self.graph.spec.bucket_nodes, width, ranges)
 
-    def transform(self, layer: WeightedLayer, source: Source, sink: Sink) -> None:
-        """Products ``x W`` of a layer's input with its weight."""
+    def writer(self, matrix: CodeMatrix) -> Sink:
+        """What packs the rows that it is given into a matrix."""
+        return lambda chunk, x: self.engine.write(matrix, chunk.row, x)
+
+    def transform(self, weight: PackedWeight, source: Source, sink: Sink) -> None:
+        """Products ``x W`` of a layer's input with a weight, chunk by chunk."""
         is_sparse = isinstance(source, PackedFeatures) and source.pattern is not None
         limit = _CHUNK_STORED_VALUES if is_sparse else _CHUNK_VALUES
-        chunks = self.graph.blocks.chunks(self.product_costs(source, layer.weight), limit)
-        product = self.product(source, layer.weight)
-        rows = max(1, limit // self.row_values(source, layer.weight))
+        chunks = self.graph.blocks.chunks(self.product_costs(source, weight), limit)
+        product = self.product(source, weight)
+        rows = max(1, limit // self.row_values(source, weight))
 
         def work(chunk: Chunk) -> None:
             for first, last in _parts(chunk.num_rows, rows):
@@ -249,9 +232,6 @@ class Inference:
             return weight.scaled(out, x.sum(axis=1))
 
         return multiply
-
-    def _writer(self, matrix: CodeMatrix) -> Sink:
-        return lambda chunk, x: self.engine.write(matrix, chunk.row, x)
 
     def _make(self, name: str, rows: tuple[int, ...], width: int, ranges: Ranges) -> CodeMatrix:
         matrix = CodeMatrix.empty(rows, width, ranges)

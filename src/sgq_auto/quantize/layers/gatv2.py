@@ -8,7 +8,6 @@ from torch_geometric.nn import GATv2Conv
 
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
-from sgq_auto.packed.sizes.layer_specs import gatv2_spec
 from sgq_auto.quantize.layer import stacked_linear, sums_messages
 from sgq_auto.quantize.layers.attention import MultiHeadLayer
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
@@ -81,3 +80,34 @@ class QuantizedGATv2Conv(MultiHeadLayer):
 
     def _linears(self) -> list[Any]:
         return [self.lin_l] if self.share_weights else [self.lin_l, self.lin_r]
+
+
+def gatv2_spec(
+    name: str,
+    in_features: int,
+    channels: int,
+    heads: int,
+    *,
+    shared: bool,
+    concat: bool,
+    bias: bool,
+) -> LayerSpec:
+    """Sizes of graph attention of the second version (Brody et al. 2022).
+
+    Sources and targets are transformed by matrices of their own, unless those are ``shared``.
+    """
+    width = heads * channels
+    rows = width if shared else 2 * width
+    out = width if concat else channels
+    return LayerSpec(
+        name=name,
+        in_features=in_features,
+        weight_shape=(rows, in_features),
+        transformed_features=rows,
+        heads=heads,
+        vector_elements=width + (rows + out if bias else 0),
+        gathered_features=width,
+        source_copies=1,
+        target_copies=1,
+        attention_copies=2,
+    )

@@ -9,10 +9,12 @@ from torch_geometric.nn import SAGEConv
 from sgq_auto.compute import FixedMatrix
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
-from sgq_auto.packed.sizes.layer_specs import sage_spec
+from sgq_auto.packed.runtime.layers.layer import LayerParts
+from sgq_auto.packed.runtime.layers.sage import SageLayer, sage_spec
 from sgq_auto.quantize.layer import linear
 from sgq_auto.quantize.layers.fixed_layer import FixedLayer
 from sgq_auto.quantize.layers.neighbors import aggregation_of, is_aggregated, neighbor_matrix
+from sgq_auto.quantize.packing import Packing
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 
@@ -23,6 +25,8 @@ class QuantizedSAGEConv(FixedLayer):
     and is narrow where features are wide. A node's own term is added as it is computed, so it is
     no embedding that anything holds.
     """
+
+    packs_as = SageLayer
 
     def __init__(self, source: SAGEConv, name: str, quantizers: QuantizerFactory) -> None:
         super().__init__(name, quantizers)
@@ -64,6 +68,15 @@ class QuantizedSAGEConv(FixedLayer):
     def matrix(self, adj_t: CsrPattern, dtype: torch.dtype) -> FixedMatrix:
         """What aggregates a node's neighbours."""
         return neighbor_matrix(adj_t, self.aggregation, dtype)
+
+    def packed_parts(self, packing: Packing) -> LayerParts:
+        """Both weights, which are quantized together, and the bias."""
+        weights = {"weight": self.lin_l.weight}
+        if self.lin_r is not None:
+            weights["root_weight"] = self.lin_r.weight
+        settings = {"aggregation": self.aggregation}
+        vectors = {"bias": self.bias}
+        return packing.parts(self, weights=weights, vectors=vectors, settings=settings)
 
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""

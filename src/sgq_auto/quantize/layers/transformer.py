@@ -8,7 +8,6 @@ from torch_geometric.nn import TransformerConv
 
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
-from sgq_auto.packed.sizes.layer_specs import transformer_spec
 from sgq_auto.quantize.layer import stacked_linear, sums_messages
 from sgq_auto.quantize.layers.attention import MultiHeadLayer
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
@@ -77,3 +76,25 @@ class QuantizedTransformerConv(MultiHeadLayer):
 
     def _linears(self) -> list[Any]:
         return [self.lin_query, self.lin_key, self.lin_value, self.lin_skip]
+
+
+def transformer_spec(
+    name: str, in_features: int, channels: int, heads: int, *, concat: bool, bias: bool
+) -> LayerSpec:
+    """Sizes of a graph transformer layer (Shi et al. 2021): queries, keys, values and a skip."""
+    width = heads * channels
+    rows = 3 * width + (width if concat else channels)
+    return LayerSpec(
+        name=name,
+        in_features=in_features,
+        weight_shape=(rows, in_features),
+        keeps_input=True,
+        transformed_features=3 * width,
+        heads=heads,
+        vector_elements=rows if bias else 0,
+        gathered_features=width,
+        gathers_itself=False,
+        source_copies=2,
+        target_copies=1,
+        attention_copies=2,
+    )
