@@ -19,9 +19,10 @@ from sgq_auto.packed.runtime.layers.gat import GatLayer, gat_spec
 from sgq_auto.packed.runtime.layers.gcn import GcnLayer, gcn_spec
 from sgq_auto.packed.runtime.layers.gin import GinLayer, gin_spec
 from sgq_auto.packed.runtime.layers.kinds import KINDS
-from sgq_auto.packed.runtime.layers.layer import Activation, Aggregation, PackedLayer
+from sgq_auto.packed.runtime.layers.layer import Activation, PackedLayer
 from sgq_auto.packed.runtime.layers.linear import LinearLayer, linear_spec
-from sgq_auto.packed.runtime.layers.sage import SageLayer, sage_spec
+from sgq_auto.packed.runtime.layers.neighbors import Aggregation, neighbor_spec
+from sgq_auto.packed.runtime.layers.sage import SageLayer
 from sgq_auto.packed.sizes.specs import FeatureSpec
 
 _CODED = (*range(1, 17),)
@@ -155,7 +156,7 @@ class RandomModels:
         common["transformed"] = self._ranges(embedding)
         if kind is SageLayer:
             root = self._weight(width, rows, weight_bits) if self._chance(0.5) else None
-            spec = sage_spec(name, width, out, root_weight=root is not None, bias=has_bias)
+            spec = neighbor_spec(name, width, out, root_weight=root is not None, bias=has_bias)
             aggregation = self._one_of(tuple(Aggregation))
             return SageLayer(**common, spec=spec, aggregation=aggregation, root=root)
         if kind is GinLayer:

@@ -267,7 +267,8 @@ def test_what_cannot_be_prepared_is_one_line(
         (ARRANGED["raw-features"], "conv: a packed model is a chain"),
         (ARRANGED["shared"], "conv: a packed model is a chain"),
         (ARRANGED["agnn-features"], "AGNN"),
-        (GENERIC["own-layer"], "conv: the packed runtime has no such layer"),
+        (GENERIC["own-layer"], "conv: the packed runtime has no such layer: aggr='max' is none of"),
+        (GENERIC["graph"], "conv: the packed runtime has no such layer: aggr='max' is none of"),
     ],
 )
 def test_what_cannot_be_packed_is_one_line(

@@ -76,7 +76,7 @@ def _chain(trace: Trace) -> list[tuple[QuantizedLayer, Activation]]:
     calls = trace.calls
     for position, call in enumerate(calls):
         if call.layer.packs_as is None:
-            raise InputError(f"{call.layer.name}: the packed runtime has no such layer")
+            raise InputError(call.layer.unpackable())
         again = call.layer in [before.layer for before in calls[:position]]
         if again or (call.input is None) != (position == 0):
             raise InputError(f"{call.layer.name}: {_NO_CHAIN}")

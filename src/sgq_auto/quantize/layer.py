@@ -104,8 +104,12 @@ class QuantizedLayer(nn.Module):
             InputError: If the packed runtime has no such layer.
         """
         if self.packs_as is None:
-            raise InputError(f"{self.name}: the packed runtime has no such layer")
+            raise InputError(self.unpackable())
         return self.packs_as.of(self.packed_parts(packing))
+
+    def unpackable(self) -> str:
+        """Why a model with this layer cannot be packed, where :attr:`packs_as` says that."""
+        return f"{self.name}: the packed runtime has no such layer"
 
     def packed_parts(self, packing: Packing) -> LayerParts:
         """Its own parts as the packed layer takes them.

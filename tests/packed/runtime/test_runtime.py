@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import Case, exact_logits, make_case, random_allocation, trained
+from cases import MODELS, Case, exact_logits, make_case, random_allocation, trained
 from torch import Tensor, nn
 from torch_geometric.nn import GINConv, SAGEConv
 
@@ -23,7 +23,7 @@ from sgq_auto.quantize import convert
 _ENGINES: list[Engine] = [NumpyEngine(), fastest_engine()]
 _LADDERS = [[1, 2, 3, 4, 6, 8], [2, 5, 7, 11, 16, 32]]
 _REAL = ["Cora", "CiteSeer", "PubMed", "Computers"]
-_MODELS = ["gcn", "gat", "agnn", "sage", "gin"]
+_MODELS = list(MODELS)
 
 
 def _check(case: Case, path: Path) -> None:

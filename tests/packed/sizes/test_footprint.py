@@ -16,7 +16,7 @@ from sgq_auto.packed.allocation import DEFAULT_LADDER, BitAllocation
 from sgq_auto.packed.codes.bit_packing import packed_bytes
 from sgq_auto.packed.runtime.layers.gin import gin_spec
 from sgq_auto.packed.runtime.layers.linear import linear_spec
-from sgq_auto.packed.runtime.layers.sage import sage_spec
+from sgq_auto.packed.runtime.layers.neighbors import neighbor_spec
 from sgq_auto.packed.sizes.buffers import inference_buffers
 from sgq_auto.packed.sizes.storage import PackedStorage, PygStorage
 from sgq_auto.quantize import prepare, trace_spec
@@ -65,8 +65,8 @@ _AGNN = ModelSpec(
 )
 _SAGE = ModelSpec(
     (
-        sage_spec("conv1", 4, 2, root_weight=True, bias=True),
-        sage_spec("conv2", 2, 2, root_weight=False, bias=True),
+        neighbor_spec("conv1", 4, 2, root_weight=True, bias=True),
+        neighbor_spec("conv2", 2, 2, root_weight=False, bias=True),
     )
 )
 _GIN = ModelSpec(

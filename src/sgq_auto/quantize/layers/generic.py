@@ -11,6 +11,7 @@ from torch_geometric.nn import MessagePassing
 from sgq_auto.packed import LayerSpec
 from sgq_auto.quantize.deferred_dropout import Dropped
 from sgq_auto.quantize.layer import QuantizedLayer
+from sgq_auto.quantize.layers.fixed_layer import KNOWN_AGGREGATIONS
 from sgq_auto.quantize.lazy_tensor import LazyTensor, plain
 from sgq_auto.quantize.node_features import NodeFeatures
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
@@ -65,6 +66,14 @@ class GenericConv(QuantizedLayer):
         source = x.source if isinstance(x, Dropped) else x
         quantized: Tensor = self.further_inputs[position - 1](source)
         return x.apply(quantized) if isinstance(x, Dropped) else quantized
+
+    def unpackable(self) -> str:
+        """What it aggregates by, where that alone is the reason: no packed layer does so."""
+        aggregation = self.source.aggr
+        if not isinstance(aggregation, str) or aggregation in KNOWN_AGGREGATIONS:
+            return super().unpackable()
+        known = ", ".join(KNOWN_AGGREGATIONS)
+        return f"{super().unpackable()}: aggr={aggregation!r} is none of {known}"
 
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""

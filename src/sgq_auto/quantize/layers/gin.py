@@ -12,10 +12,10 @@ from sgq_auto.compute import FixedMatrix
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.runtime.layers.gin import GinLayer, gin_spec
-from sgq_auto.packed.runtime.layers.layer import Aggregation, LayerParts
+from sgq_auto.packed.runtime.layers.layer import LayerParts
+from sgq_auto.packed.runtime.layers.neighbors import Aggregation
 from sgq_auto.quantize.layer import linear, sums_messages
-from sgq_auto.quantize.layers.fixed_layer import FixedLayer
-from sgq_auto.quantize.layers.neighbors import neighbor_matrix
+from sgq_auto.quantize.layers.fixed_layer import FixedLayer, neighbor_matrix
 from sgq_auto.quantize.packing import Packing
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 

@@ -24,13 +24,6 @@ Float32 = npt.NDArray[np.float32]
 Shapes = dict[str, tuple[int, ...]]
 
 
-class Aggregation(StrEnum):
-    """What a layer without coefficients makes of a node's neighbours."""
-
-    MEAN = "mean"
-    SUM = "sum"
-
-
 class Activation(StrEnum):
     """What is applied to a layer's output, element by element."""
 

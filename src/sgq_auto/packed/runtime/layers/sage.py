@@ -4,91 +4,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from sgq_auto.packed.codes.bit_packing import Array
-from sgq_auto.packed.codes.code_matrix import PackedWeight
-from sgq_auto.packed.codes.coded_rows import Chunk
 from sgq_auto.packed.header_fields import choice, flag
-from sgq_auto.packed.runtime.layers.layer import Aggregation, ConvLayer, LayerEntry, LayerParts
-from sgq_auto.packed.runtime.workspace import Inference, Sink, Source
+from sgq_auto.packed.runtime.layers.layer import LayerEntry
+from sgq_auto.packed.runtime.layers.neighbors import Aggregation, NeighborLayer, neighbor_spec
 from sgq_auto.packed.sizes.specs import LayerSpec
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class SageLayer(ConvLayer):
-    """``y_i = mean_j h_j + x_i W_r + b`` over neighbours, without the node itself; 0 without any.
-
-    Attributes:
-        aggregation: Whether neighbours are averaged or summed.
-        root: ``W_r``, ``[in, out]``, or ``None`` without the node's own term.
-    """
+class SageLayer(NeighborLayer):
+    """Means or sums over neighbours, with or without the node's own term."""
 
     kind = "sage"
-
-    aggregation: Aggregation
-    root: PackedWeight | None
-
-    def run(self, inference: Inference, source: Source, sink: Sink) -> None:
-        """A node's own term is made when its neighbours are gathered, so it is never held."""
-        hidden = self.embed(inference, source)
-        own = None if self.root is None else inference.product(source, self.root)
-
-        def gather(chunk: Chunk, rowptr: Array, columns: Array) -> None:
-            ones = np.ones((columns.size, 1))
-            out = inference.engine.weighted_sum(rowptr, columns, ones, hidden)
-            if self.aggregation is Aggregation.MEAN:
-                out /= np.maximum(np.diff(rowptr), 1)[:, None]
-            if own is not None:
-                out += own(chunk)
-            sink(chunk, self.finish(out))
-
-        width = hidden.width
-        if self.root is not None:
-            width = max(width, inference.row_values(source, self.root))
-        costs = 0 if self.root is None else inference.product_costs(source, self.root)
-        inference.for_edges(gather, width=width, loops=False, other_costs=costs)
 
     @classmethod
     def parse(cls, entry: LayerEntry, node: Mapping[str, Any]) -> tuple[LayerSpec, dict[str, Any]]:
         """Its aggregation, and whether a node has a term of its own."""
         sizes = entry.name, entry.in_features, entry.out_features
-        spec = sage_spec(*sizes, root_weight=flag(node, "root_weight"), bias=entry.bias)
+        spec = neighbor_spec(*sizes, root_weight=flag(node, "root_weight"), bias=entry.bias)
         return spec, {"aggregation": choice(Aggregation, node, "aggregation")}
 
     def described(self) -> dict[str, Any]:
         """Its aggregation, and whether a node has a term of its own."""
         return {"aggregation": self.aggregation, "root_weight": self.root is not None}
-
-    @classmethod
-    def weight_shapes(cls, spec: LayerSpec) -> dict[str, tuple[int, int]]:
-        """A second matrix of the same shape, where a node has a term of its own."""
-        shapes = super().weight_shapes(spec)
-        return shapes | ({"root_weight": shapes["weight"]} if spec.root_weight else {})
-
-    def weights(self) -> dict[str, PackedWeight]:
-        """The root weight besides, where there is one."""
-        own = {} if self.root is None else {"root_weight": self.root}
-        return super().weights() | own
-
-    @classmethod
-    def arguments(cls, parts: LayerParts) -> dict[str, Any]:
-        """The root weight besides, where there is one."""
-        return super().arguments(parts) | {"root": parts.weights.get("root_weight")}
-
-
-def sage_spec(
-    name: str, in_features: int, out_features: int, *, root_weight: bool, bias: bool
-) -> LayerSpec:
-    """Sizes of GraphSAGE with mean or sum, neighbours transformed first."""
-    return LayerSpec(
-        name=name,
-        in_features=in_features,
-        weight_shape=(out_features, in_features),
-        root_weight=root_weight,
-        transformed_features=out_features,
-        vector_elements=out_features if bias else 0,
-        gathered_features=out_features,
-        gathers_itself=False,
-        source_copies=1,
-    )
