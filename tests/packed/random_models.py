@@ -18,11 +18,11 @@ from sgq_auto.packed.runtime.layers.agnn import AgnnLayer, agnn_spec
 from sgq_auto.packed.runtime.layers.gat import GatLayer, gat_spec
 from sgq_auto.packed.runtime.layers.gcn import GcnLayer, gcn_spec
 from sgq_auto.packed.runtime.layers.gin import GinLayer, gin_spec
+from sgq_auto.packed.runtime.layers.graph_conv import GraphConvLayer
 from sgq_auto.packed.runtime.layers.kinds import KINDS
 from sgq_auto.packed.runtime.layers.layer import Activation, PackedLayer
 from sgq_auto.packed.runtime.layers.linear import LinearLayer, linear_spec
-from sgq_auto.packed.runtime.layers.neighbors import Aggregation, neighbor_spec
-from sgq_auto.packed.runtime.layers.sage import SageLayer
+from sgq_auto.packed.runtime.layers.neighbors import Aggregation, NeighborLayer, neighbor_spec
 from sgq_auto.packed.sizes.specs import FeatureSpec
 
 _CODED = (*range(1, 17),)
@@ -154,11 +154,12 @@ class RandomModels:
         if kind is LinearLayer:
             return LinearLayer(**common, spec=linear_spec(name, width, out, bias=has_bias))
         common["transformed"] = self._ranges(embedding)
-        if kind is SageLayer:
-            root = self._weight(width, rows, weight_bits) if self._chance(0.5) else None
-            spec = neighbor_spec(name, width, out, root_weight=root is not None, bias=has_bias)
+        if issubclass(kind, NeighborLayer):
+            has_root = kind is GraphConvLayer or self._chance(0.5)
+            root = self._weight(width, rows, weight_bits) if has_root else None
+            spec = neighbor_spec(name, width, out, root_weight=has_root, bias=has_bias)
             aggregation = self._one_of(tuple(Aggregation))
-            return SageLayer(**common, spec=spec, aggregation=aggregation, root=root)
+            return kind(**common, spec=spec, aggregation=aggregation, root=root)
         if kind is GinLayer:
             spec = gin_spec(name, width, out, bias=has_bias)
             return GinLayer(**common, spec=spec, eps=float(self._vector(1)[0]))

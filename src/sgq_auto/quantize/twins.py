@@ -11,6 +11,7 @@ from torch_geometric.nn import (
     GATv2Conv,
     GCNConv,
     GINConv,
+    GraphConv,
     MessagePassing,
     SAGEConv,
     SGConv,
@@ -24,6 +25,7 @@ from sgq_auto.quantize.layers.gatv2 import QuantizedGATv2Conv
 from sgq_auto.quantize.layers.gcn import QuantizedGCNConv
 from sgq_auto.quantize.layers.generic import GenericConv
 from sgq_auto.quantize.layers.gin import QuantizedGINConv
+from sgq_auto.quantize.layers.graph_conv import QuantizedGraphConv
 from sgq_auto.quantize.layers.linear import QuantizedLinear
 from sgq_auto.quantize.layers.sage import QuantizedSAGEConv
 from sgq_auto.quantize.layers.sgc_appnp import QuantizedAPPNP, QuantizedSGConv
@@ -38,6 +40,7 @@ _TWINS: dict[type[nn.Module], Any] = {
     GATv2Conv: QuantizedGATv2Conv,
     SAGEConv: QuantizedSAGEConv,
     GINConv: QuantizedGINConv,
+    GraphConv: QuantizedGraphConv,
     AGNNConv: QuantizedAGNNConv,
     TransformerConv: QuantizedTransformerConv,
     SGConv: QuantizedSGConv,
