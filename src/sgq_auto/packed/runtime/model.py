@@ -18,7 +18,8 @@ from sgq_auto.packed.runtime.graph import PackedGraph
 from sgq_auto.packed.runtime.inputs import Input, NewInput, StoredInput, check_nodes
 from sgq_auto.packed.runtime.layers.layer import PackedLayer
 from sgq_auto.packed.runtime.neighborhood import neighborhood
-from sgq_auto.packed.runtime.workspace import Inference, Source
+from sgq_auto.packed.runtime.products import Source
+from sgq_auto.packed.runtime.workspace import Inference
 from sgq_auto.packed.sizes.footprint import Footprint, FootprintModel
 from sgq_auto.packed.sizes.specs import ModelSpec
 

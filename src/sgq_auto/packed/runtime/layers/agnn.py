@@ -13,6 +13,7 @@ from sgq_auto.packed.codes.code_matrix import CodeMatrix
 from sgq_auto.packed.codes.coded_rows import Chunk
 from sgq_auto.packed.codes.ranges import Floats, Ranges
 from sgq_auto.packed.header_fields import flag
+from sgq_auto.packed.runtime.attention import Attention
 from sgq_auto.packed.runtime.layers.layer import (
     Float32,
     LayerEntry,
@@ -20,7 +21,8 @@ from sgq_auto.packed.runtime.layers.layer import (
     PackedLayer,
     Shapes,
 )
-from sgq_auto.packed.runtime.workspace import Inference, Sink, Source
+from sgq_auto.packed.runtime.products import Source
+from sgq_auto.packed.runtime.workspace import Inference, Sink
 from sgq_auto.packed.sizes.specs import LayerSpec
 
 
@@ -48,10 +50,10 @@ class AgnnLayer(PackedLayer):
         def scores(chunk: Chunk, rowptr: Array, columns: Array) -> Floats:
             return self.beta * engine.cosines(rowptr, columns, chunk.row, source)[:, None]
 
-        coefficients = inference.attend(self.spec, self.attention, scores)
+        attention = Attention.of(inference, self.spec, self.attention, scores)
 
         def gather(chunk: Chunk, rowptr: Array, columns: Array) -> None:
-            out = inference.weighted_sum(coefficients, chunk, rowptr, columns, source)
+            out = attention.weighted_sum(chunk, rowptr, columns, source)
             sink(chunk, self.finish(out))
 
         inference.for_edges(gather, width=source.width)

@@ -11,6 +11,7 @@ from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.coded_rows import Chunk
 from sgq_auto.packed.codes.ranges import Floats
 from sgq_auto.packed.header_fields import count, flag
+from sgq_auto.packed.runtime.attention import Attention
 from sgq_auto.packed.runtime.layers.layer import (
     AttentionConvLayer,
     Float32,
@@ -18,7 +19,8 @@ from sgq_auto.packed.runtime.layers.layer import (
     LayerParts,
     Shapes,
 )
-from sgq_auto.packed.runtime.workspace import Inference, Sink, Source
+from sgq_auto.packed.runtime.products import Source
+from sgq_auto.packed.runtime.workspace import Inference, Sink
 from sgq_auto.packed.sizes.specs import LayerSpec
 
 
@@ -57,10 +59,10 @@ class GatLayer(AttentionConvLayer):
             found += np.repeat(engine.row_dots(rows, hidden, vectors[1]), np.diff(rowptr), axis=0)
             return np.where(found > 0, found, self.negative_slope * found)
 
-        coefficients = inference.attend(self.spec, self.attention, scores)
+        attention = Attention.of(inference, self.spec, self.attention, scores)
 
         def gather(chunk: Chunk, rowptr: Array, columns: Array) -> None:
-            out = inference.weighted_sum(coefficients, chunk, rowptr, columns, hidden)
+            out = attention.weighted_sum(chunk, rowptr, columns, hidden)
             if not self.concat:
                 out = out.reshape(len(out), self.spec.heads, -1).mean(axis=1)
             sink(chunk, self.finish(out))

@@ -7,7 +7,8 @@ from typing import Any
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.coded_rows import Chunk
 from sgq_auto.packed.runtime.layers.layer import AttentionConvLayer, LayerEntry
-from sgq_auto.packed.runtime.workspace import Inference, Sink, Source
+from sgq_auto.packed.runtime.products import Source
+from sgq_auto.packed.runtime.workspace import Inference, Sink
 from sgq_auto.packed.sizes.specs import LayerSpec
 
 

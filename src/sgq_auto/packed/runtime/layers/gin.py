@@ -15,7 +15,8 @@ from sgq_auto.packed.runtime.layers.layer import (
     LayerParts,
     Shapes,
 )
-from sgq_auto.packed.runtime.workspace import Inference, Sink, Source
+from sgq_auto.packed.runtime.products import Source
+from sgq_auto.packed.runtime.workspace import Inference, Sink
 from sgq_auto.packed.sizes.specs import LayerSpec
 
 

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from sgq_auto.packed.allocation import Component
 from sgq_auto.packed.codes.code_matrix import CodeMatrix, PackedWeight
 from sgq_auto.packed.codes.ranges import Floats, Ranges
-from sgq_auto.packed.runtime.workspace import Inference, Sink, Source
+from sgq_auto.packed.runtime.products import Source
+from sgq_auto.packed.runtime.workspace import Inference, Sink
 from sgq_auto.packed.sizes.specs import LayerSpec
 
 Float32 = npt.NDArray[np.float32]

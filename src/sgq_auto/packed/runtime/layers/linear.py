@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sgq_auto.packed.runtime.layers.layer import LayerEntry, WeightedLayer
-from sgq_auto.packed.runtime.workspace import Inference, Sink, Source
+from sgq_auto.packed.runtime.products import Source
+from sgq_auto.packed.runtime.workspace import Inference, Sink
 from sgq_auto.packed.sizes.specs import LayerSpec
 
 

@@ -10,7 +10,8 @@ from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import PackedWeight
 from sgq_auto.packed.codes.coded_rows import Chunk
 from sgq_auto.packed.runtime.layers.layer import ConvLayer, LayerParts
-from sgq_auto.packed.runtime.workspace import Inference, Sink, Source
+from sgq_auto.packed.runtime.products import Source
+from sgq_auto.packed.runtime.workspace import Inference, Sink
 from sgq_auto.packed.sizes.specs import LayerSpec
 
 
@@ -47,10 +48,8 @@ class NeighborLayer(ConvLayer):
                 out += own(chunk)
             sink(chunk, self.finish(out))
 
-        width = hidden.width
-        if self.root is not None:
-            width = max(width, inference.row_values(source, self.root))
-        costs = 0 if self.root is None else inference.product_costs(source, self.root)
+        width = hidden.width if own is None else max(hidden.width, own.row_values)
+        costs = 0 if own is None else own.costs
         inference.for_edges(gather, width=width, loops=False, other_costs=costs)
 
     @classmethod
