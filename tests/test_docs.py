@@ -36,10 +36,11 @@ _QUICK = (
 )
 # A trained model is as wide as it is, and not trained.
 _OF_TRAINED = re.sub(r" (model|pretrain)\.\S+", "", _QUICK)
+# Two pages have a test file of their own, which runs their blocks.
 _PAGES = [
     pytest.param(path.name, marks=pytest.mark.slow)
     for path in sorted(DOCS.glob("*.md"))
-    if path.name != "own_model.md"
+    if path.name not in ("own_model.md", "extending.md")
 ]
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
+from torch_geometric.nn import GraphConv
 
 from sgq_auto.compute import TorchEngine
 from sgq_auto.graphs import Graph
@@ -20,12 +21,26 @@ from sgq_auto.training import FitSettings, fit
 _FIT = FitSettings(epochs=3, learning_rate=0.02, weight_decay=0.0)
 
 
+class GraphConvNet(nn.Module):
+    """GraphConv with sums, then with means and without a bias."""
+
+    def __init__(self, in_features: int, num_classes: int) -> None:
+        super().__init__()
+        self.conv1 = GraphConv(in_features, 8)
+        self.conv2 = GraphConv(8, num_classes, aggr="mean", bias=False)
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        out: Tensor = self.conv2(self.conv1(x, edge_index).relu(), edge_index)
+        return out
+
+
 MODELS: dict[str, type[nn.Module]] = {
     "gcn": GCN,
     "gat": GAT,
     "agnn": AGNN,
     "sage": SAGE,
     "gin": GIN,
+    "graph_conv": GraphConvNet,
 }
 
 

@@ -14,22 +14,15 @@ from sgq_auto.packed.codes.code_matrix import PackedWeight, pack_matrix
 from sgq_auto.packed.codes.ranges import Ranges
 from sgq_auto.packed.runtime.features import PackedFeatures, code_pattern
 from sgq_auto.packed.runtime.graph import PackedGraph, bucket_sums, graph_of
-from sgq_auto.packed.runtime.layers.convs import AgnnLayer, GatLayer, GcnLayer, GinLayer, SageLayer
-from sgq_auto.packed.runtime.layers.layer import (
-    Activation,
-    Aggregation,
-    LayerKind,
-    LinearLayer,
-    PackedLayer,
-)
-from sgq_auto.packed.sizes.layer_specs import (
-    agnn_spec,
-    gat_spec,
-    gcn_spec,
-    gin_spec,
-    linear_spec,
-    sage_spec,
-)
+from sgq_auto.packed.runtime.layers.agnn import AgnnLayer, agnn_spec
+from sgq_auto.packed.runtime.layers.gat import GatLayer, gat_spec
+from sgq_auto.packed.runtime.layers.gcn import GcnLayer, gcn_spec
+from sgq_auto.packed.runtime.layers.gin import GinLayer, gin_spec
+from sgq_auto.packed.runtime.layers.graph_conv import GraphConvLayer
+from sgq_auto.packed.runtime.layers.kinds import KINDS
+from sgq_auto.packed.runtime.layers.layer import Activation, PackedLayer
+from sgq_auto.packed.runtime.layers.linear import LinearLayer, linear_spec
+from sgq_auto.packed.runtime.layers.neighbors import Aggregation, NeighborLayer, neighbor_spec
 from sgq_auto.packed.sizes.specs import FeatureSpec
 
 _CODED = (*range(1, 17),)
@@ -59,7 +52,7 @@ class RandomModels:
         layers: list[PackedLayer] = []
         width = features.spec.num_features
         for position in range(self._integer(1, 4)):
-            kinds = [k for k in LayerKind if position or k is not LayerKind.AGNN]
+            kinds = [k for k in KINDS.values() if position or not k.feature_fault]
             if position:
                 inputs = self._ranges(self._bucket_bits(graph, ladder))
             kind = self._one_of(kinds)
@@ -133,7 +126,7 @@ class RandomModels:
 
     def _layer(
         self,
-        kind: LayerKind,
+        kind: type[PackedLayer],
         name: str,
         width: int,
         inputs: Ranges,
@@ -147,30 +140,31 @@ class RandomModels:
             "activation": self._one_of(tuple(Activation)),
             "inputs": inputs,
         }
-        if kind is LayerKind.AGNN:
+        if kind is AgnnLayer:
             learns = self._chance(0.5)
             beta = float(np.float32(self.random.normal())) if learns else 1.0
             attention = self._attention(graph, ladder)
             spec = agnn_spec(name, width, learns_beta=learns)
             return AgnnLayer(**common, spec=spec, attention=attention, beta=beta)
-        rows = out * heads if kind is LayerKind.GAT else out
-        given = heads * out if kind is LayerKind.GAT and concat else out
+        rows = out * heads if kind is GatLayer else out
+        given = heads * out if kind is GatLayer and concat else out
         common["bias"] = self._vector(given) if has_bias else None
         weight_bits = self._one_of(ladder)
         common["weight"] = self._weight(width, rows, weight_bits)
-        if kind is LayerKind.LINEAR:
+        if kind is LinearLayer:
             return LinearLayer(**common, spec=linear_spec(name, width, out, bias=has_bias))
         common["transformed"] = self._ranges(embedding)
-        if kind is LayerKind.SAGE:
-            root = self._weight(width, rows, weight_bits) if self._chance(0.5) else None
-            spec = sage_spec(name, width, out, root_weight=root is not None, bias=has_bias)
+        if issubclass(kind, NeighborLayer):
+            has_root = kind is GraphConvLayer or self._chance(0.5)
+            root = self._weight(width, rows, weight_bits) if has_root else None
+            spec = neighbor_spec(name, width, out, root_weight=has_root, bias=has_bias)
             aggregation = self._one_of(tuple(Aggregation))
-            return SageLayer(**common, spec=spec, aggregation=aggregation, root=root)
-        if kind is LayerKind.GIN:
+            return kind(**common, spec=spec, aggregation=aggregation, root=root)
+        if kind is GinLayer:
             spec = gin_spec(name, width, out, bias=has_bias)
             return GinLayer(**common, spec=spec, eps=float(self._vector(1)[0]))
         common["attention"] = self._attention(graph, ladder)
-        if kind is LayerKind.GCN:
+        if kind is GcnLayer:
             return GcnLayer(**common, spec=gcn_spec(name, width, out, bias=has_bias))
         spec = gat_spec(name, width, out, heads, concat=concat, bias=has_bias)
         vectors = [self._vector(rows).reshape(heads, out) for _ in range(2)]

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import Case
+from cases import MODELS, Case
 
 from sgq_auto.packed import save
 
 _CONSTRAINTS = Path(__file__).parents[2] / "constraints.txt"
-_MODELS = ["gcn", "gat", "agnn", "sage", "gin"]
 _INSTALLED = """
 from importlib.metadata import distributions
 print(*sorted(entry.name for entry in distributions()))
@@ -56,7 +55,7 @@ def test_the_wheel_beside_numpy_and_safetensors_is_a_whole_runtime(
     bare: Path, small_case: Callable[[str], Case], tmp_path: Path
 ) -> None:
     assert _run(bare, tmp_path, "-c", _INSTALLED).split() == ["numpy", "safetensors", "sgq-auto"]
-    paths = {model: tmp_path / f"{model}.safetensors" for model in _MODELS}
+    paths = {model: tmp_path / f"{model}.safetensors" for model in MODELS}
     for model, path in paths.items():
         save(small_case(model).packed, path)
     _run(bare, tmp_path, "-c", _PREDICT, *map(str, paths.values()))

@@ -208,6 +208,8 @@ TWINS: dict[str, NetBuilder] = {
         "gcn": lambda i, o: pyg.GCNConv(i, o),
         "sage": lambda i, o: pyg.SAGEConv(i, o),
         "sage-sum": lambda i, o: pyg.SAGEConv(i, o, aggr="sum", root_weight=False),
+        "graph-conv": lambda i, o: pyg.GraphConv(i, o),
+        "graph-conv-mean": lambda i, o: pyg.GraphConv(i, o, aggr="mean", bias=False),
         "gin": lambda i, o: pyg.GINConv(_network(i, o), eps=0.3, train_eps=True),
     }.items()
     for place, wrap in (("features", _on_features), ("hidden", _behind))

@@ -233,7 +233,7 @@ class WithWeights(ChangesEdges):
 @_QUIET
 def test_a_layer_on_pygs_path_takes_changed_edges(synthetic: PreparedData) -> None:
     graph = synthetic.graph
-    prepared = prepare(ChangesEdges(pyg.GraphConv(80, 4)), graph)
+    prepared = prepare(ChangesEdges(pyg.GraphConv(80, 4, aggr="max")), graph)
     assert not torch.equal(predict(prepared, graph), predict(prepared, graph))
 
 
@@ -243,6 +243,7 @@ def test_a_layer_on_pygs_path_takes_changed_edges(synthetic: PreparedData) -> No
         (ChangesEdges(pyg.GCNConv(80, 4)), "conv: the model changes edge_index"),
         (ChangesEdges(pyg.SAGEConv(80, 4)), "conv: the model changes edge_index"),
         (WithWeights(pyg.GCNConv(80, 4)), "conv: it is called with edge_weight"),
+        (WithWeights(pyg.GraphConv(80, 4)), "conv: it is called with edge_weight"),
         (pyg.GCNConv(80, 4), "GCNConv is a layer"),
         (WithIdleLayer(runs=False), "runs none of its layers"),
         (OneLayer(80, pyg.GCNConv(7, 4)), "OneLayer fails on the graph"),
@@ -267,7 +268,8 @@ def test_what_cannot_be_prepared_is_one_line(
         (ARRANGED["raw-features"], "conv: a packed model is a chain"),
         (ARRANGED["shared"], "conv: a packed model is a chain"),
         (ARRANGED["agnn-features"], "AGNN"),
-        (GENERIC["own-layer"], "conv: the packed runtime has no such layer"),
+        (GENERIC["own-layer"], "conv: the packed runtime has no such layer: aggr='max' is none of"),
+        (GENERIC["graph"], "conv: the packed runtime has no such layer: aggr='max' is none of"),
     ],
 )
 def test_what_cannot_be_packed_is_one_line(

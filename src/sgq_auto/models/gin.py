@@ -1,10 +1,12 @@
 """The two-layer graph isomorphism network."""
 
-from torch import Tensor, nn
+from torch import nn
 from torch_geometric.nn import GINConv, Linear
 
+from sgq_auto.models.two_convolutions import TwoConvolutions
 
-class GIN(nn.Module):
+
+class GIN(TwoConvolutions):
     """``GINConv, ReLU, GINConv``, each with ``Linear, ReLU, Linear`` (Xu et al. 2019).
 
     Dropout acts before each convolution. Weights start as in GCN (Glorot, biases at zero): with
@@ -28,17 +30,11 @@ class GIN(nn.Module):
         dropout: float = 0.6,
         eps: float = 2.0,
     ) -> None:
-        super().__init__()
-        self.dropout1 = nn.Dropout(dropout)
-        self.conv1 = GINConv(_perceptron(in_features, hidden, hidden), eps, train_eps=True)
-        self.dropout2 = nn.Dropout(dropout)
-        self.conv2 = GINConv(_perceptron(hidden, hidden, num_classes), eps, train_eps=True)
 
-    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        """Logits ``[N, classes]`` from features ``[N, F]`` and edges ``[2, E]``."""
-        x = self.conv1(self.dropout1(x), edge_index).relu()
-        out: Tensor = self.conv2(self.dropout2(x), edge_index)
-        return out
+        def convolution(inputs: int, outputs: int) -> GINConv:
+            return GINConv(_perceptron(inputs, hidden, outputs), eps, train_eps=True)
+
+        super().__init__(convolution, in_features, num_classes, hidden=hidden, dropout=dropout)
 
 
 def _perceptron(in_features: int, hidden: int, out_features: int) -> nn.Sequential:

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +12,10 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.graphs.features import FeatureMatrix
 from sgq_auto.packed import LayerSpec
+from sgq_auto.packed.runtime.layers.layer import LayerParts, PackedLayer
 from sgq_auto.quantize.deferred_dropout import Dropped
 from sgq_auto.quantize.node_features import Edges, NodeFeatures
+from sgq_auto.quantize.packing import Packing
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 
@@ -25,12 +27,15 @@ class QuantizedLayer(nn.Module):
         quantizers: Makes its fake-quantizers.
 
     Attributes:
+        packs_as: The class of the packed runtime that does the same, or ``None``: a model with
+            such a layer is trained and measured, and never packed.
         input_quantizer: The fake-quantizer of its input, made when the first embedding comes:
             node features come quantized.
         dropout: Probability with which it drops its own coefficients.
         in_features: Input elements a node, once it has run.
     """
 
+    packs_as: ClassVar[type[PackedLayer] | None] = None
     dropout = 0.0
 
     def __init__(self, name: str, quantizers: QuantizerFactory) -> None:
@@ -88,6 +93,33 @@ class QuantizedLayer(nn.Module):
     @abstractmethod
     def spec(self) -> LayerSpec:
         """What the layer's footprint depends on; known once it has run."""
+
+    def packed(self, packing: Packing) -> PackedLayer:
+        """The packed layer that computes what this one does, once it is trained.
+
+        Args:
+            packing: Where it stands in the model.
+
+        Raises:
+            InputError: If the packed runtime has no such layer.
+        """
+        if self.packs_as is None:
+            raise InputError(self.unpackable())
+        return self.packs_as.of(self.packed_parts(packing))
+
+    def unpackable(self) -> str:
+        """Why a model with this layer cannot be packed, where :attr:`packs_as` says that."""
+        return f"{self.name}: the packed runtime has no such layer"
+
+    def packed_parts(self, packing: Packing) -> LayerParts:
+        """Its own parts as the packed layer takes them.
+
+        A twin that :attr:`packs_as` something says what its tensors are called there.
+
+        Args:
+            packing: Where it stands in the model.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say what it is packed from")
 
     def _check_nodes(self, x: Tensor) -> None:
         nodes = self.quantizers.graph.num_nodes

@@ -2,60 +2,21 @@
 
 import copy
 import warnings
-from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.parameter import UninitializedParameter
-from torch_geometric.nn import (
-    APPNP,
-    AGNNConv,
-    GATConv,
-    GATv2Conv,
-    GCNConv,
-    GINConv,
-    MessagePassing,
-    SAGEConv,
-    SGConv,
-    TransformerConv,
-)
-from torch_geometric.nn import Linear as PygLinear
 
 from sgq_auto.errors import InputError
 from sgq_auto.errors.user_code import described
 from sgq_auto.graphs import Graph
 from sgq_auto.packed.allocation import FEATURES, BitAllocation
 from sgq_auto.quantize.layer import QuantizedLayer
-from sgq_auto.quantize.layers.agnn import QuantizedAGNNConv
-from sgq_auto.quantize.layers.gat import QuantizedGATConv
-from sgq_auto.quantize.layers.gatv2 import QuantizedGATv2Conv
-from sgq_auto.quantize.layers.gcn import QuantizedGCNConv
 from sgq_auto.quantize.layers.generic import GenericConv
-from sgq_auto.quantize.layers.gin import QuantizedGINConv
-from sgq_auto.quantize.layers.linear import QuantizedLinear
-from sgq_auto.quantize.layers.sage import QuantizedSAGEConv
-from sgq_auto.quantize.layers.sgc_appnp import QuantizedAPPNP, QuantizedSGConv
-from sgq_auto.quantize.layers.transformer import QuantizedTransformerConv
 from sgq_auto.quantize.model_input import ModelInput
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 from sgq_auto.quantize.quantizers.ranges import RangeMode
-
-_TWINS: dict[type[nn.Module], Any] = {
-    GCNConv: QuantizedGCNConv,
-    GATConv: QuantizedGATConv,
-    GATv2Conv: QuantizedGATv2Conv,
-    SAGEConv: QuantizedSAGEConv,
-    GINConv: QuantizedGINConv,
-    AGNNConv: QuantizedAGNNConv,
-    TransformerConv: QuantizedTransformerConv,
-    SGConv: QuantizedSGConv,
-    APPNP: QuantizedAPPNP,
-    nn.Linear: QuantizedLinear,
-    PygLinear: QuantizedLinear,
-}
-
-LayerMaker = Callable[[Any, str, QuantizerFactory], nn.Module]
+from sgq_auto.quantize.twins import twin_maker
 
 
 class GenericLayerWarning(UserWarning):
@@ -134,17 +95,17 @@ def generic_layers(prepared: nn.Module) -> str | None:
 
 
 def _check(model: nn.Module) -> None:
-    if _maker(model) is not None:
+    if twin_maker(model) is not None:
         raise InputError(
             f"{type(model).__name__} is a layer: put it into a module with a forward pass"
         )
     modules = dict(model.named_modules())
-    if all(_maker(module) is None for module in modules.values()):
+    if all(twin_maker(module) is None for module in modules.values()):
         raise InputError(
             f"{type(model).__name__} has no layer to quantize; "
             "it needs linear or message passing layers of PyG, like GCNConv"
         )
-    if FEATURES in modules and _maker(modules[FEATURES]) is not None:
+    if FEATURES in modules and twin_maker(modules[FEATURES]) is not None:
         raise InputError(
             f"a layer is called {FEATURES!r}, as the sites of the node features are: rename it"
         )
@@ -156,15 +117,6 @@ def _check(model: nn.Module) -> None:
             )
 
 
-def _maker(layer: nn.Module) -> LayerMaker | None:
-    """What makes the twin of a layer; ``None`` for a module that is none."""
-    twin = _TWINS.get(type(layer))
-    if twin is not None and twin.covers(layer):
-        maker: LayerMaker = twin
-        return maker
-    return GenericConv if isinstance(layer, MessagePassing) else None
-
-
 def _swap(
     module: nn.Module, prefix: str, quantizers: QuantizerFactory, made: dict[int, nn.Module]
 ) -> None:
@@ -173,7 +125,7 @@ def _swap(
     for name, child in list(module._modules.items()):
         if child is None or isinstance(child, QuantizedLayer):
             continue
-        full_name, maker = f"{prefix}{name}", _maker(child)
+        full_name, maker = f"{prefix}{name}", twin_maker(child)
         if maker is not None and id(child) not in made:
             made[id(child)] = maker(child, full_name, quantizers.of_layer(full_name))
         twin = made.get(id(child), child)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from agreement import always_neighborhoods
-from cases import Case, make_case
+from cases import MODELS, Case, make_case
 
 from sgq_auto.graphs import PreparedData, RawGraph
 from sgq_auto.packed.backends import Engine, NumpyEngine, fastest_engine
@@ -15,7 +15,7 @@ from sgq_auto.packed.runtime.graph import PackedGraph
 from sgq_auto.packed.runtime.workspace import Inference
 
 _ENGINES: list[Engine] = [NumpyEngine(), fastest_engine()]
-_MODELS = ["gcn", "gat", "agnn", "sage", "gin"]
+_MODELS = list(MODELS)
 _FEW, _MANY = [7, 0, 299, 7], list(range(299, 0, -7))
 
 

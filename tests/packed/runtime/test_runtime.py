@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import Case, exact_logits, make_case, random_allocation, trained
+from cases import MODELS, Case, exact_logits, make_case, random_allocation, trained
 from torch import Tensor, nn
 from torch_geometric.nn import GINConv, SAGEConv
 
@@ -16,13 +16,14 @@ from sgq_auto.packed import load, save
 from sgq_auto.packed.artifact.tensors import resident_arrays, tensors_of
 from sgq_auto.packed.backends import Engine, NumpyEngine, fastest_engine
 from sgq_auto.packed.runtime.graph import PackedGraph
+from sgq_auto.packed.runtime.model import run_layers
 from sgq_auto.packed.runtime.workspace import Inference
 from sgq_auto.quantize import convert
 
 _ENGINES: list[Engine] = [NumpyEngine(), fastest_engine()]
 _LADDERS = [[1, 2, 3, 4, 6, 8], [2, 5, 7, 11, 16, 32]]
 _REAL = ["Cora", "CiteSeer", "PubMed", "Computers"]
-_MODELS = ["gcn", "gat", "agnn", "sage", "gin"]
+_MODELS = list(MODELS)
 
 
 def _check(case: Case, path: Path) -> None:
@@ -37,7 +38,7 @@ def _check(case: Case, path: Path) -> None:
     held = sum(array.nbytes for array in resident_arrays(loaded))
     for engine in _ENGINES:
         inference = Inference(loaded.graph, loaded.features, engine)
-        logits = inference.run(loaded.layers)
+        logits = run_layers(loaded.layers, inference)
         assert footprint.resident_bytes == held + sum(inference.made.values())
         assert np.abs(logits - expected).max() < 1e-4
         np.testing.assert_array_equal(logits.argmax(1), expected.argmax(1))

@@ -62,8 +62,9 @@ def test_parts_of_blocks_give_what_whole_ones_give(tmp_path: Path, monkeypatch: 
         model = load(written(root, tmp_path / "small.safetensors", edges))
         for engine in _ENGINES:
             whole = replace(model, engine=engine).predict()
-            for name in ("_CHUNK_SUMS", "_CHUNK_VALUES", "_UNPACKED_VALUES"):
-                monkeypatch.setattr(f"sgq_auto.packed.runtime.workspace.{name}", 10)
+            for name in ("workspace._CHUNK_SUMS", "workspace._CHUNK_VALUES"):
+                monkeypatch.setattr(f"sgq_auto.packed.runtime.{name}", 10)
+            monkeypatch.setattr("sgq_auto.packed.runtime.products._UNPACKED_VALUES", 10)
             parts = replace(model, engine=engine).predict(threads=2)
             monkeypatch.undo()
             np.testing.assert_allclose(parts, whole, atol=1e-5, err_msg=case)

@@ -14,8 +14,10 @@ from sgq_auto.models import AGNN, GAT, GCN, GIN, SAGE
 from sgq_auto.packed import FeatureSpec, Footprint, FootprintModel, GraphSpec, LayerSpec, ModelSpec
 from sgq_auto.packed.allocation import DEFAULT_LADDER, BitAllocation
 from sgq_auto.packed.codes.bit_packing import packed_bytes
+from sgq_auto.packed.runtime.layers.gin import gin_spec
+from sgq_auto.packed.runtime.layers.linear import linear_spec
+from sgq_auto.packed.runtime.layers.neighbors import neighbor_spec
 from sgq_auto.packed.sizes.buffers import inference_buffers
-from sgq_auto.packed.sizes.layer_specs import gin_spec, linear_spec, sage_spec
 from sgq_auto.packed.sizes.storage import PackedStorage, PygStorage
 from sgq_auto.quantize import prepare, trace_spec
 
@@ -63,8 +65,8 @@ _AGNN = ModelSpec(
 )
 _SAGE = ModelSpec(
     (
-        sage_spec("conv1", 4, 2, root_weight=True, bias=True),
-        sage_spec("conv2", 2, 2, root_weight=False, bias=True),
+        neighbor_spec("conv1", 4, 2, root_weight=True, bias=True),
+        neighbor_spec("conv2", 2, 2, root_weight=False, bias=True),
     )
 )
 _GIN = ModelSpec(

@@ -6,11 +6,10 @@ Version 2 has these entries:
   degree bucket; self-loops counted), ``max_in_degree``, ``symmetric``, ``split_points``;
 - ``features``: ``num_features``, ``dense``, ``bucket_values``, ``bucket_constant``,
   ``normalize_rows``, ``bits`` (a list);
-- ``layers``, in order: ``kind`` (``linear``, ``gcn``, ``gat``, ``sage``, ``gin``, ``agnn``),
-  ``name``, ``in``, ``out``, ``activation``, ``bits`` (``embedding`` and ``attention`` a list,
-  ``weight`` a number; a first layer has those of its transformed embedding, if any),
-  ``bias``, and ``heads``, ``concat``, ``slope`` (GAT), ``aggregation`` (``mean``, ``sum``) and
-  ``root_weight`` (SAGE) or ``beta`` (AGNN: whether it is learned);
+- ``layers``, in order: ``kind`` (as in :mod:`sgq_auto.packed.runtime.layers.kinds`), ``name``,
+  ``in``, ``out``, ``activation``, ``bits`` (``embedding`` and ``attention`` a list, ``weight`` a
+  number; a first layer has those of its transformed embedding, if any), ``bias``, and what the
+  kind adds: ``parse`` of its class reads that;
 - ``classes``: their names (numbers where none are known), different and printable;
 - ``source``: where the model came from, free of form.
 """
@@ -21,9 +20,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sgq_auto.errors import ArtifactError
-from sgq_auto.packed.allocation import FEATURES
+from sgq_auto.packed.allocation import FEATURES, Component
 from sgq_auto.packed.artifact.class_names import class_names_fault
-from sgq_auto.packed.artifact.header_fields import (
+from sgq_auto.packed.header_fields import (
     LARGEST_COUNT,
     MAX_BUCKETS,
     bit_width,
@@ -36,25 +35,9 @@ from sgq_auto.packed.artifact.header_fields import (
     list_of,
     object_of,
 )
-from sgq_auto.packed.runtime.layers.convs import AgnnLayer, GatLayer, SageLayer
-from sgq_auto.packed.runtime.layers.layer import (
-    Activation,
-    Aggregation,
-    AttentionConvLayer,
-    ConvLayer,
-    LayerKind,
-    PackedLayer,
-    WeightedLayer,
-)
+from sgq_auto.packed.runtime.layers.kinds import KINDS
+from sgq_auto.packed.runtime.layers.layer import Activation, LayerEntry, PackedLayer
 from sgq_auto.packed.runtime.model import PackedModel
-from sgq_auto.packed.sizes.layer_specs import (
-    agnn_spec,
-    gat_spec,
-    gcn_spec,
-    gin_spec,
-    linear_spec,
-    sage_spec,
-)
 from sgq_auto.packed.sizes.specs import FeatureSpec, GraphSpec, LayerSpec
 
 VERSION = 2
@@ -63,9 +46,22 @@ _MAX_LAYERS = 1024
 
 @dataclass(frozen=True)
 class LayerHeader:
-    """One layer of a header."""
+    """One layer of a header, checked.
 
-    kind: LayerKind
+    Attributes:
+        kind: The class of its kind.
+        spec: Its sizes.
+        out_features: Width of its output.
+        activation: Applied to its output.
+        input_bits: Bits of its input, bucket by bucket; those of the node features for a first one.
+        embedding_bits: Bits of its own embeddings, bucket by bucket; empty where it has none.
+        attention_bits: Bits of its coefficients, bucket by bucket; empty where it has none.
+        weight_bits: Bits of its weights; 0 without any.
+        bias: Whether it has a bias.
+        settings: What its kind read besides, as the arguments of its class.
+    """
+
+    kind: type[PackedLayer]
     spec: LayerSpec
     out_features: int
     activation: Activation
@@ -74,10 +70,7 @@ class LayerHeader:
     attention_bits: tuple[int, ...]
     weight_bits: int
     bias: bool
-    concat: bool
-    slope: float
-    aggregation: Aggregation | None
-    learns_beta: bool
+    settings: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -151,34 +144,20 @@ def parse(text: str) -> Header:
 
 
 def _describe_layer(layer: PackedLayer, *, reads_features: bool) -> dict[str, Any]:
-    entry: dict[str, Any] = {
+    own = layer.bucket_bits(reads_features=reads_features)
+    bits: dict[str, Any] = {str(component): widths for component, widths in own.items()}
+    if layer.weight_bits is not None:
+        bits[Component.WEIGHT] = layer.weight_bits
+    return {
         "kind": layer.kind,
         "name": layer.spec.name,
         "in": layer.spec.in_features,
         "out": layer.out_features,
         "activation": layer.activation,
         "bias": layer.bias is not None,
-        "bits": {},
+        "bits": bits,
+        **layer.described(),
     }
-    if not reads_features:
-        entry["bits"]["embedding"] = layer.inputs.bits
-    elif isinstance(layer, ConvLayer):
-        entry["bits"]["embedding"] = layer.transformed.bits
-    if isinstance(layer, AttentionConvLayer | AgnnLayer):
-        entry["bits"]["attention"] = layer.attention.bits
-    if isinstance(layer, WeightedLayer):
-        entry["bits"]["weight"] = layer.weight.bits
-    if isinstance(layer, GatLayer):
-        entry |= {
-            "heads": layer.spec.heads,
-            "concat": layer.concat,
-            "slope": layer.negative_slope,
-        }
-    if isinstance(layer, SageLayer):
-        entry |= {"aggregation": layer.aggregation, "root_weight": layer.root is not None}
-    if isinstance(layer, AgnnLayer):
-        entry["beta"] = layer.spec.vector_elements == 1
-    return entry
 
 
 def _graph(node: Mapping[str, Any], features: Mapping[str, Any]) -> GraphSpec:
@@ -218,52 +197,34 @@ def _check_counts(spec: GraphSpec) -> None:
 def _layer(node: Any, buckets: int, feature_bits: tuple[int, ...] | None) -> LayerHeader:
     if not isinstance(node, dict):
         raise ArtifactError("layers holds something that is no layer")
-    kind = choice(LayerKind, node, "kind")
+    kind = _kind(node)
     name = node.get("name")
     if not isinstance(name, str) or not name:
         raise ArtifactError("a layer has no name")
     bits = object_of(node, "bits")
-    is_gat, is_agnn = kind is LayerKind.GAT, kind is LayerKind.AGNN
-    concat, beta = is_gat and flag(node, "concat"), is_agnn and flag(node, "beta")
-    spec = _layer_spec(kind, name, node, concat=concat, beta=beta)
+    entry = LayerEntry(name, count(node, "in", 1), count(node, "out", 1), flag(node, "bias"))
+    spec, settings = kind.parse(entry, node)
     has_embedding = spec.transformed_features or feature_bits is None
     embedding_bits = bit_widths(bits, "embedding", buckets) if has_embedding else ()
     return LayerHeader(
         kind=kind,
         spec=spec,
-        out_features=count(node, "out", 1),
+        out_features=entry.out_features,
         activation=choice(Activation, node, "activation"),
         input_bits=embedding_bits if feature_bits is None else feature_bits,
         embedding_bits=embedding_bits,
         attention_bits=bit_widths(bits, "attention", buckets) if spec.heads else (),
         weight_bits=bit_width(bits.get("weight"), "weight") if spec.weight_shape else 0,
-        bias=flag(node, "bias"),
-        concat=concat,
-        slope=_slope(node) if is_gat else 0.0,
-        aggregation=choice(Aggregation, node, "aggregation") if kind is LayerKind.SAGE else None,
-        learns_beta=beta,
+        bias=entry.bias,
+        settings=settings,
     )
 
 
-def _layer_spec(
-    kind: LayerKind, name: str, node: Mapping[str, Any], *, concat: bool, beta: bool
-) -> LayerSpec:
-    width, out, bias = count(node, "in", 1), count(node, "out", 1), flag(node, "bias")
-    if kind is LayerKind.AGNN:
-        if out != width or bias:
-            raise ArtifactError(f"{name}: an AGNN layer keeps its width and has no bias")
-        return agnn_spec(name, width, learns_beta=beta)
-    if kind is LayerKind.GAT:
-        heads = count(node, "heads", 1)
-        if concat and out % heads:
-            raise ArtifactError(f"{name}: {out} features are no multiple of {heads} heads")
-        channels = out // heads if concat else out
-        return gat_spec(name, width, channels, heads, concat=concat, bias=bias)
-    if kind is LayerKind.SAGE:
-        root = flag(node, "root_weight")
-        return sage_spec(name, width, out, root_weight=root, bias=bias)
-    make = {LayerKind.GCN: gcn_spec, LayerKind.GIN: gin_spec}.get(kind, linear_spec)
-    return make(name, width, out, bias=bias)
+def _kind(node: Mapping[str, Any]) -> type[PackedLayer]:
+    name = node.get("kind")
+    if not isinstance(name, str) or name not in KINDS:
+        raise ArtifactError(f"kind is {name!r}, which this runtime does not know")
+    return KINDS[name]
 
 
 def _check_chain(layers: tuple[LayerHeader, ...], graph: GraphSpec, classes: int) -> None:
@@ -274,8 +235,8 @@ def _check_chain(layers: tuple[LayerHeader, ...], graph: GraphSpec, classes: int
         raise ArtifactError("two layers have the same name")
     if FEATURES in names:
         raise ArtifactError(f"a layer is called {FEATURES!r}, as the node features are")
-    if layers[0].kind is LayerKind.AGNN:
-        raise ArtifactError(f"{names[0]}: an AGNN layer cannot read the node features")
+    if layers[0].kind.feature_fault:
+        raise ArtifactError(f"{names[0]}: {layers[0].kind.feature_fault}")
     width = graph.features.num_features
     for layer in layers:
         if layer.spec.in_features != width:
@@ -285,10 +246,3 @@ def _check_chain(layers: tuple[LayerHeader, ...], graph: GraphSpec, classes: int
         width = layer.out_features
     if width != classes:
         raise ArtifactError(f"the last layer gives {width} features for {classes} classes")
-
-
-def _slope(node: Mapping[str, Any]) -> float:
-    value = node.get("slope")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e6:
-        raise ArtifactError(f"slope is {value!r}; it must be a finite number")
-    return float(value)

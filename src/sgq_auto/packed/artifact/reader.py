@@ -1,12 +1,11 @@
 """From named tensors to a packed model, with everything checked that a kernel relies on."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
 from sgq_auto.errors import ArtifactError
-from sgq_auto.packed.allocation import FULL_PRECISION
+from sgq_auto.packed.allocation import FULL_PRECISION, Component
 from sgq_auto.packed.artifact.header import Header, LayerHeader
 from sgq_auto.packed.artifact.tensors import feature_layout, group_bits, scale_groups, vectors
 from sgq_auto.packed.codes.bit_packing import Array, PackedIntegers, index_bits, unpack_codes
@@ -16,8 +15,7 @@ from sgq_auto.packed.codes.elias_fano import EliasFano
 from sgq_auto.packed.codes.ranges import Ranges
 from sgq_auto.packed.runtime.features import PackedFeatures
 from sgq_auto.packed.runtime.graph import PackedGraph, bucket_sums, code_edges
-from sgq_auto.packed.runtime.layers.convs import AgnnLayer, GatLayer, GcnLayer, GinLayer, SageLayer
-from sgq_auto.packed.runtime.layers.layer import LayerKind, LinearLayer, PackedLayer
+from sgq_auto.packed.runtime.layers.layer import LayerParts, PackedLayer
 from sgq_auto.packed.runtime.model import PackedModel
 from sgq_auto.packed.sizes.specs import GraphSpec
 
@@ -85,41 +83,24 @@ def _features(header: Header, tensors: Tensors, ranges: Ranges) -> PackedFeature
 
 def _layer(layer: LayerHeader, graph: GraphSpec, tensors: Tensors) -> PackedLayer:
     name, spec = layer.spec.name, layer.spec
+    # In the order in which they were written.
     runs = _scale_runs(layer, graph, tensors)
-    held = {key: tensors[f"{name}.{key}"] for key in vectors(layer)}
-    common: dict[str, Any] = {
-        "spec": spec,
-        "activation": layer.activation,
-        "inputs": next(runs),
-        "bias": held.get("bias"),
-    }
+    inputs, made = next(runs), {}
     if spec.transformed_features:
-        common["transformed"] = next(runs)
+        made[Component.EMBEDDING] = next(runs)
     if spec.heads:
-        common["attention"] = next(runs)
-    if layer.kind is LayerKind.AGNN:
-        return AgnnLayer(**common, beta=float(held["beta"][0]) if layer.learns_beta else 1.0)
-    common["weight"] = _weight(layer, "weight", next(runs), tensors)
-    match layer.kind:
-        case LayerKind.LINEAR:
-            return LinearLayer(**common)
-        case LayerKind.GCN:
-            return GcnLayer(**common)
-        case LayerKind.GIN:
-            return GinLayer(**common, eps=float(held["eps"][0]))
-        case LayerKind.SAGE:
-            assert layer.aggregation is not None
-            root = None
-            if spec.root_weight:
-                root = _weight(layer, "root_weight", next(runs), tensors)
-            return SageLayer(**common, aggregation=layer.aggregation, root=root)
-    return GatLayer(
-        **common,
-        source_vectors=held["source_vectors"],
-        target_vectors=held["target_vectors"],
-        negative_slope=layer.slope,
-        concat=layer.concat,
+        made[Component.ATTENTION] = next(runs)
+    keys = layer.kind.weight_shapes(spec)
+    parts = LayerParts(
+        spec=spec,
+        activation=layer.activation,
+        inputs=inputs,
+        made=made,
+        weights={key: _weight(layer, key, next(runs), tensors) for key in keys},
+        vectors={key: tensors[f"{name}.{key}"] for key in vectors(layer)},
+        settings=layer.settings,
     )
+    return layer.kind.of(parts)
 
 
 def _scale_runs(layer: LayerHeader, graph: GraphSpec, tensors: Tensors) -> Iterator[Ranges]:

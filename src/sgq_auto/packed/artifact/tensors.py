@@ -4,22 +4,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sgq_auto.packed.allocation import FULL_PRECISION
+from sgq_auto.packed.allocation import FULL_PRECISION, Component
 from sgq_auto.packed.artifact.header import Header, LayerHeader
 from sgq_auto.packed.codes.bit_packing import Array
-from sgq_auto.packed.codes.code_matrix import PackedWeight, stream_bytes
+from sgq_auto.packed.codes.code_matrix import stream_bytes
 from sgq_auto.packed.codes.coded_rows import BitmapRows, EliasFanoRows
 from sgq_auto.packed.runtime.graph import stored_edge_code
-from sgq_auto.packed.runtime.layers.convs import AgnnLayer, GatLayer, GinLayer, SageLayer
-from sgq_auto.packed.runtime.layers.layer import (
-    AttentionConvLayer,
-    ConvLayer,
-    LayerKind,
-    PackedLayer,
-    WeightedLayer,
-)
+from sgq_auto.packed.runtime.layers.layer import PackedLayer
 from sgq_auto.packed.runtime.model import PackedModel
-from sgq_auto.packed.sizes.specs import GraphSpec, LayerSpec
+from sgq_auto.packed.sizes.specs import GraphSpec
 
 Tensors = Mapping[str, Array]
 
@@ -75,11 +68,9 @@ def expected_tensors(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
         sizes |= {"features.high": pattern.high_bytes, "features.low": pattern.low_bytes}
     floats: dict[str, tuple[int, ...]] = {}
     for layer in header.layers:
-        name, spec = layer.spec.name, layer.spec
-        if spec.weight_shape:
-            elements = spec.weight_shape[0] * spec.weight_shape[1]
-            stream = stream_bytes((elements,), 1, (layer.weight_bits,))
-            sizes |= {f"{name}.{key}": stream for key in weight_names(spec)}
+        name = layer.spec.name
+        for key, (rows, columns) in layer.kind.weight_shapes(layer.spec).items():
+            sizes[f"{name}.{key}"] = stream_bytes((rows * columns,), 1, (layer.weight_bits,))
         floats |= {f"{name}.{key}": shape for key, shape in vectors(layer).items()}
         floats[f"{name}.scales"] = (_num_scales(layer, graph), 2)
     return {n: ("U8", (size,)) for n, size in sizes.items() if size} | {
@@ -89,23 +80,11 @@ def expected_tensors(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
 
 def _layer_tensors(layer: PackedLayer, graph: GraphSpec) -> dict[str, Array]:
     name, nodes, edges = layer.spec.name, graph.bucket_nodes, graph.bucket_in_edges
-    tensors: dict[str, Array] = {}
+    tensors: dict[str, Array] = {f"{name}.{key}": v for key, v in layer.vectors().items()}
     # Each run of scale groups, and how much each of its groups holds.
     runs = [(layer.inputs, nodes)]
-    if layer.bias is not None:
-        tensors[f"{name}.bias"] = layer.bias
-    if isinstance(layer, ConvLayer):
-        runs.append((layer.transformed, nodes))
-    if isinstance(layer, AttentionConvLayer | AgnnLayer):
-        runs.append((layer.attention, edges))
-    if isinstance(layer, GatLayer):
-        tensors[f"{name}.source_vectors"] = layer.source_vectors
-        tensors[f"{name}.target_vectors"] = layer.target_vectors
-    if isinstance(layer, GinLayer):
-        tensors[f"{name}.eps"] = np.array([layer.eps], dtype=np.float32)
-    if isinstance(layer, AgnnLayer) and layer.spec.vector_elements:
-        tensors[f"{name}.beta"] = np.array([layer.beta], dtype=np.float32)
-    for key, weight in zip(weight_names(layer.spec), _weights(layer), strict=True):
+    runs += [(r, edges if c is Component.ATTENTION else nodes) for c, r in layer.made().items()]
+    for key, weight in layer.weights().items():
         tensors[f"{name}.{key}"] = weight.codes.stream
         runs.append((weight.channels, (1,) * len(weight.channels.bits)))
     scales = []
@@ -113,18 +92,6 @@ def _layer_tensors(layer: PackedLayer, graph: GraphSpec) -> dict[str, Array]:
         groups = list(_groups(ranges.bits, counts))
         scales.append(np.stack([ranges.step[groups], ranges.offset[groups]], axis=1))
     return tensors | {f"{name}.scales": np.concatenate(scales).astype(np.float32)}
-
-
-def _weights(layer: PackedLayer) -> list[PackedWeight]:
-    weights = [layer.weight] if isinstance(layer, WeightedLayer) else []
-    if isinstance(layer, SageLayer) and layer.root is not None:
-        weights.append(layer.root)
-    return weights
-
-
-def weight_names(spec: LayerSpec) -> list[str]:
-    """What the tensors of a layer's weight matrices are called, after its name."""
-    return ["weight", "root_weight"][: spec.num_weights]
 
 
 def _groups(bits: tuple[int, ...], counts: tuple[int, ...]) -> tuple[int, ...]:
@@ -140,8 +107,8 @@ def group_bits(layer: LayerHeader) -> list[tuple[int, ...]]:
         runs.append(layer.embedding_bits)
     if spec.heads:
         runs.append(layer.attention_bits)
-    channels = (layer.weight_bits,) * (spec.weight_shape or (0, 0))[0]
-    return runs + [channels] * spec.num_weights
+    shapes = layer.kind.weight_shapes(spec).values()
+    return runs + [(layer.weight_bits,) * channels for channels, _ in shapes]
 
 
 def scale_groups(layer: LayerHeader, graph: GraphSpec) -> list[tuple[int, ...]]:
@@ -151,7 +118,7 @@ def scale_groups(layer: LayerHeader, graph: GraphSpec) -> list[tuple[int, ...]]:
         counts.append(graph.bucket_nodes)
     if spec.heads:
         counts.append(graph.bucket_in_edges)
-    counts += [(1,) * (spec.weight_shape or (0, 0))[0]] * spec.num_weights
+    counts += [(1,) * channels for channels, _ in layer.kind.weight_shapes(spec).values()]
     return [_groups(bits, n) for bits, n in zip(group_bits(layer), counts, strict=True)]
 
 
@@ -163,22 +130,15 @@ def _num_scales(layer: LayerHeader, graph: GraphSpec) -> int:
         groups += len(_groups(layer.embedding_bits, nodes))
     if spec.heads:
         groups += len(_groups(layer.attention_bits, graph.bucket_in_edges))
-    is_coded = spec.weight_shape is not None and layer.weight_bits != FULL_PRECISION
-    return groups + is_coded * spec.num_weights * (spec.weight_shape or (0, 0))[0]
+    if layer.weight_bits == FULL_PRECISION:
+        return groups
+    return groups + sum(channels for channels, _ in layer.kind.weight_shapes(spec).values())
 
 
 def vectors(layer: LayerHeader) -> dict[str, tuple[int, ...]]:
     """fp32 vectors of a layer and their shapes."""
-    vectors: dict[str, tuple[int, ...]] = {"bias": (layer.out_features,)} if layer.bias else {}
-    if layer.kind is LayerKind.GAT:
-        heads = layer.spec.heads
-        shape = (heads, layer.spec.transformed_features // heads)
-        vectors |= {"source_vectors": shape, "target_vectors": shape}
-    if layer.kind is LayerKind.GIN:
-        vectors["eps"] = (1,)
-    if layer.learns_beta:
-        vectors["beta"] = (1,)
-    return vectors
+    bias: dict[str, tuple[int, ...]] = {"bias": (layer.out_features,)} if layer.bias else {}
+    return bias | layer.kind.vector_shapes(layer.spec)
 
 
 def feature_layout(header: Header) -> tuple[tuple[int, ...], int, tuple[int, ...]]:

@@ -1,5 +1,6 @@
 """A packed model and what one asks of it."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,17 +11,14 @@ import numpy.typing as npt
 from sgq_auto.packed.allocation import FEATURES, BitAllocation, Component, Site
 from sgq_auto.packed.backends import Engine, fastest_engine
 from sgq_auto.packed.codes.bit_packing import Array
+from sgq_auto.packed.codes.coded_rows import Chunk
+from sgq_auto.packed.codes.ranges import Floats, to_fp32
 from sgq_auto.packed.runtime.features import PackedFeatures
 from sgq_auto.packed.runtime.graph import PackedGraph
 from sgq_auto.packed.runtime.inputs import Input, NewInput, StoredInput, check_nodes
-from sgq_auto.packed.runtime.layers.convs import AgnnLayer
-from sgq_auto.packed.runtime.layers.layer import (
-    AttentionConvLayer,
-    ConvLayer,
-    PackedLayer,
-    WeightedLayer,
-)
+from sgq_auto.packed.runtime.layers.layer import PackedLayer
 from sgq_auto.packed.runtime.neighborhood import neighborhood
+from sgq_auto.packed.runtime.products import Source
 from sgq_auto.packed.runtime.workspace import Inference
 from sgq_auto.packed.sizes.footprint import Footprint, FootprintModel
 from sgq_auto.packed.sizes.specs import ModelSpec
@@ -100,7 +98,7 @@ class PackedModel:
         given = self._given(x, edge_index)
         if nodes is None:
             features = given.features(None)
-            return Inference(given.graph, features, self.engine, threads).run(self.layers)
+            return run_layers(self.layers, Inference(given.graph, features, self.engine, threads))
         wanted = check_nodes(np.asarray(nodes), given.graph.spec.num_nodes)
         if wanted.size == 0:
             return np.empty((0, len(self.classes)), dtype=np.float32)
@@ -109,7 +107,8 @@ class PackedModel:
         rows = given.graph.rows_of(wanted)
         part = neighborhood(given.graph, rows, hops, width, self.engine)
         graph, places = (given.graph, wanted) if part is None else (part.graph, part.places)
-        return Inference(graph, given.features(part), self.engine, threads).run(self.layers)[places]
+        inference = Inference(graph, given.features(part), self.engine, threads)
+        return run_layers(self.layers, inference)[places]
 
     def _given(self, x: Array | None, edge_index: Array | None) -> Input:
         if (x is None) != (edge_index is None):
@@ -120,17 +119,43 @@ class PackedModel:
         return NewInput.of(*arrays, self.graph.split_points, self.features)
 
 
+def run_layers(layers: Sequence[PackedLayer], inference: Inference) -> Logits:
+    """One forward pass.
+
+    Each layer writes its output, a chunk of rows at a time, into the packed input of the next one;
+    the last one into the logits.
+
+    Args:
+        layers: A chain of layers; the first one reads the node features.
+        inference: The graph, its features, and the arithmetic.
+
+    Returns:
+        Logits fp32 ``[N, classes]``, nodes in their own order.
+    """
+    nodes = inference.graph.spec.num_nodes
+    logits = np.empty((nodes, layers[-1].out_features), dtype=np.float32)
+    order = inference.graph.node_order()
+
+    def emit(chunk: Chunk, x: Floats) -> None:
+        logits[order[chunk.row : chunk.stop]] = to_fp32(x)
+
+    source: Source = inference.features
+    for layer, following in itertools.pairwise(layers):
+        name, width = f"{following.spec.name}.input", layer.out_features
+        embedding = inference.embedding(name, width, following.inputs)
+        layer.run(inference, source, inference.writer(embedding))
+        source = embedding
+    layers[-1].run(inference, source, emit)
+    return logits
+
+
 def _bits(layer: PackedLayer, *, reads_features: bool) -> list[tuple[Site, int]]:
     """The bits of a layer's own sites, in the order of its specification."""
-    name, sites = layer.spec.name, []
-    if not reads_features:
-        sites += _bucket_bits(name, Component.EMBEDDING, layer.inputs.bits)
-    elif isinstance(layer, ConvLayer):
-        sites += _bucket_bits(name, Component.EMBEDDING, layer.transformed.bits)
-    if isinstance(layer, AttentionConvLayer | AgnnLayer):
-        sites += _bucket_bits(name, Component.ATTENTION, layer.attention.bits)
-    if isinstance(layer, WeightedLayer):
-        sites.append((Site(name, Component.WEIGHT), layer.weight.bits))
+    sites = []
+    for component, bits in layer.bucket_bits(reads_features=reads_features).items():
+        sites += _bucket_bits(layer.spec.name, component, bits)
+    if layer.weight_bits is not None:
+        sites.append((Site(layer.spec.name, Component.WEIGHT), layer.weight_bits))
     return sites
 
 

@@ -8,14 +8,18 @@ from torch_geometric.nn import AGNNConv
 
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
-from sgq_auto.packed.sizes.layer_specs import agnn_spec
+from sgq_auto.packed.runtime.layers.agnn import AgnnLayer, agnn_spec
+from sgq_auto.packed.runtime.layers.layer import LayerParts
 from sgq_auto.quantize.layer import sums_messages
 from sgq_auto.quantize.layers.attention import AttentionLayer
+from sgq_auto.quantize.packing import Packing
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 
 class QuantizedAGNNConv(AttentionLayer):
     """``y_i = sum_j Q(p_ij) Q(x)_j`` with ``p_ij = softmax_j(beta cos(Q(x)_i, Q(x)_j))``."""
+
+    packs_as = AgnnLayer
 
     beta: Tensor
 
@@ -44,6 +48,10 @@ class QuantizedAGNNConv(AttentionLayer):
         """Softmax of the scaled cosines of ``inputs``, the directions of the nodes."""
         (directions,) = inputs
         return adj_t.row_softmax(self.beta * adj_t.sddmm(directions[rows], directions))
+
+    def packed_parts(self, packing: Packing) -> LayerParts:
+        """The temperature."""
+        return packing.parts(self, vectors={"beta": self.beta})
 
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""

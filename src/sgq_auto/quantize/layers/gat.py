@@ -8,9 +8,11 @@ from torch_geometric.nn import GATConv
 
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
-from sgq_auto.packed.sizes.layer_specs import gat_spec
+from sgq_auto.packed.runtime.layers.gat import GatLayer, gat_spec
+from sgq_auto.packed.runtime.layers.layer import LayerParts
 from sgq_auto.quantize.layer import linear, sums_messages
 from sgq_auto.quantize.layers.attention import MultiHeadLayer
+from sgq_auto.quantize.packing import Packing
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 
@@ -19,6 +21,8 @@ class QuantizedGATConv(MultiHeadLayer):
 
     The coefficients are quantized after the softmax and before attention dropout.
     """
+
+    packs_as = GatLayer
 
     head_blocks: Tensor
 
@@ -69,6 +73,18 @@ class QuantizedGATConv(MultiHeadLayer):
         """Softmax of the scores of ``inputs``, the shares of targets and of sources."""
         targets, sources = inputs
         return adj_t.row_softmax(adj_t.pair_scores(targets[rows], sources, self.negative_slope))
+
+    def packed_parts(self, packing: Packing) -> LayerParts:
+        """Its weight, its bias, and both attention vectors of every head."""
+        shape = self.heads, self.channels
+        vectors = {
+            "bias": self.bias,
+            "source_vectors": self.att_src.view(shape),
+            "target_vectors": self.att_dst.view(shape),
+        }
+        settings = {"negative_slope": float(self.negative_slope), "concat": self.concat}
+        weights = {"weight": self.lin.weight}
+        return packing.parts(self, weights=weights, vectors=vectors, settings=settings)
 
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""

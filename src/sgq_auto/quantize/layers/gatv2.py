@@ -8,55 +8,42 @@ from torch_geometric.nn import GATv2Conv
 
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
-from sgq_auto.packed.sizes.layer_specs import gatv2_spec
-from sgq_auto.quantize.layer import stacked_linear, sums_messages
-from sgq_auto.quantize.layers.attention import MultiHeadLayer
+from sgq_auto.quantize.layers.attention import StackedLayer
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 
-class QuantizedGATv2Conv(MultiHeadLayer):
+class QuantizedGATv2Conv(StackedLayer):
     """Attention ``softmax_j a LeakyReLU(l_j + r_i)`` over quantized ``l`` and ``r``.
 
     Both are products of the quantized input, coded together; ``l`` is also what is gathered.
     """
 
+    linear_names = ("lin_l", "lin_r")
+
     def __init__(self, source: GATv2Conv, name: str, quantizers: QuantizerFactory) -> None:
         super().__init__(source, name, quantizers)
         self.negative_slope = source.negative_slope
-        self.share_weights = source.share_weights
-        self.lin_l = source.lin_l
-        self.lin_r = source.lin_r
         self.att = source.att
         self.bias = source.bias
         # Its scores are computed from an edge tensor of all channels.
         self.max_coefficients = type(self).max_coefficients // self.channels
-        rows = sum(lin.weight.size(0) for lin in self._linears())
-        self.weight_quantizer = quantizers.weight(name, rows)
-        self.transformed_quantizer = quantizers.embedding(name)
         self.attention_quantizer = quantizers.attention(name)
 
     @classmethod
     def covers(cls, source: GATv2Conv) -> bool:
         """Whether it has no edge features, no residual, self-loops, and one kind of nodes."""
-        simple = source.lin_edge is None and source.res is None and source.add_self_loops
-        return simple and isinstance(source.in_channels, int) and sums_messages(source)
+        return source.res is None and source.add_self_loops and super().covers(source)
 
-    def forward(
-        self,
-        x: Tensor,
-        edge_index: Any,
-        edge_attr: Any = None,
-        return_attention_weights: Any = None,
-    ) -> Tensor:
-        """``[N, in]`` to ``[N, heads * out]``, or ``[N, out]`` where heads are averaged."""
-        adj_t = self.pattern(
-            edge_index, edge_attr=edge_attr, return_attention_weights=return_attention_weights
-        )
-        inputs = self.quantize_input(x)
-        transformed = stacked_linear(inputs, self._linears(), self.weight_quantizer)
-        quantized = self.transformed_quantizer(transformed)
-        nodes = quantized.unflatten(1, (-1, self.heads, self.channels))
-        sources, targets = nodes[:, 0].contiguous(), nodes[:, -1].contiguous()
+    @property
+    def linears(self) -> list[Any]:
+        """Those of sources and targets, or one where both share it."""
+        left, right = super().linears
+        return [left] if left is right else [left, right]
+
+    def from_products(self, adj_t: CsrPattern, products: Tensor) -> Tensor:
+        """Both embeddings, their attention, and what it gathers."""
+        nodes = self.embeddings(products)
+        sources, targets = nodes[0], nodes[-1]
         out = self.join_heads(self.propagate(adj_t, sources, targets, sources))
         return out if self.bias is None else out + self.bias
 
@@ -74,10 +61,38 @@ class QuantizedGATv2Conv(MultiHeadLayer):
             self.in_features,
             self.channels,
             self.heads,
-            shared=self.share_weights,
+            shared=len(self.linears) == 1,
             concat=self.concat,
             bias=self.bias is not None,
         )
 
-    def _linears(self) -> list[Any]:
-        return [self.lin_l] if self.share_weights else [self.lin_l, self.lin_r]
+
+def gatv2_spec(
+    name: str,
+    in_features: int,
+    channels: int,
+    heads: int,
+    *,
+    shared: bool,
+    concat: bool,
+    bias: bool,
+) -> LayerSpec:
+    """Sizes of graph attention of the second version (Brody et al. 2022).
+
+    Sources and targets are transformed by matrices of their own, unless those are ``shared``.
+    """
+    width = heads * channels
+    rows = width if shared else 2 * width
+    out = width if concat else channels
+    return LayerSpec(
+        name=name,
+        in_features=in_features,
+        weight_shape=(rows, in_features),
+        transformed_features=rows,
+        heads=heads,
+        vector_elements=width + (rows + out if bias else 0),
+        gathered_features=width,
+        source_copies=1,
+        target_copies=1,
+        attention_copies=2,
+    )

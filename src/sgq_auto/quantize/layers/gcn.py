@@ -6,9 +6,11 @@ from torch import Tensor
 from torch_geometric.nn import GCNConv
 
 from sgq_auto.packed import LayerSpec
-from sgq_auto.packed.sizes.layer_specs import gcn_spec
+from sgq_auto.packed.runtime.layers.gcn import GcnLayer, gcn_spec
+from sgq_auto.packed.runtime.layers.layer import LayerParts
 from sgq_auto.quantize.layer import linear, sums_messages
 from sgq_auto.quantize.layers.fixed_layer import NormalizedLayer
+from sgq_auto.quantize.packing import Packing
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 
@@ -18,6 +20,8 @@ class QuantizedGCNConv(NormalizedLayer):
     Node embeddings are quantized before the gather: the same values as quantizing per-edge
     copies, for ``N`` rows of work in place of ``E``.
     """
+
+    packs_as = GcnLayer
 
     def __init__(self, source: GCNConv, name: str, quantizers: QuantizerFactory) -> None:
         super().__init__(name, quantizers)
@@ -39,6 +43,11 @@ class QuantizedGCNConv(NormalizedLayer):
         transformed = linear(self.quantize_input(x), self.weight_quantizer(self.lin.weight))
         out = self.gather(adj_t, self.transformed_quantizer(transformed))
         return out if self.bias is None else out + self.bias
+
+    def packed_parts(self, packing: Packing) -> LayerParts:
+        """Its weight and its bias; its coefficients follow from the graph."""
+        weights = {"weight": self.lin.weight}
+        return packing.parts(self, weights=weights, vectors={"bias": self.bias})
 
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""

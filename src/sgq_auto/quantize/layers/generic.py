@@ -1,5 +1,6 @@
 """The twin of every PyG layer that has none of its own: quantized around, run by PyG itself."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,9 +9,9 @@ from torch.func import functional_call
 from torch_geometric.nn import MessagePassing
 
 from sgq_auto.packed import LayerSpec
-from sgq_auto.packed.sizes.layer_specs import generic_spec
 from sgq_auto.quantize.deferred_dropout import Dropped
 from sgq_auto.quantize.layer import QuantizedLayer
+from sgq_auto.quantize.layers.fixed_layer import KNOWN_AGGREGATIONS
 from sgq_auto.quantize.lazy_tensor import LazyTensor, plain
 from sgq_auto.quantize.node_features import NodeFeatures
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
@@ -66,6 +67,14 @@ class GenericConv(QuantizedLayer):
         quantized: Tensor = self.further_inputs[position - 1](source)
         return x.apply(quantized) if isinstance(x, Dropped) else quantized
 
+    def unpackable(self) -> str:
+        """What it aggregates by, where that alone is the reason: no packed layer does so."""
+        aggregation = self.source.aggr
+        if not isinstance(aggregation, str) or aggregation in KNOWN_AGGREGATIONS:
+            return super().unpackable()
+        known = ", ".join(KNOWN_AGGREGATIONS)
+        return f"{super().unpackable()}: aggr={aggregation!r} is none of {known}"
+
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""
         parameters = dict(self.source.named_parameters())
@@ -79,6 +88,32 @@ class GenericConv(QuantizedLayer):
             further_inputs=len(self.further_inputs),
             vector_elements=elements - sum(rows * columns for rows, columns in shapes),
         )
+
+
+def generic_spec(
+    name: str,
+    in_features: int,
+    weights: Sequence[tuple[int, int]],
+    *,
+    further_inputs: int,
+    vector_elements: int,
+) -> LayerSpec:
+    """Sizes of any other message passing layer, as far as they are known.
+
+    That is its inputs, which are gathered once, and its parameters; nothing that it computes.
+    """
+    return LayerSpec(
+        name=name,
+        in_features=in_features,
+        weight_shape=weights[0] if weights else None,
+        further_weights=tuple(weights[1:]),
+        further_inputs=further_inputs,
+        keeps_input=True,
+        vector_elements=vector_elements,
+        gathered_features=in_features,
+        gathers_itself=False,
+        source_copies=1,
+    )
 
 
 class _NodeInputs:

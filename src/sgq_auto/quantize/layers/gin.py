@@ -11,11 +11,12 @@ from torch_geometric.nn import Linear as PygLinear
 from sgq_auto.compute import FixedMatrix
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
-from sgq_auto.packed.runtime.layers.layer import Aggregation
-from sgq_auto.packed.sizes.layer_specs import gin_spec
+from sgq_auto.packed.runtime.layers.gin import GinLayer, gin_spec
+from sgq_auto.packed.runtime.layers.layer import LayerParts
+from sgq_auto.packed.runtime.layers.neighbors import Aggregation
 from sgq_auto.quantize.layer import linear, sums_messages
-from sgq_auto.quantize.layers.fixed_layer import FixedLayer
-from sgq_auto.quantize.layers.neighbors import neighbor_matrix
+from sgq_auto.quantize.layers.fixed_layer import FixedLayer, neighbor_matrix
+from sgq_auto.quantize.packing import Packing
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 _LINEAR = (nn.Linear, PygLinear)
@@ -58,6 +59,8 @@ class QuantizedLinearSum(FixedLayer):
     PyG sums first, which gives the same and is as wide as the features.
     """
 
+    packs_as = GinLayer
+
     eps: Tensor
 
     def __init__(
@@ -85,6 +88,11 @@ class QuantizedLinearSum(FixedLayer):
     def matrix(self, adj_t: CsrPattern, dtype: torch.dtype) -> FixedMatrix:
         """What sums up a node's neighbours."""
         return neighbor_matrix(adj_t, Aggregation.SUM, dtype)
+
+    def packed_parts(self, packing: Packing) -> LayerParts:
+        """Its weight, its bias and epsilon."""
+        vectors = {"bias": self.bias, "eps": self.eps}
+        return packing.parts(self, weights={"weight": self.weight}, vectors=vectors)
 
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""

@@ -5,13 +5,17 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from sgq_auto.packed import LayerSpec
-from sgq_auto.packed.sizes.layer_specs import linear_spec
+from sgq_auto.packed.runtime.layers.layer import LayerParts
+from sgq_auto.packed.runtime.layers.linear import LinearLayer, linear_spec
 from sgq_auto.quantize.layer import QuantizedLayer, linear
+from sgq_auto.quantize.packing import Packing
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 
 class QuantizedLinear(QuantizedLayer):
     """``y = Q(x) Q(W)^T + b``; the output becomes the next layer's quantized input."""
+
+    packs_as = LinearLayer
 
     def __init__(self, source: nn.Linear, name: str, quantizers: QuantizerFactory) -> None:
         super().__init__(name, quantizers)
@@ -23,6 +27,10 @@ class QuantizedLinear(QuantizedLayer):
         """``[N, ..., in]`` to ``[N, ..., out]``."""
         out = linear(self.quantize_input(x), self.weight_quantizer(self.weight))
         return out if self.bias is None else out + self.bias
+
+    def packed_parts(self, packing: Packing) -> LayerParts:
+        """Its weight and its bias."""
+        return packing.parts(self, weights={"weight": self.weight}, vectors={"bias": self.bias})
 
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""

@@ -1,5 +1,6 @@
 """The quantized twins of PyG's layers that propagate several times: ``SGConv`` and ``APPNP``."""
 
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -7,7 +8,7 @@ from torch_geometric.nn import APPNP, SGConv
 
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
-from sgq_auto.packed.sizes.layer_specs import appnp_spec, sgc_spec
+from sgq_auto.packed.runtime.layers.gcn import gcn_spec
 from sgq_auto.quantize.deferred_dropout import dropout
 from sgq_auto.quantize.layer import linear, sums_messages
 from sgq_auto.quantize.layers.fixed_layer import NormalizedLayer
@@ -89,3 +90,24 @@ class QuantizedAPPNP(HopLayer):
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""
         return appnp_spec(self.name, self.in_features, hops=self.hops)
+
+
+def appnp_spec(name: str, in_features: int, *, hops: int) -> LayerSpec:
+    """Sizes of a propagation by personalised PageRank (Klicpera et al. 2019)."""
+    return LayerSpec(
+        name=name,
+        in_features=in_features,
+        keeps_input=True,
+        further_hops=hops - 1,
+        heads=1,
+        attention_from_degrees=True,
+        gathered_features=in_features,
+        source_copies=1,
+        attention_copies=1,
+    )
+
+
+def sgc_spec(name: str, in_features: int, out_features: int, *, hops: int, bias: bool) -> LayerSpec:
+    """Sizes of a simplified graph convolution (Wu et al. 2019)."""
+    gcn = gcn_spec(name, in_features, out_features, bias=bias)
+    return replace(gcn, further_hops=hops - 1)

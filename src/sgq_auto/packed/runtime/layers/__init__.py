@@ -1,1 +1,1 @@
-"""The layers of packed models."""
+"""The layers of packed models, one file a kind."""

@@ -1,0 +1,89 @@
+"""Attention coefficients: made from scores, held as codes, and read where rows are gathered."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from sgq_auto.packed.codes.bit_packing import Array
+from sgq_auto.packed.codes.code_matrix import CodeMatrix
+from sgq_auto.packed.codes.coded_rows import Chunk
+from sgq_auto.packed.codes.ranges import Floats, Ranges
+from sgq_auto.packed.runtime.workspace import Inference
+from sgq_auto.packed.sizes.specs import LayerSpec
+
+# Scores ``[edges, heads]`` of the edges of a chunk, which come as CSR.
+Scores = Callable[[Chunk, Array, Array], Floats]
+
+
+@dataclass(frozen=True, eq=False)
+class Attention:
+    """The coefficients of every edge and self-loop, for one layer.
+
+    Attributes:
+        inference: The forward pass that it belongs to.
+        codes: The coefficients ``[edges, heads]``.
+    """
+
+    inference: Inference
+    codes: CodeMatrix
+
+    @classmethod
+    def of(cls, inference: Inference, spec: LayerSpec, ranges: Ranges, scores: Scores) -> Self:
+        """The softmax of ``scores`` over each row's edges.
+
+        All of it is made before the first row is gathered, as the sizes of the layer say.
+        """
+        counts = inference.graph.spec.bucket_in_edges
+        codes = inference.make(f"{spec.name}.attention", counts, spec.heads, ranges)
+        attention = cls(inference, codes)
+
+        def work(chunk: Chunk, rowptr: Array, columns: Array) -> None:
+            if len(inference.entry_parts(columns, spec.heads)) > 1:
+                attention._write_row(chunk, columns, scores)
+                return
+            values = scores(chunk, rowptr, columns)
+            lengths = np.diff(rowptr)
+            values -= np.repeat(np.maximum.reduceat(values, rowptr[:-1]), lengths, axis=0)
+            np.exp(values, out=values)
+            values /= np.repeat(np.add.reduceat(values, rowptr[:-1]), lengths, axis=0)
+            inference.engine.write(codes, attention._first_edge(chunk), values)
+
+        inference.for_edges(work, spec.heads)
+        return attention
+
+    def weighted_sum(
+        self, chunk: Chunk, rowptr: Array, columns: Array, matrix: CodeMatrix
+    ) -> Floats:
+        """Sums of matrix rows, weighted by the coefficients of a chunk's entries."""
+        engine, first = self.inference.engine, self._first_edge(chunk)
+        parts = self.inference.entry_parts(columns, self.codes.width)
+        if len(parts) == 1:
+            weights = engine.read(self.codes, first, first + columns.size)
+            return engine.weighted_sum(rowptr, columns, weights, matrix)
+        # A row by itself.
+        out = np.zeros((1, matrix.width))
+        for start, stop in parts:
+            weights = engine.read(self.codes, first + start, first + stop)
+            entries = np.array([0, stop - start]), columns[start:stop]
+            out += engine.weighted_sum(*entries, weights, matrix)
+        return out
+
+    def _write_row(self, chunk: Chunk, columns: Array, scores: Scores) -> None:
+        """The softmax of one row whose scores are too many to be made at once."""
+        parts = self.inference.entry_parts(columns, self.codes.width)
+
+        def part_scores(first: int, last: int) -> Floats:
+            return scores(chunk, np.array([0, last - first]), columns[first:last])
+
+        top = np.max([part_scores(*part).max(axis=0) for part in parts], axis=0)
+        total = sum(np.exp(part_scores(*part) - top).sum(axis=0) for part in parts)
+        for first, last in parts:
+            values = np.exp(part_scores(first, last) - top) / total
+            self.inference.engine.write(self.codes, self._first_edge(chunk) + first, values)
+
+    def _first_edge(self, chunk: Chunk) -> int:
+        """The row of ``codes`` that holds the first entry of a chunk."""
+        first = int(self.inference.graph.edges.block_starts[chunk.block])
+        return first + chunk.blocks.row + chunk.skipped

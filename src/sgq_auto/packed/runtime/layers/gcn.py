@@ -1,0 +1,53 @@
+"""A graph convolution (Kipf and Welling 2017)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sgq_auto.packed.codes.bit_packing import Array
+from sgq_auto.packed.codes.coded_rows import Chunk
+from sgq_auto.packed.runtime.layers.layer import AttentionConvLayer, LayerEntry
+from sgq_auto.packed.runtime.products import Source
+from sgq_auto.packed.runtime.workspace import Inference, Sink
+from sgq_auto.packed.sizes.specs import LayerSpec
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class GcnLayer(AttentionConvLayer):
+    """``y_i = sum_j Q(1 / sqrt(d_i d_j)) h_j + b``, the coefficients derived from degrees."""
+
+    kind = "gcn"
+
+    def run(self, inference: Inference, source: Source, sink: Sink) -> None:
+        """The coefficients of a chunk are made when it is gathered, so none are held."""
+        hidden = self.embed(inference, source)
+
+        def gather(chunk: Chunk, rowptr: Array, columns: Array) -> None:
+            weights = inference.degree_coefficients(chunk, rowptr, columns)
+            if self.attention.is_quantized(chunk.bucket):
+                weights = inference.engine.fake_quantize(weights, self.attention, chunk.bucket)
+            out = inference.engine.weighted_sum(rowptr, columns, weights[:, None], hidden)
+            sink(chunk, self.finish(out))
+
+        inference.for_edges(gather, width=hidden.width)
+
+    @classmethod
+    def parse(cls, entry: LayerEntry, node: Mapping[str, Any]) -> tuple[LayerSpec, dict[str, Any]]:  # noqa: ARG003
+        """Nothing but its widths and its bias."""
+        return gcn_spec(entry.name, entry.in_features, entry.out_features, bias=entry.bias), {}
+
+
+def gcn_spec(name: str, in_features: int, out_features: int, *, bias: bool) -> LayerSpec:
+    """Sizes of a graph convolution."""
+    return LayerSpec(
+        name=name,
+        in_features=in_features,
+        weight_shape=(out_features, in_features),
+        transformed_features=out_features,
+        heads=1,
+        attention_from_degrees=True,
+        vector_elements=out_features if bias else 0,
+        gathered_features=out_features,
+        source_copies=1,
+        attention_copies=1,
+    )

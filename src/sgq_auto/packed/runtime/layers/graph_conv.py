@@ -1,0 +1,28 @@
+"""The convolution of higher-order graph networks (Morris et al. 2019): PyG's ``GraphConv``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sgq_auto.packed.header_fields import choice
+from sgq_auto.packed.runtime.layers.layer import LayerEntry
+from sgq_auto.packed.runtime.layers.neighbors import Aggregation, NeighborLayer, neighbor_spec
+from sgq_auto.packed.sizes.specs import LayerSpec
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class GraphConvLayer(NeighborLayer):
+    """``y_i = sum_j h_j + x_i W_root + b`` over neighbours (or their mean); it has both weights."""
+
+    kind = "graph_conv"
+
+    @classmethod
+    def parse(cls, entry: LayerEntry, node: Mapping[str, Any]) -> tuple[LayerSpec, dict[str, Any]]:
+        """Its aggregation."""
+        sizes = entry.name, entry.in_features, entry.out_features
+        spec = neighbor_spec(*sizes, root_weight=True, bias=entry.bias)
+        return spec, {"aggregation": choice(Aggregation, node, "aggregation")}
+
+    def described(self) -> dict[str, Any]:
+        """Its aggregation."""
+        return {"aggregation": self.aggregation}

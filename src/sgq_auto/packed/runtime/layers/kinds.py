@@ -1,0 +1,26 @@
+"""The kinds of layers that a packed model may have."""
+
+from collections.abc import Mapping
+
+from sgq_auto.packed.runtime.layers.agnn import AgnnLayer
+from sgq_auto.packed.runtime.layers.gat import GatLayer
+from sgq_auto.packed.runtime.layers.gcn import GcnLayer
+from sgq_auto.packed.runtime.layers.gin import GinLayer
+from sgq_auto.packed.runtime.layers.graph_conv import GraphConvLayer
+from sgq_auto.packed.runtime.layers.layer import PackedLayer
+from sgq_auto.packed.runtime.layers.linear import LinearLayer
+from sgq_auto.packed.runtime.layers.sage import SageLayer
+
+# By the name that a header gives them. Names are part of the file format: none may change.
+KINDS: Mapping[str, type[PackedLayer]] = {
+    layer.kind: layer
+    for layer in (
+        LinearLayer,
+        GcnLayer,
+        GatLayer,
+        SageLayer,
+        GinLayer,
+        AgnnLayer,
+        GraphConvLayer,
+    )
+}

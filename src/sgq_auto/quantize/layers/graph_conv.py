@@ -1,0 +1,27 @@
+"""The quantized twin of PyG's ``GraphConv``."""
+
+from typing import Any
+
+from torch import Tensor
+from torch_geometric.nn import GraphConv
+
+from sgq_auto.packed.runtime.layers.graph_conv import GraphConvLayer
+from sgq_auto.quantize.layers.fixed_layer import NeighborLayer, is_aggregated
+
+
+class QuantizedGraphConv(NeighborLayer):
+    """Sums or means over neighbours, and always a node's own term."""
+
+    packs_as = GraphConvLayer
+    linear_names = ("lin_rel", "lin_root")
+
+    @classmethod
+    def covers(cls, source: GraphConv) -> bool:
+        """Whether it takes sums or means of one kind of nodes; not the largest of neighbours."""
+        return isinstance(source.in_channels, int) and is_aggregated(source)
+
+    def forward(
+        self, x: Tensor, edge_index: Any, edge_weight: Any = None, size: Any = None
+    ) -> Tensor:
+        """``[N, in]`` to ``[N, out]``; edge weights are refused, for the graph has none."""
+        return self.aggregate(x, self.pattern(edge_index, edge_weight=edge_weight, size=size))

@@ -1,0 +1,66 @@
+"""What the header of an artifact says of a layer of each kind: the file format, word for word."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from headers import header_of, written
+from safetensors import safe_open
+
+from sgq_auto.packed import load
+from sgq_auto.packed.artifact.header import describe
+from sgq_auto.packed.runtime.layers.kinds import KINDS
+
+# As version 0.1.0 writes them, keys in its order; GraphConv came later.
+_ENTRIES = {
+    "linear": '{"kind":"linear","name":"a","in":4,"out":4,"activation":"elu","bias":true,'
+    '"bits":{"embedding":[3],"weight":2}}',
+    "gcn": '{"kind":"gcn","name":"a","in":4,"out":4,"activation":"relu","bias":false,'
+    '"bits":{"embedding":[3],"attention":[5],"weight":32}}',
+    "gat": '{"kind":"gat","name":"a","in":4,"out":4,"activation":"none","bias":true,'
+    '"bits":{"embedding":[3],"attention":[5],"weight":2},"heads":2,"concat":true,"slope":0.2}',
+    "sage": '{"kind":"sage","name":"a","in":4,"out":4,"activation":"none","bias":true,'
+    '"bits":{"embedding":[3],"weight":2},"aggregation":"mean","root_weight":true}',
+    "gin": '{"kind":"gin","name":"a","in":4,"out":4,"activation":"none","bias":true,'
+    '"bits":{"embedding":[3],"weight":2}}',
+    "agnn": '{"kind":"agnn","name":"a","in":4,"out":4,"activation":"none","bias":false,'
+    '"bits":{"embedding":[3],"attention":[5]},"beta":true}',
+    "graph_conv": '{"kind":"graph_conv","name":"a","in":4,"out":4,"activation":"none","bias":true,'
+    '"bits":{"embedding":[3],"weight":2},"aggregation":"sum"}',
+}
+_TENSORS = {
+    "linear": {"bias", "scales", "weight"},
+    "gcn": {"scales", "weight"},
+    "gat": {"bias", "scales", "source_vectors", "target_vectors", "weight"},
+    "sage": {"bias", "root_weight", "scales", "weight"},
+    "gin": {"bias", "eps", "scales", "weight"},
+    "agnn": {"beta", "scales"},
+    "graph_conv": {"bias", "root_weight", "scales", "weight"},
+}
+
+
+def _first() -> dict[str, Any]:
+    own = {"activation": "none", "bias": False, "bits": {"weight": 1}}
+    return {"kind": "linear", "name": "first", "in": 2, "out": 4, **own}
+
+
+def test_every_kind_is_here() -> None:
+    assert _ENTRIES.keys() == KINDS.keys() == _TENSORS.keys()
+
+
+@pytest.mark.parametrize("kind", _ENTRIES)
+def test_an_entry_is_written_as_it_was_read(kind: str, tmp_path: Path) -> None:
+    root = header_of(5, [_first(), json.loads(_ENTRIES[kind])])
+    model = load(written(root, tmp_path / "model.safetensors"))
+    assert type(model.layers[1]) is KINDS[kind]
+    assert _ENTRIES[kind] in describe(model)
+
+
+@pytest.mark.parametrize("kind", _ENTRIES)
+def test_a_kind_has_its_tensors(kind: str, tmp_path: Path) -> None:
+    root = header_of(5, [_first(), json.loads(_ENTRIES[kind])])
+    path = written(root, tmp_path / "model.safetensors")
+    with safe_open(path, framework="np") as file:
+        held = {name.removeprefix("a.") for name in file.keys() if name.startswith("a.")}  # noqa: SIM118
+    assert held == _TENSORS[kind]
