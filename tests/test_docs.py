@@ -1,9 +1,9 @@
 """Every command and every Python block of the pages in docs/ runs, in the order of the page.
 
 What is run is in fenced blocks: ``sh``, a command a line, and ``python``; a Python block that
-begins with ``# NAME.py`` is that file. Searches run as they are written, with ``_QUICK`` after
-their own settings. ``NAME`` and ``N`` stand for the study of the page's last search and a trial of
-it.
+begins with ``# NAME.py`` is that file. Blocks of ``text`` are output, and commands of benchmarks.
+Searches run as they are written, with ``_QUICK`` after their own settings. ``NAME`` and ``N`` stand
+for the study of the page's last search and a trial of it.
 """
 
 import json
@@ -17,7 +17,9 @@ from pathlib import Path
 
 import hydra
 import pytest
+import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
 
 from sgq_auto.configuration.build import conf_dir, with_own_arguments
 from sgq_auto.graphs.sources import EmbeddedCora
@@ -57,7 +59,8 @@ class Block:
 
 def blocks(page: str) -> list[Block]:
     text = (DOCS / page).read_text()
-    return [Block(*found) for found in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.S | re.M)]
+    found = re.findall(r"^```(\w+)\n(.*?)^```$", text, re.S | re.M)
+    return [Block(kind, inside) for kind, inside in found if kind != "text"]
 
 
 def commands() -> Iterator[tuple[str, str]]:
@@ -140,6 +143,29 @@ def test_indented_commands_are_run_by_other_tests() -> None:
     assert found == set(_RUN_ELSEWHERE)
     tests = Path(__file__).parent
     assert all((tests / test).is_file() for named in _RUN_ELSEWHERE.values() for test in named)
+
+
+def test_blocks_of_text_are_output_or_benchmarks() -> None:
+    for path in DOCS.glob("*.md"):
+        for inside in re.findall(r"^```text\n(.*?)^```$", path.read_text(), re.S | re.M):
+            assert "-m sgq_auto" not in inside, path.name
+
+
+def test_settings_that_are_listed_exist_and_have_these_defaults() -> None:
+    page = (DOCS / "commands.md").read_text()
+    rows = re.findall(r"^\| `([\w.]+)` \| (\S+) \|", page.split("## Settings")[1], re.M)
+    assert len(rows) > 20
+    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        config = hydra.compose("config", return_hydra_config=True)
+    groups = config.hydra.runtime.choices
+    for name, cell in rows:
+        listed = None if cell == "none" else yaml.safe_load(cell.strip("`"))
+        assert groups[name] == listed if name in groups else _value(config, name) == listed, name
+
+
+def _value(config: DictConfig, name: str) -> object:
+    value = OmegaConf.select(config, name, throw_on_missing=True, default="absent")
+    return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
 
 
 def test_links_between_pages_lead_somewhere() -> None:
