@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,6 +167,20 @@ def test_settings_that_are_listed_exist_and_have_these_defaults() -> None:
 def _value(config: DictConfig, name: str) -> object:
     value = OmegaConf.select(config, name, throw_on_missing=True, default="absent")
     return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+
+
+def test_packages_are_listed_in_the_order_that_imports_keep() -> None:
+    page = (DOCS / "how_it_works.md").read_text().split("## The packages")[1].split("## ")[0]
+    listed = re.findall(r"^\| `(\w+)` \|", page, re.M)
+    root = DOCS.parent
+    packages = {path.parent.name for path in (root / "src" / "sgq_auto").glob("*/__init__.py")}
+    assert set(listed) == packages
+    contracts = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layers = contracts["contracts"][0]["layers"]
+    order = [name for layer in layers for name in layer.split(" | ") if name in packages]
+    floors = {name: k for k, layer in enumerate(layers) for name in layer.split(" | ")}
+    assert len(order) == len(packages)
+    assert [floors[name] for name in listed] == sorted(floors[name] for name in listed)
 
 
 def test_links_between_pages_lead_somewhere() -> None:
