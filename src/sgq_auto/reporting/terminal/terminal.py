@@ -79,11 +79,14 @@ class Terminal:
             self.said(f"Layers {bench.generic}")
         if bench.unpackable is not None:
             self.said(
-                f"This model cannot be packed ({bench.unpackable}): its sizes are what "
-                "its parts take in codes, and no artifact will be written",
+                f"This model cannot be packed ({bench.unpackable}): the sizes are those of its "
+                "packed parts, and no artifact will be written",
             )
         if not progress.leads:
-            self.said("another command leads this study: it tracks, confirms and sums up")
+            self.said(
+                "another command leads this study: it tracks the study, confirms the front and "
+                "writes the summary"
+            )
         if bench.nothing_fits is None:
             self.trials_finished(progress, ())
 
@@ -93,7 +96,7 @@ class Terminal:
         done, total = len(progress.records), progress.bench.settings.n_trials
         self.said(
             f"{done} of {total} trials are done; the command that leads the study confirms its "
-            "front. If that one has ended, this command again takes over."
+            "front. If that command has ended, run this one again to take over."
         )
 
     def trials_finished(self, progress: StudyProgress, new: Sequence[TrialRecord]) -> None:
@@ -108,7 +111,7 @@ class Terminal:
     def _state(self, progress: StudyProgress) -> str:
         """What is known so far; the shorter, the narrower the terminal."""
         if not progress.records:
-            return "workers start"
+            return "workers are starting"
         tolerance = progress.bench.settings.allowed_drop
         best = progress.best_within(tolerance)
         ratio = f"{progress.full_bytes / best.num_bytes:.1f}x" if best else "none yet"
@@ -176,12 +179,12 @@ class Terminal:
         if not miss.get("confirmed"):
             return
         self.said(
-            "What may help: a larger n_trials (the study goes on), finetune.epochs=300, a larger "
-            "tolerance"
+            "What may help: a larger n_trials (it continues the study), finetune.epochs=300, a "
+            "larger tolerance"
         )
         if progress.bench.unpackable is None:
             export = export_command(progress.study_name, progress.bench.settings.output_root)
-            self.console.print(f"To pack it all the same: {export} trial={miss['trial']}")
+            self.console.print(f"To pack that one anyway: {export} trial={miss['trial']}")
 
     def untracked(self, address: str, study: str, output_root: Path) -> None:
         """Say that the tracking store misses something, and what adds it.
@@ -191,7 +194,7 @@ class Terminal:
             study: The study.
             output_root: Where it lies.
         """
-        self.said(f"Tracking is missing in {address}. Once that can be reached, this adds it:")
+        self.said(f"Tracking is missing in {address}. When that can be reached, this adds it:")
         self.console.print(sync_command(study, output_root))
 
     def served(self, model_uri: str, tracking_uri: str) -> None:

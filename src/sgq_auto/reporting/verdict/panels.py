@@ -108,7 +108,7 @@ class Panels:
         return Names(
             band,
             f"estimated drop of the artifact, {sure} interval",
-            f"at most so much, {sure} confidence: decides",
+            f"at most, with {sure} confidence: decides",
             "its drop on test nodes: decides nothing",
         )
 
