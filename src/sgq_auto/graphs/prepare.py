@@ -38,7 +38,14 @@ class BucketSettings:
     quantiles: tuple[float, ...] | None = None
 
     def points(self, in_degrees: np.ndarray[Any, Any]) -> tuple[int, ...]:
-        """The split points for these in-degrees."""
+        """The split points for a graph with these in-degrees.
+
+        Args:
+            in_degrees: ``[N]`` in-degrees without self-loops.
+
+        Raises:
+            InputError: If points or quantiles do not increase.
+        """
         if self.quantiles is not None:
             return quantile_split_points(in_degrees, self.quantiles)
         return check_split_points(self.split_points)
@@ -66,7 +73,7 @@ class PreparedData:
     fits_model: bool = False
 
     def in_original_order(self) -> "PreparedData":
-        """The same with the nodes in the user's own order."""
+        """The same with the nodes in the user's own order, for a model that depends on it."""
         held_out = labels_in_original_order(self.held_out, self.graph)
         return replace(self, graph=in_original_order(self.graph), held_out=held_out)
 
