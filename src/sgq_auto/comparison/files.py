@@ -66,7 +66,7 @@ def print_table(comparison: Comparison) -> None:
 
 
 def comparison_columns(comparison: Comparison) -> list[Column]:
-    """The table as columns."""
+    """The table as columns, which know what to leave out on a narrow terminal."""
     cells = zip(*comparison.rows(), strict=True)
     brief, rank = {_DROP: comparison.brief_drops()}, _RANKS["test %"]
     return [

@@ -161,7 +161,12 @@ def _accuracies(summary: Summary, best: Mapping[str, Any]) -> list[Fact]:
 
 
 def part_rows(footprints: FootprintModel, packed: Mapping[str, int]) -> tuple[PartRow, ...]:
-    """The packed bytes of each part against fp32's."""
+    """The packed bytes of each part, beside fp32's as PyG stores them and stored sparsely.
+
+    Args:
+        footprints: Sizes of the model on its graph.
+        packed: Bytes of the chosen trial by part.
+    """
     full, sparse = footprints.full_precision_parts(), footprints.sparse_fp32_parts()
     return tuple(
         PartRow(name, *(sum(each[part] for part in parts) for each in (packed, full, sparse)))

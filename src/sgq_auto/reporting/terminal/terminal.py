@@ -57,7 +57,7 @@ class Terminal:
             self._stages.show(stage)
 
     def said(self, line: str) -> None:
-        """Print a line, words whole."""
+        """Print a line, broken between words where the terminal is too narrow."""
         self._say_notes()
         print_words(self.console, line)
 
@@ -91,7 +91,7 @@ class Terminal:
             self.trials_finished(progress, ())
 
     def left(self, progress: StudyProgress) -> None:
-        """Say what became of the study."""
+        """Say that this command ends, and that the one that leads the study confirms its front."""
         self._stages.close()
         done, total = len(progress.records), progress.bench.settings.n_trials
         self.said(
@@ -119,7 +119,7 @@ class Terminal:
         return f"hypervolume {progress.hypervolume:.3f}, best{within} {ratio}"
 
     def finished(self, progress: StudyProgress, summary: Summary) -> None:
-        """Print what was found and where it lies."""
+        """Print the confirmed trials, what is recommended and why, and where the files are."""
         self._stages.close()
         self._say_notes()
         if progress.bench.nothing_fits is None:
@@ -207,7 +207,7 @@ class Terminal:
 
 
 def quiet_libraries() -> None:
-    """Keep library chatter off the terminal."""
+    """Silence messages of libraries that a user can do nothing about, before a search."""
     for name in ("alembic", "mlflow", "optuna", "matplotlib"):
         logging.getLogger(name).setLevel(logging.ERROR)
     logging.raiseExceptions = False  # A log that a full disk does not take.

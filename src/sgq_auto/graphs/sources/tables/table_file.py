@@ -82,7 +82,7 @@ class Table:
 
     @property
     def columns(self) -> list[str]:
-        """Names of the columns that have one."""
+        """Names of the columns that have one; the row numbers that pandas writes have none."""
         return [name for name in self.frame.columns if name not in self.unnamed]
 
     @property
