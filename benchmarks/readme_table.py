@@ -30,7 +30,7 @@ def readme_rows() -> list[str]:
     rows = [row for row in rows_of("paper_table") if row["model"] == _IN_README]
     return table(
         (
-            *("graph", "memory, against sparse fp32", "memory, against PyG"),
+            *("graph", "less memory than sparse fp32", "less memory than PyG"),
             *("full precision, test %", "packed, test %", "accuracy lost, points"),
         ),
         [

@@ -36,7 +36,7 @@ def test_the_results_are_one_row_a_graph_and_the_harder_ratio_comes_first() -> N
         "| PubMed",
         "| Computers",
     ]
-    assert heading.index("against sparse fp32") < heading.index("against PyG")
+    assert heading.index("than sparse fp32") < heading.index("than PyG")
     for row in rows:
         sparse, dense = (float(cell.rstrip("x")) for cell in row.split(" | ")[1:3])
         assert sparse < dense
