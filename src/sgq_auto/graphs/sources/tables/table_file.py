@@ -73,7 +73,7 @@ class Table:
             reason = " ".join(str(error).split())
             raise InputError(f"{path}: not a table that can be read ({reason})") from error
         if frame.empty:
-            raise InputError(f"{path}: there are no rows in it; a header and rows are wanted")
+            raise InputError(f"{path}: it has no rows; a table needs a header and rows")
         frame.columns = frame.columns.astype(str).str.strip()
         if frame.columns.has_duplicates:
             twice = frame.columns[frame.columns.duplicated()][0]
