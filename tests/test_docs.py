@@ -183,6 +183,14 @@ def test_packages_are_listed_in_the_order_that_imports_keep() -> None:
     assert [floors[name] for name in listed] == sorted(floors[name] for name in listed)
 
 
+def test_verbs_are_the_usual_ones() -> None:
+    """These are used in other senses than a reader would expect from school."""
+    for path in (DOCS.parent / "README.md", *DOCS.glob("*.md")):
+        text = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.S | re.M)
+        found = re.findall(r"\b(?:told|holds|buys|wants|stands (?!for))", text)
+        assert not found, path.name
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     for path in DOCS.glob("*.md"):
         for link in re.findall(r"\]\(([^)#]+)", path.read_text()):
