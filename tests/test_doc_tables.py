@@ -120,3 +120,16 @@ def test_scripts_that_pages_name_exist() -> None:
     for name, path in PAGES.items():
         for script in re.findall(r"benchmarks/(\w+\.py)", path.read_text()):
             assert (BENCHMARKS / script).is_file(), f"{name}: {script}"
+
+
+def test_what_a_search_prints_is_kept_from_its_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import doc_pictures
+
+    kept = (BENCHMARKS / "results" / "front.txt").read_text().splitlines()
+    log = ["a study: 14 bit-widths", *kept, "Artifact: path (61.7 KiB)", "Report: path"]
+    lines = doc_pictures.shown_lines("\n".join(log))
+    assert lines[0].split()[:2] == ["bits", "resident"]
+    assert lines[: kept.index("")] == kept[: kept.index("")]
+    assert not any(line.startswith(("Artifact", "Report", "a study")) for line in lines)
+    assert max(len(line) for line in lines if line[:1].isalpha()) <= 96

@@ -191,7 +191,18 @@ def test_verbs_are_the_usual_ones() -> None:
         assert not found, path.name
 
 
-def test_links_between_pages_lead_somewhere() -> None:
-    for path in DOCS.glob("*.md"):
-        for link in re.findall(r"\]\(([^)#]+)", path.read_text()):
-            assert link.startswith("http") or (DOCS / link).exists(), f"{path.name}: {link}"
+def test_links_lead_somewhere() -> None:
+    pages = [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))]
+    for page in pages:
+        for link, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", page.read_text()):
+            if link.startswith("http"):
+                continue
+            target = page if not link else page.parent / link
+            assert target.exists(), f"{page.name}: {link}"
+            assert not anchor or anchor in anchors(target), f"{page.name}: {link}#{anchor}"
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link may name on a page: its headings, as GitHub turns them into addresses."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
