@@ -1,20 +1,13 @@
 """Seeded splits for graphs that come without one."""
 
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.partial_splits import completed_split
 from sgq_auto.graphs.raw import UNLABELLED, IntArray, RawGraph, Split
-
-
-class Splitter(Protocol):
-    """A way to split the nodes of a graph."""
-
-    def split(self, raw: RawGraph) -> Split:
-        """Training, validation and test nodes of ``raw``."""
 
 
 class PublicSplit:

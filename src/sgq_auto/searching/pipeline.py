@@ -39,7 +39,7 @@ from sgq_auto.searching.summary.summarise import SEARCH_SECONDS, WALL_SECONDS, s
 from sgq_auto.searching.trials.records import TrialRecord
 from sgq_auto.searching.trials.trial_claims import requeue_stale
 from sgq_auto.searching.tuning import keep_tuning, kept_tuning, tuned, untuned_note
-from sgq_auto.searching.workers.launchers import Crew, check_crew, crew_of
+from sgq_auto.searching.workers.launchers import Launcher, check_launcher, launcher_for
 from sgq_auto.searching.workers.pool import WorkerError, run_workers
 from sgq_auto.training import DivergedError
 
@@ -113,7 +113,7 @@ def run_search(
 def _reach(settings: SearchSettings, folder: StudyFolder) -> None:
     """Reach the database and what runs the workers."""
     check_server(settings, folder.path)
-    check_crew(settings)
+    check_launcher(settings)
 
 
 def _may_fit(settings: SearchSettings, data: PreparedData) -> bool:
@@ -138,7 +138,7 @@ def _run_led(
     folder.keep_config(settings.config)
     # An engine that is not there is said before anything is trained; an end needs none.
     ended = len(finished_trials(study)) >= settings.n_trials
-    crew = None if ended else crew_of(settings, folder)
+    launcher = None if ended else launcher_for(settings, folder)
     keep_sources(study, settings.model.sources)
     progress = _begin(settings, data, folder, study, watchers)
     progress.leads = leads
@@ -149,8 +149,8 @@ def _run_led(
             watcher.started(progress)
         # Without a first trial nothing fits: that is an answer, and costs no training.
         if progress.start.allocations:
-            if crew is not None:
-                _run_trials(settings, crew, study, lead, progress, watchers)
+            if launcher is not None:
+                _run_trials(settings, launcher, study, lead, progress, watchers)
             progress.leads = leads_to_the_end(lead, study, settings, confirming)
             if progress.leads:
                 confirm_front(folder, progress, answer, announce(watchers))
@@ -275,7 +275,7 @@ def _has_graph(folder: StudyFolder, data: PreparedData) -> bool:
 
 def _run_trials(
     settings: SearchSettings,
-    crew: Crew,
+    launcher: Launcher,
     study: optuna.Study,
     lead: Lead,
     progress: StudyProgress,
@@ -292,7 +292,7 @@ def _run_trials(
     start = time.perf_counter()
     before = len(progress.records)
     try:
-        run_workers(settings, crew, study, progress.bench.space, on_progress)
+        run_workers(settings, launcher, study, progress.bench.space, on_progress)
     finally:
         if progress.leads and len(progress.records) > before:
             _add_seconds(study, SEARCH_SECONDS, time.perf_counter() - start)

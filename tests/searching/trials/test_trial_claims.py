@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from servers import PostgresServer
 from sgq_auto.searching.measuring.workbench import Workbench
 from sgq_auto.searching.settings.storage_settings import StorageKind, StorageSettings
+from sgq_auto.searching.study.storage import open_storage
 from sgq_auto.searching.study.study import enqueue_start, finished_trials
 from sgq_auto.searching.trials.standing import START, standing_trials
 from sgq_auto.searching.trials.trial_claims import (
@@ -46,7 +47,7 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenStudy
     if request.param == "postgresql":
         server: PostgresServer = request.getfixturevalue("postgres")
         settings = StorageSettings(StorageKind.POSTGRESQL, server.new_database())
-    return lambda: new_study(settings.open(tmp_path))
+    return lambda: new_study(open_storage(settings, tmp_path))
 
 
 def begun(study: optuna.Study) -> list[FrozenTrial]:

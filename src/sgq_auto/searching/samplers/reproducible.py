@@ -13,7 +13,7 @@ from sgq_auto.searching.samplers import InformedSampler
 from sgq_auto.searching.trials.standing import place
 
 
-class PlacedSampler(BaseSampler):
+class ReproducibleSampler(BaseSampler):
     """Makes the sampler of each trial.
 
     Its draw depends on the seed, the trial's place and the finished trials alone, so that a study

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sgq_auto.errors import InputError
 from sgq_auto.errors.user_code import is_ours
 from sgq_auto.searching.samplers import InformedSampler, Knowledge
-from sgq_auto.searching.samplers.reproducible import PlacedSampler
+from sgq_auto.searching.samplers.reproducible import ReproducibleSampler
 from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.study.storage import open_storage
 from sgq_auto.searching.trials.records import TrialRecord, awaits_retry
@@ -135,7 +135,7 @@ def make_sampler(
     settings: SearchSettings,
     knowledge: Knowledge | None = None,
     sign: Callable[[int], None] | None = None,
-) -> PlacedSampler:
+) -> ReproducibleSampler:
     """The sampler of a search.
 
     Args:
@@ -151,7 +151,7 @@ def make_sampler(
         inspect.signature(make.func).bind_partial(**make.keywords)
         if isinstance(make.func, type) and issubclass(make.func, InformedSampler):
             make = partial(make, knowledge=knowledge)
-        return PlacedSampler(make, settings.seed, sign)
+        return ReproducibleSampler(make, settings.seed, sign)
     except (HydraException, TypeError, ValueError) as error:
         cause = error.__cause__ or error
         if is_ours(cause) and not isinstance(cause, InputError):

@@ -11,7 +11,7 @@ from sgq_auto.searching.study.study import finished_trials
 from sgq_auto.searching.trials.heartbeat import Watch, WorkerIdentity
 from sgq_auto.searching.trials.records import TrialRecord
 from sgq_auto.searching.trials.trial_claims import requeue, retire, retry_lost
-from sgq_auto.searching.workers.launchers import Crew
+from sgq_auto.searching.workers.launchers import Launcher
 
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 20.0
@@ -27,7 +27,7 @@ class WorkerError(RuntimeError):
 
 def run_workers(
     settings: SearchSettings,
-    crew: Crew,
+    launcher: Launcher,
     study: optuna.Study,
     space: SearchSpace,
     on_progress: Callable[[Sequence[TrialRecord]], None],
@@ -47,8 +47,8 @@ def run_workers(
     watch = Watch(settings.storage.grace_seconds)
     try:
         while done < settings.n_trials:
-            crew.fill(min(settings.workers, settings.n_trials - done))
-            ended = crew.wait(_POLL_SECONDS)
+            launcher.fill(min(settings.workers, settings.n_trials - done))
+            ended = launcher.wait(_POLL_SECONDS)
             running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
             lost = watch.lost(running, ended)
             for trial in running:
@@ -62,18 +62,18 @@ def run_workers(
                 reasons = ", ".join(sorted(set(ended.values())))
                 raise WorkerError(f"workers ended ({reasons}) before they finished a trial")
             on_progress(finished)
-        crew.dismiss(_GRACE_SECONDS)
+        launcher.dismiss(_GRACE_SECONDS)
     except KeyboardInterrupt:
-        crew.dismiss(_STOPPED_SECONDS)
-        _requeue_unfinished(study, space, crew)
+        launcher.dismiss(_STOPPED_SECONDS)
+        _requeue_unfinished(study, space, launcher)
         raise
     finally:
-        crew.dismiss(0)
+        launcher.dismiss(0)
 
 
-def _requeue_unfinished(study: optuna.Study, space: SearchSpace, crew: Crew) -> None:
+def _requeue_unfinished(study: optuna.Study, space: SearchSpace, launcher: Launcher) -> None:
     """Run again, some day, what dismissed workers had not finished."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         worker = WorkerIdentity.of(trial)
-        if worker is not None and worker.worker in crew.members:
+        if worker is not None and worker.worker in launcher.members:
             requeue(study, trial, space)

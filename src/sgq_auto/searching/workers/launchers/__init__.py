@@ -1,6 +1,6 @@
-"""Engines: what starts the workers of a command, and tells how they ended."""
+"""Launchers: what starts the workers of a command, and says how they ended."""
 
-from sgq_auto.searching.workers.launchers.factory import check_crew, crew_of
-from sgq_auto.searching.workers.launchers.launcher import Crew
+from sgq_auto.searching.workers.launchers.factory import check_launcher, launcher_for
+from sgq_auto.searching.workers.launchers.launcher import Launcher
 
-__all__ = ["Crew", "check_crew", "crew_of"]
+__all__ = ["Launcher", "check_launcher", "launcher_for"]

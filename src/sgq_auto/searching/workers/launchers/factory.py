@@ -1,4 +1,4 @@
-"""From an engine's settings to its crew."""
+"""From the settings of workers to what launches them."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -7,12 +7,12 @@ from sgq_auto.optional_packages import check_engine
 from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.settings.worker_settings import EngineKind
 from sgq_auto.searching.study.folder import StudyFolder
-from sgq_auto.searching.workers.launchers.launcher import Crew
-from sgq_auto.searching.workers.launchers.local import LocalCrew
+from sgq_auto.searching.workers.launchers.launcher import Launcher
+from sgq_auto.searching.workers.launchers.local import LocalLauncher
 
 
-def crew_of(settings: SearchSettings, folder: StudyFolder) -> Crew:
-    """The crew of a search, nobody in it yet.
+def launcher_for(settings: SearchSettings, folder: StudyFolder) -> Launcher:
+    """The launcher of a search, before it has started a worker.
 
     Raises:
         InputError: If the engine is not installed, or cannot be reached.
@@ -20,18 +20,18 @@ def crew_of(settings: SearchSettings, folder: StudyFolder) -> Crew:
     check_engine(settings.engine.kind)
     match settings.engine.kind:
         case EngineKind.LOCAL:
-            return LocalCrew(settings, folder)
+            return LocalLauncher(settings, folder)
         case EngineKind.RAY:
-            from sgq_auto.searching.workers.launchers.ray_launcher import RayCrew
+            from sgq_auto.searching.workers.launchers.ray_launcher import RayLauncher
 
-            return RayCrew(settings, folder)
+            return RayLauncher(settings, folder)
         case EngineKind.SUBMITIT:
-            from sgq_auto.searching.workers.launchers.submitit_launcher import SubmititCrew
+            from sgq_auto.searching.workers.launchers.submitit_launcher import SubmititLauncher
 
-            return SubmititCrew(settings, folder)
+            return SubmititLauncher(settings, folder)
 
 
-def check_crew(settings: SearchSettings) -> None:
+def check_launcher(settings: SearchSettings) -> None:
     """Reach what would run the workers; call it before anything is trained.
 
     Raises:
@@ -43,7 +43,7 @@ def check_crew(settings: SearchSettings) -> None:
 
         connect(settings.engine.address)
     elif settings.engine.kind is EngineKind.SUBMITIT:
-        from sgq_auto.searching.workers.launchers.submitit_launcher import SubmititCrew
+        from sgq_auto.searching.workers.launchers.submitit_launcher import SubmititLauncher
 
         with TemporaryDirectory() as scratch:
-            SubmititCrew(settings, StudyFolder(Path(scratch), "check"))
+            SubmititLauncher(settings, StudyFolder(Path(scratch), "check"))

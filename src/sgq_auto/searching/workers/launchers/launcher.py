@@ -1,12 +1,12 @@
-"""What every engine offers."""
+"""What every launcher offers."""
 
 from typing import Protocol
 
 
-class Crew(Protocol):
-    """The workers of one command, wherever they run.
+class Launcher(Protocol):
+    """Starts the workers of one command, waits for them and ends them.
 
-    A new engine is a class with these, and an entry in ``factory.py``.
+    There is one for each way to run them: processes of this machine, Ray, Slurm.
     """
 
     @property

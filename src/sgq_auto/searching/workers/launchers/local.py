@@ -23,8 +23,8 @@ _DISK_FULL = 28
 _END_SECONDS = 20.0
 
 
-class LocalCrew:
-    """Workers as processes of this machine: the default, as nothing has to be installed for it."""
+class LocalLauncher:
+    """Workers as processes of this machine, which end when their command ends."""
 
     def __init__(self, settings: SearchSettings, folder: StudyFolder) -> None:
         self._settings = settings

@@ -17,7 +17,7 @@ from sgq_auto.text.passwords import remember, remembered
 _CONNECT_SECONDS = 10.0
 
 
-class RayCrew:
+class RayLauncher:
     """Workers as tasks of a Ray cluster.
 
     A worker takes one CPU of the cluster. Ray does not repeat tasks here: trials are, by the study.

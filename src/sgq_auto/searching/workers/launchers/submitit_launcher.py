@@ -15,7 +15,7 @@ _POLL_SECONDS = 1.0
 _REFUSED = (RuntimeError, ValueError, NameError, TypeError, AssertionError)
 
 
-class SubmititCrew:
+class SubmititLauncher:
     """Workers as jobs of a Slurm cluster.
 
     Jobs and the command share a file system, as submitit itself needs; what jobs print lies in the
