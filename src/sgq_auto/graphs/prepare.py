@@ -38,14 +38,7 @@ class BucketSettings:
     quantiles: tuple[float, ...] | None = None
 
     def points(self, in_degrees: np.ndarray[Any, Any]) -> tuple[int, ...]:
-        """The split points for a graph with these in-degrees.
-
-        Args:
-            in_degrees: ``[N]`` in-degrees without self-loops.
-
-        Raises:
-            InputError: If points or quantiles do not increase.
-        """
+        """The split points for these in-degrees."""
         if self.quantiles is not None:
             return quantile_split_points(in_degrees, self.quantiles)
         return check_split_points(self.split_points)

@@ -19,30 +19,18 @@ from sgq_auto.quantize.model_input import ModelInput
 
 
 class Schedule(StrEnum):
-    """How step sizes change over the epochs.
-
-    Constant steps suit full precision, which keeps its best epoch. A cosine ends in small steps,
-    which lets the codes of a quantized model settle before its last epoch is kept.
-    """
+    """How step sizes change over the epochs."""
 
     CONSTANT = "constant"
     COSINE = "cosine"
 
     def factor(self, progress: float) -> float:
-        """The factor on every step size, 0..1.
-
-        Args:
-            progress: Share of the epochs that is over, 0..1.
-        """
+        """The factor on every step size after a share ``progress`` of the epochs."""
         return 1.0 if self is Schedule.CONSTANT else 0.5 * (1 + math.cos(math.pi * progress))
 
 
 class Keep(StrEnum):
-    """Which evaluated epoch a training run ends with.
-
-    The best is that of the lowest validation loss. The last is right where the schedule ends in
-    small steps, and where many looks at few validation nodes would only find a lucky one.
-    """
+    """Which evaluated epoch a training run ends with."""
 
     BEST = "best"
     LAST = "last"
