@@ -29,7 +29,7 @@ def line_chart(metrics: Sequence[str], *, log_steps: bool = False) -> Chart:
 
 
 def scatter_chart(x: str, y: str) -> Chart:
-    """One metric against another, one point a run: accuracy over size of the trials."""
+    """One metric against another, one point a run."""
     axes = {axis: {"key": key, "type": "METRIC"} for axis, key in (("xaxis", x), ("yaxis", y))}
     return {"type": "SCATTER", **axes}
 
@@ -45,5 +45,5 @@ def parallel_chart(params: Sequence[str], metrics: Sequence[str]) -> Chart:
 
 
 def bar_chart(metric: str) -> Chart:
-    """One bar a run, to compare one metric of several studies."""
+    """One bar a run."""
     return {"type": "BAR", "metricKey": metric}

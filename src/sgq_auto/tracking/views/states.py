@@ -64,11 +64,11 @@ class SavedView:
 
     @property
     def tag(self) -> str:
-        """The experiment's tag in which MLflow keeps the view."""
+        """The experiment's tag that holds it."""
         return view_tag(self.key)
 
     def value(self, now_ms: int) -> str:
-        """The value of that tag, as MLflow's UI writes it; ``now_ms`` is since the epoch."""
+        """The value of that tag, made at ``now_ms``."""
         state = json.dumps(self.state)
         return json.dumps(
             {"name": self.name, "createdAt": now_ms, "updatedAt": now_ms, "state": state}
