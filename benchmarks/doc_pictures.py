@@ -3,8 +3,9 @@
     python -m sgq_auto.search hydra.run.dir=front | tee log.txt
     python benchmarks/doc_pictures.py front --log log.txt
 
-The second needs Chromium. It also prints what ``docs/reading_a_front.md`` shows of the log,
-indented and wrapped, to be pasted there.
+The second needs Chromium. It also keeps what the pages show of the log, wrapped, in
+``benchmarks/results/front.txt``; ``doc_tables.py`` then writes it into the README and
+``docs/reading_a_front.md``.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import textwrap
 from pathlib import Path
 
 _DOCS = Path(__file__).resolve().parents[1] / "docs"
+_FRONT = Path(__file__).resolve().parent / "results" / "front.txt"
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -22,16 +24,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="output folder of a search")
     parser.add_argument("--out", type=Path, default=_DOCS, help="where the pictures go")
-    parser.add_argument("--log", type=Path, help="what the search printed")
+    parser.add_argument("--log", type=Path, help="what the search printed, kept for the pages")
     given = parser.parse_args()
     shutil.copy(given.folder / "front.png", given.out / "front.png")
     take_picture(given.folder / "report.html", given.out / "report.png")
     if given.log is not None:
-        print("\n".join(shown_lines(given.log.read_text(encoding="utf-8"))))
+        lines = shown_lines(given.log.read_text(encoding="utf-8"))
+        _FRONT.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def shown_lines(log: str) -> list[str]:
-    """The table and the sentences about the recommended model, for the page in ``docs/``."""
+    """The table and the sentences about the recommended model, long lines wrapped."""
     lines = log.splitlines()
     first = next(k for k, line in enumerate(lines) if line.split()[:2] == ["bits", "resident"])
     last = next(k for k, line in enumerate(lines) if line.startswith(("Artifact", "No artifact")))
@@ -39,7 +42,7 @@ def shown_lines(log: str) -> list[str]:
     for line in lines[first:last]:
         is_sentence = line[:1].isalpha()
         wrapped = textwrap.wrap(line, 96, subsequent_indent="  ") if is_sentence else [line]
-        shown += [f"    {part}".rstrip() for part in wrapped]
+        shown += [part.rstrip() for part in wrapped]
     return shown
 
 

@@ -10,12 +10,12 @@ after every cell. ``--reddit`` measures one row more, with few trials and epochs
 import argparse
 import json
 import math
-import statistics
 from pathlib import Path
 from typing import Any
 
 from scipy.stats import t as student_t
 
+from kept_rows import mean_row
 from problem import finished_search
 from report import Row, argument_parser, finish
 
@@ -100,14 +100,6 @@ def _row(summary: dict[str, Any]) -> Row:
         "seeds": seeds,
         "wall_s": summary["wall_seconds"],
     }
-
-
-def mean_row(rows: list[Row]) -> Row:
-    """Mean drop, geometric mean ratios."""
-    mean: Row = {"dataset": "mean", "drop": statistics.fmean(row["drop"] for row in rows)}
-    for name in (name for name in rows[0] if "_ratio" in name):
-        mean[name] = statistics.geometric_mean(row[name] for row in rows)
-    return mean
 
 
 if __name__ == "__main__":

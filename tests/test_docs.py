@@ -1,9 +1,9 @@
 """Every command and every Python block of the pages in docs/ runs, in the order of the page.
 
 What is run is in fenced blocks: ``sh``, a command a line, and ``python``; a Python block that
-begins with ``# NAME.py`` is that file. Searches run as they are written, with ``_QUICK`` after
-their own settings. ``NAME`` and ``N`` stand for the study of the page's last search and a trial of
-it.
+begins with ``# NAME.py`` is that file. Blocks of ``text`` are output, and commands of benchmarks.
+Searches run as they are written, with ``_QUICK`` after their own settings. ``NAME`` and ``N`` stand
+for the study of the page's last search and a trial of it.
 """
 
 import json
@@ -11,13 +11,16 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import hydra
 import pytest
+import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
 
 from sgq_auto.configuration.build import conf_dir, with_own_arguments
 from sgq_auto.graphs.sources import EmbeddedCora
@@ -26,7 +29,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 # Pages with indented commands, which want servers or models; these tests run such commands.
 _RUN_ELSEWHERE = {
     "own_model.md": ["test_own_model.py"],
-    "team.md": ["test_two_hosts.py", "test_faults.py", "searching/test_crews.py"],
+    "team.md": ["test_two_hosts.py", "test_faults.py", "searching/workers/test_launchers.py"],
     "deploying.md": ["packed/test_alone.py", "tracking/test_packed_model.py"],
 }
 _SEARCH = "python -m sgq_auto.search "
@@ -58,7 +61,8 @@ class Block:
 
 def blocks(page: str) -> list[Block]:
     text = (DOCS / page).read_text()
-    return [Block(*found) for found in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.S | re.M)]
+    found = re.findall(r"^```(\w+)\n(.*?)^```$", text, re.S | re.M)
+    return [Block(kind, inside) for kind, inside in found if kind != "text"]
 
 
 def commands() -> Iterator[tuple[str, str]]:
@@ -143,7 +147,63 @@ def test_indented_commands_are_run_by_other_tests() -> None:
     assert all((tests / test).is_file() for named in _RUN_ELSEWHERE.values() for test in named)
 
 
-def test_links_between_pages_lead_somewhere() -> None:
+def test_blocks_of_text_are_output_or_benchmarks() -> None:
     for path in DOCS.glob("*.md"):
-        for link in re.findall(r"\]\(([^)#]+)", path.read_text()):
-            assert link.startswith("http") or (DOCS / link).exists(), f"{path.name}: {link}"
+        for inside in re.findall(r"^```text\n(.*?)^```$", path.read_text(), re.S | re.M):
+            assert "-m sgq_auto" not in inside, path.name
+
+
+def test_settings_that_are_listed_exist_and_have_these_defaults() -> None:
+    page = (DOCS / "commands.md").read_text()
+    rows = re.findall(r"^\| `([\w.]+)` \| (\S+) \|", page.split("## Settings")[1], re.M)
+    assert len(rows) > 20
+    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        config = hydra.compose("config", return_hydra_config=True)
+    groups = config.hydra.runtime.choices
+    for name, cell in rows:
+        listed = None if cell == "none" else yaml.safe_load(cell.strip("`"))
+        assert groups[name] == listed if name in groups else _value(config, name) == listed, name
+
+
+def _value(config: DictConfig, name: str) -> object:
+    value = OmegaConf.select(config, name, throw_on_missing=True, default="absent")
+    return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+
+
+def test_packages_are_listed_in_the_order_that_imports_keep() -> None:
+    page = (DOCS / "how_it_works.md").read_text().split("## The packages")[1].split("## ")[0]
+    listed = re.findall(r"^\| `(\w+)` \|", page, re.M)
+    root = DOCS.parent
+    packages = {path.parent.name for path in (root / "src" / "sgq_auto").glob("*/__init__.py")}
+    assert set(listed) == packages
+    contracts = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layers = contracts["contracts"][0]["layers"]
+    order = [name for layer in layers for name in layer.split(" | ") if name in packages]
+    floors = {name: k for k, layer in enumerate(layers) for name in layer.split(" | ")}
+    assert len(order) == len(packages)
+    assert [floors[name] for name in listed] == sorted(floors[name] for name in listed)
+
+
+def test_verbs_are_the_usual_ones() -> None:
+    """These are used in other senses than a reader would expect from school."""
+    for path in (DOCS.parent / "README.md", *DOCS.glob("*.md")):
+        text = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.S | re.M)
+        found = re.findall(r"\b(?:told|holds|buys|wants|stands (?!for))", text)
+        assert not found, path.name
+
+
+def test_links_lead_somewhere() -> None:
+    pages = [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))]
+    for page in pages:
+        for link, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", page.read_text()):
+            if link.startswith("http"):
+                continue
+            target = page if not link else page.parent / link
+            assert target.exists(), f"{page.name}: {link}"
+            assert not anchor or anchor in anchors(target), f"{page.name}: {link}#{anchor}"
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link may name on a page: its headings, as GitHub turns them into addresses."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

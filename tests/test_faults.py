@@ -268,7 +268,7 @@ def test_status_says_who_runs_what_and_what_failed(tmp_path: Path) -> None:
     assert "a minute" in running
     assert ", process " in running
     assert "Front so far" in running
-    wait_until(lambda: "nobody runs it" in status(tmp_path))
+    wait_until(lambda: "no command runs it" in status(tmp_path))
 
 
 def status(folder: Path) -> str:

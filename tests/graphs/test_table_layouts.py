@@ -189,7 +189,7 @@ def test_lists_of_present_features_in_json(tmp_path: Path) -> None:
     [
         ("f.csv", "n,f,v\n7,1,2\n6,1,1\n", "'6' in row 2 is no node"),
         ("f.csv", "n,f,v\n7,1,2\n7,1,3\n", "'7' has feature '1' twice, again in row 2"),
-        ("f.csv", "n,f,v\n7,1,much\n", "'v' holds no number in row 1"),
+        ("f.csv", "n,f,v\n7,1,much\n", "'v' has no number in row 1"),
         ("f.csv", "n,f,v,w\n7,1,1,1\n", "feature_columns=[NODE,FEATURE,VALUE]"),
         ("f.json", "[1, 2]", "an object of nodes"),
         ("f.json", "{", "in JSON"),

@@ -268,7 +268,7 @@ def test_lists_that_are_no_features_or_classes_are_refused(tmp_path: Path) -> No
     path = tmp_path / "nodes.parquet"
     (tmp_path / "edges.csv").write_text("source,target\n0,1\n")
     for columns, words in (
-        ({"v": [[1.0], [1.0, 2.0]], "label": [0, 1]}, "'v' holds lists that differ in length"),
+        ({"v": [[1.0], [1.0, 2.0]], "label": [0, 1]}, "'v' has lists that differ in length"),
         ({"v": [1.0, 2.0], "label": [[0, 1], [1]]}, "multi-label"),
     ):
         pd.DataFrame(columns).to_parquet(path)

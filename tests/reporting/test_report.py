@@ -70,14 +70,14 @@ def test_the_page_says_why_and_which_drop_is_which(progress: StudyProgress, tmp_
             "recommended: trial",
             "Why this one: of 3 confirmed points",
             "On test nodes this artifact loses 1.20 points",
-            "The test drop is from plain full precision (71.0 % on test nodes)",
+            "The test drop compares with plain full precision (71.0 % on test nodes)",
             "<h2>Front</h2>",
         )
     )
     assert chart < why < lost < note < front
-    assert "the drop from distilled full precision (71.6 %)" in page
+    assert "Bits cost compares with distilled full precision (71.6 %)" in page
     assert "Teaching alone gains 0.60 points." in page
-    assert "there are only 500 validation nodes" in page
+    assert "uncertainty: there are only 500 validation nodes" in page
     old = of_earlier_version(found)
     save_report(progress, old, tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()

@@ -22,7 +22,7 @@ from sgq_auto.text.safe_text import one_line
 BAD_INPUT, FAILED = 2, 1
 _PIPE_CLOSED = 141
 _TRACEBACK = "SGQ_AUTO_TRACEBACK"
-_DISK_FULL = "the disk is full; free some space, and the same command goes on where it was"
+_DISK_FULL = "the disk is full; free some space, then run the same command again to continue"
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 # What the system says of files that people name, and of the folder that a command runs in.
 _NAMES = (

@@ -70,7 +70,7 @@ def _search(cfg: Any) -> None:
     except StorageInternalError as error:
         reason = next(iter(str(error.__cause__ or error).splitlines()), "")
         stayed = f"the study's database stayed away ({reason})"
-        end(error, f"{stayed}; the same command goes on where it was", FAILED)
+        end(error, f"{stayed}; the same command continues where it stopped", FAILED)
     finally:
         delivery.stop()
         terminal.stage(None)

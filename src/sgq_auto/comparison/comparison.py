@@ -53,12 +53,12 @@ class Comparison:
 
     @property
     def summaries(self) -> list[Summary]:
-        """What each study found."""
+        """What each study found, group after group."""
         return [summary for group in self.groups for summary in group.summaries]
 
     @property
     def title(self) -> str:
-        """What is compared, in a few words."""
+        """What is compared, in a few words, for the heading of the page and the run in MLflow."""
         count = len(self.summaries)
         return f"{count} {'study' if count == 1 else 'studies'}, {self.objective}"
 
@@ -67,7 +67,7 @@ class Comparison:
         return [self._row(group) for group in self.groups]
 
     def brief_drops(self) -> list[str]:
-        """The cells of the column of drops, shorter."""
+        """The cells of the column of drops without means, for a narrow terminal."""
         return [_brief_drop(group.recommended) for group in self.groups]
 
     def remarks(self) -> list[str]:
@@ -87,7 +87,7 @@ class Comparison:
             yield dataset, members
 
     def charts(self) -> list[tuple[str, Chart]]:
-        """The fronts on each graph."""
+        """A chart for each graph, with its name: fronts on different graphs do not compare."""
         return [(dataset, self._chart(dataset, members)) for dataset, members in self.panels()]
 
     def _row(self, group: Group) -> tuple[str, ...]:

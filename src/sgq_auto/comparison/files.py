@@ -19,10 +19,11 @@ from sgq_auto.searching.progress import Summary
 from sgq_auto.text.safe_text import csv_cell, printable
 
 _NOTE = (
-    "Ratios are against PyG fp32 unless the column says otherwise; over several seeds they are "
-    "geometric means, and all else is the mean. A drop is on test nodes: that of the packed "
-    "model, and in brackets the mean of the fresh seeds; ± is its standard deviation over studies, "
-    "or over the fresh seeds of a single one. Studies of earlier versions have the mean alone."
+    "Ratios are against PyG fp32 unless the column says otherwise. Over several seeds they are "
+    "geometric means; all other figures are means. Drops are on test nodes: first that of the "
+    "packed model, then in brackets the mean of the fresh seeds. ± is its standard deviation over "
+    "studies, or over the fresh seeds of a single study. Studies of earlier versions have only the "
+    "mean."
 )
 _COLORS = ("#1f6fb2", "#d06f14", "#2e8b57", "#8e44ad", "#c23030", "#6b7785", "#0e8c99", "#9c7a12")
 _MARKDOWN = re.compile(r"[\\|<\[`]")
@@ -66,7 +67,7 @@ def print_table(comparison: Comparison) -> None:
 
 
 def comparison_columns(comparison: Comparison) -> list[Column]:
-    """The table as columns."""
+    """The table as columns, which know what to leave out on a narrow terminal."""
     cells = zip(*comparison.rows(), strict=True)
     brief, rank = {_DROP: comparison.brief_drops()}, _RANKS["test %"]
     return [

@@ -25,7 +25,7 @@ class Group:
 
     @property
     def dataset(self) -> str:
-        """The graph that they were searched on."""
+        """The name of the graph that they were searched on; fronts compare on one graph only."""
         return str(self.summaries[0]["dataset"])
 
     @property

@@ -77,6 +77,6 @@ def _is_safe(folder: Path, source: Path) -> bool:
 @cache
 def _say_once() -> None:
     _logger.warning(
-        "kernels are compiled anew by every process: no folder to keep them in is this user's "
-        "alone; let XDG_CACHE_HOME be one"
+        "every process compiles its kernels again, because no folder to keep them in belongs to "
+        "this user alone; set XDG_CACHE_HOME to one that does"
     )

@@ -56,7 +56,7 @@ class NumbaEngine:
     """:class:`~sgq_auto.compute.engine.Engine` on compiled CPU kernels; see there."""
 
     def fixed_matrix(self, pattern: SparsePattern, values: Tensor) -> NumbaFixedMatrix:
-        """See the protocol."""
+        """Cut the matrix into column blocks, if its rows of features outgrow a near cache."""
         rowptr, col, array = _array(pattern.rowptr), _array(pattern.col), _array(values)
         columns = _block_columns(pattern.shape, col.size)
         if columns >= pattern.shape[1]:
@@ -67,27 +67,27 @@ class NumbaEngine:
         return NumbaFixedMatrix(starts, block_col, block_values[:, None], pattern.shape, columns)
 
     def spmm(self, pattern: SparsePattern, values: Tensor, dense: Tensor) -> Tensor:
-        """See the protocol."""
+        """One pass over the rows, output in registers: ``[rows, heads, channels]``."""
         out = dense.new_zeros(pattern.shape[0], *dense.shape[1:])
         index = _array(pattern.rowptr)[None], _array(pattern.col)
         sparse.spmm(*index, _array(values), _array(dense), _array(out))
         return out
 
     def spmm_transposed(self, pattern: SparsePattern, values: Tensor, dense: Tensor) -> Tensor:
-        """See the protocol."""
+        """Add each row to the columns that it names, so that no transpose is stored."""
         out = dense.new_zeros(pattern.shape[1], *dense.shape[1:])
         index = _array(pattern.rowptr)[None], _array(pattern.col)
         sparse.spmm_transposed(*index, _array(values), _array(dense), _array(out))
         return out
 
     def sddmm(self, pattern: SparsePattern, left: Tensor, right: Tensor) -> Tensor:
-        """See the protocol."""
+        """One pass over the rows, an inner product at each entry: ``[entries, heads]``."""
         out = left.new_zeros(pattern.col.numel(), left.size(1))
         sparse.sddmm(*_index(pattern), _array(left), _array(right), _array(out))
         return out
 
     def row_sum(self, pattern: SparsePattern, values: Tensor) -> Tensor:
-        """See the protocol."""
+        """One pass over the entries: ``[rows, heads]``."""
         out = values.new_zeros(pattern.shape[0], values.size(1))
         attention.row_sum(_array(pattern.rowptr), _array(values), _array(out))
         return out
@@ -95,7 +95,7 @@ class NumbaEngine:
     def pair_scores(
         self, pattern: SparsePattern, targets: Tensor, sources: Tensor, slope: float
     ) -> Tensor:
-        """See the protocol."""
+        """One pass over the rows: ``[entries, heads]``."""
         out = targets.new_empty(pattern.col.numel(), targets.size(1))
         ends = _array(targets), _array(sources)
         attention.pair_scores(*_index(pattern), *ends, slope, _array(out))
@@ -104,7 +104,7 @@ class NumbaEngine:
     def pair_scores_backward(
         self, pattern: SparsePattern, targets: Tensor, sources: Tensor, slope: float, grad: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """See the protocol."""
+        """One pass adds each entry to its row and to its column."""
         grads = targets.new_zeros(targets.shape), sources.new_zeros(sources.shape)
         attention.pair_scores_backward(
             *_index(pattern),
@@ -117,14 +117,14 @@ class NumbaEngine:
         return grads
 
     def row_softmax(self, pattern: SparsePattern, scores: Tensor) -> Tensor:
-        """See the protocol."""
+        """Three passes; the exponentials are torch's, on the same memory."""
         out, rowptr = _empty(scores), _array(pattern.rowptr)
         attention.subtract_row_maximum(rowptr, _array(scores), _array(out))
         attention.divide_by_row_sum(rowptr, _array(out.exp_()))
         return out
 
     def row_softmax_backward(self, pattern: SparsePattern, softmax: Tensor, grad: Tensor) -> Tensor:
-        """See the protocol."""
+        """One pass over the rows: ``[entries, heads]``."""
         out = _empty(softmax)
         arrays = _array(softmax), _array(grad), _array(out)
         attention.softmax_backward(_array(pattern.rowptr), *arrays)
@@ -133,7 +133,7 @@ class NumbaEngine:
     def round_to_codes(
         self, x: Tensor, ends: Tensor, step: Tensor, offset: Tensor, levels: Tensor
     ) -> Tensor:
-        """See the protocol."""
+        """One pass over the values, group after group."""
         out = _empty(x)
         groups = _array(step), _array(offset), _array(levels)
         rounding.round_to_codes(_flat(x), _array(ends), _width(x), *groups, _flat(out))
@@ -142,7 +142,7 @@ class NumbaEngine:
     def round_to_codes_backward(
         self, x: Tensor, ends: Tensor, step: Tensor, offset: Tensor, levels: Tensor, grad: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """See the protocol."""
+        """One pass for all three gradients."""
         grads = _empty(x), _empty(step), _empty(step)
         groups = _array(step), _array(offset), _array(levels)
         rounding.round_to_codes_backward(
@@ -152,7 +152,7 @@ class NumbaEngine:
         return grads
 
     def dropout(self, x: Tensor, p: float, seed: int) -> Tensor:
-        """See the protocol."""
+        """The mask is drawn from a counter and stored nowhere; the backward draws it again."""
         out = _empty(x)
         dropout(_flat(x), p, seed, _flat(out))
         return out

@@ -42,21 +42,21 @@ class TorchEngine:
     """:class:`~sgq_auto.compute.engine.Engine` on torch's own kernels; see there."""
 
     def fixed_matrix(self, pattern: SparsePattern, values: Tensor) -> TorchFixedMatrix:
-        """See the protocol."""
+        """A CSR tensor and its transpose, both stored."""
         return TorchFixedMatrix(_matrix(pattern, values), _transposed(pattern, values))
 
     def spmm(self, pattern: SparsePattern, values: Tensor, dense: Tensor) -> Tensor:
-        """See the protocol."""
+        """A product of torch's CSR tensors for each head: ``[rows, heads, channels]``."""
         heads = range(values.size(1))
         return torch.stack([_matrix(pattern, values[:, h]) @ dense[:, h] for h in heads], dim=1)
 
     def spmm_transposed(self, pattern: SparsePattern, values: Tensor, dense: Tensor) -> Tensor:
-        """See the protocol."""
+        """A product with a stored transpose for each head: ``[columns, heads, channels]``."""
         heads = range(values.size(1))
         return torch.stack([_transposed(pattern, values[:, h]) @ dense[:, h] for h in heads], dim=1)
 
     def sddmm(self, pattern: SparsePattern, left: Tensor, right: Tensor) -> Tensor:
-        """See the protocol."""
+        """``torch.sparse.sampled_addmm`` for each head: ``[entries, heads]``."""
         zeros = left.new_zeros(pattern.col.numel())
         mask = _matrix(pattern, zeros)
         products = [
@@ -68,20 +68,20 @@ class TorchEngine:
         return torch.stack(products, dim=1)
 
     def row_sum(self, pattern: SparsePattern, values: Tensor) -> Tensor:
-        """See the protocol."""
+        """A segment sum over ``rowptr``: ``[rows, heads]``."""
         return _segment_sums(pattern.rowptr, values)
 
     def pair_scores(
         self, pattern: SparsePattern, targets: Tensor, sources: Tensor, slope: float
     ) -> Tensor:
-        """See the protocol."""
+        """Gathers both ends of every entry: ``[entries, heads]``."""
         sums = _pair_sums(pattern, targets, sources)
         return torch.nn.functional.leaky_relu(sums, slope)
 
     def pair_scores_backward(
         self, pattern: SparsePattern, targets: Tensor, sources: Tensor, slope: float, grad: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """See the protocol."""
+        """Segment sums by row, and by column over the transposed order."""
         sums = _pair_sums(pattern, targets, sources)
         grad = torch.where(sums > 0, grad, slope * grad)
         by_column = grad.index_select(0, pattern.transposed_order)
@@ -91,21 +91,21 @@ class TorchEngine:
         )
 
     def row_softmax(self, pattern: SparsePattern, scores: Tensor) -> Tensor:
-        """See the protocol."""
+        """Segment maximum and sum; subtracting the maximum keeps exponentials finite."""
         largest = torch.segment_reduce(scores, "max", offsets=pattern.rowptr.long(), axis=0)
         exponentials = (scores - largest.index_select(0, pattern.row)).exp_()
         sums = self.row_sum(pattern, exponentials)
         return exponentials.div_(sums.index_select(0, pattern.row))
 
     def row_softmax_backward(self, pattern: SparsePattern, softmax: Tensor, grad: Tensor) -> Tensor:
-        """See the protocol."""
+        """Subtracts the row's weighted mean of the gradient: ``[entries, heads]``."""
         means = self.row_sum(pattern, softmax * grad)
         return softmax * (grad - means.index_select(0, pattern.row))
 
     def round_to_codes(
         self, x: Tensor, ends: Tensor, step: Tensor, offset: Tensor, levels: Tensor
     ) -> Tensor:
-        """See the protocol."""
+        """Elementwise, after each group's values are spread over its rows."""
         step, offset, levels = (spread_groups(t, ends, x) for t in (step, offset, levels))
         codes = ((x - offset) / step).round_().clamp_(min=0).minimum(levels)
         return codes.mul_(step).add_(offset)
@@ -113,7 +113,7 @@ class TorchEngine:
     def round_to_codes_backward(
         self, x: Tensor, ends: Tensor, step: Tensor, offset: Tensor, levels: Tensor, grad: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """See the protocol."""
+        """Elementwise; gradients of step and offset are summed by group."""
         step, offset, levels = (spread_groups(t, ends, x) for t in (step, offset, levels))
         scaled = (x - offset) / step
         inside = (scaled >= 0).logical_and_(scaled <= levels)
@@ -124,7 +124,7 @@ class TorchEngine:
         return grad_x, grad_step, _group_sums(grad - grad_x, ends)
 
     def dropout(self, x: Tensor, p: float, seed: int) -> Tensor:
-        """See the protocol."""
+        """A generator of its own for each seed, so that an equal seed drops the same again."""
         # Some generators read the low half of a seed only.
         generator = torch.Generator(x.device).manual_seed(seed % _SEED_PRIME)
         kept = torch.empty_like(x).bernoulli_(1 - p, generator=generator)

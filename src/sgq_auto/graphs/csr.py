@@ -54,23 +54,23 @@ class CsrPattern:
 
     @property
     def num_entries(self) -> int:
-        """Number of stored entries."""
+        """Number of stored entries: the edges, with self-loops where the pattern has them."""
         return self.col.numel()
 
     @cached_property
     def row(self) -> Tensor:
-        """``[entries]``, row of each entry."""
+        """``[entries]``, row of each entry; made once, for what walks entries and not rows."""
         index = torch.arange(self.shape[0], dtype=self.rowptr.dtype, device=self.rowptr.device)
         return index.repeat_interleave(self.rowptr.diff(), output_size=self.num_entries)
 
     @cached_property
     def column_counts(self) -> Tensor:
-        """``int64 [columns]``, entries of each column."""
+        """``int64 [columns]``, entries of each column: the out-degrees where rows are targets."""
         return torch.bincount(self.col, minlength=self.shape[1])
 
     @cached_property
     def transposed_rowptr(self) -> Tensor:
-        """``rowptr`` of the transpose."""
+        """``[columns + 1]``, ``rowptr`` of the transpose; counts edges by their source."""
         ends = self.column_counts.cumsum(0)
         return torch.cat([ends.new_zeros(1), ends]).to(self.rowptr.dtype)
 
@@ -81,7 +81,7 @@ class CsrPattern:
 
     @cached_property
     def without_loops(self) -> "CsrPattern":
-        """The pattern without entries on its diagonal."""
+        """The pattern without self-loops, for layers that add none (GraphSAGE, GIN)."""
         kept = self.row != self.col
         counts = torch.bincount(self.row[kept], minlength=self.shape[0])
         rowptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)]).to(self.rowptr.dtype)

@@ -10,24 +10,34 @@ from sgq_auto.graphs.csr import CsrPattern
 
 
 class FeatureMatrix(Protocol):
-    """A fixed feature matrix ``[N, F]``, ready for products."""
+    """A fixed feature matrix ``[N, F]``, ready for products.
+
+    Layers see features only through it, so that they need not know whether zeros are stored.
+    """
 
     @property
     def values(self) -> Tensor:
-        """The stored values."""
+        """The stored values, fp32: ``[entries]`` if sparse, ``[N, F]`` if dense."""
 
     def linear(self, weight: Tensor) -> Tensor:
         """``X @ weight.T`` for a weight of shape ``[out, F]``; differentiable in the weight."""
 
     def with_values(self, values: Tensor) -> "FeatureMatrix":
-        """The matrix with other values in the stored places."""
+        """The matrix with other values in the stored places, of the shape of :attr:`values`.
+
+        Dropout is applied so: zeros that are not stored would stay zero anyway.
+        """
 
     def dense(self) -> Tensor:
-        """The matrix as a tensor, ``[N, F]``."""
+        """The matrix as a tensor ``[N, F]``, for what only takes tensors; may be large."""
 
 
 class Features(Protocol):
-    """Stored node features."""
+    """Node features as a graph stores them, before row normalisation.
+
+    :class:`SparseFeatures` and :class:`DenseFeatures` are the two kinds. A quantizer changes
+    :attr:`values`, and :meth:`matrix` makes of the result what a layer multiplies with.
+    """
 
     @property
     def values(self) -> Tensor:
@@ -35,11 +45,11 @@ class Features(Protocol):
 
     @property
     def bucket_values(self) -> tuple[int, ...]:
-        """Rows of ``values`` per degree bucket."""
+        """Rows of ``values`` in each degree bucket, which are the scale groups of a quantizer."""
 
     @property
     def normalize_rows(self) -> bool:
-        """Whether rows are divided by their sums."""
+        """Whether :meth:`matrix` divides each row by its sum, as GCN's and GAT's authors do."""
 
     @property
     def num_features(self) -> int:
@@ -56,7 +66,7 @@ class Features(Protocol):
         """The full-precision matrix as PyG sees it, ``[N, F]`` fp32."""
 
     def to(self, device: torch.device) -> "Features":
-        """The features on a device."""
+        """The features on a device, for training there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +84,11 @@ class SparseMatrix:
         return self.pattern.spmm(self.values, weight.t().contiguous())
 
     def with_values(self, values: Tensor) -> "SparseMatrix":
-        """Other values ``[entries]`` in the stored places."""
+        """Other values, ``[entries]``, in the stored places, for dropout."""
         return SparseMatrix(self.pattern, values)
 
     def dense(self) -> Tensor:
-        """``[N, F]``."""
+        """The matrix with its zeros, ``[N, F]`` fp32."""
         pattern = self.pattern
         sparse = torch.sparse_csr_tensor(pattern.rowptr, pattern.col, self.values, pattern.shape)
         return sparse.to_dense()
@@ -86,20 +96,20 @@ class SparseMatrix:
 
 @dataclass(frozen=True, eq=False)
 class DenseMatrix:
-    """A dense feature matrix."""
+    """A dense feature matrix, for features of which more than half are not zero."""
 
     values: Tensor
 
     def linear(self, weight: Tensor) -> Tensor:
-        """``X @ weight.T``."""
+        """``X @ weight.T`` for a weight ``[out, F]``: ``[N, out]``, differentiable in it."""
         return torch.nn.functional.linear(self.values, weight)
 
     def with_values(self, values: Tensor) -> "DenseMatrix":
-        """Other values ``[N, F]``."""
+        """Other values, ``[N, F]``, for dropout."""
         return DenseMatrix(values)
 
     def dense(self) -> Tensor:
-        """``[N, F]``."""
+        """The values themselves, ``[N, F]`` fp32."""
         return self.values
 
 
@@ -133,7 +143,10 @@ class SparseFeatures:
         return self.pattern.shape
 
     def matrix(self, values: Tensor) -> SparseMatrix:
-        """The sparse matrix of ``values`` ``[entries]``."""
+        """The sparse matrix of ``values`` ``[entries]``, its rows normalised if they are to be.
+
+        A sum below 1 counts as 1, so that a node without features is not divided by zero.
+        """
         if self.normalize_rows:
             sums = self.pattern.row_sum(values).clamp(min=1.0)
             values = values / sums.index_select(0, self.pattern.row)
@@ -173,7 +186,10 @@ class DenseFeatures:
         return self.values.size(0), self.values.size(1)
 
     def matrix(self, values: Tensor) -> DenseMatrix:
-        """The dense matrix of ``values`` ``[N, F]``."""
+        """The dense matrix of ``values`` ``[N, F]``, its rows normalised if they are to be.
+
+        A sum below 1 counts as 1, so that a node without features is not divided by zero.
+        """
         if self.normalize_rows:
             values = values / values.sum(1, keepdim=True).clamp(min=1.0)
         return DenseMatrix(values)

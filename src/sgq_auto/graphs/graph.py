@@ -33,12 +33,12 @@ class LabelledNodes:
         return float((predicted == self.labels).double().mean())
 
     def to(self, device: torch.device) -> "LabelledNodes":
-        """The same on a device."""
+        """The same nodes and labels on a device."""
         return LabelledNodes(self.nodes.to(device), self.labels.to(device))
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the nodes and their labels."""
+        """Hash of the nodes and their labels; part of what identifies a study."""
         return _hash([self.nodes, self.labels])
 
 
@@ -89,12 +89,12 @@ class Graph:
 
     @property
     def engine(self) -> Engine:
-        """Does the arithmetic on this graph's device."""
+        """The backend that computes products and attention on this graph's device."""
         return self.adj_t.engine
 
     @property
     def device(self) -> torch.device:
-        """Where its tensors are."""
+        """Where its tensors are, and so where a model for it trains."""
         return self.adj_t.col.device
 
     def to(self, device: torch.device) -> "Graph":
@@ -140,7 +140,7 @@ class Graph:
 
     @cached_property
     def spec(self) -> GraphSpec:
-        """The counts that footprints depend on."""
+        """The counts that the sizes of packed models depend on, for :mod:`sgq_auto.packed`."""
         return GraphSpec(
             bucket_nodes=self.bucket_nodes,
             bucket_in_edges=self.bucket_edges,

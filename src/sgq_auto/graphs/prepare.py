@@ -66,7 +66,7 @@ class PreparedData:
     fits_model: bool = False
 
     def in_original_order(self) -> "PreparedData":
-        """The same with the nodes in the user's own order."""
+        """The same with the nodes in the user's own order, for a model that depends on it."""
         held_out = labels_in_original_order(self.held_out, self.graph)
         return replace(self, graph=in_original_order(self.graph), held_out=held_out)
 

@@ -47,7 +47,16 @@ class Split:
         test: np.ndarray[Any, Any],
         origin: str = "the data's own",
     ) -> "Split":
-        """The split that three boolean masks ``[N]`` describe."""
+        """The split that three boolean masks ``[N]`` describe.
+
+        For sources whose data has masks, as PyG's datasets have.
+
+        Args:
+            train: Which nodes train.
+            val: Which validate.
+            test: Which are tested.
+            origin: Where the split is from, for the first lines of a search.
+        """
         nodes = [np.flatnonzero(mask).astype(np.int64) for mask in (train, val, test)]
         return cls(nodes[0], nodes[1], nodes[2], origin)
 
@@ -82,12 +91,12 @@ class RawGraph:
 
     @property
     def num_nodes(self) -> int:
-        """Number of nodes."""
+        """Number of nodes: rows of ``x``."""
         return int(self.x.shape[0])
 
     @property
     def num_classes(self) -> int:
-        """Number of classes."""
+        """Number of classes: one more than the largest number in ``y``."""
         return int(self.y.max()) + 1
 
     def check(self) -> None:

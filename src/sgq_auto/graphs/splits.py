@@ -11,10 +11,14 @@ from sgq_auto.graphs.raw import UNLABELLED, IntArray, RawGraph, Split
 
 
 class PublicSplit:
-    """The split that comes with the dataset."""
+    """The split that comes with the dataset, for results that compare with published ones."""
 
     def split(self, raw: RawGraph) -> Split:
-        """The dataset's own split."""
+        """The dataset's own split.
+
+        Raises:
+            InputError: If it has none.
+        """
         if raw.split is None:
             raise InputError(
                 f"{raw.name}: the data has no split of its own; "

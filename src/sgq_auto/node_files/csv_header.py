@@ -8,7 +8,7 @@ _COUNT = re.compile(r"\d+")
 
 
 def is_number(text: str) -> bool:
-    """Whether a field is a finite number."""
+    """Whether a field is a finite number as CSV files have it: no ``nan``, no thousands."""
     return _NUMBER.fullmatch(text) is not None
 
 

@@ -24,7 +24,7 @@ _PANDAS_UNNAMED = "Unnamed: "
 
 
 class Header(Enum):
-    """Where the names of the columns stand."""
+    """Where the names of the columns are: in the first line, in a comment, or nowhere."""
 
     FIRST_LINE = auto()
     COMMENT = auto()

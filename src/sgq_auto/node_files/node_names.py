@@ -73,7 +73,14 @@ class NodeNames:
         return None if asked is None else [self._row(name) for name in asked]
 
     def called(self, rows: Iterable[int] | None) -> Iterable[str]:
-        """What nodes are called; ``None`` means all."""
+        """What nodes are called, for showing predictions: ids of a given file, else of the search.
+
+        Args:
+            rows: Rows of the nodes; ``None`` means all.
+
+        Returns:
+            A name for each; the number of its row where no ids are known.
+        """
         shown = self.given or self.searched
         numbers = range(self.num_nodes) if rows is None else rows
         return map(str, numbers) if shown is None else (shown[row] for row in numbers)

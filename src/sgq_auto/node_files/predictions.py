@@ -62,8 +62,8 @@ def read_ids(
         raise InputError(f"ids={path}: not a CSV file with a header ({error})") from error
     if len(ids) != num_nodes:
         raise InputError(
-            f"ids={path}: it has {len(ids):,} rows; the model has {num_nodes:,} nodes, and a row "
-            "for each is wanted"
+            f"ids={path}: it has {len(ids):,} rows; the model has {num_nodes:,} nodes, and "
+            "each needs a row"
         )
     return NodeIds.of(ids, names[position])
 

@@ -50,6 +50,8 @@ def write_results(progress: StudyProgress, summary: Summary, folder: Path) -> No
 class ResultFiles:
     """A watcher that writes the results into a folder, and the report beside the study too.
 
+    A search tells it everything, as it tells every watcher; it acts when the search ends.
+
     Attributes:
         folder: Where the results go.
     """
@@ -59,7 +61,7 @@ class ResultFiles:
 
     @property
     def report(self) -> Path:
-        """The report."""
+        """Where the report is, once the search has ended."""
         return self.folder / _REPORT
 
     def stage(self, stage: Stage | None) -> None:

@@ -23,16 +23,19 @@ class TrackingStore(Protocol):
 
     @property
     def address(self) -> str:
-        """What people know it by."""
+        """What the store is called in messages, without a password."""
 
     def open(self, progress: StudyProgress) -> None:
-        """Find or make the study, and find out what is tracked already."""
+        """Find or make the study, and find out what is tracked already.
+
+        Called first, and again after any failure: what was half written then is found out so.
+        """
 
     def sync(self, progress: StudyProgress) -> None:
-        """Add the trials that are not tracked yet."""
+        """Add the trials that are not tracked yet; called whenever trials have finished."""
 
     def close(self, progress: StudyProgress, summary: Summary) -> None:
-        """Bring everything up to date and add what the search found."""
+        """Bring everything up to date and add what the search found; called at its end."""
 
 
 class Delivery:

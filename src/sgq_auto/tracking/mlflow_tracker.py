@@ -61,7 +61,7 @@ class MlflowTracker:
 
     @property
     def address(self) -> str:
-        """What the store is called in messages."""
+        """What the store is called in messages, without a password."""
         return f"MLflow at {mask(self.settings.uri)}"
 
     @property
@@ -114,7 +114,11 @@ class MlflowTracker:
         return runs
 
     def sync(self, progress: StudyProgress) -> None:
-        """Log the trials that are not tracked yet."""
+        """Log the trials that are not tracked yet, each as a run below the study's.
+
+        Whatever MLflow's client raises is for the caller;
+        :class:`~sgq_auto.tracking.delivery.Delivery` opens the store again then.
+        """
         client, parent = self._open_runs()
         steps = []
         on_front = {record.number for record in progress.front}

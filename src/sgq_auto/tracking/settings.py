@@ -84,12 +84,12 @@ def default_store() -> str:
 
 
 def local_store() -> str:
-    """The store of this folder."""
+    """The store of this folder, ``mlruns/mlflow.db``: used where nobody names another."""
     return f"{_SQLITE}{_launch_folder() / _RUNS / 'mlflow.db'}"
 
 
 def local_artifacts() -> Path:
-    """Where artifacts of that store are."""
+    """The folder of that store's artifacts; a server has a place of its own for them."""
     return _launch_folder() / _RUNS / "artifacts"
 
 

@@ -120,7 +120,11 @@ class FitResult:
 
 
 class Stopper(Protocol):
-    """Ends training runs that are not worth finishing."""
+    """Ends training runs that are not worth finishing.
+
+    A search passes one to :func:`fit` for each trial, so that epochs are not spent on trials that a
+    smaller model has beaten already.
+    """
 
     @property
     def rungs(self) -> Collection[int]:
@@ -131,7 +135,10 @@ class Stopper(Protocol):
 
 
 class DivergedError(ArithmeticError):
-    """Training left the finite numbers."""
+    """The loss of a training run became infinite or not a number.
+
+    A search records the trial as failed and goes on; other callers let it reach the user.
+    """
 
 
 def fit(
@@ -206,14 +213,26 @@ class _Kept:
 
 
 def evaluate(model: nn.Module, graph: Graph) -> tuple[float, float]:
-    """Validation accuracy (0..1) and cross-entropy of ``model``."""
+    """Validation accuracy (0..1) and cross-entropy of ``model``.
+
+    :func:`fit` calls it between epochs; call it to judge a model that was trained elsewhere. The
+    model is in evaluation mode afterwards.
+
+    Args:
+        model: A model from :func:`sgq_auto.quantize.prepare`.
+        graph: The graph it was prepared for.
+    """
     logits = predict(model, graph)
     loss = nn.functional.cross_entropy(logits[graph.val.nodes], graph.val.labels)
     return graph.val.accuracy(logits), float(loss)
 
 
 def predict(model: nn.Module, graph: Graph) -> Tensor:
-    """Logits ``[N, classes]`` of a prepared model at inference."""
+    """Logits ``[N, classes]`` of a prepared model, without dropout and without gradients.
+
+    Rows are in the order of ``graph``, which is not the user's (:attr:`Graph.node_order`). The
+    model is in evaluation mode afterwards.
+    """
     model.eval()
     with torch.no_grad():
         logits: Tensor = model(graph.features, graph.adj_t)

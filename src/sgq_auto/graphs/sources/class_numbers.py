@@ -56,7 +56,7 @@ def numbered_from_0(y: IntArray, names: Names, name: str) -> tuple[IntArray, Nam
     numbered = np.where(y == UNLABELLED, UNLABELLED, np.searchsorted(used, y)).astype(np.int64)
     called = names or tuple(str(k) for k in used)
     note = (
-        f"{name}: y holds {used.size:,} classes from {used[0]} to {used[-1]}; inside they count "
-        f"from 0, and they are called {'as class_names says' if names else 'by their numbers in y'}"
+        f"{name}: y has {used.size:,} classes from {used[0]} to {used[-1]}; the search counts them "
+        f"from 0, and calls them {'as class_names says' if names else 'by their numbers in y'}"
     )
     return numbered, called, [note]

@@ -31,7 +31,11 @@ class EmbeddedCora:
     """
 
     def load(self) -> RawGraph:
-        """Read the two parquet files."""
+        """Read the two parquet files.
+
+        Raises:
+            InputError: If the installed package does not contain them.
+        """
         folder = self._folder()
         nodes = pyarrow.parquet.read_table(folder / "cora_nodes.parquet.gzip")
         citations = pyarrow.parquet.read_table(folder / "cora_rels.parquet.gzip")

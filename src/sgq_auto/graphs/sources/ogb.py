@@ -31,7 +31,11 @@ class OgbSource:
         self.undirected = undirected
 
     def load(self) -> RawGraph:
-        """Read the files; none is downloaded."""
+        """Read the files, with the data's own split; none is downloaded.
+
+        Raises:
+            InputError: If a file is missing or damaged, with where to get it.
+        """
         edges, x, y = (self._read(Path("raw") / f"{part}.csv.gz") for part in _RAW)
         train, val, test = (
             self._read(Path("split") / self.split / f"{p}.csv.gz").ravel().astype(np.int64)

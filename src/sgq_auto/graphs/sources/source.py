@@ -7,7 +7,11 @@ from sgq_auto.graphs.raw import RawGraph
 
 @runtime_checkable
 class GraphSource(Protocol):
-    """Something that yields a graph."""
+    """Something that yields a graph: a file, a dataset, or an object of the user's.
+
+    A configuration under ``conf/dataset`` names its class in ``source._target_``. A new kind of
+    source needs this one method.
+    """
 
     def load(self) -> RawGraph:
         """Load the graph.

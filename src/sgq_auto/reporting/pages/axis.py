@@ -71,7 +71,7 @@ class Axis:
 
     @property
     def ticks(self) -> tuple[Tick, ...]:
-        """The labelled values, increasing."""
+        """The labelled values, increasing: round numbers, few enough not to touch one another."""
         values = self._log_values() if self.is_log else self._linear_values()
         return tuple(Tick(self.place(value), f"{value:,.10g}") for value in values)
 

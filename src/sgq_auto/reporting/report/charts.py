@@ -83,7 +83,7 @@ def search_chart(progress: StudyProgress, panels: Panels) -> Chart:
 
 
 def hypervolume_chart(hypervolumes: Sequence[float]) -> Chart:
-    """The hypervolume after each trial."""
+    """The hypervolume after each trial: where it is flat, more trials find little."""
     x = Axis("trials", 0.0, float(max(len(hypervolumes), 1)))
     y = Axis.around("hypervolume", hypervolumes)
     points = tuple((x.place(k + 1), 100 - y.place(v)) for k, v in enumerate(hypervolumes))

@@ -38,7 +38,7 @@ class ConfirmedRow:
 
 
 def confirmed_rows(summary: Summary) -> tuple[ConfirmedRow, ...]:
-    """The confirmed points, smallest first."""
+    """The confirmed points, smallest first: the one model of each, and means over seeds."""
     kind = str(summary["objective"]).removesuffix("_bytes")
     rows = []
     for entry, point in zip(summary["confirmed"], drop_points(summary), strict=True):

@@ -76,7 +76,7 @@ class LossTable:
 
     @classmethod
     def of(cls, sensitivities: Sensitivities) -> "LossTable":
-        """The table of a study's sensitivities."""
+        """The table of a study's sensitivities, deeper colours for larger losses (log scale)."""
         losses = sensitivities.monotone
         span = math.log(max(10.0, float(losses.max()) / _LEAST_LOSS))
 

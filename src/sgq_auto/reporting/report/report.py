@@ -92,7 +92,12 @@ class Report:
 
     @classmethod
     def of(cls, progress: StudyProgress, summary: Summary) -> "Report":
-        """The report of a search that ended."""
+        """The report of a search that ended, whether or not something is recommended.
+
+        Args:
+            progress: The study, with its trials.
+            summary: What the search found.
+        """
         bench = progress.bench
         settings, space = bench.settings, bench.space
         complete = {r.number: progress.allocation(r) for r in progress.records if r.complete}

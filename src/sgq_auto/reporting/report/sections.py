@@ -94,22 +94,22 @@ def notes(summary: Summary) -> tuple[str, ...]:
         "Drops are accuracy lost, in percentage points; a negative drop is a gain. "
         + _which_drop(summary),
         f"The estimate, its interval and the bound ({sure} confidence) are of the one model of a "
-        "trial that is shipped, not of the mean over seeds. No test label is in them. They count "
-        f"that there are {few}, that full-precision models, which are asked about all other nodes, "
-        "are biased, and that labels of nodes that nobody has seen are partly chance.",
+        "trial that is shipped, not of the mean over seeds. No test label is in them. They include "
+        f"three kinds of uncertainty: there are {few}; the full-precision models that judge all "
+        "other nodes have a bias; and the labels of nodes that nobody has seen are partly chance.",
     )
 
 
 def _which_drop(summary: Summary) -> str:
     full, twin = summary["full_precision"], summary.get("distilled")
-    plain = "The test drop is from plain full precision"
+    plain = "The test drop compares with plain full precision"
     if full["test_accuracy"] is not None:
         plain += f" ({percent(full['test_accuracy'])} on test nodes)"
-    plain += ": what you would have otherwise."
+    plain += ", which you would use otherwise."
     if not twin:
         return plain
     return (
-        f"{plain} What bits cost is the drop from distilled full precision "
+        f"{plain} Bits cost compares with distilled full precision "
         f"({percent(twin['test_accuracy'])}): models with 32 bits that learned from the same "
         f"teachers as the packed ones. Teaching alone {lost(twin['test_accuracy_drop'])}."
     )
@@ -161,7 +161,12 @@ def _accuracies(summary: Summary, best: Mapping[str, Any]) -> list[Fact]:
 
 
 def part_rows(footprints: FootprintModel, packed: Mapping[str, int]) -> tuple[PartRow, ...]:
-    """The packed bytes of each part against fp32's."""
+    """The packed bytes of each part, beside fp32's as PyG stores them and stored sparsely.
+
+    Args:
+        footprints: Sizes of the model on its graph.
+        packed: Bytes of the chosen trial by part.
+    """
     full, sparse = footprints.full_precision_parts(), footprints.sparse_fp32_parts()
     return tuple(
         PartRow(name, *(sum(each[part] for part in parts) for each in (packed, full, sparse)))

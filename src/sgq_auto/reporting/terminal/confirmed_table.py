@@ -37,11 +37,11 @@ def column_note(summary: Summary) -> str | None:
     if sure is None or not any((p["confirmed"] or {}).get("shipped") for p in points):
         return None
     seeds = points[0]["confirmed"]["seeds"]
-    twin = " and bits cost (the drop from distilled)" if summary.get("distilled") else ""
+    twin = " and bits cost (compared with distilled)" if summary.get("distilled") else ""
     return (
-        f"est. drop, at most: the one model of each trial that would be shipped ({sure} "
-        f"confidence). Accuracies, test drop (from full precision){twin}: means over {seeds} "
-        f"seed{'' if seeds == 1 else 's'}."
+        f"est. drop and at most are of the one model of each trial that would be shipped ({sure} "
+        f"confidence). Accuracies, test drop (compared with full precision){twin} are means over "
+        f"{seeds} seed{'' if seeds == 1 else 's'}."
     )
 
 

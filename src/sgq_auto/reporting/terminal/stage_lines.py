@@ -23,17 +23,22 @@ _POLL_SECONDS = 0.2
 
 
 class StageView(Protocol):
-    """Shows what a command does now."""
+    """Shows what a command does now, so that nobody waits in front of a silent terminal."""
 
     def show(self, stage: Stage, state: str = "") -> None:
-        """A stage begins, or goes on; ``state`` is what is known so far."""
+        """A stage begins, or goes on.
+
+        Args:
+            stage: The stage, and how much of it is done.
+            state: What is known so far, like the best size.
+        """
 
     def close(self) -> None:
-        """Nothing is under way."""
+        """Nothing is under way any more; called before the command prints its results."""
 
 
 def stage_view(console: Console) -> StageView:
-    """What suits a console."""
+    """The view that suits a console: a moving line on a terminal, else lines for a file."""
     return MovingLine(console) if console.is_terminal else LogLines(console)
 
 
@@ -46,7 +51,7 @@ class MovingLine:
         self._stage = Stage("")
 
     def show(self, stage: Stage, state: str = "") -> None:
-        """See :class:`StageView`."""
+        """Draw or change the line; a stage of another name begins a new bar and its time."""
         if self._progress is None:
             self._progress = self._started()
         task = self._progress.task_ids[0] if self._progress.task_ids else None
@@ -60,7 +65,7 @@ class MovingLine:
         self._stage = stage
 
     def close(self) -> None:
-        """See :class:`StageView`."""
+        """Remove the line from the terminal."""
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
@@ -120,7 +125,7 @@ class LogLines:
         self._said = time.monotonic()
 
     def show(self, stage: Stage, state: str = "") -> None:
-        """See :class:`StageView`."""
+        """Note the stage; a thread writes its lines when they are due."""
         with self._lock:
             now = time.monotonic()
             if self._stage is None or stage.text != self._stage.text:
@@ -135,7 +140,7 @@ class LogLines:
             self._thread.start()
 
     def close(self) -> None:
-        """See :class:`StageView`."""
+        """Write no more lines, and wait for the thread that writes them."""
         self._ended.set()
         if self._thread is not None:
             self._thread.join()

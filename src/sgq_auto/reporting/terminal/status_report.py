@@ -39,7 +39,7 @@ def _pace(status: Status) -> str:
     if left is not None:
         return f"{done}, {60 * (status.trials_per_second or 0):.1f} a minute, {_span(left)} left"
     if status.finished < status.n_trials:
-        return f"{done}; nobody runs it, the same command goes on"
+        return f"{done}; no command runs it now; the same search command continues it"
     return f"{done}; {'confirmed' if status.ended else 'its front is not confirmed yet'}"
 
 

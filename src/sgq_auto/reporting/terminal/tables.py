@@ -34,7 +34,7 @@ class Column:
 
     @property
     def width(self) -> int:
-        """Characters that it takes."""
+        """Characters that its longest cell or its heading takes."""
         return max(len(text) for text in (self.heading, *self.cells))
 
 

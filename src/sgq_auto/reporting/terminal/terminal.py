@@ -57,7 +57,7 @@ class Terminal:
             self._stages.show(stage)
 
     def said(self, line: str) -> None:
-        """Print a line, words whole."""
+        """Print a line, broken between words where the terminal is too narrow."""
         self._say_notes()
         print_words(self.console, line)
 
@@ -79,21 +79,24 @@ class Terminal:
             self.said(f"Layers {bench.generic}")
         if bench.unpackable is not None:
             self.said(
-                f"This model cannot be packed ({bench.unpackable}): its sizes are what "
-                "its parts take in codes, and no artifact will be written",
+                f"This model cannot be packed ({bench.unpackable}): the sizes are those of its "
+                "packed parts, and no artifact will be written",
             )
         if not progress.leads:
-            self.said("another command leads this study: it tracks, confirms and sums up")
+            self.said(
+                "another command leads this study: it tracks the study, confirms the front and "
+                "writes the summary"
+            )
         if bench.nothing_fits is None:
             self.trials_finished(progress, ())
 
     def left(self, progress: StudyProgress) -> None:
-        """Say what became of the study."""
+        """Say that this command ends, and that the one that leads the study confirms its front."""
         self._stages.close()
         done, total = len(progress.records), progress.bench.settings.n_trials
         self.said(
             f"{done} of {total} trials are done; the command that leads the study confirms its "
-            "front. If that one has ended, this command again takes over."
+            "front. If that command has ended, run this one again to take over."
         )
 
     def trials_finished(self, progress: StudyProgress, new: Sequence[TrialRecord]) -> None:
@@ -108,7 +111,7 @@ class Terminal:
     def _state(self, progress: StudyProgress) -> str:
         """What is known so far; the shorter, the narrower the terminal."""
         if not progress.records:
-            return "workers start"
+            return "workers are starting"
         tolerance = progress.bench.settings.allowed_drop
         best = progress.best_within(tolerance)
         ratio = f"{progress.full_bytes / best.num_bytes:.1f}x" if best else "none yet"
@@ -116,7 +119,7 @@ class Terminal:
         return f"hypervolume {progress.hypervolume:.3f}, best{within} {ratio}"
 
     def finished(self, progress: StudyProgress, summary: Summary) -> None:
-        """Print what was found and where it lies."""
+        """Print the confirmed trials, what is recommended and why, and where the files are."""
         self._stages.close()
         self._say_notes()
         if progress.bench.nothing_fits is None:
@@ -176,12 +179,12 @@ class Terminal:
         if not miss.get("confirmed"):
             return
         self.said(
-            "What may help: a larger n_trials (the study goes on), finetune.epochs=300, a larger "
-            "tolerance"
+            "What may help: a larger n_trials (it continues the study), finetune.epochs=300, a "
+            "larger tolerance"
         )
         if progress.bench.unpackable is None:
             export = export_command(progress.study_name, progress.bench.settings.output_root)
-            self.console.print(f"To pack it all the same: {export} trial={miss['trial']}")
+            self.console.print(f"To pack that one anyway: {export} trial={miss['trial']}")
 
     def untracked(self, address: str, study: str, output_root: Path) -> None:
         """Say that the tracking store misses something, and what adds it.
@@ -191,7 +194,7 @@ class Terminal:
             study: The study.
             output_root: Where it lies.
         """
-        self.said(f"Tracking is missing in {address}. Once that can be reached, this adds it:")
+        self.said(f"Tracking is missing in {address}. When that can be reached, this adds it:")
         self.console.print(sync_command(study, output_root))
 
     def served(self, model_uri: str, tracking_uri: str) -> None:
@@ -204,7 +207,7 @@ class Terminal:
 
 
 def quiet_libraries() -> None:
-    """Keep library chatter off the terminal."""
+    """Silence messages of libraries that a user can do nothing about, before a search."""
     for name in ("alembic", "mlflow", "optuna", "matplotlib"):
         logging.getLogger(name).setLevel(logging.ERROR)
     logging.raiseExceptions = False  # A log that a full disk does not take.

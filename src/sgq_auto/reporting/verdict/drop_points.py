@@ -65,18 +65,18 @@ class DropPoint:
 
     @property
     def kib(self) -> float:
-        """Its size in KiB."""
+        """Its size in KiB, the unit of every axis and table."""
         return self.num_bytes / 1024
 
     @property
     def drops(self) -> tuple[float, ...]:
-        """All drops that a picture shows of it."""
+        """All drops that a picture shows of it, so that its axis has room for them."""
         bound = () if self.at_most is None else (self.at_most,)
         return (self.estimate, self.test_drop, *(self.interval or ()), *bound)
 
 
 def drop_points(summary: Summary) -> list[DropPoint]:
-    """The confirmed points of a study, smallest first."""
+    """The confirmed points of a study, smallest first: the order in which one is chosen."""
     best = (summary["recommended"] or {}).get("trial")
     return [DropPoint.of(p, summary["objective"], best) for p in summary["confirmed"]]
 

@@ -47,7 +47,12 @@ class Panels:
 
     @classmethod
     def of(cls, progress: StudyProgress, summary: Summary) -> Self:
-        """The panels of a search that ended."""
+        """The panels of a search that ended, with axes that have room for everything shown.
+
+        Args:
+            progress: The study, for its trials.
+            summary: What the search found, for the confirmed points.
+        """
         objective = str(summary["objective"]).removesuffix("_bytes")
         trials = [record for record in progress.records if record.complete]
         confirmed, allowed = drop_points(summary), allowed_drop(summary)
@@ -88,12 +93,12 @@ class Panels:
 
     @property
     def best(self) -> int | None:
-        """Which of the points is recommended."""
+        """Index of the recommended point in ``points``; ``None`` where nothing is recommended."""
         return next((k for k, point in enumerate(self.points) if point.is_best), None)
 
     @property
     def label(self) -> str:
-        """What is written above the recommended point."""
+        """What is written above the recommended point; empty where there is none."""
         point = None if self.best is None else self.points[self.best]
         return "" if point is None else f"recommended: trial {point.trial}, {kib(point.num_bytes)}"
 
@@ -108,7 +113,7 @@ class Panels:
         return Names(
             band,
             f"estimated drop of the artifact, {sure} interval",
-            f"at most so much, {sure} confidence: decides",
+            f"at most, with {sure} confidence: decides",
             "its drop on test nodes: decides nothing",
         )
 

@@ -94,7 +94,7 @@ def lost(drop: float) -> str:
 
 
 def promised(summary: Summary) -> str | None:
-    """What can be promised where nothing is recommended, and what would tell more.
+    """What can be promised where nothing is recommended, and what would make it more certain.
 
     Returns:
         ``None`` where something is recommended, nothing was confirmed, or by a version that knew no
@@ -117,6 +117,6 @@ def promised(summary: Summary) -> str | None:
     few = "so few validation nodes" if nodes is None else f"{nodes:,} validation nodes"
     half = (point.interval[1] - point.interval[0]) / 2
     return (
-        f"{text} More validation labels would tell: by {few} its drop is known to "
+        f"{text} More validation labels would help: with {few}, its drop is uncertain by "
         f"± {half:.2f} points."
     )

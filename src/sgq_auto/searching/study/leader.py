@@ -34,7 +34,7 @@ _POLL_SECONDS = 0.5
 
 
 class Lead(Protocol):
-    """The lead of one study."""
+    """Who leads one study: a lock that one command has at a time."""
 
     def take(self) -> bool:
         """Whether this command leads now; takes the lead if nobody has it.
@@ -87,7 +87,7 @@ class FileLead:
         self._lock = FileLock(folder / "running.lock")
 
     def take(self) -> bool:
-        """See :class:`Lead`."""
+        """Lock the folder; a second command on the same study is refused."""
         if self._lock.is_locked:
             return True
         try:
@@ -100,7 +100,7 @@ class FileLead:
         return True
 
     def release(self) -> None:
-        """See :class:`Lead`."""
+        """Unlock the folder."""
         self._lock.release(force=True)
 
 
@@ -114,7 +114,7 @@ class DatabaseLead:
         self._connection: sqlalchemy.Connection | None = None
 
     def take(self) -> bool:
-        """See :class:`Lead`."""
+        """Ask the server for the lock, again if the connection that had it was lost."""
         if self._connection is not None:
             try:
                 self._connection.execute(sqlalchemy.text("SELECT 1"))
@@ -141,7 +141,7 @@ class DatabaseLead:
         return False
 
     def release(self) -> None:
-        """See :class:`Lead`."""
+        """Close the connection, which gives the lock back."""
         if self._connection is not None:
             self._connection.invalidate()
             self._connection.close()

@@ -46,7 +46,7 @@ class Measurement:
     """What a trial measured.
 
     Attributes:
-        val_accuracy: Best validation accuracy, 0..1.
+        val_accuracy: Validation accuracy of the epoch that fine-tuning kept, 0..1.
         footprint: The four footprints by name, bytes.
         average_bits: Element-weighted mean bits.
         curve: ``(epoch, validation accuracy)`` pairs.

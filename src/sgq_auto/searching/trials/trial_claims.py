@@ -63,7 +63,9 @@ def retry_lost(study: optuna.Study) -> None:
 def requeue_stale(study: optuna.Study, space: SearchSpace) -> int:
     """Run again what a killed command left running; returns how many trials that is.
 
-    Call it only under :func:`sgq_auto.searching.study.study.only_runner`, when no worker is alive.
+    Call it only where this command alone runs the study (its storage is not shared, and
+    :class:`sgq_auto.searching.study.leader.Lead` was taken) and before its workers start:
+    whatever is running then has lost its worker.
     """
     stale = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     if not stale:

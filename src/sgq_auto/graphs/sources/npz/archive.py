@@ -32,7 +32,7 @@ class ArrayHeader:
 
     @property
     def num_bytes(self) -> int:
-        """What the array takes in memory."""
+        """What the array takes in memory, known before it is read."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 

@@ -71,7 +71,7 @@ class ArrayNames:
 
     @property
     def all(self) -> tuple[str, ...]:
-        """Every name."""
+        """Every name, for reading those arrays and no others."""
         return (*self.x, *self.edges, self.y)
 
     @property

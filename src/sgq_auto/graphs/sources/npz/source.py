@@ -46,7 +46,12 @@ class NpzSource:
         self.undirected = undirected
 
     def load(self) -> RawGraph:
-        """Read and convert the arrays."""
+        """Read the arrays, under whichever names they are known, and convert them.
+
+        Raises:
+            InputError: If the file is missing or damaged, an array is missing, or it has values of
+                edges, which are not supported.
+        """
         if not self.path.is_file():
             raise InputError(f"dataset=npz: there is no file {self.path}")
         archive = NpzArchive(self.path)

@@ -46,7 +46,7 @@ class PygSource:
 
     @property
     def raw_folder(self) -> Path:
-        """Where the raw files lie."""
+        """Where PyG keeps the raw files of this dataset, and downloads them to."""
         family = self.root / self.family
         return (family if self.family is PygFamily.REDDIT else family / self.name) / "raw"
 

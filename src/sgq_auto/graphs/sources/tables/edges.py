@@ -48,7 +48,7 @@ class EdgeTable:
 
     @property
     def named(self) -> "pd.Index[Any]":
-        """All that is named, each once."""
+        """All node names in the edges, each once; compared with the ids of the table of nodes."""
         return self.ends[0].append(self.ends[1]).unique()
 
     def edge_index(self, ids: TableIds, nodes: Table, *, undirected: bool) -> IntArray:

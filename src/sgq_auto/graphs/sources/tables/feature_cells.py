@@ -68,8 +68,8 @@ def _stacked(table: Table, name: str, lists: Sequence[Any]) -> Floats:
         return np.asarray(np.stack([np.asarray(each, np.float32) for each in lists]))
     except (ValueError, TypeError) as error:
         raise InputError(
-            f"{table.name}: column {name!r} holds lists that differ in length or are no numbers; "
-            "lists of the features that a node has go to a file of their own "
+            f"{table.name}: column {name!r} has lists that differ in length, or that are not of "
+            "numbers; if they list the features that a node has, put them into a separate file "
             "(dataset.source.features_file=FILE)"
         ) from error
 

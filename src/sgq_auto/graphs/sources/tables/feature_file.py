@@ -66,7 +66,7 @@ def _table(
     names = list(columns or table.columns)
     if not 2 <= len(names) <= 3:
         raise InputError(
-            f"{table.name}: there are {listed(table.columns, 12)}; say which hold the node, the "
+            f"{table.name}: there are {listed(table.columns, 12)}; say which have the node, the "
             f"feature and (if any) the value: {_COLUMNS}=[NODE,FEATURE,VALUE]"
         )
     nodes, features = (node_keys(table, name, f"{_COLUMNS}=[…]") for name in names[:2])
@@ -77,8 +77,8 @@ def _table(
     bad = np.flatnonzero(~np.isfinite(values.to_numpy(np.float32, na_value=np.nan)))
     if bad.size:
         raise InputError(
-            f"{table.name}: column {names[2]!r} holds no number in row {bad[0] + 1}; a value of a "
-            "feature is one"
+            f"{table.name}: column {names[2]!r} has no number in row {bad[0] + 1}; the value of a "
+            "feature must be a number"
         )
     notes = [*table.notes(), f"{table.name}: {said}, {names[2]!r} is the value"]
     return nodes, features, values.to_numpy(np.float32), notes

@@ -125,9 +125,9 @@ def _question(nodes: Table, column: str | None, likely: str) -> str:
     taken = f"column {column!r}" if column else "the numbers of the rows"
     stay = f"{_SETTING}={column}" if column else f"{_SETTING}=false"
     return (
-        f"{nodes.name}: column {likely!r} is different in every row and holds all that the edges "
-        f"name, so it looks like the ids; add {_SETTING}={_written(likely)} if it is, or {stay} if "
-        f"the edges name {taken}"
+        f"{nodes.name}: column {likely!r} has a different value in every row and contains every "
+        f"name in the edges, so it looks like the ids; add {_SETTING}={_written(likely)} if it is, "
+        f"or {stay} if the edges name {taken}"
     )
 
 

@@ -73,7 +73,7 @@ class Table:
             reason = " ".join(str(error).split())
             raise InputError(f"{path}: not a table that can be read ({reason})") from error
         if frame.empty:
-            raise InputError(f"{path}: there are no rows in it; a header and rows are wanted")
+            raise InputError(f"{path}: it has no rows; a table needs a header and rows")
         frame.columns = frame.columns.astype(str).str.strip()
         if frame.columns.has_duplicates:
             twice = frame.columns[frame.columns.duplicated()][0]
@@ -82,7 +82,7 @@ class Table:
 
     @property
     def columns(self) -> list[str]:
-        """Names of the columns that have one."""
+        """Names of the columns that have one; the row numbers that pandas writes have none."""
         return [name for name in self.frame.columns if name not in self.unnamed]
 
     @property

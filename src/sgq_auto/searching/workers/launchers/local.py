@@ -24,10 +24,7 @@ _END_SECONDS = 20.0
 
 
 class LocalLauncher:
-    """Workers as processes of this machine, ended when their command ends.
-
-    See :class:`~sgq_auto.searching.workers.launchers.launcher.Launcher`.
-    """
+    """Workers as processes of this machine, which end when their command ends."""
 
     def __init__(self, settings: SearchSettings, folder: StudyFolder) -> None:
         self._settings = settings
@@ -39,11 +36,11 @@ class LocalLauncher:
 
     @property
     def members(self) -> frozenset[str]:
-        """See the protocol."""
+        """The names of all processes that were started."""
         return frozenset(self._members)
 
     def fill(self, workers: int) -> None:
-        """See the protocol."""
+        """Fork processes from the server, so that none imports everything again."""
         while len(self._workers) < workers:
             name = uuid.uuid4().hex[:8]
             arguments = (self._settings, self._folder, name, self._stop, remembered())
@@ -53,7 +50,7 @@ class LocalLauncher:
             self._members.add(name)
 
     def wait(self, seconds: float) -> dict[str, str]:
-        """See the protocol; a full disk ends the command, and takes no trial from its worker."""
+        """Wait until a process ends. A full disk ends the command, and no trial is lost by it."""
         sentinels = [worker.sentinel for worker in self._workers.values()]
         multiprocessing.connection.wait(sentinels, timeout=seconds)
         ended = {name: w for name, w in self._workers.items() if not w.is_alive()}
@@ -64,7 +61,7 @@ class LocalLauncher:
         return {name: f"exit status {w.exitcode}" for name, w in ended.items() if w.exitcode}
 
     def dismiss(self, seconds: float) -> None:
-        """See the protocol."""
+        """Ask all processes to stop after their trial, and kill those that have not in time."""
         self._stop.set()
         self._join(seconds)
         for worker in self._workers.values():

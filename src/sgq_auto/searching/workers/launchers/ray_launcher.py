@@ -18,7 +18,7 @@ _CONNECT_SECONDS = 10.0
 
 
 class RayLauncher:
-    """See :class:`~sgq_auto.searching.workers.launchers.launcher.Launcher`.
+    """Workers as tasks of a Ray cluster.
 
     A worker takes one CPU of the cluster. Ray does not repeat tasks here: trials are, by the study.
     A node that does not share the command's file system gets the study's graph with its task, and
@@ -39,11 +39,11 @@ class RayLauncher:
 
     @property
     def members(self) -> frozenset[str]:
-        """See the protocol."""
+        """The names of the workers of all tasks that were started."""
         return frozenset(self._members)
 
     def fill(self, workers: int) -> None:
-        """See the protocol."""
+        """Start a task for each worker that is missing; it begins when a CPU is free."""
         while len(self._tasks) < workers:
             name = uuid.uuid4().hex[:8]
             given = (self._settings, self._folder, name, remembered(), self._graph)
@@ -52,7 +52,7 @@ class RayLauncher:
             self._members.add(name)
 
     def wait(self, seconds: float) -> dict[str, str]:
-        """See the protocol."""
+        """Wait for the end of a task; whatever Ray raises for it is the reason."""
         tasks = list(self._tasks)
         done, _ = ray.wait(tasks, num_returns=len(tasks), timeout=seconds) if tasks else ([], [])
         reasons = {}
@@ -65,7 +65,7 @@ class RayLauncher:
         return reasons
 
     def dismiss(self, seconds: float) -> None:
-        """See the protocol."""
+        """Wait for the tasks, then cancel those that are left."""
         deadline = time.monotonic() + seconds
         while self._tasks and time.monotonic() < deadline:
             self.wait(deadline - time.monotonic())

@@ -16,7 +16,7 @@ _REFUSED = (RuntimeError, ValueError, NameError, TypeError, AssertionError)
 
 
 class SubmititLauncher:
-    """See :class:`~sgq_auto.searching.workers.launchers.launcher.Launcher`.
+    """Workers as jobs of a Slurm cluster.
 
     Jobs and the command share a file system, as submitit itself needs; what jobs print lies in the
     study's folder, under ``jobs``.
@@ -41,18 +41,18 @@ class SubmititLauncher:
 
     @property
     def members(self) -> frozenset[str]:
-        """See the protocol."""
+        """The names of the workers of all jobs that were submitted."""
         return frozenset(self._members)
 
     def fill(self, workers: int) -> None:
-        """See the protocol."""
+        """Submit a job for each worker that is missing; Slurm decides when it begins."""
         while len(self._jobs) < workers:
             name = uuid.uuid4().hex[:8]
             self._jobs[name] = self._executor.submit(work, self._settings, self._folder, name)
             self._members.add(name)
 
     def wait(self, seconds: float) -> dict[str, str]:
-        """See the protocol."""
+        """Ask the jobs for their state until one is done, and read why it failed."""
         deadline = time.monotonic() + seconds
         while not (done := [name for name, job in self._jobs.items() if job.done()]):
             left = deadline - time.monotonic()
@@ -63,7 +63,7 @@ class SubmititLauncher:
         return {n: f"job: {str(e).splitlines()[0]}" for n, e in errors.items() if e is not None}
 
     def dismiss(self, seconds: float) -> None:
-        """See the protocol."""
+        """Wait for the jobs, then cancel those that are left."""
         deadline = time.monotonic() + seconds
         while self._jobs and time.monotonic() < deadline:
             self.wait(deadline - time.monotonic())

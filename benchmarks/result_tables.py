@@ -1,0 +1,177 @@
+"""The tables of measurements in ``docs/``, each from its file in ``benchmarks/results``."""
+
+from collections.abc import Callable
+
+from kept_rows import FOLDER, Row, one_row, rows_of
+from markdown_table import table
+from readme_table import GRAPHS, all_rows, readme_rows
+
+_GRANULARITIES = ("uniform", "lwq", "cwq", "taq", "lwq_cwq", "lwq_cwq_taq")
+_MODELS = ("gcn", "agnn", "gat")
+_PARTS = {
+    "all of them": "the default",
+    "min-max ranges": "min-max ranges",
+    "no fine-tuning": "no fine-tuning",
+    "labels, no distillation": "labels, no distillation",
+    "one teacher": "one teacher",
+    "no sharpened teacher": "no sharpened teacher",
+    "no sensitivity seeding": "no sensitivity seeding",
+    "no early stopping": "no early stopping",
+    "no re-measuring": "no re-measuring",
+    "no refinement": "no refinement (only the first 8 points confirmed)",
+    "features in dense codes": "features in dense codes, 1 bit an element",
+}
+
+
+def granularities() -> list[str]:
+    """Memory and test drop of each granularity and model."""
+    rows = []
+    for granularity in _GRANULARITIES:
+        found = [one_row("ablation", model=m, variant=granularity) for m in _MODELS]
+        rows.append([f"`{granularity}`", *map(_granularity_cell, found)])
+    return table(("", *(model.upper() for model in _MODELS)), rows)
+
+
+def _granularity_cell(row: Row) -> str:
+    ratios = f"{row['resident_ratio']:.0f}x ({row['sgquant_ratio']:.1f}x)"
+    return f"{ratios}, {row['test_accuracy_drop']:+.2f}"
+
+
+def parts() -> list[str]:
+    """What a search finds when one part of the method is switched off."""
+    names = ("GCN, one thing changed", "resident", "sgquant", "estimated drop", "test drop")
+    formats = {
+        "resident_ratio": "{:.0f}x",
+        "sgquant_ratio": "{:.1f}x",
+        "estimated_drop": "{:+.2f}",
+        "test_accuracy_drop": "{:+.2f}",
+        "epochs": "{:.0%}",
+        "optimism": "{:.2f}",
+    }
+    rows = []
+    for variant, name in _PARTS.items():
+        row = one_row("ablation", model="gcn", variant=variant)
+        cells = [f.format(row[k]) if k in row else "" for k, f in formats.items()]
+        rows.append([name + _misses(row), *cells])
+    return table((*names, "epochs", "optimism"), rows)
+
+
+def _misses(row: Row) -> str:
+    if row.get("within") == row.get("searches"):
+        return ""
+    return f" (within the tolerance in {row['within']} of {row['searches']} searches)"
+
+
+def successors() -> list[str]:
+    """Methods that came after SGQuant, beside this one."""
+    rows = [
+        [
+            row["rival"],
+            _with_width(row["model"]),
+            f"{row['bits']:.2f}",
+            f"{row['test_%']:.1f}",
+            f"{row['our_hidden_bits']:.2f}",
+            f"{row['our_average_bits']:.2f}",
+            f"{row['our_test_%']:.1f} ± {row['std']:.1f}",
+        ]
+        for row in rows_of("successors")
+    ]
+    return table(
+        (
+            *("other method", "model", "its bits", "its test %"),
+            *("hidden bits here", "bits of all elements here", "test % here"),
+        ),
+        rows,
+    )
+
+
+def _with_width(model: str) -> str:
+    """``gcn, model.hidden=16`` as a reader would write it."""
+    name, width = model.split(", model.hidden=")
+    return f"{name.upper()}, hidden {width}"
+
+
+def temperatures() -> list[str]:
+    """Test accuracy above full precision, by plain and by sharpened teachers."""
+    columns = [(model, t) for model in ("gcn", "gat") for t in ("1.0", "0.35")]
+    rows = []
+    for bits in ("8", "4", "2", "1"):
+        found = [(one_row("temperatures", model=m, bits=bits), f"T={t}") for m, t in columns]
+        rows.append([bits, *(f"{row[t]:+.1f} ± {row[f'{t}_std']:.1f}" for row, t in found)])
+    kinds = ("GCN, plain", "GCN, sharpened", "GAT, plain", "GAT, sharpened")
+    return table(("bits of everything", *kinds), rows)
+
+
+def throughput() -> list[str]:
+    """Trials a second of workers on one database."""
+    sides = {
+        "optuna": "Optuna's storage alone: `study.optimize`, random sampler",
+        "here": "the workers of a search",
+    }
+    found = [(one_row("throughput", side=side), name) for side, name in sides.items()]
+    rows = [[name, f"{row['trials_per_second']:.1f}"] for row, name in found]
+    return table(("", "trials a second"), rows)
+
+
+def some_nodes() -> list[str]:
+    """The time for some nodes as a share of that for all nodes."""
+    rows = [
+        [
+            GRAPHS[row["graph"]],
+            row["model"].upper(),
+            *(f"{row[share]:.2f}" for share in ("one/all", "ten/all", "new/all")),
+        ]
+        for row in rows_of("some_nodes")
+    ]
+    return table(("graph", "model", "one node", "ten nodes", "a new node"), rows)
+
+
+def drop_estimates() -> list[str]:
+    """How far two estimates of the test drop are from what test labels say."""
+    rows = [
+        [
+            GRAPHS.get(row["dataset"], row["dataset"]),
+            str(row["points"]),
+            *(
+                f"{row[f'{kind}_error']:+.2f} ({row[f'{kind}_rmse']:.2f})"
+                for kind in ("val_drop", "estimated_drop")
+            ),
+        ]
+        for row in rows_of("drop_estimates")
+    ]
+    kinds = ("drop on validation nodes: error (RMSE)", "estimated drop: error (RMSE)")
+    return table(("graph", "points", *kinds), rows)
+
+
+def front_output() -> list[str]:
+    """What a search prints about its front, as ``doc_pictures.py`` kept it."""
+    return ["```text", *_front_lines(), "```"]
+
+
+def short_front_output() -> list[str]:
+    """The recommended row with its neighbours, and the sentences about it."""
+    lines = _front_lines()
+    blank = lines.index("")
+    marked = next(k for k, line in enumerate(lines) if line.startswith("->"))
+    rows = [lines[0], lines[1], *lines[max(2, marked - 1) : min(marked + 2, blank)]]
+    first = next(k for k, line in enumerate(lines) if line.startswith("Recommended:"))
+    return ["```text", *rows, "", *lines[first:], "```"]
+
+
+def _front_lines() -> list[str]:
+    return (FOLDER / "front.txt").read_text(encoding="utf-8").splitlines()
+
+
+TABLES: dict[str, Callable[[], list[str]]] = {
+    "readme": readme_rows,
+    "paper_table": all_rows,
+    "granularities": granularities,
+    "parts": parts,
+    "successors": successors,
+    "temperatures": temperatures,
+    "throughput": throughput,
+    "some_nodes": some_nodes,
+    "drop_estimates": drop_estimates,
+    "front_output": front_output,
+    "short_front_output": short_front_output,
+}
