@@ -35,7 +35,7 @@ class Dropped(LazyTensor):
 
     @staticmethod
     def __new__(cls, source: Tensor, p: float, engine: Engine) -> Self:
-        """See the base class."""
+        """A tensor of the source's shape without values: those are made where they are read."""
         del p, engine
         return LazyTensor.__new__(cls, source.shape, source.dtype, source.device)
 

@@ -39,7 +39,7 @@ class NodeFeatures(LazyTensor):
 
     @staticmethod
     def __new__(cls, features: QuantizedFeatures) -> Self:
-        """See the base class."""
+        """A tensor of the features' shape without values: most models never need them dense."""
         values = features.matrix.values
         return LazyTensor.__new__(cls, features.shape, values.dtype, values.device)
 
@@ -65,7 +65,7 @@ class Edges(LazyTensor):
 
     @staticmethod
     def __new__(cls, pattern: CsrPattern) -> Self:
-        """See the base class."""
+        """A tensor of the edges' shape without values: quantized layers read the pattern."""
         edges = pattern.num_entries - pattern.shape[0]
         return LazyTensor.__new__(cls, (2, edges), torch.int64, pattern.col.device)
 

@@ -32,7 +32,7 @@ class StoredInput:
     engine: Engine
 
     def features(self, part: Neighborhood | None) -> PackedFeatures:
-        """See the protocol."""
+        """Codes are not copied for a neighbourhood: its rows are picked where they lie."""
         return (
             self.held if part is None else pick_features(self.held, self.graph, part, self.engine)
         )
@@ -76,7 +76,7 @@ class NewInput:
         return cls(graph, x, like)
 
     def features(self, part: Neighborhood | None) -> PackedFeatures:
-        """See the protocol."""
+        """Rows are quantized only now, by the stored ranges: those of a neighbourhood alone."""
         order, x, graph = self.graph.node_order(), self.x, self.graph
         if part is not None:
             graph, x = part.graph, x[order[part.rows]]

@@ -192,7 +192,7 @@ class LearnedQuantizer(TrainedQuantizer):
         return not self.calibrated
 
     def ranges(self) -> tuple[Tensor, Tensor]:
-        """See the base class."""
+        """Step and offset of each scale group, from the parameters that learn them."""
         return _learned_ranges(self.log_step, self.shift, self)
 
     def round(self, x: Tensor, ends: Tensor) -> Tensor:
