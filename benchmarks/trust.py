@@ -94,8 +94,9 @@ def _arguments() -> argparse.Namespace:
 
 
 def _summary(cell: tuple[str, str, int]) -> dict[str, Any] | None:
-    graph, model, split = cell
-    return newest_summary(_FOLDER / f"{graph}-{model}-{split}")
+    """What a study found; ``None`` where it is not there, or was cut off."""
+    summary = newest_summary(_FOLDER / "-".join(map(str, cell)))
+    return summary if summary and summary["confirmed"] else None
 
 
 @dataclass(frozen=True)
