@@ -5,8 +5,8 @@ import threading
 import time
 
 import pytest
-from made_studies import record, summary
 
+from made_studies import record, summary
 from sgq_auto.errors import InputError
 from sgq_auto.searching import StudyProgress
 from sgq_auto.searching.progress import Summary

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from made_studies import confirmed_summary, record
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Run
 
+from made_studies import confirmed_summary, record
 from sgq_auto.searching import StudyProgress
 from sgq_auto.searching.progress import Summary
 from sgq_auto.tracking import MlflowTracker, TrackingSettings

@@ -39,7 +39,7 @@ from sgq_auto.quantize.layers.sgc_appnp import QuantizedAPPNP, QuantizedSGConv
 from sgq_auto.quantize.layers.transformer import QuantizedTransformerConv
 from sgq_auto.quantize.model_input import ModelInput
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
-from sgq_auto.quantize.quantizers.ranges import RangeMode
+from sgq_auto.settings.root_settings import RangeMode
 
 _TWINS: dict[type[nn.Module], Any] = {
     GCNConv: QuantizedGCNConv,

@@ -5,10 +5,9 @@ read from the store, so that anything can be delivered at any time, and only onc
 """
 
 from pathlib import Path
-from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, Run, RunStatus, RunTag
+from mlflow.entities import Metric, Run, RunStatus, RunTag
 
 from sgq_auto.reporting.report import answer, warning
 from sgq_auto.reporting.results import result_files
@@ -17,6 +16,7 @@ from sgq_auto.searching.trials.records import TrialRecord
 from sgq_auto.text.passwords import mask
 from sgq_auto.tracking.front_metrics import front_metrics, logged_points, point_of
 from sgq_auto.tracking.packed_model import ModelNotes, log_packed_model
+from sgq_auto.tracking.runs.study_params import study_params, study_tags
 from sgq_auto.tracking.runs.study_run import (
     BATCH,
     HYPERVOLUME,
@@ -24,6 +24,7 @@ from sgq_auto.tracking.runs.study_run import (
     child_runs,
     find_study_run,
     log_metrics,
+    log_params,
     replace_study_run,
 )
 from sgq_auto.tracking.runs.trial_run import trial_metrics, trial_params
@@ -83,10 +84,10 @@ class MlflowTracker:
             self._parent = found
             client.update_run(found.info.run_id, status="RUNNING")
         else:
-            tags = {STUDY_TAG: progress.study_name, **_SOURCE, **_study_tags(progress)}
+            own_tags = study_tags(progress.bench.settings)
+            tags = {STUDY_TAG: progress.study_name, **_SOURCE, **own_tags}
             self._parent = client.create_run(experiment_id, tags=tags, run_name=progress.study_name)
-            params = [Param(k, str(v)) for k, v in _study_params(progress).items()]
-            client.log_batch(self._parent.info.run_id, params=params)
+            log_params(client, self._parent, study_params(progress))
         self._axes = trial_axes(progress.bench.space.searched, progress.start)
         views = [studies_view(STUDY_TAG), self._trials_view(progress, self._parent.info.run_id)]
         save_views(client, experiment_id, views)
@@ -193,7 +194,7 @@ class MlflowTracker:
         trial = {STUDY_TAG: progress.study_name, _TRIAL_TAG: str(best["trial"])}
         metrics = _summary_metrics(summary).items()
         notes = ModelNotes(
-            tags={**_study_tags(progress), **trial},
+            tags={**study_tags(progress.bench.settings), **trial},
             params={f"bits.{site}": str(width) for site, width in best["bits"].items()},
             metrics={k: v for k, v in metrics if k.startswith(_RECOMMENDED)},
             time_ms=_last_ms(progress),
@@ -227,40 +228,11 @@ def _interrupted(progress: StudyProgress) -> bool:
     return len(progress.records) < wanted
 
 
-def _study_tags(progress: StudyProgress) -> dict[str, str]:
-    settings = progress.bench.settings
-    return {
-        "dataset": settings.dataset,
-        "model": settings.model.name,
-        "granularity": settings.granularity.value,
-        "sampler": settings.sampler_name,
-    }
-
-
 def _note(summary: Summary, parent: Run) -> str:
     """What the UI shows above a study's run."""
     trials = charts_url("", parent.info.experiment_id, parent.info.run_id)
     first = "\n\n".join(filter(None, (answer(summary), warning(summary))))
     return f"{first}\n\n[Compare its trials]({trials}); the whole is in the artifact `report.html`."
-
-
-def _study_params(progress: StudyProgress) -> dict[str, Any]:
-    settings = progress.bench.settings
-    return {
-        **_study_tags(progress),
-        "seed": settings.seed,
-        "max_kib": settings.budget.max_kib,
-        "max_drop": settings.budget.max_drop,
-        "seeding": settings.seeding,
-        "early_stopping": settings.early_stopping,
-        "remeasuring": settings.remeasuring,
-        "objective": settings.objective.value,
-        "ladder": list(settings.ladder),
-        "ranges": settings.ranges.value,
-        "split_points": list(progress.bench.graph.split_points),
-        "finetune_epochs": settings.finetune.epochs,
-        "pretrain_epochs": settings.pretrain.epochs if settings.pretrain else 0,
-    }
 
 
 def _summary_metrics(summary: Summary) -> dict[str, float]:

@@ -24,7 +24,6 @@ from sgq_auto.node_files.node_ids import rename_study
 from sgq_auto.searching.confirming.recommendation import Answer, confirm_front, pack_recommended
 from sgq_auto.searching.progress import Summary, Watcher, announce
 from sgq_auto.searching.settings.search_settings import SearchSettings
-from sgq_auto.searching.settings.storage_settings import StorageSettings
 from sgq_auto.searching.studies.archive import local_config
 from sgq_auto.searching.studies.reopen import reopen
 from sgq_auto.searching.study.folder import StudyFolder
@@ -36,6 +35,7 @@ from sgq_auto.searching.summary.summarise import SEARCH_SECONDS, WALL_SECONDS, s
 from sgq_auto.searching.trials.records import ORIGIN, RECORD, REPEAT, Origin, TrialRecord
 from sgq_auto.searching.trials.standing import standing_trials
 from sgq_auto.searching.trials.trial_json import trial_from_json, trial_to_json
+from sgq_auto.settings.storage_settings import StorageSettings
 
 
 @dataclass(frozen=True)

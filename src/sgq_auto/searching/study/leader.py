@@ -17,8 +17,8 @@ from sqlalchemy.pool import NullPool
 
 from sgq_auto.errors import InputError
 from sgq_auto.searching.settings.search_settings import SearchSettings
-from sgq_auto.searching.settings.storage_settings import StorageKind, StorageSettings
 from sgq_auto.searching.study.retrying_storage import CONNECTION
+from sgq_auto.settings.storage_settings import StorageKind, StorageSettings
 
 # The server drops a leader that it cannot reach for half a minute.
 _SERVER_KEEPALIVES = {

@@ -16,6 +16,8 @@ PARENT_TAG = "mlflow.parentRunId"
 HYPERVOLUME = "hypervolume"
 # Metrics that a batch may hold at most.
 BATCH = 1000
+# And parameters.
+_PARAMS = 100
 # The tag of a run that is made, or was made, in the place of another; its value is that one's ID.
 _REPLACES = "sgq_auto.replaces"
 _RUN_NAME = "mlflow.runName"
@@ -100,10 +102,19 @@ def log_metrics(client: MlflowClient, run: Run, metrics: list[Metric]) -> None:
         client.log_batch(run.info.run_id, metrics=metrics[start : start + BATCH])
 
 
+def log_params(client: MlflowClient, run: Run, params: list[Param]) -> None:
+    """Log any number of parameters.
+
+    Raises:
+        MlflowException: If the store fails.
+    """
+    for start in range(0, len(params), _PARAMS):
+        client.log_batch(run.info.run_id, params=params[start : start + _PARAMS])
+
+
 def _copy(client: MlflowClient, old: Run, new: Run) -> None:
     """Parameters, metrics but those of the front, and the models that the old run has logged."""
-    params = [Param(name, value) for name, value in old.data.params.items()]
-    client.log_batch(new.info.run_id, params=params)
+    log_params(client, new, [Param(name, value) for name, value in old.data.params.items()])
     left_out = {*FRONT_METRICS, HYPERVOLUME}
     latest = {name: value for name, value in old.data.metrics.items() if name not in left_out}
     metrics = [Metric(name, value, old.info.start_time, 0) for name, value in latest.items()]
