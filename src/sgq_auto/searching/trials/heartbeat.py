@@ -20,6 +20,8 @@ import optuna
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial
 
+from sgq_auto.searching.optuna_internals import storage_of
+
 # The user attribute that holds who runs a trial, and how often it has beaten.
 WORKER = "sgq_auto:worker"
 _PID_NAMESPACE = Path("/proc/self/ns/pid")
@@ -87,7 +89,7 @@ class Heartbeat:
 
     def __init__(self, study: optuna.Study, identity: WorkerIdentity, seconds: float) -> None:
         self.identity = identity
-        self._storage = study._storage
+        self._storage = storage_of(study)
         self._seconds = seconds
 
     def sign(self, trial_id: int, beat: int = 0) -> None:

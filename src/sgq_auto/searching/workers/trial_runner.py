@@ -14,6 +14,7 @@ from sgq_auto.errors.user_code import described, full_traceback
 from sgq_auto.searching.measuring.start import SearchStart
 from sgq_auto.searching.measuring.stopping import DominationStopper
 from sgq_auto.searching.measuring.workbench import Workbench
+from sgq_auto.searching.optuna_internals import trial_id
 from sgq_auto.searching.samplers import Knowledge
 from sgq_auto.searching.study.study import make_sampler, records_of
 from sgq_auto.searching.trials.heartbeat import Heartbeat, WorkerIdentity
@@ -84,7 +85,7 @@ class TrialRunner:
                 return trial
         except UpdateFinishedTrialError:
             return None  # This process was taken for dead meanwhile.
-        give_back(self.study, trial._trial_id)
+        give_back(self.study, trial)
         return None
 
     def run(self, trial: optuna.Trial) -> None:
@@ -92,7 +93,7 @@ class TrialRunner:
 
         A trial that was given to another worker meanwhile is dropped.
         """
-        with self._heartbeat.beating(trial._trial_id):
+        with self._heartbeat.beating(trial_id(trial)):
             result = self._result(trial)
         with suppress(UpdateFinishedTrialError):
             self._tell(trial, result)
