@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
 
 from sgq_auto.settings.tracking_config import TrackingConfig
 from sgq_auto.text.passwords import hide
@@ -45,6 +46,8 @@ class TrackingSettings(TrackingConfig):
             default_experiment: The experiment where nothing says which.
         """
         known = {each.name for each in fields(TrackingConfig)}
+        if isinstance(config, DictConfig):
+            config = OmegaConf.to_container(config)  # type: ignore[assignment]
         given = {k: v for k, v in config.items() if k in known and v not in (None, "")}
         variables = [] if "uri" in given or not _variable(URI) else [URI]
         uri = given.get("uri") or default_store()
