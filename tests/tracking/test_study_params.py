@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
+from mlflow.entities import Run
 
 from sgq_auto.searching import StudyProgress
 from sgq_auto.tracking import MlflowTracker, TrackingSettings
@@ -17,6 +18,13 @@ def _configured(progress: StudyProgress, config: dict[str, Any]) -> dict[str, st
     settings = replace(bench.settings, config={"config": config})
     progress.bench = replace(bench, settings=settings)
     return {param.key: param.value for param in study_params(progress)}
+
+
+def _study_run(tracking: TrackingSettings) -> Run:
+    client = MlflowClient(tracking.uri)
+    experiment = client.get_experiment_by_name("sgq_auto")
+    (run,) = client.search_runs([experiment.experiment_id], f"tags.`{STUDY_TAG}` = 'study-a'")
+    return run
 
 
 def test_every_setting_is_there_by_its_whole_name(progress: StudyProgress) -> None:
@@ -70,12 +78,19 @@ def test_passwords_and_what_mlflow_refuses_are_left_out(progress: StudyProgress)
     assert all("more" not in name for name in found)
 
 
+def test_the_users_own_tags_are_on_the_studys_run(
+    progress: StudyProgress, tracking: TrackingSettings, tmp_path: Path
+) -> None:
+    MlflowTracker(replace(tracking, tags={"team": "graphs", "year": 1}), tmp_path).open(progress)
+    # A study that goes on may be given others.
+    MlflowTracker(replace(tracking, tags={"year": 2}), tmp_path).open(progress)
+    tags = _study_run(tracking).data.tags
+    assert (tags["team"], tags["year"]) == ("graphs", "2")
+
+
 def test_more_parameters_than_a_batch_takes_are_logged(
     progress: StudyProgress, tracking: TrackingSettings, tmp_path: Path
 ) -> None:
     expected = _configured(progress, {"model": {f"argument{k}": k for k in range(150)}})
     MlflowTracker(tracking, tmp_path).open(progress)
-    client = MlflowClient(tracking.uri)
-    experiment = client.get_experiment_by_name("sgq_auto")
-    (run,) = client.search_runs([experiment.experiment_id], f"tags.`{STUDY_TAG}` = 'study-a'")
-    assert run.data.params == expected
+    assert _study_run(tracking).data.params == expected

@@ -88,6 +88,8 @@ class MlflowTracker:
             tags = {STUDY_TAG: progress.study_name, **_SOURCE, **own_tags}
             self._parent = client.create_run(experiment_id, tags=tags, run_name=progress.study_name)
             log_params(client, self._parent, study_params(progress))
+        for name, value in self.settings.named_tags.items():
+            client.set_tag(self._parent.info.run_id, name, value)
         self._axes = trial_axes(progress.bench.space.searched, progress.start)
         views = [studies_view(STUDY_TAG), self._trials_view(progress, self._parent.info.run_id)]
         save_views(client, experiment_id, views)
