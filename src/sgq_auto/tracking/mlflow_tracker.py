@@ -15,12 +15,12 @@ from sgq_auto.searching.progress import StudyProgress, Summary
 from sgq_auto.searching.trials.records import TrialRecord
 from sgq_auto.text.passwords import mask
 from sgq_auto.tracking.front_metrics import front_metrics, logged_points, point_of
+from sgq_auto.tracking.mlflow_internals import NOTE_TAG, PARENT_TAG, SOURCE_TAGS, charts_url
 from sgq_auto.tracking.packed_model import ModelNotes, log_packed_model
 from sgq_auto.tracking.runs.study_params import study_params, study_tags
 from sgq_auto.tracking.runs.study_run import (
     BATCH,
     HYPERVOLUME,
-    PARENT_TAG,
     child_runs,
     find_study_run,
     log_metrics,
@@ -30,15 +30,13 @@ from sgq_auto.tracking.runs.study_run import (
 from sgq_auto.tracking.runs.trial_run import trial_metrics, trial_params
 from sgq_auto.tracking.runs.tuning_runs import log_tuning
 from sgq_auto.tracking.settings import TrackingSettings
-from sgq_auto.tracking.stores import NOTE_TAG, STUDY_TAG, open_store
-from sgq_auto.tracking.views import SavedView, charts_url, studies_view, trials_view
+from sgq_auto.tracking.stores import STUDY_TAG, open_store
+from sgq_auto.tracking.views import SavedView, studies_view, trials_view
 from sgq_auto.tracking.views.saving import save_views
 from sgq_auto.tracking.views.trial_axes import trial_axes
 
 _TRIAL_TAG = "sgq_auto.trial"
 _RECOMMENDED = "recommended"
-# What the UI shows as the source of a run.
-_SOURCE = {"mlflow.source.name": "sgq_auto.search", "mlflow.source.type": "LOCAL"}
 
 
 class MlflowTracker:
@@ -85,7 +83,7 @@ class MlflowTracker:
             client.update_run(found.info.run_id, status="RUNNING")
         else:
             own_tags = study_tags(progress.bench.settings)
-            tags = {STUDY_TAG: progress.study_name, **_SOURCE, **own_tags}
+            tags = {STUDY_TAG: progress.study_name, **SOURCE_TAGS, **own_tags}
             self._parent = client.create_run(experiment_id, tags=tags, run_name=progress.study_name)
             log_params(client, self._parent, study_params(progress))
         for name, value in self.settings.named_tags.items():
