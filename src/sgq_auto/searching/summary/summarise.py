@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 import optuna
 
+from sgq_auto.searching.attributes import SEARCH_SECONDS, WALL_SECONDS, own_attributes
 from sgq_auto.searching.confirming.recommendation import Answer
 from sgq_auto.searching.progress import StudyProgress, Summary
 from sgq_auto.searching.study.command_lines import repeat_command
@@ -18,10 +19,6 @@ from sgq_auto.searching.summary.entries import (
 )
 from sgq_auto.searching.summary.environment import describe_environment
 from sgq_auto.searching.trials.records import TrialRecord
-
-# Study attributes: seconds of the trials, and of the whole commands that led the study.
-SEARCH_SECONDS = "search_seconds"
-WALL_SECONDS = "wall_seconds"
 
 
 def summarise(
@@ -45,7 +42,8 @@ def summarise(
         bench, chosen, results[chosen.number], answer.artifact
     )
     miss = None if chosen else nearest_miss(bench, confirmed, results)
-    search_seconds = study.user_attrs.get(SEARCH_SECONDS, 0.0)
+    attributes = own_attributes(study.user_attrs)
+    search_seconds = attributes.get(SEARCH_SECONDS, 0.0)
     finetune = sum(r.measurement.finetune_seconds for r in records if r.measurement)
     worker = sum(r.worker_seconds for r in records)
     return {
@@ -63,7 +61,7 @@ def summarise(
         "tolerance": settings.tolerance,
         "confidence": settings.confidence,
         **asdict(settings.budget),
-        "wall_seconds": study.user_attrs[WALL_SECONDS],
+        "wall_seconds": attributes[WALL_SECONDS],
         "trials_per_second": len(records) / search_seconds if search_seconds else None,
         "overhead_fraction": 1 - finetune / worker if worker else None,
         "hypervolume": progress.hypervolume,

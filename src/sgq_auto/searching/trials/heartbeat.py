@@ -20,10 +20,9 @@ import optuna
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial
 
+from sgq_auto.searching.attributes import WORKER
 from sgq_auto.searching.optuna_internals import storage_of
 
-# The user attribute that holds who runs a trial, and how often it has beaten.
-WORKER = "sgq_auto:worker"
 _PID_NAMESPACE = Path("/proc/self/ns/pid")
 
 

@@ -8,18 +8,11 @@ import optuna
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
+from sgq_auto.searching.attributes import ESTIMATE, REPLACES, START, SUPERSEDED
 from sgq_auto.searching.optuna_internals import trials_as_asked
 
 Floats = NDArray[np.float64]
 
-# User attribute of a trial that was left: it does not count.
-SUPERSEDED = "sgq_auto:superseded"
-# User attribute that names, by its number, the trial that this one is instead of.
-REPLACES = "sgq_auto:replaces"
-# User attribute of the allocations that a study starts with: the place among them.
-START = "sgq_auto:start"
-# User attribute of a pruned trial: what its values would have become.
-ESTIMATE = "sgq_auto:estimate"
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 

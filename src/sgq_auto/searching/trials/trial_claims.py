@@ -14,10 +14,19 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
+from sgq_auto.searching.attributes import (
+    DEATHS,
+    LOST,
+    REPEAT,
+    REPLACES,
+    START,
+    SUPERSEDED,
+    own_attributes,
+)
 from sgq_auto.searching.optuna_internals import storage_of, trial_id
 from sgq_auto.searching.space.search_space import SearchSpace
-from sgq_auto.searching.trials.records import DEATHS, LOST, REPEAT, asked_params, awaits_retry
-from sgq_auto.searching.trials.standing import REPLACES, START, SUPERSEDED, standing_trials
+from sgq_auto.searching.trials.records import asked_params, awaits_retry
+from sgq_auto.searching.trials.standing import standing_trials
 
 _CARRIED = (REPEAT, DEATHS, START, REPLACES)
 
@@ -97,4 +106,5 @@ def _fail(
 
 
 def _carried(trial: FrozenTrial) -> dict[str, Any]:
-    return {name: trial.user_attrs[name] for name in _CARRIED if name in trial.user_attrs}
+    attrs = own_attributes(trial.user_attrs)
+    return {name: attrs[name] for name in _CARRIED if name in attrs}

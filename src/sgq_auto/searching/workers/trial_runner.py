@@ -11,6 +11,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from sgq_auto.errors.user_code import described, full_traceback
+from sgq_auto.searching.attributes import ESTIMATE, RECORD, REPEAT, TRACEBACK, own_attributes
 from sgq_auto.searching.measuring.start import SearchStart
 from sgq_auto.searching.measuring.stopping import DominationStopper
 from sgq_auto.searching.measuring.workbench import Workbench
@@ -18,9 +19,9 @@ from sgq_auto.searching.optuna_internals import trial_id
 from sgq_auto.searching.samplers import Knowledge
 from sgq_auto.searching.study.study import make_sampler, records_of
 from sgq_auto.searching.trials.heartbeat import Heartbeat, WorkerIdentity
-from sgq_auto.searching.trials.records import RECORD, REPEAT, TRACEBACK, Measurement, TrialRecord
+from sgq_auto.searching.trials.records import Measurement, TrialRecord
 from sgq_auto.searching.trials.repeated_measurements import Noise, repeat_is_due, worth_repeating
-from sgq_auto.searching.trials.standing import ESTIMATE, standing_as_asked, standing_trials
+from sgq_auto.searching.trials.standing import standing_as_asked, standing_trials
 from sgq_auto.searching.trials.trial_claims import give_back, has_room, is_claimed
 from sgq_auto.training import DivergedError
 
@@ -122,13 +123,15 @@ class TrialRunner:
         member = worth_repeating(records, [t.params for t in running], lowest)
         if member is not None:
             repeat = 1 + max(
-                t.user_attrs.get(REPEAT, 0) for t in standing if t.params == member.params
+                own_attributes(t.user_attrs).get(REPEAT, 0)
+                for t in standing
+                if t.params == member.params
             )
             self.study.enqueue_trial(member.params, {REPEAT: repeat})
 
     def _measure(self, trial: optuna.Trial, finished: Sequence[TrialRecord]) -> Measurement:
         allocation = self.bench.space.allocation(trial.params)
-        repeat = trial.user_attrs.get(REPEAT, 0)
+        repeat = own_attributes(trial.user_attrs).get(REPEAT, 0)
         stopper = None if repeat else self._stopper(trial, finished)
         return self.bench.measure(allocation, repeat, stopper)
 
@@ -176,7 +179,7 @@ class TrialRunner:
 
 def _known(trial: optuna.Trial, finished: Sequence[TrialRecord]) -> Measurement | None:
     """What an equal allocation under the same seed measured: this one would train to it."""
-    repeat = trial.user_attrs.get(REPEAT, 0)
+    repeat = own_attributes(trial.user_attrs).get(REPEAT, 0)
     for other in finished:
         if other.complete and other.params == trial.params and other.repeat == repeat:
             assert other.measurement is not None
