@@ -28,10 +28,10 @@ from sgq_auto.searching import SearchSettings
 from sgq_auto.searching.measuring.start import SearchStart
 from sgq_auto.searching.measuring.stopping import DominationStopper
 from sgq_auto.searching.measuring.workbench import Workbench
-from sgq_auto.searching.settings.storage_settings import StorageKind, StorageSettings
 from sgq_auto.searching.study.study import finished_trials, open_study
 from sgq_auto.searching.trials.records import Measurement
 from sgq_auto.searching.workers.trial_runner import TrialRunner
+from sgq_auto.settings.storage_settings import StorageKind, StorageSettings
 
 _SECONDS = 0.01
 _WORKERS = 8

@@ -30,14 +30,14 @@ def made_progress(
     """A study with three trials, each with more bits than the one before."""
     fit = FitSettings(2, 0.05, 0.0)
     settings = SearchSettings(
-        dataset,
-        ModelSettings("gcn", {"_target_": "sgq_auto.models.GCN", "hidden": 4}),
-        granularity,
-        "tpe",
-        {"_target_": "optuna.samplers.TPESampler"},
-        fit,
-        fit,
-        folder,
+        dataset=dataset,
+        model=ModelSettings("gcn", {"_target_": "sgq_auto.models.GCN", "hidden": 4}),
+        granularity=granularity,
+        sampler_name="tpe",
+        sampler={"_target_": "optuna.samplers.TPESampler"},
+        pretrain=fit,
+        finetune=fit,
+        output_root=folder,
         n_trials=4,
     )
     bench = Workbench.build(settings, data.graph)

@@ -15,9 +15,9 @@ import pytest
 from optuna.trial import TrialState
 
 from command_runs import QUICK, SYNTHETIC, command
-from sgq_auto.searching.settings.storage_settings import StorageSettings
 from sgq_auto.searching.study.storage import open_storage
 from sgq_auto.searching.trials.heartbeat import WorkerIdentity
+from sgq_auto.settings.storage_settings import StorageSettings
 
 N_TRIALS = 30
 _SEARCH = (*SYNTHETIC, *QUICK, f"n_trials={N_TRIALS}", "finetune.epochs=30", "workers=3")

@@ -22,10 +22,10 @@ from running import (
     wait_until,
 )
 from servers import MlflowServer, PostgresServer
-from sgq_auto.searching.settings.storage_settings import StorageKind, StorageSettings
 from sgq_auto.searching.study.study import finished_trials
 from sgq_auto.searching.trials.heartbeat import WorkerIdentity
 from sgq_auto.searching.trials.standing import standing_trials
+from sgq_auto.settings.storage_settings import StorageKind, StorageSettings
 
 
 def assert_whole(search: RunningSearch) -> dict[str, Any]:

@@ -14,13 +14,13 @@ from sgq_auto.configuration.build import settings_of_study
 from sgq_auto.errors import InputError
 from sgq_auto.packed import load
 from sgq_auto.searching import Granularity
-from sgq_auto.searching.settings.storage_settings import StorageSettings
 from sgq_auto.searching.studies.archive import read_bundle
 from sgq_auto.searching.studies.merge import Part, merge_studies
 from sgq_auto.searching.study.folder import StudyFolder
 from sgq_auto.searching.study.storage import open_storage
 from sgq_auto.searching.study.study import finished_trials
 from sgq_auto.searching.trials.standing import standing_trials
+from sgq_auto.settings.storage_settings import StorageSettings
 
 pytestmark = pytest.mark.slow
 SEARCH = (*SYNTHETIC, *QUICK, "n_trials=6", "granularity=lwq")

@@ -13,9 +13,9 @@ from optuna.trial import TrialState
 from command_runs import summaries
 from running import RunningSearch, wait_until
 from servers import PostgresServer
-from sgq_auto.searching.settings.storage_settings import StorageKind, StorageSettings
 from sgq_auto.searching.trials.heartbeat import WorkerIdentity
 from sgq_auto.searching.trials.standing import standing_trials
+from sgq_auto.settings.storage_settings import StorageKind, StorageSettings
 
 _BRIDGE, _SERVER_ADDRESS = "sgqbr", "10.77.0.1"
 _HOSTS = {"sgqa": "10.77.0.2", "sgqb": "10.77.0.3"}

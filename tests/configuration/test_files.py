@@ -1,7 +1,6 @@
 """The files of configuration as text say what Hydra composes of them."""
 
 from collections.abc import Iterator, Mapping
-from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -10,10 +9,6 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from sgq_auto.configuration import ConfTree, conf_dir
-from sgq_auto.configuration.schema import CHOICES
-from sgq_auto.packed import Objective
-from sgq_auto.quantize import RangeMode
-from sgq_auto.training import Keep, Schedule
 
 TREE = ConfTree(conf_dir())
 _CASES = [(group, name) for group, names in TREE.choices.items() for name in names]
@@ -52,16 +47,3 @@ def test_every_model_may_be_trained_already(model: str) -> None:
     setting = TREE.settings(TREE.chosen({"model": [model]}))["model.checkpoint"]
     assert setting.value == "null"
     assert "the search trains no model then" in setting.note
-
-
-@pytest.mark.parametrize(
-    ("setting", "kind"),
-    [
-        ("objective", Objective),
-        ("ranges", RangeMode),
-        ("finetune.schedule", Schedule),
-        ("pretrain.keep", Keep),
-    ],
-)
-def test_closed_choices_are_those_of_their_types(setting: str, kind: type[StrEnum]) -> None:
-    assert CHOICES[setting] == tuple(member.value for member in kind)

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.degree_buckets import (
-    DEFAULT_SPLIT_POINTS,
     check_split_points,
     degree_buckets,
     quantile_split_points,
 )
+from sgq_auto.settings.bucket_settings import DEFAULT_SPLIT_POINTS
 
 
 def test_default_buckets_hold_0_to_4_5_to_8_9_to_16_and_the_rest() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from command_runs import QUICK, SYNTHETIC, run
 from sgq_auto.errors import InputError
-from sgq_auto.searching.settings.storage_settings import StorageKind, StorageSettings
+from sgq_auto.settings.storage_settings import StorageKind, StorageSettings
 from sgq_auto.text import passwords
 from sgq_auto.text.passwords import (
     STORAGE_VARIABLE,

@@ -1,9 +1,12 @@
 """Where runs are tracked: settings, MLflow's variables, and this folder's own store."""
 
+import json
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
+from sgq_auto.errors import InputError
 from sgq_auto.text.passwords import reveal
 from sgq_auto.tracking import MlflowTracker, TrackingSettings
 from sgq_auto.tracking.settings import EXPERIMENT, EXPERIMENT_ID, URI, default_store
@@ -79,3 +82,21 @@ def test_a_password_in_a_variable_is_not_shown(monkeypatch: pytest.MonkeyPatch) 
     assert reveal(found.uri) == "http://me:secret@team:5000"
     tracker = MlflowTracker(found, Path())
     assert "secret" not in tracker.notes[0] + tracker.address + repr(found)
+
+
+@pytest.mark.parametrize("name", ["mlflow.user", "sgq_auto.study", ""])
+def test_tags_that_are_not_the_users_are_refused(name: str) -> None:
+    with pytest.raises(InputError, match=rf"tracking\.tags: '{name}'"):
+        TrackingSettings.of({"tags": {name: "x"}})
+
+
+def test_a_tag_whose_name_has_dots_comes_nested_from_the_command_line() -> None:
+    found = TrackingSettings.of({"tags": {"team": {"name": "graphs", "size": 3}, "year": 2}})
+    assert found.named_tags == {"team.name": "graphs", "team.size": "3", "year": "2"}
+    with pytest.raises(InputError, match=r"'mlflow\.user'"):
+        TrackingSettings.of({"tags": {"mlflow": {"user": "x"}}})
+
+
+def test_tags_of_a_study_are_kept_as_plain_values() -> None:
+    found = TrackingSettings.of(OmegaConf.create({"tags": {"team": "graphs"}}))
+    assert json.dumps(found.as_config()["tags"]) == '{"team": "graphs"}'

@@ -107,10 +107,10 @@ def _option(arguments: list[str], names: tuple[str, ...], default: str) -> str:
 def _print_views(uri: str, server: str) -> None:
     """Print where the studies of the store are compared."""
     from sgq_auto.tracking.stores import studied_experiments
-    from sgq_auto.tracking.views import view_url
+    from sgq_auto.tracking.views import studies_url
 
     for experiment in studied_experiments(uri):
         print(
-            f"{printable(experiment.name)}: {view_url(server, experiment.experiment_id)}",
+            f"{printable(experiment.name)}: {studies_url(server, experiment.experiment_id)}",
             flush=True,
         )

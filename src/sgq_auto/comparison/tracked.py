@@ -7,8 +7,9 @@ from pathlib import Path
 from mlflow.entities import Metric, Param
 
 from sgq_auto.comparison.comparison import Comparison
+from sgq_auto.tracking.mlflow_internals import NOTE_TAG
 from sgq_auto.tracking.settings import TrackingSettings
-from sgq_auto.tracking.stores import NOTE_TAG, open_store
+from sgq_auto.tracking.stores import open_store
 
 
 def log_comparison(

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,27 +17,24 @@ from sgq_auto.configuration.checkpoint_settings import settle_pretraining
 from sgq_auto.configuration.schema import checked as checked
 from sgq_auto.errors import InputError
 from sgq_auto.errors.user_code import described, is_ours
-from sgq_auto.graphs import BucketSettings, PreparedData, RawGraph, prepare_graph
+from sgq_auto.graphs import PreparedData, RawGraph, prepare_graph
 from sgq_auto.graphs.sources import graph_of
-from sgq_auto.packed import Objective
-from sgq_auto.quantize import RangeMode
-from sgq_auto.searching import (
-    Budget,
-    ConfirmSettings,
-    EngineKind,
-    EngineSettings,
-    Granularity,
-    ModelSettings,
-    SearchSettings,
-    StorageKind,
-    StorageSettings,
-)
-from sgq_auto.searching.settings.tune_settings import TuneMode, TuneSettings
+from sgq_auto.searching import Granularity, ModelSettings, SearchSettings
 from sgq_auto.searching.studies.kept_config import KeptConfig
 from sgq_auto.searching.study.folder import StudyFolder, settings_in
-from sgq_auto.training import FitSettings, Keep, Schedule
+from sgq_auto.settings import (
+    BucketSettings,
+    Budget,
+    ConfirmSettings,
+    EngineSettings,
+    FitSettings,
+    RootSettings,
+    StorageSettings,
+    TuneSettings,
+)
+from sgq_auto.settings.fields import choice, field_values, settings_from
 
-_E = TypeVar("_E", bound=StrEnum)
+_T = TypeVar("_T")
 # What lines of these raise beside InputError is a fault of this project's.
 _OWN_SOURCES = "sgq_auto."
 
@@ -57,35 +53,23 @@ def search_settings(
         InputError: One line that names a bad value and what is allowed.
     """
     settle_pretraining(cfg, overrides or ())
-    untrained = cfg.pretrain.epochs == 0
+    values = _plain(cfg)
+    pretrain = values["pretrain"]
     return SearchSettings(
+        **field_values(RootSettings, values),
+        budget=settings_from(Budget, values),
+        pretrain=None if pretrain["epochs"] == 0 else _section(FitSettings, values, "pretrain"),
+        tune=_section(TuneSettings, values, "pretrain"),
+        finetune=_section(FitSettings, values, "finetune"),
+        confirm=_section(ConfirmSettings, values, "confirm"),
+        storage=_section(StorageSettings, values, "storage"),
+        engine=_section(EngineSettings, values, "engine"),
         dataset=choices["dataset"],
-        model=ModelSettings.of(choices["model"], _plain(cfg.model)),
-        granularity=choice(Granularity, cfg.granularity.get("name"), "granularity.name"),
+        model=ModelSettings.of(choices["model"], values["model"]),
+        granularity=choice(Granularity, values["granularity"].get("name"), "granularity.name"),
         sampler_name=choices["sampler"],
-        sampler=_plain(cfg.sampler),
-        pretrain=None if untrained else _fit_settings(cfg.pretrain, "pretrain"),
-        tune=_tune_settings(cfg.pretrain),
-        finetune=_fit_settings(cfg.finetune, "finetune"),
-        output_root=Path(cfg.output_root),
-        storage=_storage_settings(cfg.storage),
-        engine=_engine_settings(cfg.engine),
-        seed=cfg.seed,
-        n_trials=cfg.n_trials,
-        workers=cfg.workers,
-        tolerance=cfg.tolerance,
-        confidence=cfg.confidence,
-        teachers=cfg.teachers,
-        budget=Budget(cfg.max_kib, cfg.max_drop),
-        seeding=cfg.seeding,
-        early_stopping=cfg.early_stopping,
-        remeasuring=cfg.remeasuring,
-        objective=choice(Objective, cfg.objective, "objective"),
-        ladder=tuple(cfg.ladder),
-        ranges=choice(RangeMode, cfg.ranges, "ranges"),
-        confirm=ConfirmSettings(**_plain(cfg.confirm)),
-        device=cfg.device,
-        config={"choices": dict(choices), "config": _plain(cfg)}
+        sampler=values["sampler"],
+        config={"choices": dict(choices), "config": values}
         | ({} if overrides is None else {"overrides": list(overrides)}),
     )
 
@@ -133,14 +117,10 @@ def prepare_raw(raw: RawGraph, cfg: Any) -> PreparedData:
     Raises:
         InputError: If it is malformed.
     """
-    buckets = _plain(cfg.buckets)
-    quantiles = buckets["quantiles"]
-    settings = BucketSettings(
-        tuple(buckets["split_points"]), None if quantiles is None else tuple(quantiles)
-    )
+    buckets = settings_from(BucketSettings, _plain(cfg.buckets), "buckets")
     raw.check()
     split = _instantiate(cfg.dataset["split"], "dataset.split").split(raw)
-    return prepare_graph(raw, split, settings, normalize_rows=cfg.dataset["normalize_rows"])
+    return prepare_graph(raw, split, buckets, normalize_rows=cfg.dataset["normalize_rows"])
 
 
 def _load_graph(node: Any) -> RawGraph:
@@ -174,44 +154,9 @@ def _instantiate(node: Any, name: str) -> Any:
         raise InputError(f"{name}: {described(cause)}") from error
 
 
-def _engine_settings(cfg: Any) -> EngineSettings:
-    fields = _plain(cfg)
-    return EngineSettings(choice(EngineKind, fields.pop("kind"), "engine.kind"), **fields)
-
-
-def _storage_settings(cfg: Any) -> StorageSettings:
-    fields = _plain(cfg)
-    return StorageSettings(choice(StorageKind, fields.pop("kind"), "storage.kind"), **fields)
-
-
-def _tune_settings(node: Any) -> TuneSettings:
-    # YAML reads a plain off as false.
-    mode = "off" if node.tune in ("False", "none") else node.tune
-    return TuneSettings(choice(TuneMode, mode, "pretrain.tune"), node.tune_share)
-
-
-def _fit_settings(node: Any, name: str) -> FitSettings:
-    values = {k: v for k, v in _plain(node).items() if not k.startswith("tune")}
-    schedule = choice(Schedule, values.pop("schedule"), f"{name}.schedule")
-    keep = choice(Keep, values.pop("keep"), f"{name}.keep")
-    try:
-        return FitSettings(**values, schedule=schedule, keep=keep)
-    except InputError as error:
-        raise InputError(f"{name}.{error}") from error
+def _section(kind: type[_T], values: Mapping[str, Any], name: str) -> _T:
+    return settings_from(kind, values[name], name)
 
 
 def _plain(node: Any) -> dict[str, Any]:
     return OmegaConf.to_container(node, resolve=True)  # type: ignore[return-value]
-
-
-def choice(kind: type[_E], value: Any, name: str) -> _E:
-    """A member of an enum.
-
-    Raises:
-        InputError: If there is none of this value.
-    """
-    try:
-        return kind(value)
-    except ValueError as error:
-        choices = ", ".join(member.value for member in kind)
-        raise InputError(f"{name}={value}: choose one of {choices}") from error

@@ -1,128 +1,105 @@
-"""Types of the configuration; OmegaConf refuses values that do not fit."""
+"""Types of the configuration, made of the settings classes; OmegaConf refuses what does not fit."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, Field, field, fields, make_dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
 
+from sgq_auto.settings import (
+    BucketSettings,
+    Budget,
+    ConfirmSettings,
+    EngineSettings,
+    FitSettings,
+    RootSettings,
+    StorageSettings,
+    TrackingConfig,
+    TuneSettings,
+)
+from sgq_auto.settings.fields import required_type, setting_name
 from sgq_auto.text.passwords import hide
 
-# Values of settings that are closed choices: told to people before the types are imported.
-CHOICES: dict[str, tuple[str, ...]] = {
-    "objective": ("resident_bytes", "stored_bytes", "peak_bytes", "sgquant_bytes"),
-    "ranges": ("minmax", "learned"),
-    "pretrain.tune": ("off", "auto", "wide"),
-    **{f"{fit}.schedule": ("constant", "cosine") for fit in ("pretrain", "finetune")},
-    **{f"{fit}.keep": ("best", "last") for fit in ("pretrain", "finetune")},
+# Sections, and the classes whose fields are their settings; "" is the root.
+SECTIONS: Mapping[str, tuple[type, ...]] = {
+    "storage": (StorageSettings,),
+    "engine": (EngineSettings,),
+    "pretrain": (FitSettings, TuneSettings),
+    "finetune": (FitSettings,),
+    "buckets": (BucketSettings,),
+    "confirm": (ConfirmSettings,),
+    "tracking": (TrackingConfig,),
+    "": (RootSettings, Budget),
 }
+# Sections that hold what a file of their group says, and what classes of others are given.
+_OPEN_SECTIONS = ("dataset", "model", "granularity", "sampler")
+# Only files under conf/ use it.
+_FOR_FILES = (("data_root", str),)
+# As OmegaConf writes a value that must be given.
+_REQUIRED = "???"
 
 
-@dataclass
-class Fit:
-    """Training."""
-
-    epochs: int
-    learning_rate: float
-    weight_decay: float
-    evaluate_every: int = 1
-    range_learning_rate: float = 0.01
-    schedule: str = "constant"
-    keep: str = "best"
-    distillation: float = 0.0
-    teacher_temperature: float = 1.0
-    dropout: float | None = None
+def _settings(section: str) -> Iterator[tuple[str, Any, "Field[Any]"]]:
+    """Names, types and fields of a section's settings."""
+    for kind in SECTIONS[section]:
+        hints = get_type_hints(kind)
+        for each in fields(kind):
+            yield setting_name(each), hints[each.name], each
 
 
-@dataclass
-class Pretrain(Fit):
-    """Training at full precision."""
-
-    # Studies of earlier versions keep a configuration without these.
-    tune: str = "off"
-    tune_share: float = 0.25
-
-
-@dataclass
-class Buckets:
-    """Degree buckets."""
-
-    split_points: list[int] = field(default_factory=list)
-    quantiles: list[float] | None = None
+def _choices() -> Iterator[tuple[str, tuple[str, ...]]]:
+    for section in SECTIONS:
+        for name, annotation, _ in _settings(section):
+            kind, _ = required_type(annotation)
+            if isinstance(kind, type) and issubclass(kind, StrEnum):
+                yield f"{section}.{name}".lstrip("."), tuple(member.value for member in kind)
 
 
-@dataclass
-class Confirm:
-    """The confirm stage."""
-
-    seeds: int
-    max_points: int
-    refinements: int
-
-
-@dataclass
-class Storage:
-    """Where studies live."""
-
-    kind: str
-    url: str | None
-    # Studies of earlier versions keep a configuration without these.
-    heartbeat_seconds: float = 10.0
-    grace_seconds: float = 60.0
-    patience_seconds: float = 600.0
+def _plain_type(annotation: Any) -> Any:
+    """The type of a setting's plain value, as OmegaConf knows types."""
+    kind, optional = required_type(annotation)
+    origin = get_origin(kind)
+    if origin is tuple:
+        kind = list[get_args(kind)[0]]  # type: ignore[misc]
+    elif isinstance(origin, type) and issubclass(origin, Mapping):
+        kind = dict[str, Any]
+    elif isinstance(kind, type) and issubclass(kind, StrEnum | Path):
+        kind = str
+    return kind | None if optional else kind
 
 
-@dataclass
-class Engine:
-    """What runs workers."""
+def _plain_default(of: "Field[Any]") -> Any:
+    """A field of the schema with the default of a settings class's field, as a plain value.
 
-    kind: str = "local"
-    address: str | None = None
-    cluster: str = "slurm"
-    parameters: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass
-class Tracking:
-    """Where results are tracked."""
-
-    uri: str | None
-    artifacts: str
-    experiment: str | None
-    patience_seconds: float = 60.0
-    experiment_id: str | None = None
+    Without one the setting must be given. The configuration that a study keeps lacks settings that
+    were added after it: those have defaults.
+    """
+    if of.default_factory is not MISSING:
+        made: Callable[[], Any] = of.default_factory
+        return field(default_factory=made)
+    if of.default is MISSING:
+        return _REQUIRED
+    if isinstance(of.default, tuple):
+        values = of.default
+        return field(default_factory=lambda: list(values))
+    return str(of.default) if isinstance(of.default, StrEnum | Path) else of.default
 
 
-@dataclass
-class Schema:
-    """The root configuration."""
+def _schema(section: str, *more: tuple[str, Any]) -> type:
+    own = [(name, _plain_type(kind), _plain_default(of)) for name, kind, of in _settings(section)]
+    others = [(name, kind, _REQUIRED) for name, kind in more]
+    return make_dataclass(section.capitalize() or "Schema", [*own, *others])
 
-    dataset: dict[str, Any]
-    model: dict[str, Any]
-    granularity: dict[str, Any]
-    sampler: dict[str, Any]
-    storage: Storage
-    engine: Engine
-    pretrain: Pretrain
-    finetune: Fit
-    buckets: Buckets
-    confirm: Confirm
-    tracking: Tracking
-    seed: int
-    n_trials: int
-    workers: int
-    device: str
-    tolerance: float
-    teachers: int
-    max_kib: float | None
-    max_drop: float | None
-    seeding: int
-    early_stopping: bool
-    remeasuring: float
-    objective: str
-    ladder: list[int]
-    ranges: str
-    data_root: str
-    output_root: str
-    # Studies of earlier versions keep a configuration without it.
-    confidence: float = 0.9
+
+# Values of settings that are closed choices: told to people before anything large is imported.
+CHOICES: Mapping[str, tuple[str, ...]] = dict(_choices())
+# The root configuration.
+Schema = _schema(
+    "",
+    *((section, _schema(section)) for section in SECTIONS if section),
+    *((section, dict[str, Any]) for section in _OPEN_SECTIONS),
+    *_FOR_FILES,
+)
 
 
 def checked(cfg: Any) -> Any:

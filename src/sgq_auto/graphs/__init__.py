@@ -3,8 +3,9 @@
 from sgq_auto.graphs.csr import CsrPattern
 from sgq_auto.graphs.features import DenseFeatures, Features, SparseFeatures
 from sgq_auto.graphs.graph import Graph, LabelledNodes
-from sgq_auto.graphs.prepare import BucketSettings, PreparedData, prepare_graph
+from sgq_auto.graphs.prepare import PreparedData, prepare_graph
 from sgq_auto.graphs.raw import RawGraph, Split
+from sgq_auto.settings.bucket_settings import BucketSettings
 
 __all__ = [
     "BucketSettings",

@@ -7,8 +7,22 @@ from typing import Any
 import numpy as np
 
 from sgq_auto.errors import InputError
+from sgq_auto.settings.bucket_settings import BucketSettings
 
-DEFAULT_SPLIT_POINTS = (4, 8, 16)
+
+def split_points_of(settings: BucketSettings, in_degrees: np.ndarray[Any, Any]) -> tuple[int, ...]:
+    """The split points that settings choose for a graph.
+
+    Args:
+        settings: Given degrees, or quantiles.
+        in_degrees: ``[N]`` in-degrees without self-loops.
+
+    Raises:
+        InputError: If the degrees or the quantiles do not increase.
+    """
+    if settings.quantiles is not None:
+        return quantile_split_points(in_degrees, settings.quantiles)
+    return check_split_points(settings.split_points)
 
 
 def check_split_points(split_points: Sequence[int]) -> tuple[int, ...]:

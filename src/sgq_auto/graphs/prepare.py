@@ -12,10 +12,8 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs.adjacency import csr_with_loops, reorder_nodes
 from sgq_auto.graphs.csr import CsrPattern
 from sgq_auto.graphs.degree_buckets import (
-    DEFAULT_SPLIT_POINTS,
-    check_split_points,
     degree_buckets,
-    quantile_split_points,
+    split_points_of,
 )
 from sgq_auto.graphs.features import DenseFeatures, Features, SparseFeatures
 from sgq_auto.graphs.first_lines import first_lines
@@ -23,25 +21,12 @@ from sgq_auto.graphs.graph import Graph, LabelledNodes
 from sgq_auto.graphs.original_order import in_original_order, labels_in_original_order
 from sgq_auto.graphs.raw import IntArray, RawGraph, Split, check_split
 from sgq_auto.node_files.node_ids import NodeIds
+from sgq_auto.settings.bucket_settings import BucketSettings
 
 # Above this share of nonzero entries, dense products are no slower and dense codes no larger.
 _SPARSE_BELOW = 0.5
 # The user's own list of edges is kept up to this many, 64 MiB.
 _MOST_KEPT_EDGES = 1 << 22
-
-
-@dataclass(frozen=True)
-class BucketSettings:
-    """How degree buckets are cut: at given degrees, or at quantiles of the degrees."""
-
-    split_points: tuple[int, ...] = DEFAULT_SPLIT_POINTS
-    quantiles: tuple[float, ...] | None = None
-
-    def points(self, in_degrees: np.ndarray[Any, Any]) -> tuple[int, ...]:
-        """The split points for these in-degrees."""
-        if self.quantiles is not None:
-            return quantile_split_points(in_degrees, self.quantiles)
-        return check_split_points(self.split_points)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +78,7 @@ def prepare_graph(
     rowptr, col = csr_with_loops(raw.edge_index, raw.num_nodes)
     # The self-loop that every node has is no neighbour.
     in_degrees = np.diff(rowptr) - 1
-    split_points = buckets.points(in_degrees)
+    split_points = split_points_of(buckets, in_degrees)
     bucket = degree_buckets(in_degrees, split_points)
     order = np.argsort(bucket, kind="stable")
     counts = np.bincount(bucket, minlength=len(split_points) + 1)

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from sgq_auto.configuration.build import choice, conf_dir, prepare_raw, search_settings
+from sgq_auto.configuration.build import conf_dir, prepare_raw, search_settings
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.graphs.sources.pyg.data import graph_of_data
@@ -34,7 +34,9 @@ from sgq_auto.reporting import quiet_libraries
 from sgq_auto.searching import Granularity, run_search
 from sgq_auto.searching.progress import Summary
 from sgq_auto.searching.study.folder import search_notes
-from sgq_auto.training import FitSettings, Schedule, fit, predict
+from sgq_auto.settings import FitSettings, Schedule
+from sgq_auto.settings.fields import choice
+from sgq_auto.training import fit, predict
 
 # Groups whose bits a prepared model prints.
 _SHOWN = 6

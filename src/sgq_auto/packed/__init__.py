@@ -3,11 +3,12 @@
 ``load(path).predict()`` needs numpy and safetensors only; nothing here imports torch or PyG.
 """
 
+from sgq_auto.objective import Objective
 from sgq_auto.packed.artifact.file import ArtifactError, load, save
 from sgq_auto.packed.codes.bit_packing import index_bits, pack_codes, packed_bytes, unpack_codes
 from sgq_auto.packed.runtime.model import PackedModel
 from sgq_auto.packed.sizes.buffers import Part
-from sgq_auto.packed.sizes.footprint import Footprint, FootprintModel, Objective
+from sgq_auto.packed.sizes.footprint import Footprint, FootprintModel
 from sgq_auto.packed.sizes.specs import FeatureSpec, GraphSpec, LayerSpec, ModelSpec
 
 __all__ = [

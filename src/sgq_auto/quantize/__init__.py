@@ -16,9 +16,9 @@ from sgq_auto.quantize.quantizers.fake_quantizers import (
     MinMaxQuantizer,
     freeze_ranges,
 )
-from sgq_auto.quantize.quantizers.ranges import RangeMode
 from sgq_auto.quantize.signature import run_plain
 from sgq_auto.quantize.trace import trace_model, trace_spec
+from sgq_auto.settings.root_settings import RangeMode
 
 __all__ = [
     "ConstantQuantizer",

@@ -15,8 +15,8 @@ from sgq_auto.quantize.layer import QuantizedLayer
 from sgq_auto.quantize.layers.generic import GenericConv
 from sgq_auto.quantize.model_input import ModelInput
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
-from sgq_auto.quantize.quantizers.ranges import RangeMode
 from sgq_auto.quantize.twins import twin_maker
+from sgq_auto.settings.root_settings import RangeMode
 
 
 class GenericLayerWarning(UserWarning):

@@ -3,12 +3,17 @@
 from sgq_auto.searching.pipeline import Outcome, run_search
 from sgq_auto.searching.progress import StudyProgress, Watcher
 from sgq_auto.searching.settings.model_settings import ModelSettings
-from sgq_auto.searching.settings.search_settings import ConfirmSettings, SearchSettings
-from sgq_auto.searching.settings.storage_settings import StorageKind, StorageSettings
-from sgq_auto.searching.settings.worker_settings import EngineKind, EngineSettings
-from sgq_auto.searching.space.budget import Budget
+from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.space.search_space import Granularity, SearchSpace
 from sgq_auto.searching.trials.records import TrialRecord
+from sgq_auto.settings import (
+    Budget,
+    ConfirmSettings,
+    EngineKind,
+    EngineSettings,
+    StorageKind,
+    StorageSettings,
+)
 
 __all__ = [
     "Budget",

@@ -16,6 +16,7 @@ from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.graphs.store import load_graph, load_labels, save_graph, save_labels
 from sgq_auto.node_files.node_ids import save_node_ids
 from sgq_auto.processes.fork_server import process_context
+from sgq_auto.searching.attributes import CONFIRMING, SEARCH_SECONDS, WALL_SECONDS, own_attributes
 from sgq_auto.searching.compiling import compiling_noted
 from sgq_auto.searching.confirming.recommendation import Answer, confirm_front, pack_recommended
 from sgq_auto.searching.measuring.start import SearchStart
@@ -25,7 +26,7 @@ from sgq_auto.searching.progress import StudyProgress, Summary, Watcher, announc
 from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.stages import Stage
 from sgq_auto.searching.study.folder import StudyFolder, settings_in
-from sgq_auto.searching.study.leader import CONFIRMING, Lead, lead_of, leads_to_the_end
+from sgq_auto.searching.study.leader import Lead, lead_of, leads_to_the_end
 from sgq_auto.searching.study.own_code import keep_sources
 from sgq_auto.searching.study.study import (
     check_server,
@@ -35,7 +36,7 @@ from sgq_auto.searching.study.study import (
     open_study,
 )
 from sgq_auto.searching.summary.entries import write_summary
-from sgq_auto.searching.summary.summarise import SEARCH_SECONDS, WALL_SECONDS, summarise
+from sgq_auto.searching.summary.summarise import summarise
 from sgq_auto.searching.trials.records import TrialRecord
 from sgq_auto.searching.trials.trial_claims import requeue_stale
 from sgq_auto.searching.tuning import keep_tuning, kept_tuning, tuned, untuned_note
@@ -134,7 +135,7 @@ def _run_led(
     began = time.perf_counter()
     # First of all: the storage may have to be installed, or not be there.
     study = open_study(settings, folder.path, folder.name)
-    leads, confirming = lead.take(), study.user_attrs.get(CONFIRMING)
+    leads, confirming = lead.take(), own_attributes(study.user_attrs).get(CONFIRMING)
     folder.keep_config(settings.config)
     # An engine that is not there is said before anything is trained; an end needs none.
     ended = len(finished_trials(study)) >= settings.n_trials
@@ -300,4 +301,4 @@ def _run_trials(
 
 def _add_seconds(study: optuna.Study, name: str, seconds: float) -> None:
     # Kept with the study, so that a search that was continued reports all its time.
-    study.set_user_attr(name, study.user_attrs.get(name, 0.0) + seconds)
+    study.set_user_attr(name, own_attributes(study.user_attrs).get(name, 0.0) + seconds)

@@ -5,10 +5,9 @@ read from the store, so that anything can be delivered at any time, and only onc
 """
 
 from pathlib import Path
-from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, Run, RunStatus, RunTag
+from mlflow.entities import Metric, Run, RunStatus, RunTag
 
 from sgq_auto.reporting.report import answer, warning
 from sgq_auto.reporting.results import result_files
@@ -16,28 +15,28 @@ from sgq_auto.searching.progress import StudyProgress, Summary
 from sgq_auto.searching.trials.records import TrialRecord
 from sgq_auto.text.passwords import mask
 from sgq_auto.tracking.front_metrics import front_metrics, logged_points, point_of
+from sgq_auto.tracking.mlflow_internals import NOTE_TAG, PARENT_TAG, SOURCE_TAGS, charts_url
 from sgq_auto.tracking.packed_model import ModelNotes, log_packed_model
+from sgq_auto.tracking.runs.study_params import study_params, study_tags
 from sgq_auto.tracking.runs.study_run import (
     BATCH,
     HYPERVOLUME,
-    PARENT_TAG,
     child_runs,
     find_study_run,
     log_metrics,
+    log_params,
     replace_study_run,
 )
 from sgq_auto.tracking.runs.trial_run import trial_metrics, trial_params
 from sgq_auto.tracking.runs.tuning_runs import log_tuning
 from sgq_auto.tracking.settings import TrackingSettings
-from sgq_auto.tracking.stores import NOTE_TAG, STUDY_TAG, open_store
-from sgq_auto.tracking.views import SavedView, charts_url, studies_view, trials_view
+from sgq_auto.tracking.stores import STUDY_TAG, open_store
+from sgq_auto.tracking.views import SavedView, studies_view, trials_view
 from sgq_auto.tracking.views.saving import save_views
 from sgq_auto.tracking.views.trial_axes import trial_axes
 
 _TRIAL_TAG = "sgq_auto.trial"
 _RECOMMENDED = "recommended"
-# What the UI shows as the source of a run.
-_SOURCE = {"mlflow.source.name": "sgq_auto.search", "mlflow.source.type": "LOCAL"}
 
 
 class MlflowTracker:
@@ -83,10 +82,12 @@ class MlflowTracker:
             self._parent = found
             client.update_run(found.info.run_id, status="RUNNING")
         else:
-            tags = {STUDY_TAG: progress.study_name, **_SOURCE, **_study_tags(progress)}
+            own_tags = study_tags(progress.bench.settings)
+            tags = {STUDY_TAG: progress.study_name, **SOURCE_TAGS, **own_tags}
             self._parent = client.create_run(experiment_id, tags=tags, run_name=progress.study_name)
-            params = [Param(k, str(v)) for k, v in _study_params(progress).items()]
-            client.log_batch(self._parent.info.run_id, params=params)
+            log_params(client, self._parent, study_params(progress))
+        for name, value in self.settings.named_tags.items():
+            client.set_tag(self._parent.info.run_id, name, value)
         self._axes = trial_axes(progress.bench.space.searched, progress.start)
         views = [studies_view(STUDY_TAG), self._trials_view(progress, self._parent.info.run_id)]
         save_views(client, experiment_id, views)
@@ -197,7 +198,7 @@ class MlflowTracker:
         trial = {STUDY_TAG: progress.study_name, _TRIAL_TAG: str(best["trial"])}
         metrics = _summary_metrics(summary).items()
         notes = ModelNotes(
-            tags={**_study_tags(progress), **trial},
+            tags={**study_tags(progress.bench.settings), **trial},
             params={f"bits.{site}": str(width) for site, width in best["bits"].items()},
             metrics={k: v for k, v in metrics if k.startswith(_RECOMMENDED)},
             time_ms=_last_ms(progress),
@@ -231,40 +232,11 @@ def _interrupted(progress: StudyProgress) -> bool:
     return len(progress.records) < wanted
 
 
-def _study_tags(progress: StudyProgress) -> dict[str, str]:
-    settings = progress.bench.settings
-    return {
-        "dataset": settings.dataset,
-        "model": settings.model.name,
-        "granularity": settings.granularity.value,
-        "sampler": settings.sampler_name,
-    }
-
-
 def _note(summary: Summary, parent: Run) -> str:
     """What the UI shows above a study's run."""
     trials = charts_url("", parent.info.experiment_id, parent.info.run_id)
     first = "\n\n".join(filter(None, (answer(summary), warning(summary))))
     return f"{first}\n\n[Compare its trials]({trials}); the whole is in the artifact `report.html`."
-
-
-def _study_params(progress: StudyProgress) -> dict[str, Any]:
-    settings = progress.bench.settings
-    return {
-        **_study_tags(progress),
-        "seed": settings.seed,
-        "max_kib": settings.budget.max_kib,
-        "max_drop": settings.budget.max_drop,
-        "seeding": settings.seeding,
-        "early_stopping": settings.early_stopping,
-        "remeasuring": settings.remeasuring,
-        "objective": settings.objective.value,
-        "ladder": list(settings.ladder),
-        "ranges": settings.ranges.value,
-        "split_points": list(progress.bench.graph.split_points),
-        "finetune_epochs": settings.finetune.epochs,
-        "pretrain_epochs": settings.pretrain.epochs if settings.pretrain else 0,
-    }
 
 
 def _summary_metrics(summary: Summary) -> dict[str, float]:

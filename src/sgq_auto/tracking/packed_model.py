@@ -17,7 +17,7 @@ from mlflow.types.schema import Array, ColSpec, DataType, Schema
 import sgq_auto
 
 # What the packed runtime imports beside two packages.
-_RUNTIME_FILES = ("__init__.py", "atomic_file.py", "file_ownership.py")
+_RUNTIME_FILES = ("__init__.py", "atomic_file.py", "file_ownership.py", "objective.py")
 _SCRIPT = Path(__file__).with_name("served_model.py")
 _DIGEST_TAG = "sgq_auto.sha256"
 _SIGNATURE = ModelSignature(

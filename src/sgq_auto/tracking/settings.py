@@ -5,12 +5,14 @@ The variables are those that MLflow itself reads; an empty one counts as not set
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
 
+from sgq_auto.settings.tracking_config import TrackingConfig
 from sgq_auto.text.passwords import hide
 
 URI = "MLFLOW_TRACKING_URI"
@@ -22,34 +24,31 @@ _RUNS = "mlruns"
 
 
 @dataclass(frozen=True)
-class TrackingSettings:
-    """Where runs are tracked.
+class TrackingSettings(TrackingConfig):
+    """Where runs are tracked: what the configuration leaves open is chosen.
 
     Attributes:
-        uri: MLflow tracking URI, its password hidden.
-        artifacts: Folder of artifacts of new experiments.
         experiment: Experiment name; empty for whatever ``experiment_id`` is called.
-        patience_seconds: How long the end of a search waits for a store that is away.
-        experiment_id: Its ID, where it is known by that.
         variables: Variables of MLflow that said so.
     """
 
     uri: str
     artifacts: Path
     experiment: str
-    patience_seconds: float = 60.0
-    experiment_id: str | None = None
     variables: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, config: Mapping[str, Any], default_experiment: str = "") -> "TrackingSettings":
-        """From the group ``tracking`` of a configuration; what is ``None`` there was not given.
+        """From the section ``tracking`` of a configuration, of which parts may be missing.
 
         Args:
-            config: The group.
+            config: The section; what is ``None`` there was not given.
             default_experiment: The experiment where nothing says which.
         """
-        given = {key: value for key, value in config.items() if value not in (None, "")}
+        known = {each.name for each in fields(TrackingConfig)}
+        if isinstance(config, DictConfig):
+            config = OmegaConf.to_container(config)  # type: ignore[assignment]
+        given = {k: v for k, v in config.items() if k in known and v not in (None, "")}
         variables = [] if "uri" in given or not _variable(URI) else [URI]
         uri = given.get("uri") or default_store()
         name, number = given.get("experiment"), given.get("experiment_id")
@@ -58,23 +57,22 @@ class TrackingSettings:
             variables += [v for v in (EXPERIMENT, EXPERIMENT_ID) if _variable(v)]
         if name is None and number is None:
             name = default_experiment or _DEFAULT_EXPERIMENT
-        return cls(
-            hide(_absolute(uri)),
-            Path(given.get("artifacts") or local_artifacts()),
-            name or "",
-            given.get("patience_seconds", cls.patience_seconds),
-            number,
-            tuple(variables),
-        )
+        chosen = {
+            "uri": hide(_absolute(uri)),
+            "artifacts": Path(given.get("artifacts") or local_artifacts()),
+            "experiment": name or "",
+            "experiment_id": number,
+            "variables": tuple(variables),
+        }
+        return cls(**given | chosen)
 
     def as_config(self) -> dict[str, Any]:
-        """What the group ``tracking`` of a study keeps, so that it is found again from anywhere."""
+        """What the section ``tracking`` of a study keeps, so that it is found again anywhere."""
+        values = {each.name: getattr(self, each.name) for each in fields(TrackingConfig)}
         return {
-            "uri": self.uri,
+            **values,
             "artifacts": str(self.artifacts),
             "experiment": self.experiment or None,
-            "experiment_id": self.experiment_id,
-            "patience_seconds": self.patience_seconds,
         }
 
 

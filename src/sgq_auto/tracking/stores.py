@@ -22,8 +22,6 @@ from sgq_auto.tracking.views import studies_view
 STORE_ERRORS = (MlflowException, SQLAlchemyError, RequestException, OSError)
 # The tag of a study's run that names the study.
 STUDY_TAG = "sgq_auto.study"
-# What the UI shows as a description, in Markdown.
-NOTE_TAG = "mlflow.note.content"
 _SQLITE = "sqlite:///"
 # Schemes of stores whose artifacts this machine keeps.
 _OWN_ARTIFACTS = ("sqlite", "postgresql", "mysql", "mssql", "file", "")

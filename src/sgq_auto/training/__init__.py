@@ -1,11 +1,9 @@
 """Training: one loop for pre-training and for quantization-aware fine-tuning."""
 
+from sgq_auto.settings.fit_settings import FitSettings, Keep, Schedule
 from sgq_auto.training.fit import (
     DivergedError,
     FitResult,
-    FitSettings,
-    Keep,
-    Schedule,
     Stopper,
     evaluate,
     fit,

@@ -4,90 +4,17 @@ import math
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph
 from sgq_auto.quantize import LearnedQuantizer, freeze_ranges
 from sgq_auto.quantize.layer import QuantizedLayer
 from sgq_auto.quantize.model_input import ModelInput
-
-
-class Schedule(StrEnum):
-    """How step sizes change over the epochs."""
-
-    CONSTANT = "constant"
-    COSINE = "cosine"
-
-    def factor(self, progress: float) -> float:
-        """The factor on every step size after a share ``progress`` of the epochs."""
-        return 1.0 if self is Schedule.CONSTANT else 0.5 * (1 + math.cos(math.pi * progress))
-
-
-class Keep(StrEnum):
-    """Which evaluated epoch a training run ends with."""
-
-    BEST = "best"
-    LAST = "last"
-
-
-@dataclass(frozen=True)
-class FitSettings:
-    """How long and how fast to train.
-
-    Attributes:
-        epochs: Full-batch epochs.
-        learning_rate: Adam's step size for weights.
-        weight_decay: L2 factor for weights.
-        range_learning_rate: Adam's step size for learned ranges.
-        evaluate_every: Epochs between two looks at the validation nodes.
-        schedule: How step sizes change; a cosine ends in small steps, so that codes settle.
-        keep: The epoch to end with: that of the lowest validation loss, or the last. Neither looks
-            for the highest accuracy: the best of many looks at few nodes is a lucky draw, and what
-            is compared with it seems to lose accuracy that was never there.
-        distillation: Share of the loss that is cross-entropy with a teacher's predictions on all
-            nodes; the rest is cross-entropy with the training labels.
-        teacher_temperature: Temperature of the teacher's probabilities; below 1 they are
-            sharpened, towards its plain decisions. Models that few labels and much weight decay
-            made are far less sure than they are right, and what few bits can tell is better spent
-            on which class it is than on how likely.
-        dropout: Dropout probability of every layer that drops, or ``None`` for the model's own.
-    """
-
-    epochs: int
-    learning_rate: float
-    weight_decay: float
-    range_learning_rate: float = 0.01
-    evaluate_every: int = 1
-    schedule: Schedule = Schedule.CONSTANT
-    keep: Keep = Keep.BEST
-    distillation: float = 0.0
-    teacher_temperature: float = 1.0
-    dropout: float | None = None
-
-    def __post_init__(self) -> None:
-        """Check the values."""
-        for name in ("epochs", "evaluate_every"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}={getattr(self, name)}: it must be at least 1")
-        for name in ("learning_rate", "range_learning_rate"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name}={getattr(self, name)}: it must be above 0")
-        if not self.weight_decay >= 0:
-            raise InputError(f"weight_decay={self.weight_decay}: it must be 0 or more")
-        if not 0 <= self.distillation <= 1:
-            raise InputError(f"distillation={self.distillation}: it must lie in 0 to 1")
-        if not 0.01 <= self.teacher_temperature <= 100:
-            raise InputError(
-                f"teacher_temperature={self.teacher_temperature}: it must lie in 0.01 to 100"
-            )
-        if self.dropout is not None and not 0 <= self.dropout < 1:
-            raise InputError(f"dropout={self.dropout}: it must be 0 or more, and less than 1")
+from sgq_auto.settings.fit_settings import FitSettings, Keep
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from sgq_auto.quantize.quantizers.ranges import (
-    RangeMode,
     least_error_range,
     minmax_range,
     range_finder,
     step_size,
 )
+from sgq_auto.settings.root_settings import RangeMode
 
 
 def _levels(bits: int, groups: int = 1) -> Tensor:

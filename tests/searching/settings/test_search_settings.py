@@ -15,7 +15,7 @@ from sgq_auto.searching import (
     SearchSettings,
     StorageKind,
 )
-from sgq_auto.searching.settings.storage_settings import StorageSettings
+from sgq_auto.settings.storage_settings import StorageSettings
 from sgq_auto.training import FitSettings
 
 SettingsBuilder = Callable[..., SearchSettings]

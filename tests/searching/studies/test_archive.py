@@ -20,14 +20,15 @@ from safetensors.torch import load_file, save_file
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import PreparedData
 from sgq_auto.graphs.store import save_graph, save_labels
+from sgq_auto.searching.attributes import RECORD
 from sgq_auto.searching.measuring.workbench import model_path, pretrain_model
 from sgq_auto.searching.settings.search_settings import SearchSettings
-from sgq_auto.searching.settings.storage_settings import StorageSettings
 from sgq_auto.searching.studies.archive import read_bundle, write_bundle
 from sgq_auto.searching.study.folder import StudyFolder, settings_in
 from sgq_auto.searching.study.storage import open_storage
 from sgq_auto.searching.study.study import new_study, open_study
-from sgq_auto.searching.trials.records import RECORD, Measurement
+from sgq_auto.searching.trials.records import Measurement
+from sgq_auto.settings.storage_settings import StorageSettings
 
 _CONFIG = {
     "choices": {"dataset": "synthetic", "model": "gcn", "sampler": "tpe"},

@@ -6,8 +6,8 @@ import pytest
 
 from servers import PostgresServer
 from sgq_auto.errors import InputError
-from sgq_auto.searching.settings.storage_settings import StorageKind, StorageSettings
 from sgq_auto.searching.study.leader import DatabaseLead, FileLead, lead_of
+from sgq_auto.settings.storage_settings import StorageKind, StorageSettings
 
 
 def test_a_study_in_a_folder_is_run_by_one_command(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from sgq_auto.errors import InputError
 from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.searching.measuring.start import SearchStart
 from sgq_auto.searching.measuring.workbench import Workbench
-from sgq_auto.searching.settings.storage_settings import StorageKind, StorageSettings
 from sgq_auto.searching.study.study import (
     enqueue_start,
     finished_trials,
@@ -22,6 +21,7 @@ from sgq_auto.searching.study.study import (
 from sgq_auto.searching.trials.records import Measurement
 from sgq_auto.searching.trials.trial_claims import requeue_stale
 from sgq_auto.searching.workers.trial_runner import TrialRunner
+from sgq_auto.settings.storage_settings import StorageKind, StorageSettings
 from sgq_auto.training import DivergedError
 
 

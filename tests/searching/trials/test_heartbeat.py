@@ -14,8 +14,9 @@ from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from sgq_auto.searching.attributes import WORKER
 from sgq_auto.searching.trials import heartbeat as liveness
-from sgq_auto.searching.trials.heartbeat import WORKER, Heartbeat, Watch, WorkerIdentity
+from sgq_auto.searching.trials.heartbeat import Heartbeat, Watch, WorkerIdentity
 
 
 @pytest.fixture

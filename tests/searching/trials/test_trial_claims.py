@@ -10,11 +10,11 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from servers import PostgresServer
+from sgq_auto.searching.attributes import START
 from sgq_auto.searching.measuring.workbench import Workbench
-from sgq_auto.searching.settings.storage_settings import StorageKind, StorageSettings
 from sgq_auto.searching.study.storage import open_storage
 from sgq_auto.searching.study.study import enqueue_start, finished_trials
-from sgq_auto.searching.trials.standing import START, standing_trials
+from sgq_auto.searching.trials.standing import standing_trials
 from sgq_auto.searching.trials.trial_claims import (
     give_back,
     has_room,
@@ -23,6 +23,7 @@ from sgq_auto.searching.trials.trial_claims import (
     retire,
     retry_lost,
 )
+from sgq_auto.settings.storage_settings import StorageKind, StorageSettings
 
 OpenStudy = Callable[[], optuna.Study]
 _WAITING = (TrialState.WAITING,)
@@ -73,7 +74,7 @@ def test_workers_that_ask_at_once_claim_exactly_n_trials(
                 study.tell(trial.number, [0.5, 1.0])
                 claimed += 1
             else:
-                give_back(study, trial._trial_id)
+                give_back(study, trial)
         return claimed
 
     with ThreadPoolExecutor(8) as pool:

@@ -9,12 +9,12 @@ import pytest
 
 from sgq_auto.graphs import PreparedData
 from sgq_auto.searching import SearchSettings
-from sgq_auto.searching.settings.tune_settings import TuneMode, TuneSettings
 from sgq_auto.searching.stages import Stage, unheard
 from sgq_auto.searching.tuning import Tuning, halving, kept_tuning, tuned, untuned_note
 from sgq_auto.searching.tuning.halving import FINAL_SEEDS, Plan
 from sgq_auto.searching.tuning.recipe import EPOCHS, LEARNING_RATE, Recipe
 from sgq_auto.searching.tuning.training_runs import RunResult
+from sgq_auto.settings.tune_settings import TuneMode, TuneSettings
 from sgq_auto.training import FitResult, FitSettings
 
 SettingsBuilder = Callable[..., SearchSettings]

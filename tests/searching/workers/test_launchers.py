@@ -15,9 +15,9 @@ from optuna.trial import TrialState
 from command_runs import summaries, tracked
 from running import N_TRIALS, RunningSearch, wait_until
 from servers import free_port
-from sgq_auto.searching.settings.storage_settings import StorageSettings
 from sgq_auto.searching.trials.heartbeat import WorkerIdentity
 from sgq_auto.searching.trials.standing import standing_trials
+from sgq_auto.settings.storage_settings import StorageSettings
 
 
 def assert_whole(search: RunningSearch) -> None:

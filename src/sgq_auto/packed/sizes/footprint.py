@@ -10,8 +10,8 @@ The caller's output (the logits) and per-chunk scratch of bounded size are count
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 
+from sgq_auto.objective import Objective
 from sgq_auto.packed.allocation import FEATURES, FULL_PRECISION, BitAllocation, Component, Site
 from sgq_auto.packed.sizes.buffers import Buffer, Part, inference_buffers
 from sgq_auto.packed.sizes.sgquant import sgquant_elements
@@ -22,15 +22,6 @@ from sgq_auto.packed.sizes.storage import (
     SparseFp32Storage,
     TensorStorage,
 )
-
-
-class Objective(StrEnum):
-    """The figure that a search minimises."""
-
-    RESIDENT_BYTES = "resident_bytes"
-    STORED_BYTES = "stored_bytes"
-    PEAK_BYTES = "peak_bytes"
-    SGQUANT_BYTES = "sgquant_bytes"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from sgq_auto.quantize.quantizers.fake_quantizers import (
     LearnedQuantizer,
     MinMaxQuantizer,
 )
-from sgq_auto.quantize.quantizers.ranges import RangeMode
+from sgq_auto.settings.root_settings import RangeMode
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,12 @@ from sgq_auto.compute.torch_engine import group_sizes, spread_groups
 from sgq_auto.packed.allocation import FULL_PRECISION
 from sgq_auto.quantize.quantizers.ranges import (
     RangeFinder,
-    RangeMode,
     minmax_range,
     range_finder,
     representatives,
     step_size,
 )
+from sgq_auto.settings.root_settings import RangeMode
 
 _CPU = engine_for("cpu")
 

@@ -1,24 +1,17 @@
 """Ranges of affine codes: where the lowest and highest code of a scale group lie."""
 
 from collections.abc import Callable
-from enum import StrEnum
 
 import torch
 from torch import Tensor
 
 from sgq_auto.compute import engine_for
+from sgq_auto.settings.root_settings import RangeMode
 
 # Shares of the full range that the error search tries, largest first.
 _SHRINKS = tuple(1.0 - 0.05 * k for k in range(18))
 _SAMPLE = 1 << 15
 _TRIED_AT_ONCE = 1 << 18
-
-
-class RangeMode(StrEnum):
-    """How the ranges of codes are found."""
-
-    MINMAX = "minmax"
-    LEARNED = "learned"
 
 
 Ranges = tuple[Tensor, Tensor]

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 
-from sgq_auto.searching.settings.search_settings import ConfirmSettings
 from sgq_auto.searching.space.front import pareto_front, spread
 from sgq_auto.searching.trials.repeated_measurements import NEAR, Estimate
+from sgq_auto.settings.confirm_settings import ConfirmSettings
 
 
 def choose_points(

@@ -43,7 +43,7 @@ class SearchStart:
         knowledge = Knowledge(
             sizes=bench.sizes,
             expected_losses=found.losses if found else None,
-            frame=settings.budget.inside(bench.frame),
+            frame=bench.frame.within(settings.budget),
             parameters=space.searched,
         )
         return cls(found, tuple(unique.values()), knowledge)

@@ -9,6 +9,7 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from sgq_auto.searching.optuna_internals import trial_id
 from sgq_auto.searching.samplers import InformedSampler
 from sgq_auto.searching.trials.standing import place
 
@@ -39,7 +40,7 @@ class ReproducibleSampler(BaseSampler):
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Sign the trial and make its sampler."""
         if self._sign is not None:
-            self._sign(trial._trial_id)
+            self._sign(trial_id(trial))
         # One that sees the trial's place itself serves all trials.
         if not isinstance(self._sampler, InformedSampler):
             sequence = np.random.SeedSequence([self._seed, place(study, trial.number)])

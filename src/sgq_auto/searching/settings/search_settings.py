@@ -11,18 +11,20 @@ import torch
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, PreparedData
-from sgq_auto.packed import Objective
 from sgq_auto.packed.allocation import DEFAULT_LADDER, check_ladder
-from sgq_auto.quantize import RangeMode
 from sgq_auto.searching.own_model import is_own, own_sources, targets_of
 from sgq_auto.searching.settings.model_settings import ModelSettings
 from sgq_auto.searching.settings.promise import Promise
-from sgq_auto.searching.settings.storage_settings import StorageSettings
-from sgq_auto.searching.settings.tune_settings import TuneSettings
-from sgq_auto.searching.settings.worker_settings import EngineSettings
-from sgq_auto.searching.space.budget import Budget
 from sgq_auto.searching.space.search_space import Granularity
-from sgq_auto.training import FitSettings
+from sgq_auto.settings import (
+    Budget,
+    ConfirmSettings,
+    EngineSettings,
+    FitSettings,
+    RootSettings,
+    StorageSettings,
+    TuneSettings,
+)
 
 NOTHING_TRAINED = (
     "pretrain.epochs=0: nothing would be trained; give the weights of a trained model as "
@@ -36,32 +38,8 @@ TRAINED_ALREADY = (
 _VERSION = 6
 
 
-@dataclass(frozen=True)
-class ConfirmSettings:
-    """How the front is proved on unseen nodes.
-
-    Attributes:
-        seeds: Fresh seeds; each trains a full-precision model and fine-tunes every point.
-        max_points: Points of the front that are confirmed first.
-        refinements: More points, one after another, between the smallest that holds and the
-            largest below it that does not.
-    """
-
-    seeds: int = 5
-    max_points: int = 8
-    refinements: int = 4
-
-    def __post_init__(self) -> None:
-        """Check the values."""
-        for name in ("seeds", "max_points"):
-            if getattr(self, name) < 1:
-                raise InputError(f"confirm.{name}={getattr(self, name)}: it must be at least 1")
-        if self.refinements < 0:
-            raise InputError(f"confirm.refinements={self.refinements}: it must be 0 or more")
-
-
-@dataclass(frozen=True)
-class SearchSettings:
+@dataclass(frozen=True, kw_only=True)
+class SearchSettings(RootSettings):
     """Everything that a search needs besides its graph.
 
     Attributes:
@@ -74,24 +52,10 @@ class SearchSettings:
             nothing is trained.
         tune: Whether that is tuned first.
         finetune: Fine-tuning of each trial.
-        teachers: Full-precision models whose mean prediction teaches fine-tuning.
-        output_root: Folder of studies and cached weights.
         storage: Where the study lives.
         engine: What runs its workers.
-        seed: Seed of everything random.
-        n_trials: Trials of the study in all.
-        workers: Processes.
-        tolerance: Accuracy that the recommended artifact may lose, percentage points.
-        confidence: Probability, 0..1, that it loses no more on unseen nodes.
-        objective: The bytes to minimise.
-        ladder: Allowed bit-widths.
-        ranges: How ranges of codes are found.
         budget: Bounds on bytes and accuracy.
-        seeding: Allocations that sensitivities propose before the first trial; 0 measures none.
-        early_stopping: Whether trials that a smaller one has all but beaten stop.
-        remeasuring: Share of the trials, the last ones, that measure the front again.
         confirm: The confirm stage.
-        device: Where models train, as torch names it.
         config: The configuration that these settings were made from; kept with the study.
         brought: Folder of weights that came with the study from elsewhere; they count for this
             study alone.
@@ -104,49 +68,22 @@ class SearchSettings:
     sampler: Mapping[str, Any]
     pretrain: FitSettings | None
     finetune: FitSettings
-    output_root: Path
-    teachers: int = 4
+    ladder: tuple[int, ...] = DEFAULT_LADDER
     storage: StorageSettings = field(default_factory=StorageSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
-    seed: int = 0
-    n_trials: int = 100
-    workers: int = 1
-    tolerance: float = 0.4
-    confidence: float = 0.9
-    objective: Objective = Objective.RESIDENT_BYTES
-    ladder: tuple[int, ...] = DEFAULT_LADDER
-    ranges: RangeMode = RangeMode.LEARNED
     budget: Budget = field(default_factory=Budget)
-    seeding: int = 8
-    early_stopping: bool = True
-    remeasuring: float = 0.1
     confirm: ConfirmSettings = field(default_factory=ConfirmSettings)
     tune: TuneSettings = field(default_factory=TuneSettings)
-    device: str = "cpu"
     config: Mapping[str, Any] = field(default_factory=dict)
     brought: Path | None = None
 
     def __post_init__(self) -> None:
-        """Check the values.
+        """Check the values, also against each other.
 
         Raises:
             InputError: One line that names the value and what is allowed.
         """
-        for name in ("n_trials", "workers", "teachers"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}={getattr(self, name)}: it must be at least 1")
-        if not self.tolerance >= 0:
-            raise InputError(f"tolerance={self.tolerance}: it must be 0 or more percentage points")
-        if not 0.5 <= self.confidence < 1:
-            raise InputError(
-                f"confidence={self.confidence}: it must be 0.5 or more, and less than 1"
-            )
-        if self.seeding < 0:
-            raise InputError(f"seeding={self.seeding}: it must be 0 (none) or more allocations")
-        if not 0 <= self.remeasuring <= 0.5:
-            raise InputError(f"remeasuring={self.remeasuring}: it must lie in 0 (none) to 0.5")
-        if self.seed < 0:
-            raise InputError(f"seed={self.seed}: it must be 0 or more")
+        super().__post_init__()
         if (self.pretrain is None) != (self.model.checkpoint is not None):
             raise InputError(NOTHING_TRAINED if self.pretrain is None else TRAINED_ALREADY)
         check_ladder(self.ladder)

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sgq_auto.settings.budget import Budget
 
 
 class Point(Protocol):
@@ -65,6 +67,17 @@ class Frame:
             area += (1.0 - size) * max(0.0, accuracy - reached)
             reached = max(reached, accuracy)
         return area
+
+    def within(self, budget: Budget) -> "Frame":
+        """The part of the frame in which a budget's bounds hold, where a search's gains count."""
+        lowest = self.majority_accuracy
+        if budget.max_drop is not None:
+            # A sliver of accuracy must be left to gain.
+            lowest = max(lowest, self.full_accuracy - max(budget.max_drop, 0.1) / 100)
+        largest = self.full_bytes
+        if budget.max_kib is not None:
+            largest = max(self.smallest_bytes + 1, min(largest, int(budget.max_bytes)))
+        return replace(self, majority_accuracy=lowest, full_bytes=largest)
 
     def _size(self, num_bytes: int) -> float:
         span = math.log(self.full_bytes / self.smallest_bytes)

@@ -26,8 +26,6 @@ from sgq_auto.searching.confirming.confirm import model_seeds
 from sgq_auto.searching.confirming.confirm_rows import check_rows
 from sgq_auto.searching.measuring.workbench import model_path
 from sgq_auto.searching.settings.search_settings import SearchSettings
-from sgq_auto.searching.settings.storage_settings import StorageSettings
-from sgq_auto.searching.settings.worker_settings import EngineSettings
 from sgq_auto.searching.studies.archive_members import ARTIFACT, FILES, STUDY, WEIGHTS, extract
 from sgq_auto.searching.studies.kept_config import KeptConfig
 from sgq_auto.searching.study.folder import StudyFolder
@@ -36,6 +34,8 @@ from sgq_auto.searching.study.study import new_study, open_study
 from sgq_auto.searching.summary.entries import write_summary
 from sgq_auto.searching.trials.trial_checks import check_study_attrs, check_trial
 from sgq_auto.searching.trials.trial_json import trial_from_json, trial_to_json
+from sgq_auto.settings.storage_settings import StorageSettings
+from sgq_auto.settings.worker_settings import EngineSettings
 from sgq_auto.text.safe_text import one_line
 
 _FORMAT = "sgq-auto study 1"

@@ -21,10 +21,17 @@ from optuna.trial import FrozenTrial, TrialState
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.store import load_graph
 from sgq_auto.node_files.node_ids import rename_study
+from sgq_auto.searching.attributes import (
+    ORIGIN,
+    RECORD,
+    REPEAT,
+    SEARCH_SECONDS,
+    WALL_SECONDS,
+    own_attributes,
+)
 from sgq_auto.searching.confirming.recommendation import Answer, confirm_front, pack_recommended
 from sgq_auto.searching.progress import Summary, Watcher, announce
 from sgq_auto.searching.settings.search_settings import SearchSettings
-from sgq_auto.searching.settings.storage_settings import StorageSettings
 from sgq_auto.searching.studies.archive import local_config
 from sgq_auto.searching.studies.reopen import reopen
 from sgq_auto.searching.study.folder import StudyFolder
@@ -32,10 +39,11 @@ from sgq_auto.searching.study.own_code import keep_sources, kept_sources
 from sgq_auto.searching.study.storage import open_storage
 from sgq_auto.searching.study.study import new_study, open_study
 from sgq_auto.searching.summary.entries import write_summary
-from sgq_auto.searching.summary.summarise import SEARCH_SECONDS, WALL_SECONDS, summarise
-from sgq_auto.searching.trials.records import ORIGIN, RECORD, REPEAT, Origin, TrialRecord
+from sgq_auto.searching.summary.summarise import summarise
+from sgq_auto.searching.trials.records import Origin, TrialRecord
 from sgq_auto.searching.trials.standing import standing_trials
 from sgq_auto.searching.trials.trial_json import trial_from_json, trial_to_json
+from sgq_auto.settings.storage_settings import StorageSettings
 
 
 @dataclass(frozen=True)
@@ -125,7 +133,8 @@ def _measured(part: Part) -> list[FrozenTrial]:
         record = TrialRecord.from_trial(trial)
         if not record.duplicate:
             origin = Origin(part.folder.name, record.number, part.settings.seed, record.repeat)
-            attrs = {RECORD: trial.user_attrs[RECORD], ORIGIN: asdict(record.origin or origin)}
+            measured = own_attributes(trial.user_attrs)[RECORD]
+            attrs = {RECORD: measured, ORIGIN: asdict(record.origin or origin)}
             entry = {**trial_to_json(trial), "user_attrs": attrs, "system_attrs": {}}
             found.append(trial_from_json(entry))
     return found
@@ -142,7 +151,7 @@ def _fill(folder: StudyFolder, parts: Sequence[Part], trials: Sequence[FrozenTri
         trial.user_attrs[REPEAT] = seen[allocation]
         seen[allocation] += 1
         study.add_trial(trial)
-    attributes = [part.study.user_attrs for part in parts]
+    attributes = [own_attributes(part.study.user_attrs) for part in parts]
     for name in (SEARCH_SECONDS, WALL_SECONDS):
         study.set_user_attr(name, sum(own.get(name, 0.0) for own in attributes))
     keep_sources(study, kept_sources(parts[0].study))

@@ -8,11 +8,10 @@ from io import FileIO
 from typing import Any
 
 from filelock import FileLock
-from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.storages.journal._storage import NOT_FOUND_MSG
 
 from sgq_auto.errors import InputError
+from sgq_auto.searching.optuna_internals import NOT_FOUND, ReplayedJournal
 from sgq_auto.searching.trials.trial_checks import check_journal_entry
 
 _BLOCK = 1 << 16
@@ -20,7 +19,10 @@ _BLOCK = 1 << 16
 _LOCK = ".writing"
 _POLL_SECONDS = 0.005
 # What lines of other types raise where Optuna replays them.
-_MALFORMED = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError)
+_MALFORMED = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError),
+    *(TypeError, ValueError),
+)
 
 
 class WholeJournal(JournalFileBackend):
@@ -35,6 +37,7 @@ class WholeJournal(JournalFileBackend):
 
     def __init__(self, file_path: str) -> None:
         super().__init__(file_path)
+        self.path = file_path
         self._writing = FileLock(f"{file_path}{_LOCK}", poll_interval=_POLL_SECONDS)
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
@@ -44,8 +47,8 @@ class WholeJournal(JournalFileBackend):
             OSError: If they cannot be written, as on a full disk; none of them is there then.
         """
         lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs).encode()
-        with self._writing, FileIO(self._file_path, "ab") as file:
-            _remove_unfinished_line(self._file_path)
+        with self._writing, FileIO(self.path, "ab") as file:
+            _remove_unfinished_line(self.path)
             written = 0
             try:
                 # A disk that fills up takes a part first.
@@ -53,7 +56,7 @@ class WholeJournal(JournalFileBackend):
                     written += file.write(lines[written:])
                 os.fsync(file.fileno())
             except OSError:
-                _take_back(self._file_path, lines[:written])
+                _take_back(self.path, lines[:written])
                 raise
 
     def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
@@ -71,11 +74,11 @@ class WholeJournal(JournalFileBackend):
         except (ValueError, RecursionError) as error:
             reason = " ".join(str(error).split())[:200]
             raise InputError(
-                f"{self._file_path}: line {number} is no entry of a journal ({reason})"
+                f"{self.path}: line {number} is no entry of a journal ({reason})"
             ) from error
 
 
-class CheckedJournalStorage(JournalStorage):
+class CheckedJournalStorage(ReplayedJournal):
     """Optuna's storage in a :class:`WholeJournal`, which says where a line makes no sense.
 
     Raises:
@@ -83,22 +86,16 @@ class CheckedJournalStorage(JournalStorage):
     """
 
     def __init__(self, journal: WholeJournal) -> None:
-        self._path = journal._file_path
+        self._path = journal.path
         super().__init__(journal)
 
-    def _sync_with_backend(self) -> None:
-        try:
-            super()._sync_with_backend()
-        except InputError:
-            raise
-        except (*_MALFORMED, TypeError, ValueError) as error:
-            if error.args == (NOT_FOUND_MSG,):
-                raise  # Asked for by this process itself.
-            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-            raise InputError(
-                f"{self._path}: line {self._replay_result.log_number_read} does not fit those "
-                f"before it ({reason})"
-            ) from error
+    def explained(self, error: Exception, line: int) -> Exception | None:
+        """See the base class."""
+        asked_for = error.args == (NOT_FOUND,)  # By this process itself.
+        if isinstance(error, InputError) or not isinstance(error, _MALFORMED) or asked_for:
+            return None
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        return InputError(f"{self._path}: line {line} does not fit those before it ({reason})")
 
 
 def _remove_unfinished_line(path: str) -> None:

@@ -16,9 +16,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from sgq_auto.errors import InputError
+from sgq_auto.searching.attributes import CONFIRMING, own_attributes
 from sgq_auto.searching.settings.search_settings import SearchSettings
-from sgq_auto.searching.settings.storage_settings import StorageKind, StorageSettings
 from sgq_auto.searching.study.retrying_storage import CONNECTION
+from sgq_auto.settings.storage_settings import StorageKind, StorageSettings
 
 # The server drops a leader that it cannot reach for half a minute.
 _SERVER_KEEPALIVES = {
@@ -26,10 +27,6 @@ _SERVER_KEEPALIVES = {
     "tcp_keepalives_interval": 5,
     "tcp_keepalives_count": 4,
 }
-
-
-# Study attribute: the total of trials that its leader confirms the front of.
-CONFIRMING = "confirming"
 _POLL_SECONDS = 0.5
 
 
@@ -67,7 +64,7 @@ def leads_to_the_end(
     """
     deadline = time.monotonic() + settings.storage.grace_seconds
     while True:
-        now = study.user_attrs.get(CONFIRMING)
+        now = own_attributes(study.user_attrs).get(CONFIRMING)
         if now != confirming and now == settings.n_trials:
             return False  # Another command does that, or has done it.
         if lead.take():

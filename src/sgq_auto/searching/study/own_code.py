@@ -5,21 +5,19 @@ from collections.abc import Mapping
 import optuna
 
 from sgq_auto.errors import InputError
+from sgq_auto.searching.attributes import SOURCES, own_attributes
 from sgq_auto.searching.settings.search_settings import SearchSettings
-
-# Study attribute: hashes of the sources of the user's own modules, by name.
-_SOURCES = "model_sources"
 
 
 def keep_sources(study: optuna.Study, sources: Mapping[str, str]) -> None:
     """Note with a study which own code its model is; there is none for a model of PyG."""
-    if sources and _SOURCES not in study.user_attrs:
-        study.set_user_attr(_SOURCES, dict(sources))
+    if sources and SOURCES not in own_attributes(study.user_attrs):
+        study.set_user_attr(SOURCES, dict(sources))
 
 
 def kept_sources(study: optuna.Study) -> dict[str, str]:
     """What :func:`keep_sources` noted; nothing for studies of earlier versions."""
-    kept: dict[str, str] = study.user_attrs.get(_SOURCES, {})
+    kept: dict[str, str] = own_attributes(study.user_attrs).get(SOURCES, {})
     return kept
 
 

@@ -3,23 +3,16 @@
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, TypeVar
 
-import sqlalchemy
-from optuna.distributions import (
-    BaseDistribution,
-    check_distribution_compatibility,
-    distribution_to_json,
-)
+from optuna.distributions import BaseDistribution, check_distribution_compatibility
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
-from optuna.storages import RDBStorage
-from optuna.storages._rdb import models
-from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.trial import TrialState
 from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 
+from sgq_auto.searching.optuna_internals import ParameterRows, wrap_database_calls
 from sgq_auto.text.safe_text import one_line
 
 _logger = logging.getLogger(__name__)
@@ -38,26 +31,9 @@ CONNECTION = {
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
 }
-_RETRIED = (
-    "create_new_study",
-    "set_study_user_attr",
-    "set_study_system_attr",
-    "get_study_id_from_name",
-    "get_study_name_from_id",
-    "get_study_directions",
-    "get_study_user_attrs",
-    "get_study_system_attrs",
-    "get_all_studies",
-    "_create_new_trial",
-    "get_trial_id_from_study_id_trial_number",
-    "set_trial_user_attr",
-    "set_trial_system_attr",
-    "get_trial",
-    "_get_trials",
-)
 
 
-class PatientStorage(RDBStorage):
+class PatientStorage(ParameterRows):
     """Optuna's storage in a database, whose calls are repeated while the server cannot be reached.
 
     A call whose answer was lost may have been carried out. Where that matters: a trial made twice
@@ -77,7 +53,7 @@ class PatientStorage(RDBStorage):
 
     def __init__(self, url: str, patience_seconds: float) -> None:
         self.patience_seconds = patience_seconds
-        self._held_back: list[dict[str, Any]] = []  # Rows of parameters.
+        self._held_back: list[Mapping[str, Any]] = []  # Rows of parameters.
         engine_kwargs: dict[str, Any] = {"pool_pre_ping": True}
         if url.startswith("postgresql"):
             engine_kwargs["connect_args"] = CONNECTION
@@ -99,27 +75,19 @@ class PatientStorage(RDBStorage):
 
         return self.patiently(set_state)
 
-    def _set_trial_param(
+    def set_parameter(
         self,
-        trial_id: int,
-        param_name: str,
-        param_value_internal: float,
+        row: Mapping[str, Any],
         distribution: BaseDistribution,
-        previous_distribution: BaseDistribution | None,
+        previous: BaseDistribution | None,
     ) -> None:
-        if previous_distribution is None:  # Others of this study may have had another one.
-            arguments = (trial_id, param_name, param_value_internal, distribution, None)
-            self.patiently(lambda: RDBStorage._set_trial_param(self, *arguments))
+        """See the base class."""
+        if previous is None:  # Others of this study may have had another one.
+            first = super().set_parameter
+            self.patiently(lambda: first(row, distribution, None))
             return
-        check_distribution_compatibility(previous_distribution, distribution)
-        self._held_back.append(
-            {
-                "trial_id": trial_id,
-                "param_name": param_name,
-                "param_value": param_value_internal,
-                "distribution_json": distribution_to_json(distribution),
-            }
-        )
+        check_distribution_compatibility(previous, distribution)
+        self._held_back.append(row)
 
     def _write_held_back(self) -> None:
         rows, self._held_back = self._held_back, []
@@ -127,11 +95,7 @@ class PatientStorage(RDBStorage):
             return
         try:
             # Rows that are there already, as the answer to a first try was lost, are no error.
-            with _create_scoped_session(self.scoped_session, True) as session:
-                trial_id = rows[0]["trial_id"]
-                trial: Any = models.TrialModel.find_or_raise_by_id(trial_id, session)
-                self.check_trial_is_updatable(trial_id, trial.state)
-                session.execute(sqlalchemy.insert(models.TrialParamModel), rows)
+            self.insert_parameters(rows)
         except StorageInternalError:
             self._held_back = rows
             raise
@@ -205,5 +169,4 @@ def _patient(method: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-for _name in _RETRIED:
-    setattr(PatientStorage, _name, _patient(getattr(RDBStorage, _name)))
+wrap_database_calls(PatientStorage, _patient)

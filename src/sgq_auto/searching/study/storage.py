@@ -5,9 +5,9 @@ from pathlib import Path
 import optuna
 from optuna.storages import BaseStorage, RDBStorage
 
-from sgq_auto.searching.settings.storage_settings import StorageKind, StorageSettings
 from sgq_auto.searching.study.atomic_journal import CheckedJournalStorage, WholeJournal
 from sgq_auto.searching.study.retrying_storage import open_patiently
+from sgq_auto.settings.storage_settings import StorageKind, StorageSettings
 
 
 def open_storage(settings: StorageSettings, folder: Path, *, patient: bool = False) -> BaseStorage:

@@ -16,18 +16,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from sgq_auto.errors import InputError
 from sgq_auto.errors.user_code import is_ours
+from sgq_auto.searching.attributes import LADDER, START, own_attributes
 from sgq_auto.searching.samplers import InformedSampler, Knowledge
 from sgq_auto.searching.samplers.reproducible import ReproducibleSampler
 from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.study.storage import open_storage
 from sgq_auto.searching.trials.records import TrialRecord, awaits_retry
-from sgq_auto.searching.trials.standing import START, standing_trials
+from sgq_auto.searching.trials.standing import standing_trials
 from sgq_auto.searching.trials.trial_checks import check_study_attrs, check_trial
 from sgq_auto.text.passwords import MASK, STORAGE_VARIABLE, reveal
 from sgq_auto.text.safe_text import one_line
 
-# Study attribute: the bit-widths that parameters are positions of, for who looks at a study.
-_LADDER = "ladder"
 _FINISHED = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)
 
 
@@ -43,8 +42,8 @@ def open_study(settings: SearchSettings, folder: Path, name: str) -> optuna.Stud
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study.set_metric_names(["val_accuracy", settings.objective.value])
-    if _LADDER not in study.user_attrs:
-        study.set_user_attr(_LADDER, list(settings.ladder))
+    if LADDER not in own_attributes(study.user_attrs):
+        study.set_user_attr(LADDER, list(settings.ladder))
     return study
 
 

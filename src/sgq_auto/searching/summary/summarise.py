@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 import optuna
 
+from sgq_auto.searching.attributes import SEARCH_SECONDS, WALL_SECONDS, own_attributes
 from sgq_auto.searching.confirming.recommendation import Answer
 from sgq_auto.searching.progress import StudyProgress, Summary
+from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.study.command_lines import repeat_command
 from sgq_auto.searching.summary.entries import (
     describe_distilled,
@@ -18,10 +21,6 @@ from sgq_auto.searching.summary.entries import (
 )
 from sgq_auto.searching.summary.environment import describe_environment
 from sgq_auto.searching.trials.records import TrialRecord
-
-# Study attributes: seconds of the trials, and of the whole commands that led the study.
-SEARCH_SECONDS = "search_seconds"
-WALL_SECONDS = "wall_seconds"
 
 
 def summarise(
@@ -45,33 +44,19 @@ def summarise(
         bench, chosen, results[chosen.number], answer.artifact
     )
     miss = None if chosen else nearest_miss(bench, confirmed, results)
-    search_seconds = study.user_attrs.get(SEARCH_SECONDS, 0.0)
+    attributes = own_attributes(study.user_attrs)
+    search_seconds = attributes.get(SEARCH_SECONDS, 0.0)
     finetune = sum(r.measurement.finetune_seconds for r in records if r.measurement)
     worker = sum(r.worker_seconds for r in records)
     return {
         "study": progress.study_name,
         "family": settings.family(bench.graph),
-        "dataset": settings.dataset,
-        "model": settings.model.name,
-        "granularity": settings.granularity.value,
-        "sampler": settings.sampler_name,
-        "seed": settings.seed,
-        "n_trials": settings.n_trials,
-        "workers": settings.workers,
-        "finetune_epochs": settings.finetune.epochs,
-        "objective": settings.objective.value,
-        "tolerance": settings.tolerance,
-        "confidence": settings.confidence,
-        **asdict(settings.budget),
-        "wall_seconds": study.user_attrs[WALL_SECONDS],
+        **_asked(settings),
+        "wall_seconds": attributes[WALL_SECONDS],
         "trials_per_second": len(records) / search_seconds if search_seconds else None,
         "overhead_fraction": 1 - finetune / worker if worker else None,
         "hypervolume": progress.hypervolume,
-        "trials": {
-            "complete": sum(r.complete for r in records),
-            "stopped_early": sum(r.stopped_early for r in records),
-            "failed": sum(r.measurement is None for r in records),
-        },
+        "trials": _counts(records),
         "repeated_trials": sum(r.complete and r.repeat > 0 for r in records),
         "epochs_saved_fraction": _epochs_saved(records, settings.finetune.epochs),
         "val_accuracy_noise": progress.noise.std,
@@ -86,6 +71,33 @@ def summarise(
         "confirmed": describe_points(bench, confirmed, results),
         "command": repeat_command(settings.config),
         "environment": describe_environment(settings.device),
+    }
+
+
+def _asked(settings: SearchSettings) -> dict[str, Any]:
+    """What the search was asked for."""
+    return {
+        "dataset": settings.dataset,
+        "model": settings.model.name,
+        "granularity": settings.granularity.value,
+        "sampler": settings.sampler_name,
+        "seed": settings.seed,
+        "n_trials": settings.n_trials,
+        "workers": settings.workers,
+        "finetune_epochs": settings.finetune.epochs,
+        "objective": settings.objective.value,
+        "tolerance": settings.tolerance,
+        "confidence": settings.confidence,
+        **asdict(settings.budget),
+    }
+
+
+def _counts(records: Sequence[TrialRecord]) -> dict[str, int]:
+    """How many trials ended in which way."""
+    return {
+        "complete": sum(r.complete for r in records),
+        "stopped_early": sum(r.stopped_early for r in records),
+        "failed": sum(r.measurement is None for r in records),
     }
 
 

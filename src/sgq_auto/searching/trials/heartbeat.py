@@ -20,8 +20,9 @@ import optuna
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial
 
-# The user attribute that holds who runs a trial, and how often it has beaten.
-WORKER = "sgq_auto:worker"
+from sgq_auto.searching.attributes import WORKER
+from sgq_auto.searching.optuna_internals import storage_of
+
 _PID_NAMESPACE = Path("/proc/self/ns/pid")
 
 
@@ -87,7 +88,7 @@ class Heartbeat:
 
     def __init__(self, study: optuna.Study, identity: WorkerIdentity, seconds: float) -> None:
         self.identity = identity
-        self._storage = study._storage
+        self._storage = storage_of(study)
         self._seconds = seconds
 
     def sign(self, trial_id: int, beat: int = 0) -> None:

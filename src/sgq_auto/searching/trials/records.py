@@ -1,27 +1,22 @@
 """A finished trial, as it is read back from its study."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from sgq_auto.searching.trials.standing import ESTIMATE
-
-# The user attribute that tells how often an allocation was measured before, 0 if it is not there.
-REPEAT = "repeat"
-# The user attribute that holds a trial's measurement: one write a trial.
-RECORD = "record"
-# The user attribute that holds the traceback of a trial that failed by an error.
-TRACEBACK = "sgq_auto:traceback"
-# The user attribute that says why a trial lost its worker.
-LOST = "sgq_auto:lost"
-# The user attribute that counts the workers that died over an allocation.
-DEATHS = "sgq_auto:deaths"
-
-
-# The user attribute of a merged study's trial: where it was measured.
-ORIGIN = "sgq_auto:origin"
+from sgq_auto.searching.attributes import (
+    DEATHS,
+    ESTIMATE,
+    LOST,
+    ORIGIN,
+    RECORD,
+    REPEAT,
+    TRACEBACK,
+    own_attributes,
+)
 
 
 @dataclass(frozen=True)
@@ -129,9 +124,10 @@ class TrialRecord:
     @classmethod
     def from_trial(cls, trial: FrozenTrial) -> "TrialRecord":
         """Read a finished trial."""
-        attr = trial.user_attrs.get(RECORD, {})
+        attrs = own_attributes(trial.user_attrs)
+        attr = attrs.get(RECORD, {})
         stopped = trial.state == TrialState.PRUNED
-        values = trial.user_attrs[ESTIMATE] if stopped else trial.values
+        values = attrs[ESTIMATE] if stopped else trial.values
         measured = values is not None
         return cls(
             number=trial.number,
@@ -139,14 +135,14 @@ class TrialRecord:
             num_bytes=int(values[1]) if measured else 0,
             measurement=Measurement.from_attr(attr) if measured else None,
             worker_seconds=attr.get("worker_seconds", 0.0),
-            failure=None if measured else _failure(trial),
+            failure=None if measured else _failure(attrs),
             start_ms=int(trial.datetime_start.timestamp() * 1000) if trial.datetime_start else 0,
             end_ms=int(trial.datetime_complete.timestamp() * 1000)
             if trial.datetime_complete
             else 0,
-            repeat=trial.user_attrs.get(REPEAT, 0),
-            origin=Origin(**trial.user_attrs[ORIGIN]) if ORIGIN in trial.user_attrs else None,
-            traceback=None if measured else trial.user_attrs.get(TRACEBACK),
+            repeat=attrs.get(REPEAT, 0),
+            origin=Origin(**attrs[ORIGIN]) if ORIGIN in attrs else None,
+            traceback=None if measured else attrs.get(TRACEBACK),
         )
 
 
@@ -161,6 +157,6 @@ def awaits_retry(trial: FrozenTrial) -> bool:
     return trial.state == TrialState.FAIL and LOST in attrs and not attrs.get(DEATHS)
 
 
-def _failure(trial: FrozenTrial) -> str:
-    failure: str | None = trial.user_attrs.get(RECORD, {}).get("failure")
-    return failure or trial.user_attrs.get(LOST, "the worker died")
+def _failure(attrs: Mapping[str, Any]) -> str:
+    failure: str | None = attrs.get(RECORD, {}).get("failure")
+    return failure or attrs.get(LOST, "the worker died")

@@ -8,16 +8,11 @@ import optuna
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
+from sgq_auto.searching.attributes import ESTIMATE, REPLACES, START, SUPERSEDED
+from sgq_auto.searching.optuna_internals import trials_as_asked
+
 Floats = NDArray[np.float64]
 
-# User attribute of a trial that was left: it does not count.
-SUPERSEDED = "sgq_auto:superseded"
-# User attribute that names, by its number, the trial that this one is instead of.
-REPLACES = "sgq_auto:replaces"
-# User attribute of the allocations that a study starts with: the place among them.
-START = "sgq_auto:start"
-# User attribute of a pruned trial: what its values would have become.
-ESTIMATE = "sgq_auto:estimate"
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
@@ -50,18 +45,12 @@ def standing(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
 
 def standing_as_asked(study: optuna.Study) -> list[FrozenTrial]:
     """The :func:`standing` trials as they were when this process asked for one."""
-    return standing(_as_asked(study))
+    return standing(trials_as_asked(study))
 
 
 def place(study: optuna.Study, number: int) -> int:
     """How many trials that stand come before the one with this number."""
     return sum(trial.number < number for trial in standing_as_asked(study))
-
-
-def _as_asked(study: optuna.Study) -> list[FrozenTrial]:
-    """The study's trials as they were when this process asked for one: one read for each trial."""
-    trials: list[FrozenTrial] = study._get_trials(deepcopy=False, use_cache=True)
-    return trials
 
 
 def pooled_variance(groups: Sequence[Floats]) -> float:
@@ -74,7 +63,7 @@ def pooled_variance(groups: Sequence[Floats]) -> float:
 
 def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
     """Trials with values or an estimate of them."""
-    finished = (trial for trial in _as_asked(study) if trial.state in _FINISHED)
+    finished = (trial for trial in trials_as_asked(study) if trial.state in _FINISHED)
     return [trial for trial in finished if trial_values(trial) is not None]
 
 

@@ -10,17 +10,23 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from sgq_auto.searching.trials.heartbeat import WORKER
-from sgq_auto.searching.trials.records import (
+from sgq_auto.searching.attributes import (
+    CONFIRMING,
     DEATHS,
+    ESTIMATE,
     LOST,
     ORIGIN,
     RECORD,
     REPEAT,
-    Measurement,
-    Origin,
+    REPLACES,
+    SEARCH_SECONDS,
+    START,
+    SUPERSEDED,
+    WALL_SECONDS,
+    WORKER,
+    own_attributes,
 )
-from sgq_auto.searching.trials.standing import ESTIMATE, REPLACES, START, SUPERSEDED
+from sgq_auto.searching.trials.records import Measurement, Origin
 
 Check = Callable[[Any], bool]
 
@@ -28,7 +34,7 @@ Check = Callable[[Any], bool]
 _LARGEST = 1 << 53
 _VALUES = 2
 # Study attributes that are reckoned with: see ``summarise`` and ``lead``.
-_STUDY_NUMBERS = ("search_seconds", "wall_seconds", "confirming")
+_STUDY_NUMBERS = (SEARCH_SECONDS, WALL_SECONDS, CONFIRMING)
 _PROCESSES = 1 << 31
 
 
@@ -55,7 +61,7 @@ def check_attrs(attrs: Any) -> None:
     """
     if not isinstance(attrs, dict):
         raise ValueError("attributes of a trial are no JSON object")
-    for name, value in attrs.items():
+    for name, value in own_attributes(attrs).items():
         if name in _ATTRS and not _ATTRS[name](value):
             raise ValueError(f"{name} of a trial holds {shown(value)}")
 
@@ -68,7 +74,7 @@ def check_study_attrs(attrs: Any) -> None:
     """
     if not isinstance(attrs, dict):
         raise ValueError("attributes of a study are no JSON object")
-    for name, value in attrs.items():
+    for name, value in own_attributes(attrs).items():
         if name in _STUDY_NUMBERS and not is_number(value):
             raise ValueError(f"{name} of a study holds {shown(value)}")
 
@@ -129,16 +135,17 @@ def check_trial(trial: FrozenTrial) -> None:
         ValueError: One line that says what is wrong.
     """
     check_attrs(trial.user_attrs)
+    attrs = own_attributes(trial.user_attrs)
     check_system_attrs(trial.system_attrs)
     check_values(trial.values)
     if not all(map(is_count, trial.params.values())):
         raise ValueError(f"params of a trial hold {shown(trial.params)}")
     needed = {TrialState.COMPLETE: (RECORD,), TrialState.PRUNED: (RECORD, ESTIMATE)}
     for name in needed.get(trial.state, ()):
-        if name not in trial.user_attrs:
+        if name not in attrs:
             raise ValueError(f"it has ended, and has no {name}")
-    measured = trial.state in needed and SUPERSEDED not in trial.user_attrs
-    if measured and not _is_measurement_of(trial.user_attrs[RECORD]):
+    measured = trial.state in needed and SUPERSEDED not in attrs
+    if measured and not _is_measurement_of(attrs[RECORD]):
         raise ValueError(f"{RECORD} of a trial holds no measurement")
     if trial.state == TrialState.COMPLETE and trial.values is None:
         raise ValueError("it is complete, and has no values")

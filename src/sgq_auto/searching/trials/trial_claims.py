@@ -14,9 +14,19 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
+from sgq_auto.searching.attributes import (
+    DEATHS,
+    LOST,
+    REPEAT,
+    REPLACES,
+    START,
+    SUPERSEDED,
+    own_attributes,
+)
+from sgq_auto.searching.optuna_internals import storage_of, trial_id
 from sgq_auto.searching.space.search_space import SearchSpace
-from sgq_auto.searching.trials.records import DEATHS, LOST, REPEAT, asked_params, awaits_retry
-from sgq_auto.searching.trials.standing import REPLACES, START, SUPERSEDED, standing_trials
+from sgq_auto.searching.trials.records import asked_params, awaits_retry
+from sgq_auto.searching.trials.standing import standing_trials
 
 _CARRIED = (REPEAT, DEATHS, START, REPLACES)
 
@@ -32,21 +42,19 @@ def is_claimed(study: optuna.Study, number: int, n_trials: int) -> bool:
     return any(trial.number == number for trial in standing_trials(study)[:n_trials])
 
 
-def give_back(study: optuna.Study, trial_id: int) -> None:
-    """Leave a trial, by its storage's identifier, that does not count or has not begun."""
+def give_back(study: optuna.Study, trial: optuna.Trial | FrozenTrial) -> None:
+    """Leave a trial that does not count or has not begun."""
     with suppress(UpdateFinishedTrialError):  # Somebody else did.
-        study._storage.set_trial_user_attr(trial_id, SUPERSEDED, True)
-        study._storage.set_trial_state_values(trial_id, TrialState.FAIL)
+        _fail(study, trial, SUPERSEDED, True)
 
 
 def retire(study: optuna.Study, trial: FrozenTrial, space: SearchSpace, reason: str) -> None:
     """Take a trial from its dead worker."""
     if set(asked_params(trial)) != set(space.searched):
-        give_back(study, trial._trial_id)  # It had not been sampled yet.
+        give_back(study, trial)  # It had not been sampled yet.
         return
     with suppress(UpdateFinishedTrialError):  # Somebody else did, or it was finished after all.
-        study._storage.set_trial_user_attr(trial._trial_id, LOST, reason)
-        study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        _fail(study, trial, LOST, reason)
 
 
 def retry_lost(study: optuna.Study) -> None:
@@ -79,12 +87,26 @@ def requeue_stale(study: optuna.Study, space: SearchSpace) -> int:
 
 def requeue(study: optuna.Study, trial: FrozenTrial, space: SearchSpace) -> None:
     """Run a trial again whose worker was ended on purpose."""
-    give_back(study, trial._trial_id)
+    give_back(study, trial)
     params = asked_params(trial)
     # One that was ended while it was being sampled is sampled anew.
     if set(params) == set(space.searched):
         study.enqueue_trial(params, _carried(trial))
 
 
+def _fail(
+    study: optuna.Study, trial: optuna.Trial | FrozenTrial, attribute: str, value: object
+) -> None:
+    """End a trial as failed, with an attribute that says why.
+
+    Raises:
+        UpdateFinishedTrialError: If it has ended already.
+    """
+    storage, identifier = storage_of(study), trial_id(trial)
+    storage.set_trial_user_attr(identifier, attribute, value)
+    storage.set_trial_state_values(identifier, TrialState.FAIL)
+
+
 def _carried(trial: FrozenTrial) -> dict[str, Any]:
-    return {name: trial.user_attrs[name] for name in _CARRIED if name in trial.user_attrs}
+    attrs = own_attributes(trial.user_attrs)
+    return {name: attrs[name] for name in _CARRIED if name in attrs}

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.searching.settings.search_settings import SearchSettings
-from sgq_auto.searching.settings.tune_settings import TuneMode
 from sgq_auto.searching.stages import OnStage, Stage
 from sgq_auto.searching.tuning.finalist import Finalist
 from sgq_auto.searching.tuning.finetune_choice import tuned_finetune
@@ -32,6 +31,7 @@ from sgq_auto.searching.tuning.recipe import (
     tuned_values,
 )
 from sgq_auto.searching.tuning.training_runs import Trainer, trainer
+from sgq_auto.settings.tune_settings import TuneMode
 
 # Recipes to begin with, beside the default: for features that were scaled, and for counts that were
 # not. Chosen after a look at GCN on Cora, CiteSeer, PubMed and Computers; Photo took no part.

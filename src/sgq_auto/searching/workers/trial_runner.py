@@ -11,15 +11,17 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from sgq_auto.errors.user_code import described, full_traceback
+from sgq_auto.searching.attributes import ESTIMATE, RECORD, REPEAT, TRACEBACK, own_attributes
 from sgq_auto.searching.measuring.start import SearchStart
 from sgq_auto.searching.measuring.stopping import DominationStopper
 from sgq_auto.searching.measuring.workbench import Workbench
+from sgq_auto.searching.optuna_internals import trial_id
 from sgq_auto.searching.samplers import Knowledge
 from sgq_auto.searching.study.study import make_sampler, records_of
 from sgq_auto.searching.trials.heartbeat import Heartbeat, WorkerIdentity
-from sgq_auto.searching.trials.records import RECORD, REPEAT, TRACEBACK, Measurement, TrialRecord
+from sgq_auto.searching.trials.records import Measurement, TrialRecord
 from sgq_auto.searching.trials.repeated_measurements import Noise, repeat_is_due, worth_repeating
-from sgq_auto.searching.trials.standing import ESTIMATE, standing_as_asked, standing_trials
+from sgq_auto.searching.trials.standing import standing_as_asked, standing_trials
 from sgq_auto.searching.trials.trial_claims import give_back, has_room, is_claimed
 from sgq_auto.training import DivergedError
 
@@ -84,7 +86,7 @@ class TrialRunner:
                 return trial
         except UpdateFinishedTrialError:
             return None  # This process was taken for dead meanwhile.
-        give_back(self.study, trial._trial_id)
+        give_back(self.study, trial)
         return None
 
     def run(self, trial: optuna.Trial) -> None:
@@ -92,7 +94,7 @@ class TrialRunner:
 
         A trial that was given to another worker meanwhile is dropped.
         """
-        with self._heartbeat.beating(trial._trial_id):
+        with self._heartbeat.beating(trial_id(trial)):
             result = self._result(trial)
         with suppress(UpdateFinishedTrialError):
             self._tell(trial, result)
@@ -121,13 +123,15 @@ class TrialRunner:
         member = worth_repeating(records, [t.params for t in running], lowest)
         if member is not None:
             repeat = 1 + max(
-                t.user_attrs.get(REPEAT, 0) for t in standing if t.params == member.params
+                own_attributes(t.user_attrs).get(REPEAT, 0)
+                for t in standing
+                if t.params == member.params
             )
             self.study.enqueue_trial(member.params, {REPEAT: repeat})
 
     def _measure(self, trial: optuna.Trial, finished: Sequence[TrialRecord]) -> Measurement:
         allocation = self.bench.space.allocation(trial.params)
-        repeat = trial.user_attrs.get(REPEAT, 0)
+        repeat = own_attributes(trial.user_attrs).get(REPEAT, 0)
         stopper = None if repeat else self._stopper(trial, finished)
         return self.bench.measure(allocation, repeat, stopper)
 
@@ -175,7 +179,7 @@ class TrialRunner:
 
 def _known(trial: optuna.Trial, finished: Sequence[TrialRecord]) -> Measurement | None:
     """What an equal allocation under the same seed measured: this one would train to it."""
-    repeat = trial.user_attrs.get(REPEAT, 0)
+    repeat = own_attributes(trial.user_attrs).get(REPEAT, 0)
     for other in finished:
         if other.complete and other.params == trial.params and other.repeat == repeat:
             assert other.measurement is not None

@@ -8,17 +8,17 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run
 
 from sgq_auto.tracking.front_metrics import FRONT_METRICS
+from sgq_auto.tracking.mlflow_internals import PARENT_TAG, RUN_NAME_TAG
 from sgq_auto.tracking.stores import STUDY_TAG
 from sgq_auto.tracking.views.saving import move_view
 
-# The tag of a run that names the one above it in the UI.
-PARENT_TAG = "mlflow.parentRunId"
 HYPERVOLUME = "hypervolume"
 # Metrics that a batch may hold at most.
 BATCH = 1000
+# And parameters.
+_PARAMS = 100
 # The tag of a run that is made, or was made, in the place of another; its value is that one's ID.
 _REPLACES = "sgq_auto.replaces"
-_RUN_NAME = "mlflow.runName"
 
 
 def find_study_run(client: MlflowClient, experiment_id: str, study: str) -> Run | None:
@@ -55,7 +55,7 @@ def replace_study_run(client: MlflowClient, old: Run) -> Run:
     experiment_id, old_id = old.info.experiment_id, old.info.run_id
     for half_made in client.search_runs([experiment_id], f"tags.`{_REPLACES}` = '{old_id}'"):
         client.delete_run(half_made.info.run_id)
-    kept = {k: v for k, v in old.data.tags.items() if k not in (STUDY_TAG, _RUN_NAME)}
+    kept = {k: v for k, v in old.data.tags.items() if k not in (STUDY_TAG, RUN_NAME_TAG)}
     new = client.create_run(
         experiment_id,
         # The last one that was made is found by its start.
@@ -100,10 +100,19 @@ def log_metrics(client: MlflowClient, run: Run, metrics: list[Metric]) -> None:
         client.log_batch(run.info.run_id, metrics=metrics[start : start + BATCH])
 
 
+def log_params(client: MlflowClient, run: Run, params: list[Param]) -> None:
+    """Log any number of parameters.
+
+    Raises:
+        MlflowException: If the store fails.
+    """
+    for start in range(0, len(params), _PARAMS):
+        client.log_batch(run.info.run_id, params=params[start : start + _PARAMS])
+
+
 def _copy(client: MlflowClient, old: Run, new: Run) -> None:
     """Parameters, metrics but those of the front, and the models that the old run has logged."""
-    params = [Param(name, value) for name, value in old.data.params.items()]
-    client.log_batch(new.info.run_id, params=params)
+    log_params(client, new, [Param(name, value) for name, value in old.data.params.items()])
     left_out = {*FRONT_METRICS, HYPERVOLUME}
     latest = {name: value for name, value in old.data.metrics.items() if name not in left_out}
     metrics = [Metric(name, value, old.info.start_time, 0) for name, value in latest.items()]

@@ -7,7 +7,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunStatus
 
 from sgq_auto.searching.tuning import Tuning
-from sgq_auto.tracking.runs.study_run import PARENT_TAG, child_runs
+from sgq_auto.tracking.mlflow_internals import PARENT_TAG
+from sgq_auto.tracking.runs.study_run import child_runs
 
 # The tag of the group's run, and of each run in it.
 TUNING_TAG = "sgq_auto.tuning"

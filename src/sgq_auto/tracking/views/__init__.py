@@ -2,20 +2,16 @@
 
 from sgq_auto.tracking.views.states import (
     SavedView,
-    charts_url,
     kib_metric,
+    studies_url,
     studies_view,
     trials_view,
-    view_tag,
-    view_url,
 )
 
 __all__ = [
     "SavedView",
-    "charts_url",
     "kib_metric",
+    "studies_url",
     "studies_view",
     "trials_view",
-    "view_tag",
-    "view_url",
 ]

@@ -5,10 +5,10 @@ from tempfile import TemporaryDirectory
 
 from sgq_auto.optional_packages import check_engine
 from sgq_auto.searching.settings.search_settings import SearchSettings
-from sgq_auto.searching.settings.worker_settings import EngineKind
 from sgq_auto.searching.study.folder import StudyFolder
 from sgq_auto.searching.workers.launchers.launcher import Launcher
 from sgq_auto.searching.workers.launchers.local import LocalLauncher
+from sgq_auto.settings.worker_settings import EngineKind
 
 
 def launcher_for(settings: SearchSettings, folder: StudyFolder) -> Launcher:

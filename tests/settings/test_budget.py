@@ -19,9 +19,9 @@ def test_violations_are_excesses() -> None:
 
 
 def test_gains_count_inside_the_budget_alone() -> None:
-    inside = Budget(max_kib=10, max_drop=2).inside(FRAME)
+    inside = FRAME.within(Budget(max_kib=10, max_drop=2))
     assert inside == Frame(1024, 10 * 1024, pytest.approx(0.78), 0.8)  # type: ignore[arg-type]
-    assert Budget().inside(FRAME) == FRAME
+    assert FRAME.within(Budget()) == FRAME
 
 
 @pytest.mark.parametrize("values", [{"max_kib": 0}, {"max_kib": -1.0}, {"max_drop": -0.1}])

@@ -1,9 +1,8 @@
 """What a model may take and lose: constraints of a study."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sgq_auto.errors import InputError
-from sgq_auto.searching.space.front import Frame
 
 
 @dataclass(frozen=True)
@@ -52,14 +51,3 @@ class Budget:
     def keeps(self, num_bytes: int, drop: float) -> bool:
         """Whether no bound is broken."""
         return all(excess <= 0 for excess in self.violations(num_bytes, drop).values())
-
-    def inside(self, frame: Frame) -> Frame:
-        """The part of a frame in which the bounds hold, where a search's gains count."""
-        lowest = frame.majority_accuracy
-        if self.max_drop is not None:
-            # A sliver of accuracy must be left to gain.
-            lowest = max(lowest, frame.full_accuracy - max(self.max_drop, 0.1) / 100)
-        largest = frame.full_bytes
-        if self.max_kib is not None:
-            largest = max(frame.smallest_bytes + 1, min(largest, int(self.max_bytes)))
-        return replace(frame, majority_accuracy=lowest, full_bytes=largest)

@@ -1,9 +1,10 @@
 """Whether and how long full precision is tuned before its bits are searched."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sgq_auto.errors import InputError
+from sgq_auto.settings.fields import NAME
 
 
 class TuneMode(StrEnum):
@@ -12,6 +13,11 @@ class TuneMode(StrEnum):
     OFF = "off"
     AUTO = "auto"
     WIDE = "wide"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "TuneMode | None":
+        # YAML reads a plain off as false.
+        return cls.OFF if value in ("False", "none") else None
 
 
 @dataclass(frozen=True)
@@ -24,8 +30,8 @@ class TuneSettings:
         share: Most of a search's training that tuning may be, 0..1, counted in epochs.
     """
 
-    mode: TuneMode = TuneMode.OFF
-    share: float = 0.25
+    mode: TuneMode = field(default=TuneMode.OFF, metadata={NAME: "tune"})
+    share: float = field(default=0.25, metadata={NAME: "tune_share"})
 
     def __post_init__(self) -> None:
         """Check the values."""

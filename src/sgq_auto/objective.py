@@ -1,0 +1,12 @@
+"""What a search minimises. Standard library only: settings and the packed runtime share it."""
+
+from enum import StrEnum
+
+
+class Objective(StrEnum):
+    """The figure that a search minimises."""
+
+    RESIDENT_BYTES = "resident_bytes"
+    STORED_BYTES = "stored_bytes"
+    PEAK_BYTES = "peak_bytes"
+    SGQUANT_BYTES = "sgquant_bytes"
