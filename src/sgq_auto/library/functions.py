@@ -31,7 +31,7 @@ from sgq_auto.quantize import (
 )
 from sgq_auto.quantize import prepare as prepare_model
 from sgq_auto.reporting import quiet_libraries
-from sgq_auto.searching import Granularity, run_search
+from sgq_auto.searching import Granularity, Outcome, run_search
 from sgq_auto.searching.progress import Summary
 from sgq_auto.searching.study.folder import search_notes
 from sgq_auto.settings import FitSettings, Schedule
@@ -211,32 +211,37 @@ def search(
     refuse_other_kinds(arguments, overrides)
     root = Path(output_root)
     searched = ModelToSearch.of(model, arguments or {}, checkpoint, root)
-    values = {
-        "granularity": choice(Granularity, granularity, "granularity").value,
-        **{
-            "n_trials": n_trials,
-            "workers": workers,
-            "seed": seed,
-            "tolerance": tolerance,
-            "confidence": confidence,
-        },
-        **{"max_kib": max_kib, "max_drop": max_drop},
-    }
-    given = [f"{key}={value}" for key, value in values.items() if value is not None]
+    given = _overrides(
+        granularity=choice(Granularity, granularity, "granularity").value,
+        n_trials=n_trials,
+        workers=workers,
+        seed=seed,
+        tolerance=tolerance,
+        confidence=confidence,
+        max_kib=max_kib,
+        max_drop=max_drop,
+    )
     cfg, choices = configuration(searched, root, [*given, *overrides])
     settings = search_settings(cfg, choices)
-    if isinstance(data, PreparedData):
-        prepared = data
-    else:
-        prepared = prepare_raw(graph_of_data(data, DATA_NAME), cfg)
-    searched.check(settings.model, prepared)
-    prepared = settings.model.in_order(prepared)
+    if not isinstance(data, PreparedData):
+        data = prepare_raw(graph_of_data(data, DATA_NAME), cfg)
+    searched.check(settings.model, data)
+    prepared = settings.model.in_order(data)
     notes = (*prepared.notes, *search_notes(settings, prepared))
-    outcome = run_search(settings, prepared, [], None)
+    return _found(run_search(settings, prepared, [], None), notes)
+
+
+def _overrides(**values: Any) -> list[str]:
+    """Settings as the command line has them; ``None`` is not given."""
+    return [f"{key}={value}" for key, value in values.items() if value is not None]
+
+
+def _found(outcome: Outcome, notes: tuple[str, ...]) -> Found:
+    """What a search that ended found, what a person should know of it among it."""
     if outcome.summary is None or outcome.failure:
         raise RuntimeError(outcome.failure or "another command leads this study")
     if warning := (outcome.summary["guessing"] or {}).get("warning"):
-        warnings.warn(warning, UserWarning, stacklevel=2)
+        warnings.warn(warning, UserWarning, stacklevel=3)
     if tuning := outcome.summary["tuning"]:
         notes += (f"full precision was tuned; to repeat: {' '.join(tuning['overrides'])}",)
     best = outcome.summary["recommended"] or {}

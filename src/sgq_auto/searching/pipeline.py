@@ -1,32 +1,27 @@
 """The main job: pre-train, search, confirm, summarise."""
 
-import errno
 import time
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import optuna
 
-from sgq_auto.atomic_file import whole_file
-from sgq_auto.errors import InputError
-from sgq_auto.graphs import Graph, PreparedData
-from sgq_auto.graphs.store import load_graph, load_labels, save_graph, save_labels
-from sgq_auto.node_files.node_ids import save_node_ids
+from sgq_auto.graphs import PreparedData
 from sgq_auto.processes.fork_server import process_context
 from sgq_auto.searching.attributes import CONFIRMING, SEARCH_SECONDS, WALL_SECONDS, own_attributes
 from sgq_auto.searching.compiling import compiling_noted
 from sgq_auto.searching.confirming.recommendation import Answer, confirm_front, pack_recommended
 from sgq_auto.searching.measuring.start import SearchStart
 from sgq_auto.searching.measuring.workbench import Workbench
-from sgq_auto.searching.own_model.trained_model import save_weights
 from sgq_auto.searching.progress import StudyProgress, Summary, Watcher, announce, say
 from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.stages import Stage
 from sgq_auto.searching.study.folder import StudyFolder, settings_in
 from sgq_auto.searching.study.leader import Lead, lead_of, leads_to_the_end
+from sgq_auto.searching.study.make_folder import make_folder
 from sgq_auto.searching.study.own_code import keep_sources
 from sgq_auto.searching.study.study import (
     check_server,
@@ -83,6 +78,18 @@ def run_search(
         InputError: If the output folder cannot be written, or the study is being run already.
         StorageInternalError: If the study's database stayed away.
     """
+    settings, data, folder = _prepared(settings, data, watchers)
+    lead = lead_of(settings.storage, folder.path, folder.name)
+    try:
+        return _run_led(settings, data, folder, lead, watchers, summary_path)
+    finally:
+        lead.release()
+
+
+def _prepared(
+    settings: SearchSettings, data: PreparedData, watchers: Sequence[Watcher]
+) -> tuple[SearchSettings, PreparedData, StudyFolder]:
+    """Settings and data, with full precision tuned, and the folder of their study."""
     # A model that cannot be made or run, or a sampler, fails before a file is made.
     with compiling_noted(announce(watchers)) as on_stage:
         on_stage(Stage("checking the model"))
@@ -97,18 +104,13 @@ def run_search(
             # What is not there is said before anything is trained.
             reach = partial(_reach, settings, given)
             settings, data, tuning = tuned(settings, data, on_stage, reach)
-    folder = _make_folder(settings, data)
+    folder = make_folder(settings, data)
     if tuning is not None:
         say(watchers, tuning.line)
         keep_tuning(tuning, folder.tuning)
         if folder != given and given.path.is_dir():
             say(watchers, f"{given.name} began without tuning; with pretrain.tune=off it goes on")
-    settings = settings_in(folder, settings)
-    lead = lead_of(settings.storage, folder.path, folder.name)
-    try:
-        return _run_led(settings, data, folder, lead, watchers, summary_path)
-    finally:
-        lead.release()
+    return settings_in(folder, settings), data, folder
 
 
 def _reach(settings: SearchSettings, folder: StudyFolder) -> None:
@@ -143,39 +145,87 @@ def _run_led(
     keep_sources(study, settings.model.sources)
     progress = _begin(settings, data, folder, study, watchers)
     progress.leads = leads
-    answer = Answer()
-    interrupted, failure = False, None
-    try:
-        for watcher in watchers:
-            watcher.started(progress)
-        # Without a first trial nothing fits: that is an answer, and costs no training.
-        if progress.start.allocations:
-            if launcher is not None:
-                _run_trials(settings, launcher, study, lead, progress, watchers)
-            progress.leads = leads_to_the_end(lead, study, settings, confirming)
-            if progress.leads:
-                confirm_front(folder, progress, answer, announce(watchers))
-                announce(watchers)(Stage("packing"))
-                answer.artifact = pack_recommended(progress.bench, folder, answer)
-    except KeyboardInterrupt:
-        interrupted = True
-        when = "while" if answer.results else "before"
-        failure = f"the search was interrupted {when} its front was confirmed"
-        answer.artifact = "the search was interrupted"
-    except (WorkerError, BrokenExecutor, DivergedError) as error:
-        failure = f"{type(error).__name__}: {error}"
+    led = _LedStudy(study, folder, lead, progress, watchers)
+    interrupted, failure = led.answered(launcher, confirming)
     if not progress.leads:
         for watcher in watchers:
             watcher.left(progress)
         return Outcome(None, interrupted, failure)
     _add_seconds(study, WALL_SECONDS, time.perf_counter() - began)
-    if failure is not None and answer.artifact is None:
-        # The points that were confirmed stay confirmed.
-        answer.artifact = pack_recommended(progress.bench, folder, answer)
-    summary = _sum_up(study, folder, progress, answer, failure, summary_path)
+    summary = led.summed_up(failure, summary_path)
     for watcher in watchers:
         watcher.finished(progress, summary)
     return Outcome(summary, interrupted, failure)
+
+
+@dataclass(frozen=True)
+class _LedStudy:
+    """A study that is open, on its way to an answer.
+
+    Attributes:
+        study: The Optuna study.
+        folder: Its files.
+        lead: Says whether this command leads it.
+        progress: Its finished trials.
+        watchers: Told about everything that happens.
+        answer: What the confirm stage has found so far.
+    """
+
+    study: optuna.Study
+    folder: StudyFolder
+    lead: Lead
+    progress: StudyProgress
+    watchers: Sequence[Watcher]
+    answer: Answer = field(default_factory=Answer)
+
+    def answered(
+        self, launcher: Launcher | None, confirming: int | None
+    ) -> tuple[bool, str | None]:
+        """Run the trials that are missing, and confirm.
+
+        Args:
+            launcher: Starts workers; ``None`` where the study has its trials.
+            confirming: The total that was being confirmed when this command began.
+
+        Returns:
+            Whether a person ended it early, and what did; the answer holds what was found by then.
+        """
+        try:
+            self._answer(launcher, confirming)
+        except KeyboardInterrupt:
+            when = "while" if self.answer.results else "before"
+            self.answer.artifact = "the search was interrupted"
+            return True, f"the search was interrupted {when} its front was confirmed"
+        except (WorkerError, BrokenExecutor, DivergedError) as error:
+            return False, f"{type(error).__name__}: {error}"
+        return False, None
+
+    def _answer(self, launcher: Launcher | None, confirming: int | None) -> None:
+        progress, settings = self.progress, self.progress.bench.settings
+        for watcher in self.watchers:
+            watcher.started(progress)
+        # Without a first trial nothing fits: that is an answer, and costs no training.
+        if not progress.start.allocations:
+            return
+        if launcher is not None:
+            _run_trials(settings, launcher, self.study, self.lead, progress, self.watchers)
+        progress.leads = leads_to_the_end(self.lead, self.study, settings, confirming)
+        if progress.leads:
+            confirm_front(self.folder, progress, self.answer, announce(self.watchers))
+            announce(self.watchers)(Stage("packing"))
+            self.answer.artifact = pack_recommended(progress.bench, self.folder, self.answer)
+
+    def summed_up(self, failure: str | None, summary_path: Path | None) -> Summary:
+        """Write the summary, into the study's folder as well."""
+        if failure is not None and self.answer.artifact is None:
+            # The points that were confirmed stay confirmed.
+            bench = self.progress.bench
+            self.answer.artifact = pack_recommended(bench, self.folder, self.answer)
+        self.progress.add(finished_trials(self.study))
+        summary = summarise(self.study, self.progress, self.answer, failure)
+        for path in filter(None, (summary_path, self.folder.summary)):
+            write_summary(summary, path)
+        return summary
 
 
 def _begin(
@@ -197,81 +247,6 @@ def _begin(
     progress.tuning = kept_tuning(folder.tuning)
     progress.add(finished_trials(study))
     return progress
-
-
-def _sum_up(
-    study: optuna.Study,
-    folder: StudyFolder,
-    progress: StudyProgress,
-    answer: Answer,
-    failure: str | None,
-    summary_path: Path | None,
-) -> Summary:
-    """Write the summary, into the study's folder as well."""
-    progress.add(finished_trials(study))
-    summary = summarise(study, progress, answer, failure)
-    for path in filter(None, (summary_path, folder.summary)):
-        write_summary(summary, path)
-    return summary
-
-
-def _make_folder(settings: SearchSettings, data: PreparedData) -> StudyFolder:
-    folder = StudyFolder.of(settings.output_root, settings.study_name(data))
-    try:
-        folder.path.mkdir(parents=True, exist_ok=True)
-        if not _has_graph(folder, data):
-            save_graph(data.graph, folder.graph)
-            save_labels(data.held_out, folder.held_out)
-        _keep_ids(folder, data)
-        _keep_checkpoint(folder, settings, data.graph)
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise  # The command says that, and how to go on.
-        raise InputError(
-            f"output_root={settings.output_root}: {folder.path} cannot be written "
-            f"({error.strerror or error}); give a folder that can"
-        ) from error
-    return folder
-
-
-def _keep_ids(folder: StudyFolder, data: PreparedData) -> None:
-    """Keep what the nodes are called now; like names of classes, that is no part of the study."""
-    if data.node_ids is None:
-        folder.node_ids.unlink(missing_ok=True)
-        return
-    with whole_file(folder.node_ids) as scratch:
-        save_node_ids(data.node_ids, scratch, folder.name)
-
-
-def _keep_checkpoint(folder: StudyFolder, settings: SearchSettings, graph: Graph) -> None:
-    """Keep the weights that the user has trained: their file may go or change.
-
-    Nothing else can lie there, if it is whole: the study's name depends on them.
-    """
-    if settings.model.checkpoint is None:
-        return
-    try:
-        if folder.checkpoint.exists():
-            settings_in(folder, settings).model.trained(graph)
-            return
-    except InputError:
-        pass  # Damaged: it is written again.
-    save_weights(settings.model.trained(graph), folder.checkpoint)
-
-
-def _has_graph(folder: StudyFolder, data: PreparedData) -> bool:
-    """Whether the folder has the study's graph, whole, its classes called as they are now.
-
-    Nothing else of the graph can differ: the study's name depends on it.
-    """
-    if not (folder.graph.exists() and folder.held_out.exists()):
-        return False
-    try:
-        graph = load_graph(folder.graph)
-        load_labels(folder.held_out, graph)
-        return graph.class_names == data.graph.class_names
-    except InputError:
-        return False  # Damaged: it is made again.
 
 
 def _run_trials(
