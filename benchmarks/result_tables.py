@@ -143,6 +143,63 @@ def drop_estimates() -> list[str]:
     return table(("graph", "points", *kinds), rows)
 
 
+def default_seeds() -> list[str]:
+    """What the default command recommends with each seed, and what test nodes say of it."""
+    names = ("seed", "KiB", "than sparse fp32", "than PyG", "promised: at most", "on test nodes")
+    rows = [
+        [
+            str(row["seed"]),
+            f"{row['kib']:.1f}",
+            f"{row['resident_ratio_sparse_fp32']:.1f}x",
+            f"{row['resident_ratio']:.0f}x",
+            f"{row['drop_at_most']:+.2f}" if "drop_at_most" in row else "",
+            f"{row['test_drop']:+.2f}",
+        ]
+        for row in rows_of("default_seeds")
+    ]
+    return table(names, rows)
+
+
+def trust() -> list[str]:
+    """How often recommended artifacts keep their promise, graph by graph."""
+    names = (
+        "graph",
+        "searches",
+        "lose more",
+        "intervals right",
+        "price",
+        "safe, but none",
+    )
+    rows = [
+        [
+            GRAPHS.get(row["graph"], row["graph"]),
+            str(row["studies"]),
+            f"{row['exceed_%']:.0f} % of {row['recommended']}",
+            f"{row['coverage_%']:.0f} % of {row['intervals']}",
+            f"{row['price']:.2f}",
+            str(row["safe_without"]),
+        ]
+        for row in rows_of("trust")
+    ]
+    return table(names, rows)
+
+
+def tuning() -> list[str]:
+    """Test accuracy of settings given, of a grid's best, and of tuning."""
+    names = ("graph, split", "settings given", "best of 16", "tuned")
+    rows = [
+        [
+            row["graph"].replace("amazon_computers", "Computers"),
+            *(
+                f"{row[f'{side}_test_%']:.1f} ± {row[f'{side}_std']:.1f}"
+                for side in ("given", "grid", "tuned")
+            ),
+        ]
+        for row in rows_of("tuning")
+    ]
+    return table(names, rows)
+
+
 def front_output() -> list[str]:
     """What a search prints about its front, as ``doc_pictures.py`` kept it."""
     return ["```text", *_front_lines(), "```"]
@@ -172,6 +229,9 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "throughput": throughput,
     "some_nodes": some_nodes,
     "drop_estimates": drop_estimates,
+    "default_seeds": default_seeds,
+    "trust": trust,
+    "tuning": tuning,
     "front_output": front_output,
     "short_front_output": short_front_output,
 }

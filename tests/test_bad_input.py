@@ -11,6 +11,8 @@ from hydra.errors import HydraException
 from command_runs import fails, npz
 from sgq_auto.commands import search
 
+pytestmark = pytest.mark.system
+
 
 @pytest.mark.parametrize(
     ("arguments", "words"),

@@ -24,6 +24,8 @@ from sgq_auto.graphs.splits import PerClassSplit
 from sgq_auto.models import GCN
 from sgq_auto.searching.study.folder import StudyFolder
 
+pytestmark = pytest.mark.system
+
 _FILE = "my model, lr=0.01.pt"
 _SEARCH = [each for each in QUICK if not each.startswith("pretrain")]
 

@@ -25,6 +25,8 @@ from command_runs import (
 from sgq_auto.graphs.sources import EmbeddedCora
 from sgq_auto.packed import load
 
+pytestmark = pytest.mark.system
+
 SUMMARY_KEYS = (
     "study dataset model granularity sampler seed n_trials workers finetune_epochs wall_seconds "
     "trials_per_second overhead_fraction hypervolume trials full_precision recommended front"

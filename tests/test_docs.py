@@ -25,6 +25,8 @@ from omegaconf import DictConfig, OmegaConf
 from sgq_auto.configuration.build import conf_dir, with_own_arguments
 from sgq_auto.graphs.sources import EmbeddedCora
 
+pytestmark = pytest.mark.system
+
 DOCS = Path(__file__).parents[1] / "docs"
 # Pages with indented commands, which want servers or models; these tests run such commands.
 _RUN_ELSEWHERE = {

@@ -7,7 +7,11 @@ its trial 3 packed, and the classes that ``infer`` predicted with that.
 import csv
 from pathlib import Path
 
+import pytest
+
 from command_runs import call
+
+pytestmark = pytest.mark.system
 
 _EARLIER = Path(__file__).parent / "earlier" / "0.1.0"
 _STUDY = "synthetic-gat-lwq_cwq_taq-abs-seed0-01493363"

@@ -13,6 +13,8 @@ from sgq_auto.searching.measuring.workbench import Workbench
 from sgq_auto.searching.study.study import enqueue_start, finished_trials, open_study
 from sgq_auto.searching.workers.trial_runner import TrialRunner
 
+pytestmark = pytest.mark.system
+
 DATASETS = {
     "cora": "Planetoid/Cora",
     "citeseer": "Planetoid/CiteSeer",

@@ -17,6 +17,8 @@ from sgq_auto.quantize.layers.graph_conv import QuantizedGraphConv
 from sgq_auto.searching.samplers import Knowledge
 from test_docs import blocks, run_command, run_python
 
+pytestmark = pytest.mark.system
+
 _ROOT = Path(__file__).parents[1]
 _PAGE = (_ROOT / "docs" / "extending.md").read_text()
 _LAYER = _PAGE.split("\n## ")[1]

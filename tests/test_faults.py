@@ -27,6 +27,8 @@ from sgq_auto.searching.trials.heartbeat import WorkerIdentity
 from sgq_auto.searching.trials.standing import standing_trials
 from sgq_auto.settings.storage_settings import StorageKind, StorageSettings
 
+pytestmark = pytest.mark.system
+
 
 def assert_whole(search: RunningSearch) -> dict[str, Any]:
     """Exactly n_trials are finished and tracked, each once; the summary."""

@@ -12,6 +12,8 @@ import pytest
 
 from command_runs import QUICK, SYNTHETIC, command, run, summaries, tracked
 
+pytestmark = pytest.mark.system
+
 # Seconds; only what hangs takes as long.
 _PATIENCE = 300
 

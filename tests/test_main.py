@@ -10,6 +10,8 @@ import pytest
 
 import sgq_auto
 
+pytestmark = pytest.mark.system
+
 COMMANDS = ["search", "infer", "compare", "ui", "status", "export", "restore", "merge", "sync"]
 _ARGUMENTS = {
     "infer": ["artifact=", "nodes=", "out=", "ids=", "threads="],

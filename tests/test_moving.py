@@ -22,7 +22,7 @@ from sgq_auto.searching.study.study import finished_trials
 from sgq_auto.searching.trials.standing import standing_trials
 from sgq_auto.settings.storage_settings import StorageSettings
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 SEARCH = (*SYNTHETIC, *QUICK, "n_trials=6", "granularity=lwq")
 
 

@@ -4,10 +4,13 @@ import pickle
 from pathlib import Path
 
 import cloudpickle
+import pytest
 
 from command_runs import QUICK, SYNTHETIC, infer, run, summaries, tracked
 from sgq_auto.commands import search
 from sgq_auto.packed import load
+
+pytestmark = pytest.mark.system
 
 
 def test_multirun_makes_a_study_and_a_packed_model_for_each_job(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from command_runs import QUICK, SYNTHETIC, run, summaries
 from sgq_auto.library import search
 from sgq_auto.models import GCN
 
+pytestmark = pytest.mark.system
+
 _REASON = "nothing fits: max_kib=1, and the fewest bits everywhere take"
 _SPLIT = ("train", "val", "test")
 Call = Callable[..., str]

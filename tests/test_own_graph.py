@@ -14,6 +14,8 @@ from command_runs import QUICK, fails, npz, run
 from sgq_auto.commands import export, infer, restore
 from sgq_auto.configuration.build import checked, conf_dir, load_data
 
+pytestmark = pytest.mark.system
+
 _MODULE = """
 import torch
 from torch_geometric.data import Data

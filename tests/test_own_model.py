@@ -19,6 +19,8 @@ from sgq_auto.graphs.store import load_graph
 from sgq_auto.packed import load
 from sgq_auto.searching.study.folder import StudyFolder
 
+pytestmark = pytest.mark.system
+
 _PAGE = (Path(__file__).parents[1] / "docs" / "own_model.md").read_text()
 _QUICK = [
     *SYNTHETIC,

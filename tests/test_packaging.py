@@ -9,6 +9,8 @@ import pytest
 
 from sgq_auto.configuration.build import conf_dir
 
+pytestmark = pytest.mark.system
+
 
 def test_the_packed_room_loads_neither_torch_nor_pyg() -> None:
     code = (

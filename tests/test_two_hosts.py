@@ -17,6 +17,8 @@ from sgq_auto.searching.trials.heartbeat import WorkerIdentity
 from sgq_auto.searching.trials.standing import standing_trials
 from sgq_auto.settings.storage_settings import StorageKind, StorageSettings
 
+pytestmark = pytest.mark.system
+
 _BRIDGE, _SERVER_ADDRESS = "sgqbr", "10.77.0.1"
 _HOSTS = {"sgqa": "10.77.0.2", "sgqb": "10.77.0.3"}
 _TRIALS = 100

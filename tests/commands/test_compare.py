@@ -16,6 +16,8 @@ from sgq_auto.comparison import Comparison, find_summaries, write_comparison
 from sgq_auto.comparison.summary_checks import summary_fault
 from sgq_auto.errors import InputError
 
+pytestmark = pytest.mark.system
+
 _HOSTILE = "<script>hacked=1</script>"
 
 

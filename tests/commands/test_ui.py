@@ -19,6 +19,8 @@ from command_runs import QUICK, SYNTHETIC, front_by_size, run, summaries
 from servers import free_port
 from sgq_auto.commands import ui
 
+pytestmark = pytest.mark.system
+
 _TRIALS = 52
 _PATIENCE_SECONDS = 90
 

@@ -12,6 +12,8 @@ from cases import MODELS, Case
 
 from sgq_auto.packed import save
 
+pytestmark = pytest.mark.system
+
 _CONSTRAINTS = Path(__file__).parents[2] / "constraints.txt"
 _INSTALLED = """
 from importlib.metadata import distributions

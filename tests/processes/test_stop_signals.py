@@ -10,6 +10,8 @@ import pytest
 
 from sgq_auto.processes.stop_signals import Stopped, interrupted_status, stopping_signals
 
+pytestmark = pytest.mark.system
+
 _COMMAND = """
 import os, signal, time
 from sgq_auto.commands.command_process import command_process

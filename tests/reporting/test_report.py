@@ -25,6 +25,8 @@ from sgq_auto.reporting import write_results
 from sgq_auto.reporting.report import Report, answer, save_report
 from sgq_auto.searching import Granularity, StudyProgress
 
+pytestmark = pytest.mark.system
+
 _HOSTILE = "<img src=x onerror=hacked=1></script><script>hacked=1</script>"
 
 

@@ -15,6 +15,8 @@ from sgq_auto.searching.study.storage import open_storage
 from sgq_auto.searching.study.study import open_study
 from sgq_auto.settings.storage_settings import StorageKind, StorageSettings
 
+pytestmark = pytest.mark.system
+
 
 def get(application: Any, path: str) -> Any:
     """The JSON that the dashboard answers a request with."""

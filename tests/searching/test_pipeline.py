@@ -34,6 +34,8 @@ from sgq_auto.searching.study.folder import StudyFolder
 from sgq_auto.searching.study.storage import open_storage
 from sgq_auto.training import DivergedError, FitSettings
 
+pytestmark = pytest.mark.system
+
 SettingsBuilder = Callable[..., SearchSettings]
 
 

@@ -22,6 +22,8 @@ from sgq_auto.text.passwords import (
     without_passwords,
 )
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture(autouse=True)
 def _nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,8 @@ from sgq_auto.quantize import convert, prepare, trace_spec
 from sgq_auto.tracking.packed_model import ModelNotes, log_packed_model, save_packed_model
 from sgq_auto.training import FitSettings, fit
 
+pytestmark = pytest.mark.system
+
 REPOSITORY = Path(__file__).parents[2]
 NODES = [7, 0, 299, 7]
 NOTES = ModelNotes({"dataset": "synthetic"}, {"bits.conv1.weight": "4"}, {"accuracy": 0.5}, 1000)

@@ -12,6 +12,8 @@ import pytest
 import sgq_auto
 from sgq_auto.packed.backends import machine_code, translate
 
+pytestmark = pytest.mark.system
+
 _PACKAGE = Path(sgq_auto.__file__).parent
 # Predicts nothing; loads the kernels and runs one.
 _RUN = """

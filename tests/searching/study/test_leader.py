@@ -9,6 +9,8 @@ from sgq_auto.errors import InputError
 from sgq_auto.searching.study.leader import DatabaseLead, FileLead, lead_of
 from sgq_auto.settings.storage_settings import StorageKind, StorageSettings
 
+pytestmark = pytest.mark.system
+
 
 def test_a_study_in_a_folder_is_run_by_one_command(tmp_path: Path) -> None:
     first, second = FileLead(tmp_path), FileLead(tmp_path)

@@ -13,6 +13,8 @@ from optuna.trial import TrialState
 from servers import PostgresServer
 from sgq_auto.searching.study.retrying_storage import PatientStorage, open_patiently
 
+pytestmark = pytest.mark.system
+
 
 def open_storage(url: str, patience_seconds: float = 30) -> PatientStorage:
     return open_patiently(url, patience_seconds, opening_seconds=0)

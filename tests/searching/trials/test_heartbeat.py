@@ -18,6 +18,8 @@ from sgq_auto.searching.attributes import WORKER
 from sgq_auto.searching.trials import heartbeat as liveness
 from sgq_auto.searching.trials.heartbeat import Heartbeat, Watch, WorkerIdentity
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture
 def study() -> optuna.Study:

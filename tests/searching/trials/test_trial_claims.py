@@ -25,6 +25,8 @@ from sgq_auto.searching.trials.trial_claims import (
 )
 from sgq_auto.settings.storage_settings import StorageKind, StorageSettings
 
+pytestmark = pytest.mark.system
+
 OpenStudy = Callable[[], optuna.Study]
 _WAITING = (TrialState.WAITING,)
 

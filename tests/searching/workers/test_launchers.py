@@ -19,6 +19,8 @@ from sgq_auto.searching.trials.heartbeat import WorkerIdentity
 from sgq_auto.searching.trials.standing import standing_trials
 from sgq_auto.settings.storage_settings import StorageSettings
 
+pytestmark = pytest.mark.system
+
 
 def assert_whole(search: RunningSearch) -> None:
     status, _, errors = search.end()
