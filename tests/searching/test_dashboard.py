@@ -9,6 +9,7 @@ import pytest
 from test_pipeline import SettingsBuilder
 
 from servers import PostgresServer
+from sgq_auto.searching.attributes import LADDER
 from sgq_auto.graphs import PreparedData
 from sgq_auto.searching.measuring.workbench import Workbench
 from sgq_auto.searching.study.storage import open_storage
@@ -52,7 +53,7 @@ def test_the_dashboard_opens_a_study_with_readable_names(
     application = optuna_dashboard.wsgi(open_storage(storage, tmp_path))
     (summary,) = get(application, "/api/studies")["study_summaries"]
     assert summary["study_name"] == "cora-gcn"
-    ladder = next(attr for attr in summary["user_attrs"] if attr["key"] == "ladder")
+    ladder = next(attr for attr in summary["user_attrs"] if attr["key"] == LADDER)
     assert json.loads(ladder["value"]) == list(searched.ladder)
     found = get(application, f"/api/studies/{summary['study_id']}")
     assert found["objective_names"] == ["val_accuracy", "resident_bytes"]
