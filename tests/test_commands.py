@@ -99,6 +99,7 @@ def test_tracking_holds_the_recommended_model(searched: Path) -> None:
     assert "python_function" in (folder / "MLmodel").read_text()
 
 
+@pytest.mark.slow
 def test_the_same_command_in_another_folder_gives_the_same_front(
     searched: Path, tmp_path: Path
 ) -> None:

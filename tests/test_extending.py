@@ -73,6 +73,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.mark.slow
 def test_a_search_takes_the_sampler_and_the_source_of_the_page(folder: Path) -> None:
     summary = json.loads((folder / "extended" / "summary.json").read_text())
     assert summary["trials"]["complete"] == 3

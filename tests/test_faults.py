@@ -195,6 +195,7 @@ def test_twenty_pairs_of_commands_that_start_at_once_end_with_one_study_each(
         assert tracked(folder) == (1, 6)
 
 
+@pytest.mark.slow
 def test_a_tracking_server_that_is_away_misses_nothing(tmp_path: Path) -> None:
     server = MlflowServer(tmp_path)
     server.start()

@@ -118,6 +118,7 @@ def _check_stages(recorder: Recorder, summary: dict[str, Any]) -> None:
     assert len(summary["confirmed"]) == 2 + len(names) - 1
 
 
+@pytest.mark.slow
 def test_eight_workers_neither_lose_nor_repeat_a_trial(
     settings: SettingsBuilder, synthetic: PreparedData, tmp_path: Path
 ) -> None:

@@ -60,6 +60,7 @@ def test_what_was_compiled_needs_no_numba_any_more(copy: Path) -> None:
     assert _run(copy, "block") == "CompiledEngine False"
 
 
+@pytest.mark.slow
 def test_damaged_or_stale_code_is_compiled_again(copy: Path) -> None:
     _run(copy)
     (kept,) = _kept(copy)
