@@ -208,9 +208,10 @@ def front_output() -> list[str]:
 def short_front_output() -> list[str]:
     """The recommended row with its neighbours, and the sentences about it."""
     lines = _front_lines()
-    blank = lines.index("")
+    # The table ends where sentences begin.
+    end = next(k for k, line in enumerate(lines) if line[:1].isalpha())
     marked = next(k for k, line in enumerate(lines) if line.startswith("->"))
-    rows = [lines[0], lines[1], *lines[max(2, marked - 1) : min(marked + 2, blank)]]
+    rows = [lines[0], lines[1], *lines[max(2, marked - 1) : min(marked + 2, end)]]
     first = next(k for k, line in enumerate(lines) if line.startswith("Recommended:"))
     return ["```text", *rows, "", *lines[first:], "```"]
 
