@@ -17,7 +17,7 @@ from sgq_auto.text.passwords import mask
 from sgq_auto.tracking.front_metrics import front_metrics, logged_points, point_of
 from sgq_auto.tracking.mlflow_internals import NOTE_TAG, PARENT_TAG, SOURCE_TAGS, charts_url
 from sgq_auto.tracking.packed_model import ModelNotes, log_packed_model
-from sgq_auto.tracking.runs.study_params import study_params, study_tags
+from sgq_auto.tracking.runs.study_params import study_params
 from sgq_auto.tracking.runs.study_run import (
     BATCH,
     HYPERVOLUME,
@@ -82,7 +82,7 @@ class MlflowTracker:
             self._parent = found
             client.update_run(found.info.run_id, status="RUNNING")
         else:
-            own_tags = study_tags(progress.bench.settings)
+            own_tags = progress.bench.settings.names
             tags = {STUDY_TAG: progress.study_name, **SOURCE_TAGS, **own_tags}
             self._parent = client.create_run(experiment_id, tags=tags, run_name=progress.study_name)
             log_params(client, self._parent, study_params(progress))
@@ -198,7 +198,7 @@ class MlflowTracker:
         trial = {STUDY_TAG: progress.study_name, _TRIAL_TAG: str(best["trial"])}
         metrics = _summary_metrics(summary).items()
         notes = ModelNotes(
-            tags={**study_tags(progress.bench.settings), **trial},
+            tags={**progress.bench.settings.names, **trial},
             params={f"bits.{site}": str(width) for site, width in best["bits"].items()},
             metrics={k: v for k, v in metrics if k.startswith(_RECOMMENDED)},
             time_ms=_last_ms(progress),

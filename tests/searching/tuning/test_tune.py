@@ -12,6 +12,7 @@ from sgq_auto.searching import SearchSettings
 from sgq_auto.searching.stages import Stage, unheard
 from sgq_auto.searching.tuning import Tuning, halving, kept_tuning, tuned, untuned_note
 from sgq_auto.searching.tuning.halving import FINAL_SEEDS, Plan
+from sgq_auto.searching.tuning.kept import key_of
 from sgq_auto.searching.tuning.recipe import EPOCHS, LEARNING_RATE, Recipe
 from sgq_auto.searching.tuning.training_runs import RunResult
 from sgq_auto.settings.tune_settings import TuneMode, TuneSettings
@@ -155,3 +156,17 @@ def test_a_forged_file_is_not_read(tmp_path: Path, damage: dict[str, object]) ->
     assert kept_tuning(path) is not None
     path.write_text(json.dumps({**sound, **damage}))
     assert kept_tuning(path) is None
+
+
+def test_only_what_is_set_of_training_changes_what_is_tuned(
+    untuned: SearchSettings, synthetic: PreparedData
+) -> None:
+    def key(*overrides: str) -> str:
+        config = {**untuned.config, "overrides": list(overrides)}
+        return key_of(replace(untuned, config=config), synthetic.graph)
+
+    assert key("n_trials=1000", "seed=5", "workers=2", "tracking.uri=none") == key()
+    assert key("model.hidden=8") != key()
+    assert key("pretrain.dropout=0.3") != key()
+    assert key("finetune.dropout=0.3") != key()
+    assert key("dataset.normalize_rows=false") != key()

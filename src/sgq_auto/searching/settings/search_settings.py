@@ -131,10 +131,19 @@ class SearchSettings(RootSettings):
             "teachers": 1 if self.pretrain is None else self.teachers,
         }
 
+    @property
+    def names(self) -> dict[str, str]:
+        """What is searched, in four names."""
+        return {
+            "dataset": self.dataset,
+            "model": self.model.name,
+            "granularity": self.granularity.value,
+            "sampler": self.sampler_name,
+        }
+
     def study_name(self, data: PreparedData) -> str:
         """A readable name that no differently defined study has."""
-        parts = [self.dataset, self.model.name, str(self.granularity), self.sampler_name]
-        return "-".join([*parts, f"seed{self.seed}", self.fingerprint(data)[:8]])
+        return "-".join([*self.names.values(), f"seed{self.seed}", self.fingerprint(data)[:8]])
 
     def earlier_name(self, data: PreparedData) -> str | None:
         """The name of this study in earlier versions, if it had another one."""

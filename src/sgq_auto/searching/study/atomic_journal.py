@@ -20,8 +20,13 @@ _LOCK = ".writing"
 _POLL_SECONDS = 0.005
 # What lines of other types raise where Optuna replays them.
 _MALFORMED = (
-    *(ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError),
-    *(TypeError, ValueError),
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
 )
 
 

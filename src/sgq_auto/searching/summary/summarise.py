@@ -77,10 +77,7 @@ def summarise(
 def _asked(settings: SearchSettings) -> dict[str, Any]:
     """What the search was asked for."""
     return {
-        "dataset": settings.dataset,
-        "model": settings.model.name,
-        "granularity": settings.granularity.value,
-        "sampler": settings.sampler_name,
+        **settings.names,
         "seed": settings.seed,
         "n_trials": settings.n_trials,
         "workers": settings.workers,

@@ -59,11 +59,7 @@ def check_attrs(attrs: Any) -> None:
     Raises:
         ValueError: One line that names the attribute.
     """
-    if not isinstance(attrs, dict):
-        raise ValueError("attributes of a trial are no JSON object")
-    for name, value in own_attributes(attrs).items():
-        if name in _ATTRS and not _ATTRS[name](value):
-            raise ValueError(f"{name} of a trial holds {shown(value)}")
+    _check_attrs(attrs, _ATTRS, "a trial")
 
 
 def check_study_attrs(attrs: Any) -> None:
@@ -72,11 +68,15 @@ def check_study_attrs(attrs: Any) -> None:
     Raises:
         ValueError: One line that names the attribute.
     """
+    _check_attrs(attrs, dict.fromkeys(_STUDY_NUMBERS, is_number), "a study")
+
+
+def _check_attrs(attrs: Any, checks: Mapping[str, Callable[[Any], bool]], whose: str) -> None:
     if not isinstance(attrs, dict):
-        raise ValueError("attributes of a study are no JSON object")
+        raise ValueError(f"attributes of {whose} are no JSON object")
     for name, value in own_attributes(attrs).items():
-        if name in _STUDY_NUMBERS and not is_number(value):
-            raise ValueError(f"{name} of a study holds {shown(value)}")
+        if name in checks and not checks[name](value):
+            raise ValueError(f"{name} of {whose} holds {shown(value)}")
 
 
 def check_values(values: Any) -> None:

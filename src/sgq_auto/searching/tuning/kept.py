@@ -19,7 +19,7 @@ from sgq_auto.searching.tuning.recipe import NORMALIZE, Recipe, set_by_hand
 # What a recipe may set, beside the normalisation of features.
 _TUNED = re.compile(r"(pretrain|finetune|model)\.[a-z]\w*", re.ASCII)
 # Raised whenever a change makes tuning find something else.
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,8 @@ def key_of(settings: SearchSettings, graph: Graph) -> str:
         settings.ranges,
         settings.device,
         settings.tune.mode,
-        sorted(set_by_hand(settings)),
+        # Others, like n_trials, change nothing of what is found.
+        sorted(name for name in set_by_hand(settings) if _is_tuned(name)),
     ]
     return hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
@@ -131,9 +132,14 @@ def _checked(read: Mapping[str, Any]) -> Tuning:
     return Tuning(recipe, default, own, usual, tuple(runs), float(read["seconds"]))
 
 
+def _is_tuned(name: str) -> bool:
+    """Whether a recipe may set this setting."""
+    return name == NORMALIZE or _TUNED.fullmatch(name) is not None
+
+
 def _recipe(values: Mapping[str, Any]) -> Recipe:
     for name, value in values.items():
-        if name != NORMALIZE and not _TUNED.fullmatch(name):
+        if not _is_tuned(name):
             raise ValueError(f"{name} is not tuned")
         if not isinstance(value, int | float) or not math.isfinite(value):
             raise ValueError(f"{name} is a number, or true or false")

@@ -8,7 +8,7 @@ from typing import Any
 
 from mlflow.entities import Param
 
-from sgq_auto.searching import SearchSettings, StudyProgress
+from sgq_auto.searching import StudyProgress
 from sgq_auto.settings import Budget, RootSettings
 from sgq_auto.text.passwords import without_passwords
 
@@ -17,16 +17,6 @@ _NAME = re.compile(r"\w[\w.-]{0,200}", re.ASCII)
 _LONGEST = 500
 # Where a study is tracked is no property of it.
 _LEFT_OUT = ("tracking",)
-
-
-def study_tags(settings: SearchSettings) -> dict[str, str]:
-    """What a study searches, in four names."""
-    return {
-        "dataset": settings.dataset,
-        "model": settings.model.name,
-        "granularity": settings.granularity.value,
-        "sampler": settings.sampler_name,
-    }
 
 
 def study_params(progress: StudyProgress) -> list[Param]:
@@ -38,7 +28,7 @@ def study_params(progress: StudyProgress) -> list[Param]:
         **_fields(settings, RootSettings),
         **_fields(settings.budget, Budget),
         **dict(_flat(held)),
-        **study_tags(settings),
+        **settings.names,
         "split_points": list(progress.bench.graph.split_points),
         "finetune_epochs": settings.finetune.epochs,
         "pretrain_epochs": settings.pretrain.epochs if settings.pretrain else 0,
