@@ -14,8 +14,8 @@ from sgq_auto.packed.codes.code_matrix import PackedWeight, pack_matrix
 from sgq_auto.packed.codes.ranges import Ranges
 from sgq_auto.packed.runtime.features import PackedFeatures, code_pattern
 from sgq_auto.packed.runtime.graph import PackedGraph, bucket_sums, graph_of
-from sgq_auto.packed.runtime.layers.agnn import AgnnLayer, agnn_spec
-from sgq_auto.packed.runtime.layers.gat import GatLayer, gat_spec
+from sgq_auto.packed.runtime.layers.attention_based.agnn import AgnnLayer, agnn_spec
+from sgq_auto.packed.runtime.layers.attention_based.gat import GatLayer, gat_spec
 from sgq_auto.packed.runtime.layers.gcn import GcnLayer, gcn_spec
 from sgq_auto.packed.runtime.layers.gin import GinLayer, gin_spec
 from sgq_auto.packed.runtime.layers.graph_conv import GraphConvLayer

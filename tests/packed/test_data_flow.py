@@ -8,9 +8,9 @@ from sgq_auto.packed.runtime.layers.linear import linear_spec
 from sgq_auto.packed.sizes.buffers import inference_buffers
 from sgq_auto.packed.sizes.specs import Carried, DataFlow
 from sgq_auto.packed.sizes.storage import PackedStorage, PygStorage
+from sgq_auto.quantize.layers.attention_based.transformer import transformer_spec
 from sgq_auto.quantize.layers.generic import generic_spec
-from sgq_auto.quantize.layers.sgc_appnp import appnp_spec, sgc_spec
-from sgq_auto.quantize.layers.transformer import transformer_spec
+from sgq_auto.quantize.layers.multi_hop.sgc_appnp import appnp_spec, sgc_spec
 
 # Eight nodes in one bucket, 16 edges and 8 self-loops, two dense features.
 _GRAPH = GraphSpec((8,), (24,), (24,), 3, FeatureSpec(2, True, (16,), (False,)))

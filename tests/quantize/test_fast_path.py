@@ -19,7 +19,7 @@ from sgq_auto.models import AGNN, GAT, GCN, GIN, SAGE
 from sgq_auto.packed import FootprintModel
 from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import RangeMode, prepare, trace_spec
-from sgq_auto.quantize.layers.attention import AttentionLayer
+from sgq_auto.quantize.layers.attention_based.attention import AttentionLayer
 
 _KINDS = (GCN, GAT, AGNN, SAGE, GIN)
 

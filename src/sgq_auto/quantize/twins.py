@@ -19,17 +19,17 @@ from torch_geometric.nn import (
 )
 from torch_geometric.nn import Linear as PygLinear
 
-from sgq_auto.quantize.layers.agnn import QuantizedAGNNConv
-from sgq_auto.quantize.layers.gat import QuantizedGATConv
-from sgq_auto.quantize.layers.gatv2 import QuantizedGATv2Conv
+from sgq_auto.quantize.layers.attention_based.agnn import QuantizedAGNNConv
+from sgq_auto.quantize.layers.attention_based.gat import QuantizedGATConv
+from sgq_auto.quantize.layers.attention_based.gatv2 import QuantizedGATv2Conv
+from sgq_auto.quantize.layers.attention_based.transformer import QuantizedTransformerConv
 from sgq_auto.quantize.layers.gcn import QuantizedGCNConv
 from sgq_auto.quantize.layers.generic import GenericConv
 from sgq_auto.quantize.layers.gin import QuantizedGINConv
 from sgq_auto.quantize.layers.graph_conv import QuantizedGraphConv
 from sgq_auto.quantize.layers.linear import QuantizedLinear
+from sgq_auto.quantize.layers.multi_hop.sgc_appnp import QuantizedAPPNP, QuantizedSGConv
 from sgq_auto.quantize.layers.sage import QuantizedSAGEConv
-from sgq_auto.quantize.layers.sgc_appnp import QuantizedAPPNP, QuantizedSGConv
-from sgq_auto.quantize.layers.transformer import QuantizedTransformerConv
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 # A twin is called as (layer, name, quantizers), and says by ``covers`` whether it does all that a

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from sgq_auto.packed.runtime.layers.agnn import AgnnLayer
-from sgq_auto.packed.runtime.layers.gat import GatLayer
+from sgq_auto.packed.runtime.layers.attention_based.agnn import AgnnLayer
+from sgq_auto.packed.runtime.layers.attention_based.gat import GatLayer
 from sgq_auto.packed.runtime.layers.gcn import GcnLayer
 from sgq_auto.packed.runtime.layers.gin import GinLayer
 from sgq_auto.packed.runtime.layers.graph_conv import GraphConvLayer

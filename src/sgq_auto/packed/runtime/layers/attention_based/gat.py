@@ -11,7 +11,7 @@ from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.coded_rows import Chunk
 from sgq_auto.packed.codes.ranges import Floats
 from sgq_auto.packed.header_fields import count, flag
-from sgq_auto.packed.runtime.attention import Attention
+from sgq_auto.packed.runtime.layers.attention_based.attention import Attention
 from sgq_auto.packed.runtime.layers.layer import (
     AttentionConvLayer,
     Float32,

@@ -8,10 +8,10 @@ from torch_geometric.nn import GATConv
 
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
-from sgq_auto.packed.runtime.layers.gat import GatLayer, gat_spec
+from sgq_auto.packed.runtime.layers.attention_based.gat import GatLayer, gat_spec
 from sgq_auto.packed.runtime.layers.layer import LayerParts
 from sgq_auto.quantize.layer import linear, sums_messages
-from sgq_auto.quantize.layers.attention import MultiHeadLayer
+from sgq_auto.quantize.layers.attention_based.attention import MultiHeadLayer
 from sgq_auto.quantize.packing import Packing
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 

@@ -8,7 +8,7 @@ from torch_geometric.nn import GATv2Conv
 
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
-from sgq_auto.quantize.layers.attention import StackedLayer
+from sgq_auto.quantize.layers.attention_based.attention import StackedLayer
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 

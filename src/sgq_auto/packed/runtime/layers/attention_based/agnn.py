@@ -13,7 +13,7 @@ from sgq_auto.packed.codes.code_matrix import CodeMatrix
 from sgq_auto.packed.codes.coded_rows import Chunk
 from sgq_auto.packed.codes.ranges import Floats, Ranges
 from sgq_auto.packed.header_fields import flag
-from sgq_auto.packed.runtime.attention import Attention
+from sgq_auto.packed.runtime.layers.attention_based.attention import Attention
 from sgq_auto.packed.runtime.layers.layer import (
     Float32,
     LayerEntry,

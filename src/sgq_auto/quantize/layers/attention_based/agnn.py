@@ -8,10 +8,10 @@ from torch_geometric.nn import AGNNConv
 
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
-from sgq_auto.packed.runtime.layers.agnn import AgnnLayer, agnn_spec
+from sgq_auto.packed.runtime.layers.attention_based.agnn import AgnnLayer, agnn_spec
 from sgq_auto.packed.runtime.layers.layer import LayerParts
 from sgq_auto.quantize.layer import sums_messages
-from sgq_auto.quantize.layers.attention import AttentionLayer
+from sgq_auto.quantize.layers.attention_based.attention import AttentionLayer
 from sgq_auto.quantize.packing import Packing
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 

@@ -1,0 +1,1 @@
+"""Packed layers that weight each edge by a coefficient that is computed from embeddings."""

@@ -1,0 +1,1 @@
+"""Twins of layers that weight each edge by a coefficient that is computed from embeddings."""

@@ -1,0 +1,1 @@
+"""Twins of layers that pass messages several times in a row."""
