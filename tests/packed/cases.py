@@ -14,8 +14,8 @@ from sgq_auto.models import AGNN, GAT, GCN, GIN, SAGE
 from sgq_auto.packed import PackedModel
 from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import FakeQuantizer, MinMaxQuantizer, convert, prepare, trace_spec
+from sgq_auto.quantize.forward.model_input import ModelInput
 from sgq_auto.quantize.layer import QuantizedLayer
-from sgq_auto.quantize.model_input import ModelInput
 from sgq_auto.training import FitSettings, fit
 
 _FIT = FitSettings(epochs=3, learning_rate=0.02, weight_decay=0.0)

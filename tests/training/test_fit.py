@@ -21,7 +21,7 @@ from sgq_auto.quantize import (
     prepare,
     trace_spec,
 )
-from sgq_auto.quantize.model_input import ModelInput
+from sgq_auto.quantize.forward.model_input import ModelInput
 from sgq_auto.training import DivergedError, FitSettings, Keep, evaluate, fit, predict
 
 _SETTINGS = FitSettings(epochs=12, learning_rate=0.02, weight_decay=5e-4)

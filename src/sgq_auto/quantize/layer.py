@@ -13,8 +13,8 @@ from sgq_auto.graphs import CsrPattern
 from sgq_auto.graphs.features import FeatureMatrix
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.runtime.layers.layer import LayerParts, PackedLayer
-from sgq_auto.quantize.deferred_dropout import Dropped
-from sgq_auto.quantize.node_features import Edges, NodeFeatures
+from sgq_auto.quantize.forward.deferred_dropout import Dropped
+from sgq_auto.quantize.forward.node_features import Edges, NodeFeatures
 from sgq_auto.quantize.packing import Packing
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 

@@ -11,9 +11,9 @@ from sgq_auto.errors import InputError
 from sgq_auto.errors.user_code import described
 from sgq_auto.graphs import Graph
 from sgq_auto.packed.allocation import FEATURES, BitAllocation
+from sgq_auto.quantize.forward.model_input import ModelInput
 from sgq_auto.quantize.layer import QuantizedLayer
 from sgq_auto.quantize.layers.generic import GenericConv
-from sgq_auto.quantize.model_input import ModelInput
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 from sgq_auto.quantize.twins import twin_maker
 from sgq_auto.settings.root_settings import RangeMode

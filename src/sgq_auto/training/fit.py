@@ -12,8 +12,8 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from sgq_auto.graphs import Graph
 from sgq_auto.quantize import LearnedQuantizer, freeze_ranges
+from sgq_auto.quantize.forward.model_input import ModelInput
 from sgq_auto.quantize.layer import QuantizedLayer
-from sgq_auto.quantize.model_input import ModelInput
 from sgq_auto.settings.fit_settings import FitSettings, Keep
 
 

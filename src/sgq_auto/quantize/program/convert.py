@@ -15,10 +15,10 @@ from sgq_auto.packed.codes.ranges import Ranges
 from sgq_auto.packed.runtime.features import PackedFeatures, code_pattern, pack_values
 from sgq_auto.packed.runtime.graph import PackedGraph, graph_of
 from sgq_auto.packed.runtime.layers.layer import Activation, PackedLayer
+from sgq_auto.quantize.forward.model_input import ModelInput
 from sgq_auto.quantize.layer import QuantizedLayer
-from sgq_auto.quantize.model_input import ModelInput
 from sgq_auto.quantize.packing import Packing, array, packed_ranges
-from sgq_auto.quantize.trace import LayerCall, Trace, trace_model
+from sgq_auto.quantize.program.trace import LayerCall, Trace, trace_model
 
 _NO_CHAIN = "a packed model is a chain of layers that run once, the first on the features"
 _ACTIVATIONS = {

@@ -5,10 +5,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from sgq_auto.graphs import CsrPattern, Features
-from sgq_auto.quantize.deferred_dropout import DropoutAfterQuantization
-from sgq_auto.quantize.node_features import Edges, NodeFeatures, QuantizedFeatures
+from sgq_auto.quantize.forward.deferred_dropout import DropoutAfterQuantization
+from sgq_auto.quantize.forward.node_features import Edges, NodeFeatures, QuantizedFeatures
+from sgq_auto.quantize.forward.signature import Signature
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
-from sgq_auto.quantize.signature import Signature
 
 # A child of every prepared model, under a name that no model has.
 _NAME = "_sgq_auto_input"

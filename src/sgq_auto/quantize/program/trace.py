@@ -11,11 +11,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from sgq_auto.graphs import Graph
 from sgq_auto.packed import ModelSpec
 from sgq_auto.packed.sizes.specs import Carried, DataFlow
-from sgq_auto.quantize.deferred_dropout import Dropped
+from sgq_auto.quantize.forward.deferred_dropout import Dropped
+from sgq_auto.quantize.forward.lazy_tensor import LazyTensor
+from sgq_auto.quantize.forward.model_input import ModelInput
+from sgq_auto.quantize.forward.node_features import NodeFeatures
 from sgq_auto.quantize.layer import QuantizedLayer
-from sgq_auto.quantize.lazy_tensor import LazyTensor
-from sgq_auto.quantize.model_input import ModelInput
-from sgq_auto.quantize.node_features import NodeFeatures
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.graphs.features import FeatureMatrix
-from sgq_auto.quantize.lazy_tensor import LazyTensor
+from sgq_auto.quantize.forward.lazy_tensor import LazyTensor
 
 
 class QuantizedFeatures:
