@@ -20,9 +20,10 @@ from sgq_auto.packed.runtime.layers.gcn import GcnLayer, gcn_spec
 from sgq_auto.packed.runtime.layers.gin import GinLayer, gin_spec
 from sgq_auto.packed.runtime.layers.graph_conv import GraphConvLayer
 from sgq_auto.packed.runtime.layers.kinds import KINDS
-from sgq_auto.packed.runtime.layers.layer import Activation, PackedLayer
+from sgq_auto.packed.runtime.layers.layer import PackedLayer
 from sgq_auto.packed.runtime.layers.linear import LinearLayer, linear_spec
 from sgq_auto.packed.runtime.layers.neighbors import Aggregation, NeighborLayer, neighbor_spec
+from sgq_auto.packed.runtime.program import Program
 from sgq_auto.packed.sizes.specs import FeatureSpec
 
 _CODED = (*range(1, 17),)
@@ -62,7 +63,8 @@ class RandomModels:
             layers.append(self._layer(kind, f"layer{position}", width, inputs, *shared))
             width = layers[-1].out_features
         classes = tuple(f"class{k}" for k in range(width))
-        return PackedModel(graph, features, tuple(layers), classes)
+        program = Program.chain([layer.spec.name for layer in layers])
+        return PackedModel(graph, features, tuple(layers), program, classes)
 
     def nodes(self, model: PackedModel) -> np.ndarray:
         """Some nodes of a model's graph, in any order, repeats among them."""
@@ -137,7 +139,6 @@ class RandomModels:
         out, has_bias = self._width(_LARGEST_WIDTH), self._chance(0.5)
         heads, concat = self._integer(1, 10), self._chance(0.5)
         common: dict[str, Any] = {
-            "activation": self._one_of(tuple(Activation)),
             "inputs": inputs,
         }
         if kind is AgnnLayer:

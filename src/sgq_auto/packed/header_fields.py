@@ -13,6 +13,8 @@ from sgq_auto.packed.allocation import is_bit_width
 # No count in a header may be larger: products of two stay below 2**63.
 LARGEST_COUNT = 2**31 - 1
 MAX_BUCKETS = 256
+_LARGEST_NUMBER = 3.4e38
+_LEAST_POSITIVE = 1e-30
 
 _T = TypeVar("_T")
 
@@ -65,6 +67,26 @@ def bit_width(value: Any, key: str) -> int:
     return int(value)
 
 
+def number(node: Mapping[str, Any], key: str) -> float:
+    """A finite number that fp32 has."""
+    value: Any = _typed(node, key, _is_number, "a finite number")
+    return float(value)
+
+
+def positive(node: Mapping[str, Any], key: str) -> float:
+    """A number above 0, and not so small that what is divided by it has no end."""
+    value: Any = _typed(
+        node, key, lambda v: _is_number(v) and v >= _LEAST_POSITIVE, "a number above 0"
+    )
+    return float(value)
+
+
+def text(node: Mapping[str, Any], key: str) -> str:
+    """Text that is not empty."""
+    value: str = _typed(node, key, lambda v: isinstance(v, str) and bool(v), "text")
+    return value
+
+
 def choice(kind: type[_T], node: Mapping[str, Any], key: str) -> _T:
     """A member of an enum."""
     try:
@@ -77,6 +99,11 @@ def choice(kind: type[_T], node: Mapping[str, Any], key: str) -> _T:
 
 def _is_count(value: Any, least: int) -> bool:
     return type(value) is int and least <= value <= LARGEST_COUNT
+
+
+def _is_number(value: Any) -> bool:
+    # Comparisons are false for NaN, and exact for integers of any size.
+    return type(value) in (int, float) and -_LARGEST_NUMBER <= value <= _LARGEST_NUMBER
 
 
 def _several(

@@ -50,6 +50,11 @@ class Chunk:
         rows = self.row + first, self.row + last
         return Chunk(self.bucket, *rows, self.block, self.last_block, self, skipped)
 
+    def rows_from(self, first: int, last: int) -> "Chunk":
+        """Its rows from the ``first`` on, up to ``last``, to read but their edges' coefficients."""
+        rows = self.row + first, self.row + last
+        return Chunk(self.bucket, *rows, self.block, self.last_block, self.blocks)
+
     def own(self, rowptr: Array, columns: Array) -> tuple[Array, Array, int]:
         """Of the entries of its whole blocks its own, and how many come before them."""
         if self.whole is None:
