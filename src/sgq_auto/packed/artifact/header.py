@@ -15,6 +15,7 @@ Version 2 says a chain of layers, version 3 any program; both have these entries
 - ``source``: where the model came from, free of form.
 """
 
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -106,11 +107,9 @@ def describe(model: PackedModel) -> str:
     graph, program = asdict(model.graph.spec), model.program
     features, activations = graph.pop("features"), chain_activations(program)
     layers = [
-        _describe_layer(layer, reads_features=program.reads_features(layer.spec.name))
-        for layer in model.layers
+        _describe_layer(layer, activation, program.reads_features(layer.spec.name))
+        for layer, activation in itertools.zip_longest(model.layers, activations or ())
     ]
-    for layer, activation in zip(layers, activations or (), strict=False):
-        layer["activation"] = activation
     return json.dumps(
         {
             "version": VERSION if activations is None else CHAIN_VERSION,
@@ -184,7 +183,9 @@ def parse(text: str) -> Header:
     )
 
 
-def _describe_layer(layer: PackedLayer, *, reads_features: bool) -> dict[str, Any]:
+def _describe_layer(
+    layer: PackedLayer, activation: str | None, reads_features: bool
+) -> dict[str, Any]:
     own = layer.bucket_bits(reads_features=reads_features)
     bits: dict[str, Any] = {str(component): widths for component, widths in own.items()}
     if layer.weight_bits is not None:
@@ -194,6 +195,7 @@ def _describe_layer(layer: PackedLayer, *, reads_features: bool) -> dict[str, An
         "name": layer.spec.name,
         "in": layer.spec.in_features,
         "out": layer.out_features,
+        **({} if activation is None else {"activation": activation}),
         "bias": layer.bias is not None,
         "bits": bits,
         **layer.described(),

@@ -168,10 +168,11 @@ def _check_layers(recording: Recording) -> None:
 
 
 def _name(call: OutsideCall) -> str:
-    """What an operation is called in messages."""
+    """What did something, as messages call it: a module of the model, or a function."""
     if isinstance(call.function, nn.Module):
-        return type(call.function).__name__
-    return str(call.function.overloadpacket.__name__).strip("_")
+        return call.module
+    function = str(call.function.overloadpacket.__name__).strip("_")
+    return f"{call.module} ({function})" if call.module else function
 
 
 def _known(value: Any, builder: Builder) -> Iterator[Value]:

@@ -45,12 +45,15 @@ class OutsideCall:
         args: What it was called with.
         keywords: The same, by name.
         output: What it returned.
+        module: The module of the model that did it, like ``BatchNorm1d bn1``; empty where the
+            model's own forward pass did.
     """
 
     function: Any
     args: tuple[Any, ...]
     keywords: dict[str, Any]
     output: Any
+    module: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,10 +106,14 @@ def record(prepared: nn.Module, graph: Graph) -> Recording:
     parameters = [*prepared.parameters(), *prepared.buffers()]
     watch = _Watch(graph.num_nodes, features.made, parameters)
     handles = []
-    for module in prepared.modules():
+    for name, module in prepared.named_modules():
         if isinstance(module, QuantizedLayer | SkipQuantizer) or type(module) in NORMS:
             handles.append(module.register_forward_pre_hook(watch.enter))
             handles.append(module.register_forward_hook(watch.leave, with_kwargs=True))
+        if name:
+            begins, ends = watch.named_hooks(f"{type(module).__name__} {name}")
+            handles.append(module.register_forward_pre_hook(begins))
+            handles.append(module.register_forward_hook(ends))
     try:
         with torch.no_grad(), watch:
             output = prepared(graph.features, graph.adj_t)
@@ -130,6 +137,7 @@ class _Watch(TorchDispatchMode):
         self._features = None if dense_features is None else _key(dense_features)
         self._parameters = {_key(p): p.numel() for p in parameters if p.is_floating_point()}
         self._depth = 0
+        self._modules: list[str] = []
         self._made: dict[int, tuple[int, Tensor]] = {}
         self._read: dict[int, int] = {}
 
@@ -140,8 +148,23 @@ class _Watch(TorchDispatchMode):
         del types
         out = function(*args, **(kwargs or {}))
         if self._depth == 0:
-            self._note_call(OutsideCall(function, args, kwargs or {}, out))
+            self._note_call(OutsideCall(function, args, kwargs or {}, out, self._module))
         return out
+
+    @property
+    def _module(self) -> str:
+        return self._modules[-1] if self._modules else ""
+
+    def named_hooks(self, name: str) -> tuple[Callable[..., None], Callable[..., None]]:
+        """What a module of that name calls before and after its forward pass."""
+
+        def begins(*_given: Any) -> None:
+            self._modules.append(name)
+
+        def ends(*_given: Any) -> None:
+            self._modules.pop()
+
+        return begins, ends
 
     def enter(self, _module: nn.Module, _inputs: Any) -> None:
         """A layer, a skip connection or a norm begins."""
@@ -155,7 +178,7 @@ class _Watch(TorchDispatchMode):
         elif isinstance(module, SkipQuantizer):
             self.events.append(SkipCall(module.name, module, args[0], output))
         elif self._depth == 0:
-            self._note_call(OutsideCall(module, args, kwargs, output))
+            self._note_call(OutsideCall(module, args, kwargs, output, self._module))
             for parameter in [*module.parameters(), *module.buffers()]:
                 self._read[_key(parameter)] = len(self._calls)
 

@@ -63,7 +63,8 @@ class Operation(ABC):
     @classmethod
     def shapes(cls, widths: Sequence[int], settings: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG003
         """The shape of each of its tensors: by default a number for each column."""
-        return dict.fromkeys(cls.tensors, (widths[0],))
+        # An operation without tensors may read nothing.
+        return dict.fromkeys(cls.tensors, tuple(widths[:1]))
 
     def described(self) -> dict[str, Any]:
         """Its settings, for the header that is written."""
