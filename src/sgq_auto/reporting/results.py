@@ -65,19 +65,19 @@ class ResultFiles:
         return self.folder / _REPORT
 
     def stage(self, stage: Stage | None) -> None:
-        """Only the end matters."""
+        """Nothing to write: files hold results, not how far the search is."""
 
     def said(self, line: str) -> None:
-        """Only the end matters."""
+        """Nothing to write: lines are for the terminal."""
 
     def started(self, progress: StudyProgress) -> None:
-        """There are no results yet."""
+        """Nothing to write: there are no results yet."""
 
     def left(self, progress: StudyProgress) -> None:
-        """Another command writes the results."""
+        """Nothing to write: the command that leads the study writes the results."""
 
     def trials_finished(self, progress: StudyProgress, new: Sequence[TrialRecord]) -> None:
-        """Results are written at the end."""
+        """Nothing to write: results are written once, at the end."""
 
     def finished(self, progress: StudyProgress, summary: Summary) -> None:
         """Write them; a folder that cannot be written costs a warning."""

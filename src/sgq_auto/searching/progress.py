@@ -66,7 +66,10 @@ class StudyProgress:
 
     @property
     def hypervolume(self) -> float:
-        """Hypervolume of the front, 0..1."""
+        """Hypervolume of the front now, 0..1; 0 before the first measurement.
+
+        The frame is fixed (see :class:`Frame`), so that values of different studies compare.
+        """
         return self.hypervolumes[-1] if self.hypervolumes else 0.0
 
     @property
@@ -113,7 +116,7 @@ class Watcher(Protocol):
         """Trials finished; called a few times a second, ``new`` may be empty."""
 
     def finished(self, progress: StudyProgress, summary: Summary) -> None:
-        """The search ended, or was interrupted."""
+        """The search ended, or was interrupted: the last chance to write what was found."""
 
 
 def announce(watchers: Sequence[Watcher]) -> OnStage:

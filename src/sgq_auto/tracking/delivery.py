@@ -72,17 +72,17 @@ class Delivery:
         self._thread: threading.Thread | None = None
 
     def stage(self, stage: Stage | None) -> None:
-        """Only the end matters."""
+        """Nothing to deliver: a store has runs and results, no stages."""
 
     def said(self, line: str) -> None:
-        """Only the end matters."""
+        """Nothing to deliver: lines are for the terminal."""
 
     def started(self, progress: StudyProgress) -> None:
         """Begin to deliver, if this command leads the study."""
         self._tell(progress)
 
     def left(self, progress: StudyProgress) -> None:
-        """Another command tracks the study."""
+        """Nothing to deliver: the command that leads the study tracks it."""
 
     def trials_finished(self, progress: StudyProgress, new: Sequence[TrialRecord]) -> None:
         """Deliver the trials that are not tracked yet."""

@@ -60,7 +60,11 @@ class PatientStorage(ParameterRows):
         super().__init__(url, engine_kwargs=engine_kwargs)
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Any = None) -> bool:
-        """See the base class."""
+        """Finish a trial, with patience.
+
+        A try whose answer was lost may have finished the trial. The next try then finds it
+        finished as it was to be, which is success and no error.
+        """
         tries = 0
 
         def set_state() -> bool:
@@ -81,7 +85,11 @@ class PatientStorage(ParameterRows):
         distribution: BaseDistribution,
         previous: BaseDistribution | None,
     ) -> None:
-        """See the base class."""
+        """Keep a parameter back until the next call, which writes all of a trial together.
+
+        The first parameter of a name in a study is written at once: another worker may have given
+        it another distribution, and only the database knows.
+        """
         if previous is None:  # Others of this study may have had another one.
             first = super().set_parameter
             self.patiently(lambda: first(row, distribution, None))
