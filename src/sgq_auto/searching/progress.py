@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.searching.measuring.start import SearchStart
@@ -97,8 +97,11 @@ class StudyProgress:
         return [e for e in found if budget.keeps(e.num_bytes, drop(e.val_accuracy))]
 
 
-class Watcher(Protocol):
-    """Something that follows a search: a tracking store, a terminal."""
+class Watcher:
+    """Something that follows a search: a tracking store, a terminal.
+
+    Whoever derives from it writes only the methods that it acts on: the others do nothing.
+    """
 
     def stage(self, stage: Stage | None) -> None:
         """A stage begins, or goes on; ``None``: nothing is under way. Before ``started`` too."""
