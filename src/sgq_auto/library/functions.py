@@ -221,7 +221,14 @@ def search(
         max_kib=max_kib,
         max_drop=max_drop,
     )
-    cfg, choices = configuration(searched, root, [*given, *overrides])
+    return _run(searched, data, root, [*given, *overrides])
+
+
+def _run(
+    searched: ModelToSearch, data: Data | PreparedData, root: Path, overrides: Sequence[str]
+) -> Found:
+    """Search the bits of a model on a graph, with settings as the command line has them."""
+    cfg, choices = configuration(searched, root, overrides)
     settings = search_settings(cfg, choices)
     if not isinstance(data, PreparedData):
         data = prepare_raw(graph_of_data(data, DATA_NAME), cfg)
@@ -241,7 +248,7 @@ def _found(outcome: Outcome, notes: tuple[str, ...]) -> Found:
     if outcome.summary is None or outcome.failure:
         raise RuntimeError(outcome.failure or "another command leads this study")
     if warning := (outcome.summary["guessing"] or {}).get("warning"):
-        warnings.warn(warning, UserWarning, stacklevel=3)
+        warnings.warn(warning, UserWarning, stacklevel=4)
     if tuning := outcome.summary["tuning"]:
         notes += (f"full precision was tuned; to repeat: {' '.join(tuning['overrides'])}",)
     best = outcome.summary["recommended"] or {}

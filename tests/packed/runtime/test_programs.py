@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 from basic_models import BasicModel, Deep, all_models
-from cases import exact_logits, random_allocation, trained
+from cases import exact_logits, held_bytes, random_allocation, trained
 from torch import nn
 
 from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.packed import load, save
-from sgq_auto.packed.artifact.tensors import resident_arrays, tensors_of
+from sgq_auto.packed.artifact.tensors import tensors_of
 from sgq_auto.packed.backends import NumpyEngine, fastest_engine
 from sgq_auto.packed.runtime.execution import run_program
 from sgq_auto.packed.runtime.workspace import Inference
@@ -49,7 +49,7 @@ def _check(plain: nn.Module, graph: Graph, path: Path) -> None:
     assert loaded.allocation == allocation
     footprint = loaded.footprint()
     assert footprint.stored_bytes == sum(t.nbytes for t in tensors_of(loaded).values())
-    held = sum(array.nbytes for array in resident_arrays(loaded))
+    held = held_bytes(loaded)
     logits = exact_logits(prepared, graph).numpy()
     for engine in _ENGINES:
         inference = Inference(loaded.graph, loaded.features, engine)

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import MODELS, Case, exact_logits, make_case, random_allocation, trained
+from cases import MODELS, Case, exact_logits, held_bytes, make_case, random_allocation, trained
 from torch import Tensor, nn
 from torch_geometric.nn import GINConv, SAGEConv
 
 from sgq_auto.graphs import BucketSettings, Graph, PreparedData, RawGraph, Split, prepare_graph
 from sgq_auto.packed import load, save
-from sgq_auto.packed.artifact.tensors import resident_arrays, tensors_of
+from sgq_auto.packed.artifact.tensors import tensors_of
 from sgq_auto.packed.backends import Engine, NumpyEngine, fastest_engine
 from sgq_auto.packed.runtime.execution import run_program
 from sgq_auto.packed.runtime.graph import PackedGraph
@@ -35,7 +35,7 @@ def _check(case: Case, path: Path) -> None:
     assert loaded.allocation == case.allocation
     assert footprint == loaded.footprints.packed(case.allocation)
     assert footprint.stored_bytes == sum(t.nbytes for t in tensors_of(loaded).values())
-    held = sum(array.nbytes for array in resident_arrays(loaded))
+    held = held_bytes(loaded)
     for engine in _ENGINES:
         inference = Inference(loaded.graph, loaded.features, engine)
         logits = run_program(loaded.parts, inference)

@@ -39,22 +39,6 @@ def tensors_of(model: PackedModel) -> dict[str, Array]:
     return {name: tensor for name, tensor in tensors.items() if tensor.size}
 
 
-def resident_arrays(model: PackedModel) -> list[Array]:
-    """Every array that a loaded model holds; scales as they are stored."""
-    edges, pattern = model.graph.edges, model.features.pattern
-    assert isinstance(edges, EliasFanoRows)
-    arrays = [edges.high, edges.low, edges.block_starts, model.graph.bucket_map]
-    if any(layer.spec.attention_from_degrees for layer in model.layers):
-        arrays.append(model.graph.degrees.stream)
-    if isinstance(pattern, BitmapRows):
-        arrays += [pattern.bitmap, pattern.block_starts]
-    elif isinstance(pattern, EliasFanoRows):
-        arrays += [pattern.high, pattern.low, pattern.block_starts]
-    layers = [_layer_tensors(layer, model.graph.spec) for layer in model.layers]
-    layers.append(_program_tensors(model))
-    return [*arrays, model.features.values.stream, *(t for held in layers for t in held.values())]
-
-
 def expected_tensors(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
     """Type and shape of every tensor that an artifact with this header holds."""
     graph, features = header.graph, header.graph.features

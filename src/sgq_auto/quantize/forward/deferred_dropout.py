@@ -52,7 +52,7 @@ class Dropped(LazyTensor):
 
     @cached_property
     def tensor(self) -> Tensor:
-        """The dropped tensor."""
+        """The tensor after dropout, for what reads it before a quantized layer does."""
         if isinstance(self.source, NodeFeatures):
             matrix = self.source.matrix
             return matrix.with_values(self.apply(matrix.values)).dense()

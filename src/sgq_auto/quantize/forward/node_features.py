@@ -48,12 +48,12 @@ class NodeFeatures(LazyTensor):
 
     @property
     def matrix(self) -> FeatureMatrix:
-        """What products use."""
+        """The matrix that quantized layers multiply, sparse where the features are."""
         return self.features.matrix
 
     @property
     def tensor(self) -> Tensor:
-        """The dense tensor."""
+        """The dense tensor, made when something other than a quantized layer reads it."""
         return self.features.dense
 
 

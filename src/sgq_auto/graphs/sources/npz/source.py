@@ -76,8 +76,8 @@ class NpzSource:
             x=x,
             edge_index=edge_index,
             y=y,
-            split=given.splits[0] if len(given.splits) == 1 else None,
-            splits=given.splits if len(given.splits) > 1 else (),
+            split=given.single,
+            splits=given.choices,
             class_names=classes,
             notes=(
                 *([f"{self.path.name}: {renamed}"] if renamed else []),

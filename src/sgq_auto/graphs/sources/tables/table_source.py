@@ -120,7 +120,7 @@ class TableSource:
             x=x,
             edge_index=edge_index,
             y=y,
-            split=split.splits[0] if split.splits else None,
+            split=split.single,
             class_names=names,
             spare_edges_noted=True,
             node_ids=NodeIds.of(ids.keys, ids.column) if ids.column else None,
