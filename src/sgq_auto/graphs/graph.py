@@ -53,7 +53,8 @@ class Graph:
     Attributes:
         name: Dataset name.
         features: Node features ``[N, F]``.
-        adj_t: Edges with one self-loop a node; row = target, column = source.
+        adj_t: Edges with one self-loop a node, and their weights where they have some; row =
+            target, column = source.
         bucket_nodes: Nodes per degree bucket.
         split_points: Degrees that separate the buckets.
         train: Training nodes and labels.
@@ -154,11 +155,15 @@ class Graph:
     def fingerprint(self) -> str:
         """Hash of all that is kept of the graph: edges, features, buckets, labels, split, order.
 
+        Weights of edges are in it, where there are some.
+
         Class names are not in it: a study is the same one after its classes are named.
         """
         tensors = [self.adj_t.rowptr, self.adj_t.col, self.features.values, self.node_order]
         if self.bucket_rows is not None:
             tensors.append(self.bucket_rows)
+        if self.adj_t.weights is not None:
+            tensors.append(self.adj_t.weights)
         if isinstance(self.features, SparseFeatures):
             tensors += [self.features.pattern.rowptr, self.features.pattern.col]
         features = (self.features.num_features, self.features.normalize_rows)
