@@ -199,7 +199,7 @@ def test_a_column_of_a_table_is_the_weights(tmp_path: Path) -> None:
     ("edges", "column", "words"),
     [
         ("source,target,km\nann,bob,\n", "km", "column 'km' is empty in row 1"),
-        ("source,target,km\nann,bob,far\n", "km", "column 'km' is 'far' in row 1"),
+        ("source,target,km\nann,bob,far\n", "km", "column 'km' holds 'far' in row 1; a"),
         ("source,target,km\nann,bob,1\n", "mk", "no column 'mk'"),
         ("source,target,km\nann,bob,1\n", "target", "column 'target' names nodes"),
         ("source,target,km\nann,bob,1\nbob,ann,2\n", "km", "keep directions with"),

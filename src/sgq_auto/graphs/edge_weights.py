@@ -99,6 +99,21 @@ def weights_of_edges(
     return found.astype(np.float32)
 
 
+def storing_entries(row: Array, col: Array, rank: Array) -> Array:
+    """``int64 [edges]``, of symmetric weights, the edge whose weight is stored for each edge.
+
+    It is the direction whose target comes later in the order of degree buckets.
+
+    Args:
+        row: Targets of edges between different nodes, sorted by row, then column.
+        col: Their sources; every edge is there in both directions.
+        rank: ``[N]``, the place of each row in the order of degree buckets.
+    """
+    row, col = row.astype(np.int64), col.astype(np.int64)
+    back: Array = np.searchsorted(row * rank.size + col, col * rank.size + row)
+    return np.where(rank[row] > rank[col], np.arange(row.size), back)
+
+
 def are_symmetric(row: Array, col: Array, weights: Array, num_nodes: int) -> bool:
     """Whether a symmetric matrix's entries, sorted by row, then column, have symmetric values."""
     back = np.argsort(col.astype(np.int64) * num_nodes + row, kind="stable")

@@ -6,8 +6,10 @@ from torch import Tensor, nn
 
 from sgq_auto.graphs import CsrPattern, Features
 from sgq_auto.quantize.deferred_dropout import DropoutAfterQuantization
+from sgq_auto.quantize.edge_weights import EdgeWeights, QuantizedEdgeWeights
 from sgq_auto.quantize.node_features import Edges, NodeFeatures, QuantizedFeatures
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
+from sgq_auto.quantize.quantizers.fake_quantizers import ConstantQuantizer
 from sgq_auto.quantize.signature import Signature
 
 # A child of every prepared model, under a name that no model has.
@@ -19,6 +21,7 @@ class ModelInput(nn.Module):
 
     Attributes:
         quantizer: The fake-quantizer of the features' stored values.
+        edge_quantizer: That of the weights of edges; ``None`` where they stay as they are.
         dropout: Replaces every dropout probability above 0; ``None`` keeps the model's own.
         own_dropout: The largest probability that the model's own forward passes in training have
             asked for so far.
@@ -27,11 +30,14 @@ class ModelInput(nn.Module):
     def __init__(self, model: nn.Module, quantizers: QuantizerFactory) -> None:
         super().__init__()
         self.quantizer = quantizers.features()
+        self.edge_quantizer = quantizers.edge_weights()
         self.dropout: float | None = None
         self.own_dropout = 0.0
         self._engine = quantizers.graph.engine
+        self._graph = quantizers.graph
         self._signature = Signature.of(model)
         self._features: QuantizedFeatures | None = None
+        self._weights: QuantizedEdgeWeights | None = None
         self._modes: list[DropoutAfterQuantization] = []
 
     @classmethod
@@ -61,18 +67,54 @@ class ModelInput(nn.Module):
             self._features = QuantizedFeatures(matrix, features.shape)
         return self._features
 
+    def edge_weights(self, adj_t: CsrPattern) -> QuantizedEdgeWeights | None:
+        """The weights of the graph's edges quantized, once; ``None`` where they have none."""
+        if adj_t.weights is None:
+            return None
+        if self._weights is None:
+            own = adj_t.without_loops.weights
+            assert own is not None
+            values = own.reshape(-1).double()
+            if self.edge_quantizer is not None:
+                values = self._quantized(values, self.edge_quantizer)
+            self._weights = QuantizedEdgeWeights.of(adj_t, values)
+        return self._weights
+
+    @property
+    def ignores_weights(self) -> bool:
+        """Whether the graph has weights of edges, and no forward pass so far has read them."""
+        return self._weights is not None and not self._weights.was_read
+
+    def _quantized(self, values: Tensor, quantizer: ConstantQuantizer) -> Tensor:
+        """Where both directions share a stored weight, the code of one is made from the other's."""
+        quantized = quantizer(values)
+        stored = self._graph.weight_entries
+        return quantized if stored is None else quantizer.exact(quantized[stored])
+
     def _enter(
         self, _module: nn.Module, inputs: tuple[Features, CsrPattern], _keywords: Any
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         features, adj_t = inputs
         x, edges = NodeFeatures(self.features(features)), Edges(adj_t)
+        held = self.edge_weights(adj_t)
+        given = [] if held is None else _weights_as_given(held)
         mode = DropoutAfterQuantization(self._engine, self.dropout)
         mode.__enter__()
         self._modes.append(mode)
-        return self._signature.arguments(x, edges)
+        return self._signature.arguments(x, edges, *given)
 
     def _leave(self, _module: nn.Module, _inputs: Any, _output: Tensor) -> None:
         if self._modes:
             mode = self._modes.pop()
             mode.__exit__(None, None, None)
             self.own_dropout = max(self.own_dropout, mode.largest)
+
+
+def _weights_as_given(weights: QuantizedEdgeWeights) -> list[Tensor]:
+    """The weights as ``edge_weight`` ``[E]``, and in the form of the user's edge features."""
+    pattern = weights.pattern
+    assert pattern.weights is not None
+    edges = pattern.num_entries - pattern.shape[0]
+    return [
+        EdgeWeights(weights, shape) for shape in ((edges,), (edges, *pattern.weights.shape[1:]))
+    ]

@@ -10,7 +10,7 @@ from torch.nn.parameter import UninitializedParameter
 from sgq_auto.errors import InputError
 from sgq_auto.errors.user_code import described
 from sgq_auto.graphs import Graph
-from sgq_auto.packed.allocation import FEATURES, BitAllocation
+from sgq_auto.packed.allocation import EDGE_WEIGHTS, FEATURES, BitAllocation
 from sgq_auto.quantize.layer import QuantizedLayer
 from sgq_auto.quantize.layers.generic import GenericConv
 from sgq_auto.quantize.model_input import ModelInput
@@ -94,6 +94,16 @@ def generic_layers(prepared: nn.Module) -> str | None:
     )
 
 
+def unused_weights(prepared: nn.Module) -> str | None:
+    """What is said of weights of edges that a prepared model has not read; ``None`` without any."""
+    if not ModelInput.of(prepared).ignores_weights:
+        return None
+    return (
+        f"{type(prepared).__name__} takes no weights of edges, so those of the graph are not used; "
+        "a forward pass takes them as edge_weight"
+    )
+
+
 def _check(model: nn.Module) -> None:
     if twin_maker(model) is not None:
         raise InputError(
@@ -105,10 +115,11 @@ def _check(model: nn.Module) -> None:
             f"{type(model).__name__} has no layer to quantize; "
             "it needs linear or message passing layers of PyG, like GCNConv"
         )
-    if FEATURES in modules and twin_maker(modules[FEATURES]) is not None:
-        raise InputError(
-            f"a layer is called {FEATURES!r}, as the sites of the node features are: rename it"
-        )
+    for taken, what in ((FEATURES, "node features"), (EDGE_WEIGHTS, "weights of edges")):
+        if taken in modules and twin_maker(modules[taken]) is not None:
+            raise InputError(
+                f"a layer is called {taken!r}, as the sites of the {what} are: rename it"
+            )
     for name, parameter in model.named_parameters():
         if isinstance(parameter, UninitializedParameter):
             raise InputError(

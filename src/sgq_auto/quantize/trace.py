@@ -12,6 +12,7 @@ from sgq_auto.graphs import Graph
 from sgq_auto.packed import ModelSpec
 from sgq_auto.packed.sizes.specs import Carried, DataFlow
 from sgq_auto.quantize.deferred_dropout import Dropped
+from sgq_auto.quantize.edge_weights import EdgeWeights
 from sgq_auto.quantize.layer import QuantizedLayer
 from sgq_auto.quantize.lazy_tensor import LazyTensor
 from sgq_auto.quantize.model_input import ModelInput
@@ -112,7 +113,7 @@ class _Watch(TorchDispatchMode):
         self._depth -= 1
         sources = [x.source if isinstance(x, Dropped) else x for x in _tensors([args, kwargs])]
         embeddings = [x for x in sources if x.dim() > 1 and x.size(0) == self._num_nodes]
-        embeddings = [x for x in embeddings if not isinstance(x, NodeFeatures)]
+        embeddings = [x for x in embeddings if not isinstance(x, NodeFeatures | EdgeWeights)]
         self.calls.append(LayerCall(layer, embeddings[0] if embeddings else None, output))
         self._note_made(output)
 

@@ -37,7 +37,9 @@ class GcnLayer(AttentionConvLayer):
         return gcn_spec(entry.name, entry.in_features, entry.out_features, bias=entry.bias), {}
 
 
-def gcn_spec(name: str, in_features: int, out_features: int, *, bias: bool) -> LayerSpec:
+def gcn_spec(
+    name: str, in_features: int, out_features: int, *, bias: bool, edge_weights: bool = False
+) -> LayerSpec:
     """Sizes of a graph convolution."""
     return LayerSpec(
         name=name,
@@ -50,4 +52,5 @@ def gcn_spec(name: str, in_features: int, out_features: int, *, bias: bool) -> L
         gathered_features=out_features,
         source_copies=1,
         attention_copies=1,
+        edge_weights=edge_weights,
     )

@@ -70,7 +70,13 @@ class NeighborLayer(ConvLayer):
 
 
 def neighbor_spec(
-    name: str, in_features: int, out_features: int, *, root_weight: bool, bias: bool
+    name: str,
+    in_features: int,
+    out_features: int,
+    *,
+    root_weight: bool,
+    bias: bool,
+    edge_weights: bool = False,
 ) -> LayerSpec:
     """Sizes of such a layer, whose neighbours are transformed before they are gathered."""
     return LayerSpec(
@@ -83,4 +89,5 @@ def neighbor_spec(
         gathered_features=out_features,
         gathers_itself=False,
         source_copies=1,
+        edge_weights=edge_weights,
     )
