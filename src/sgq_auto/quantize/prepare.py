@@ -51,7 +51,7 @@ def prepare(
     Warns:
         GenericLayerWarning: Once, with the layers that have no twin of their own.
     """
-    _check(model)
+    _check(model, graph)
     prepared = copy.deepcopy(model)
     quantizers = QuantizerFactory(graph, allocation, mode)
     _swap(prepared, "", quantizers, {})
@@ -104,7 +104,7 @@ def unused_weights(prepared: nn.Module) -> str | None:
     )
 
 
-def _check(model: nn.Module) -> None:
+def _check(model: nn.Module, graph: Graph) -> None:
     if twin_maker(model) is not None:
         raise InputError(
             f"{type(model).__name__} is a layer: put it into a module with a forward pass"
@@ -116,7 +116,8 @@ def _check(model: nn.Module) -> None:
             "it needs linear or message passing layers of PyG, like GCNConv"
         )
     for taken, what in ((FEATURES, "node features"), (EDGE_WEIGHTS, "weights of edges")):
-        if taken in modules and twin_maker(modules[taken]) is not None:
+        held = taken == FEATURES or graph.adj_t.weights is not None
+        if held and taken in modules and twin_maker(modules[taken]) is not None:
             raise InputError(
                 f"a layer is called {taken!r}, as the sites of the {what} are: rename it"
             )

@@ -1,6 +1,12 @@
 """What a file will make the runtime take, told from its header before anything is made of it."""
 
-from sgq_auto.packed.allocation import FEATURES, BitAllocation, Component, Site
+from sgq_auto.packed.allocation import (
+    EDGE_WEIGHTS,
+    FEATURES,
+    BitAllocation,
+    Component,
+    Site,
+)
 from sgq_auto.packed.artifact.header import Header
 from sgq_auto.packed.codes.coded_rows import ROW_BLOCK
 from sgq_auto.packed.runtime.graph import sorted_at_once
@@ -17,6 +23,8 @@ _ENTRY_BYTES = 64
 _COLUMN_BYTES = 64
 # The range of a channel, and what it is scaled by.
 _CHANNEL_BYTES = 64
+# Weights of edges in both directions, where they are, and how they are sorted.
+_WEIGHTED_EDGE_BYTES = 96
 
 
 def needed_bytes(header: Header) -> int:
@@ -42,6 +50,7 @@ def needed_bytes(header: Header) -> int:
         + _ENTRY_BYTES * _largest_block(header)
         + _COLUMN_BYTES * max(widths)
         + _CHANNEL_BYTES * channels
+        + (0 if graph.weights is None else _WEIGHTED_EDGE_BYTES * graph.num_edges)
     )
 
 
@@ -60,6 +69,8 @@ def _allocation(header: Header) -> BitAllocation:
     embeddings += [(layer.spec.name, layer.embedding_bits) for layer in header.layers]
     for name, bits in embeddings:
         sites |= {Site(name, Component.EMBEDDING, b): width for b, width in enumerate(bits)}
+    weight_bits = enumerate(header.edge_weight_bits)
+    sites |= {Site(EDGE_WEIGHTS, Component.ATTENTION, b): width for b, width in weight_bits}
     for layer in header.layers:
         name, bits = layer.spec.name, layer.attention_bits
         sites |= {Site(name, Component.ATTENTION, b): width for b, width in enumerate(bits)}

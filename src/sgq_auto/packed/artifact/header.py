@@ -10,6 +10,8 @@ Version 2 has these entries:
   ``in``, ``out``, ``activation``, ``bits`` (``embedding`` and ``attention`` a list, ``weight`` a
   number; a first layer has those of its transformed embedding, if any), ``bias``, and what the
   kind adds: ``parse`` of its class reads that;
+- ``edge_weights``, only where layers read weights of edges (such a layer has ``edge_weights``
+  true): ``symmetric``, ``stored`` (how many the file holds of each bucket), ``bits``;
 - ``classes``: their names (numbers where none are known), different and printable;
 - ``source``: where the model came from, free of form.
 """
@@ -22,6 +24,7 @@ from typing import Any
 from sgq_auto.errors import ArtifactError
 from sgq_auto.packed.allocation import FEATURES, Component
 from sgq_auto.packed.artifact.class_names import class_names_fault
+from sgq_auto.packed.artifact.edge_weights import check_readers, with_edge_weights
 from sgq_auto.packed.header_fields import (
     LARGEST_COUNT,
     MAX_BUCKETS,
@@ -35,6 +38,7 @@ from sgq_auto.packed.header_fields import (
     list_of,
     object_of,
 )
+from sgq_auto.packed.runtime.edge_weights import PackedEdgeWeights
 from sgq_auto.packed.runtime.layers.kinds import KINDS
 from sgq_auto.packed.runtime.layers.layer import Activation, LayerEntry, PackedLayer
 from sgq_auto.packed.runtime.model import PackedModel
@@ -83,12 +87,16 @@ class Header:
     layers: tuple[LayerHeader, ...]
     classes: tuple[str, ...]
     source: dict[str, Any]
+    edge_weight_bits: tuple[int, ...] = ()
 
 
 def describe(model: PackedModel) -> str:
     """The header of a model."""
     graph = asdict(model.graph.spec)
-    features = graph.pop("features")
+    features, weights = graph.pop("features"), graph.pop("weights")
+    held = {}
+    if isinstance(model.graph.weights, PackedEdgeWeights):
+        held["edge_weights"] = {**weights, "bits": model.graph.weights.ranges.bits}
     return json.dumps(
         {
             "version": VERSION,
@@ -102,6 +110,7 @@ def describe(model: PackedModel) -> str:
                 _describe_layer(layer, reads_features=position == 0)
                 for position, layer in enumerate(model.layers)
             ],
+            **held,
             "classes": model.classes,
             "source": model.source,
         },
@@ -125,6 +134,7 @@ def parse(text: str) -> Header:
     if version != VERSION or isinstance(version, bool):
         raise ArtifactError(f"the header has version {version!r}; this runtime reads {VERSION}")
     graph = _graph(object_of(root, "graph"), object_of(root, "features"))
+    graph, weight_bits = with_edge_weights(root, graph)
     listed = list_of(root, "layers", _MAX_LAYERS)
     feature_bits = bit_widths(object_of(root, "features"), "bits", graph.num_buckets)
     layers = tuple(
@@ -140,7 +150,9 @@ def parse(text: str) -> Header:
     if len(points) != graph.num_buckets - 1 or list(points) != sorted(set(points)):
         raise ArtifactError("split_points must increase, one fewer than there are buckets")
     normalize = flag(object_of(root, "features"), "normalize_rows")
-    return Header(graph, points, normalize, layers, classes, object_of(root, "source"))
+    check_readers(graph, [layer.spec for layer in layers])
+    source = object_of(root, "source")
+    return Header(graph, points, normalize, layers, classes, source, weight_bits)
 
 
 def _describe_layer(layer: PackedLayer, *, reads_features: bool) -> dict[str, Any]:

@@ -5,10 +5,16 @@ from collections.abc import Mapping
 import numpy as np
 
 from sgq_auto.packed.allocation import FULL_PRECISION, Component
+from sgq_auto.packed.artifact.edge_weights import (
+    expected_weight_tensors,
+    weight_scales,
+    weight_tensors,
+)
 from sgq_auto.packed.artifact.header import Header, LayerHeader
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import stream_bytes
 from sgq_auto.packed.codes.coded_rows import BitmapRows, EliasFanoRows
+from sgq_auto.packed.runtime.edge_weights import PackedEdgeWeights
 from sgq_auto.packed.runtime.graph import stored_edge_code
 from sgq_auto.packed.runtime.layers.layer import PackedLayer
 from sgq_auto.packed.runtime.model import PackedModel
@@ -33,6 +39,7 @@ def tensors_of(model: PackedModel) -> dict[str, Array]:
         tensors |= {"features.high": pattern.high, "features.low": pattern.low}
     for layer in model.layers:
         tensors |= _layer_tensors(layer, model.graph.spec)
+    tensors |= weight_tensors(model.graph)
     return {name: tensor for name, tensor in tensors.items() if tensor.size}
 
 
@@ -47,6 +54,10 @@ def resident_arrays(model: PackedModel) -> list[Array]:
         arrays += [pattern.bitmap, pattern.block_starts]
     elif isinstance(pattern, EliasFanoRows):
         arrays += [pattern.high, pattern.low, pattern.block_starts]
+    if isinstance(model.graph.weights, PackedEdgeWeights):
+        arrays += [model.graph.weights.codes.stream, weight_scales(model.graph.weights)]
+        if any(la.spec.edge_weights and la.spec.attention_from_degrees for la in model.layers):
+            arrays.append(model.graph.weight_roots)
     layers = [_layer_tensors(layer, model.graph.spec) for layer in model.layers]
     return [*arrays, model.features.values.stream, *(t for held in layers for t in held.values())]
 
@@ -73,9 +84,10 @@ def expected_tensors(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
             sizes[f"{name}.{key}"] = stream_bytes((rows * columns,), 1, (layer.weight_bits,))
         floats |= {f"{name}.{key}": shape for key, shape in vectors(layer).items()}
         floats[f"{name}.scales"] = (_num_scales(layer, graph), 2)
-    return {n: ("U8", (size,)) for n, size in sizes.items() if size} | {
+    expected = {n: ("U8", (size,)) for n, size in sizes.items() if size} | {
         n: ("F32", shape) for n, shape in floats.items() if shape[0]
     }
+    return expected | expected_weight_tensors(graph, header.edge_weight_bits)
 
 
 def _layer_tensors(layer: PackedLayer, graph: GraphSpec) -> dict[str, Array]:

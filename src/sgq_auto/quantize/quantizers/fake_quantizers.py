@@ -240,7 +240,8 @@ class ConstantQuantizer(FakeQuantizer):
         codes = ((rows - offset) / step).round_().clamp_(min=0).minimum(levels)
         out = codes * step + offset
         if self.full is not None:
-            out = torch.where(spread_groups(self.full, ends, rows), rows, out)
+            held = rows.float().double()
+            out = torch.where(spread_groups(self.full, ends, rows), held, out)
         return out if order is None else torch.empty_like(out).index_copy(0, order, out)
 
 

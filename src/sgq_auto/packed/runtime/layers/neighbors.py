@@ -40,8 +40,10 @@ class NeighborLayer(ConvLayer):
         own = None if self.root is None else inference.product(source, self.root)
 
         def gather(chunk: Chunk, rowptr: Array, columns: Array) -> None:
-            ones = np.ones((columns.size, 1))
-            out = inference.engine.weighted_sum(rowptr, columns, ones, hidden)
+            weights = np.ones(columns.size)
+            if self.spec.edge_weights:
+                weights = inference.edge_weights(chunk, rowptr, columns, loops=False)
+            out = inference.engine.weighted_sum(rowptr, columns, weights[:, None], hidden)
             if self.aggregation is Aggregation.MEAN:
                 out /= np.maximum(np.diff(rowptr), 1)[:, None]
             if own is not None:
