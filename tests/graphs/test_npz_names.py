@@ -80,9 +80,30 @@ def test_edge_index_keeps_its_directions(tmp_path: Path) -> None:
     assert read(tmp_path, arrays, undirected=True).edge_index.shape == (2, 6)
 
 
-def test_weights_of_an_adjacency_are_not_lost_in_silence(tmp_path: Path) -> None:
+def test_values_of_an_adjacency_are_weights_unless_they_are_not_wanted(tmp_path: Path) -> None:
     arrays = {"x": _X, "y": _Y, **csr("adj_", _ADJACENCY * 0.5)}
-    assert any("values of 'adj_data' are not used" in n for n in read(tmp_path, arrays).notes)
+    raw = read(tmp_path, arrays)
+    assert raw.edge_weight is not None
+    assert raw.edge_weight.tolist() == [0.5] * raw.edge_index.shape[1]
+    assert any("values of 'adj_data' are taken for the weights of edges" in n for n in raw.notes)
+    plain = read(tmp_path, arrays, edge_weight=False)
+    assert plain.edge_weight is None
+    assert any("values of 'adj_data' are not used" in n for n in plain.notes)
+
+
+def test_an_array_of_weights_is_read(tmp_path: Path) -> None:
+    arrays = {"x": _X, "y": _Y, "edge_index": _EDGES.T, "edge_weight": np.array([1.0, 2.0, 3.0])}
+    raw = read(tmp_path, arrays)
+    assert raw.edge_weight is not None
+    assert raw.edge_weight.tolist() == [1, 2, 3]
+    assert any("'edge_weight' is taken for the weights of edges" in n for n in raw.notes)
+    assert read(tmp_path, arrays, edge_weight=False).edge_weight is None
+    both = read(tmp_path, arrays, undirected=True)
+    assert both.edge_weight is not None
+    of_edge = {
+        (a, b): w for (a, b), w in zip(both.edge_index.T.tolist(), both.edge_weight, strict=True)
+    }
+    assert all(of_edge[b, a] == w for (a, b), w in of_edge.items())
 
 
 @pytest.mark.parametrize(
@@ -93,7 +114,8 @@ def test_weights_of_an_adjacency_are_not_lost_in_silence(tmp_path: Path) -> None
         ({"x": _X, "y": _Y, "links": _EDGES}, "no edges; it has 'links', 'x', 'y'"),
         ({"x": _X[:3], "y": _Y, "edges": _EDGES}, "x has 3 rows and y has shape (4,)"),
         ({"x": _X, "y": _Y, "adj": np.ones((4, 3))}, "must be [nodes, nodes]"),
-        ({"x": _X, "y": _Y, "edges": _EDGES, "edge_weight": np.ones(3)}, "edge_weight"),
+        ({"x": _X, "y": _Y, "edges": _EDGES, "edge_attr": np.ones((3, 2))}, "edge_attr has shape"),
+        ({"x": _X, "y": _Y, "adj": np.eye(4) * 2, "edge_weight": np.ones(3)}, "list of edges"),
     ],
 )
 def test_what_is_not_clear_is_one_line(arrays: Any, words: str, tmp_path: Path) -> None:

@@ -107,7 +107,8 @@ def _hetero() -> HeteroData:
     [
         (_hetero(), ["HeteroData", "to_homogeneous"]),
         (graph(edge_attr=torch.ones(2, 3)), ["edge_attr", "data.edge_attr = None"]),
-        (graph(edge_weight=torch.ones(2)), ["edge_weight", "data.edge_weight = None"]),
+        (graph(edge_weight=torch.ones(2), edge_attr=torch.ones(2)), ["data.edge_attr = None"]),
+        (graph(edge_weight=[1, 2]), ["edge_weight is a list", "data.edge_weight = None"]),
         (graph(y=torch.tensor([0.5, 1.0, 2.0])), ["float32", "regression is not supported"]),
         (graph(y=torch.eye(3)), ["(3, 3)", "multi-label classification is not supported"]),
         (graph(y=None), ["no y", "[N]"]),

@@ -128,7 +128,7 @@ def test_other_kinds_of_arguments_are_one_line(arguments: Any, overrides: Any, s
         (_data(x=None), "no x; give features"),
         (_data(edge_index=None), "no edge_index; give"),
         (_data(edge_index=None, adj_t=torch.eye(240).to_sparse_csr()), "in place of adj_t"),
-        (_data(edge_weight=torch.ones(700)), "it has edge_weight"),
+        (_data(edge_attr=torch.ones(700, 2)), "edge_attr has shape"),
         (HeteroData(), "a HeteroData"),
         (Batch.from_data_list([_data(), _data()]), "a DataBatch; it must be the Data of one graph"),
         ([_data()], "a list; it must be the Data of one graph"),

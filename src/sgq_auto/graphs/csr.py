@@ -28,16 +28,23 @@ class CsrPattern:
             the same type.
         shape: ``(rows, columns)``.
         engine: Does the arithmetic.
+        weights: ``float32 [entries]``, weights of the edges, 1 at self-loops; ``[entries, 1]``
+            where the user's graph has them as a column of edge features; ``None`` without any.
     """
 
     rowptr: Tensor
     col: Tensor
     shape: tuple[int, int]
     engine: Engine
+    weights: Tensor | None = None
 
     @classmethod
     def from_arrays(
-        cls, rowptr: np.ndarray[Any, Any], col: np.ndarray[Any, Any], shape: tuple[int, int]
+        cls,
+        rowptr: np.ndarray[Any, Any],
+        col: np.ndarray[Any, Any],
+        shape: tuple[int, int],
+        weights: np.ndarray[Any, Any] | None = None,
     ) -> "CsrPattern":
         """The pattern of CSR index arrays, on the CPU."""
         small = max(col.size, *shape) <= _INT32_MAX
@@ -45,12 +52,14 @@ class CsrPattern:
         index = [
             torch.from_numpy(np.ascontiguousarray(array, dtype=dtype)) for array in (rowptr, col)
         ]
-        return cls(index[0], index[1], shape, engine_for("cpu"))
+        values = None if weights is None else torch.from_numpy(weights)
+        return cls(index[0], index[1], shape, engine_for("cpu"), values)
 
     def to(self, device: torch.device) -> "CsrPattern":
         """The pattern on a device, with the engine for it."""
         engine = engine_for(device.type)
-        return CsrPattern(self.rowptr.to(device), self.col.to(device), self.shape, engine)
+        weights = None if self.weights is None else self.weights.to(device)
+        return CsrPattern(self.rowptr.to(device), self.col.to(device), self.shape, engine, weights)
 
     @property
     def num_entries(self) -> int:
@@ -81,11 +90,15 @@ class CsrPattern:
 
     @cached_property
     def without_loops(self) -> "CsrPattern":
-        """The pattern without self-loops, for layers that add none (GraphSAGE, GIN)."""
+        """The pattern without self-loops, for layers that add none (GraphSAGE, GIN).
+
+        Its edges keep their weights.
+        """
         kept = self.row != self.col
         counts = torch.bincount(self.row[kept], minlength=self.shape[0])
         rowptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)]).to(self.rowptr.dtype)
-        return replace(self, rowptr=rowptr, col=self.col[kept])
+        weights = None if self.weights is None else self.weights[kept]
+        return replace(self, rowptr=rowptr, col=self.col[kept], weights=weights)
 
     @cached_property
     def edge_index(self) -> Tensor:
@@ -98,7 +111,10 @@ class CsrPattern:
         return torch.stack([pattern.col[order].long(), pattern.row[order].long()])
 
     def row_chunks(self, max_entries: int) -> Iterator["RowChunk"]:
-        """The pattern cut into runs of whole rows with at most ``max_entries`` (or one row)."""
+        """The pattern cut into runs of whole rows with at most ``max_entries`` (or one row).
+
+        Edges have no weights there.
+        """
         ends, rows, start = self.rowptr[1:].long().cpu(), self.shape[0], 0
         while start < rows:
             first = int(self.rowptr[start])
@@ -106,7 +122,8 @@ class CsrPattern:
             stop = max(start + 1, int(torch.searchsorted(ends, limit, right=True)))
             rowptr = self.rowptr[start : stop + 1] - first
             col = self.col[first : int(ends[stop - 1])]
-            pattern = replace(self, rowptr=rowptr, col=col, shape=(stop - start, self.shape[1]))
+            shape = stop - start, self.shape[1]
+            pattern = CsrPattern(rowptr, col, shape, self.engine)
             yield RowChunk(pattern, slice(start, stop), first)
             start = stop
 

@@ -5,14 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from sgq_auto.compute import Engine
 from sgq_auto.graphs.adjacency import is_symmetric
 from sgq_auto.graphs.csr import CsrPattern, entries_of_rows
+from sgq_auto.graphs.edge_weights import are_symmetric, storing_entries
 from sgq_auto.graphs.features import Features, SparseFeatures
 from sgq_auto.packed import FeatureSpec, GraphSpec
+from sgq_auto.packed.sizes.edge_weight_spec import EdgeWeightSpec
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +56,8 @@ class Graph:
     Attributes:
         name: Dataset name.
         features: Node features ``[N, F]``.
-        adj_t: Edges with one self-loop a node; row = target, column = source.
+        adj_t: Edges with one self-loop a node, and their weights where they have some; row =
+            target, column = source.
         bucket_nodes: Nodes per degree bucket.
         split_points: Degrees that separate the buckets.
         train: Training nodes and labels.
@@ -147,23 +151,64 @@ class Graph:
             bucket_out_edges=self._per_bucket(self.adj_t.transposed_rowptr),
             max_in_degree=int(self.adj_t.rowptr.diff().max()) - 1,
             features=self._feature_spec(),
-            symmetric=is_symmetric(*(t.cpu().numpy() for t in (self.adj_t.rowptr, self.adj_t.col))),
+            symmetric=self._is_symmetric,
+            weights=self._weight_spec(),
         )
 
     @cached_property
     def fingerprint(self) -> str:
         """Hash of all that is kept of the graph: edges, features, buckets, labels, split, order.
 
+        Weights of edges are in it, where there are some.
+
         Class names are not in it: a study is the same one after its classes are named.
         """
         tensors = [self.adj_t.rowptr, self.adj_t.col, self.features.values, self.node_order]
         if self.bucket_rows is not None:
             tensors.append(self.bucket_rows)
+        if self.adj_t.weights is not None:
+            tensors.append(self.adj_t.weights)
         if isinstance(self.features, SparseFeatures):
             tensors += [self.features.pattern.rowptr, self.features.pattern.col]
         features = (self.features.num_features, self.features.normalize_rows)
         labels = (self.num_classes, self.train.fingerprint, self.val.fingerprint)
         return _hash(tensors, str((self.bucket_nodes, features, labels)))
+
+    @cached_property
+    def _is_symmetric(self) -> bool:
+        return is_symmetric(*(t.cpu().numpy() for t in (self.adj_t.rowptr, self.adj_t.col)))
+
+    @cached_property
+    def weight_entries(self) -> Tensor | None:
+        """``int64 [edges]``, the edge whose weight is stored for each edge between different nodes.
+
+        It is the edge itself, or the same edge in the other direction. ``None`` where all weights
+        are stored, because they are not symmetric, or edges have none.
+        """
+        pattern = self.adj_t.without_loops
+        if pattern.weights is None or not self._is_symmetric:
+            return None
+        row, col = (t.cpu().numpy() for t in (pattern.row, pattern.col))
+        weights = pattern.weights.reshape(-1).cpu().numpy()
+        if not are_symmetric(row, col, weights, self.num_nodes):
+            return None
+        rank = np.arange(self.num_nodes)
+        if self.bucket_rows is not None:
+            rank[self.bucket_rows.cpu().numpy()] = np.arange(self.num_nodes)
+        return torch.from_numpy(storing_entries(row, col, rank)).to(self.device)
+
+    def _weight_spec(self) -> EdgeWeightSpec | None:
+        pattern = self.adj_t.without_loops
+        if pattern.weights is None:
+            return None
+        stored = torch.ones(pattern.num_entries, dtype=torch.int64)
+        if self.weight_entries is not None:
+            stored = (self.weight_entries.cpu() == torch.arange(pattern.num_entries)).long()
+        counts = torch.bincount(pattern.row.cpu(), stored.double(), minlength=self.num_nodes)
+        if self.bucket_rows is not None:
+            counts = counts[self.bucket_rows.cpu()]
+        held = tuple(int(part.sum()) for part in counts.split(self.bucket_nodes))
+        return EdgeWeightSpec(self.weight_entries is not None, held)
 
     def _per_bucket(self, rowptr: Tensor) -> tuple[int, ...]:
         """Entries of the rows of each bucket."""

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from sgq_auto.graphs.adjacency import reorder_nodes
 from sgq_auto.graphs.csr import CsrPattern, entries_of_rows
+from sgq_auto.graphs.edge_weights import weights_of_entries
 from sgq_auto.graphs.features import DenseFeatures, Features, SparseFeatures
 from sgq_auto.graphs.graph import Graph, LabelledNodes
 
@@ -28,10 +29,17 @@ def in_original_order(graph: Graph) -> Graph:
     row_of_node[original] = torch.arange(original.numel())
     pattern = graph.adj_t
     rowptr, col = reorder_nodes(pattern.rowptr.numpy(), pattern.col.numpy(), row_of_node.numpy())
+    weights = None
+    if pattern.weights is not None:
+        edges = torch.stack([pattern.col.long(), pattern.row.long()]).numpy()
+        weights = weights_of_entries(
+            edges, pattern.weights.numpy(), rowptr, col, row_of_node.numpy()
+        )
+        weights = weights.reshape(-1, *pattern.weights.shape[1:])
     return replace(
         graph,
         features=_features(graph.features, row_of_node),
-        adj_t=CsrPattern.from_arrays(rowptr, col, pattern.shape),
+        adj_t=CsrPattern.from_arrays(rowptr, col, pattern.shape, weights),
         train=labels_in_original_order(graph.train, graph),
         val=labels_in_original_order(graph.val, graph),
         node_order=torch.arange(original.numel()),

@@ -15,6 +15,7 @@ from sgq_auto.graphs.degree_buckets import (
     degree_buckets,
     split_points_of,
 )
+from sgq_auto.graphs.edge_weights import weights_of_edges, weights_of_entries
 from sgq_auto.graphs.features import DenseFeatures, Features, SparseFeatures
 from sgq_auto.graphs.first_lines import first_lines
 from sgq_auto.graphs.graph import Graph, LabelledNodes
@@ -40,6 +41,7 @@ class PreparedData:
         edge_index: ``int64 [2, E]``, the edges as the user has them, by original nodes and in
             their own order, without repeats and self-loops; ``None`` where they were not kept.
         node_ids: What the nodes are called, in the order of the source.
+        edge_weight: ``float32 [E]`` or ``[E, 1]``, weights of the edges of ``edge_index``, if any.
         fits_model: Whether the order of the nodes was chosen for the model of the search.
     """
 
@@ -49,6 +51,7 @@ class PreparedData:
     edge_index: IntArray | None = None
     node_ids: NodeIds | None = None
     fits_model: bool = False
+    edge_weight: np.ndarray[Any, Any] | None = None
 
     def in_original_order(self) -> "PreparedData":
         """The same with the nodes in the user's own order, for a model that depends on it."""
@@ -84,10 +87,11 @@ def prepare_graph(
     counts = np.bincount(bucket, minlength=len(split_points) + 1)
     bucket_nodes = tuple(int(n) for n in counts)
     rowptr, col = reorder_nodes(rowptr, col, order)
+    weights = _weights(raw, rowptr, col, order)
     graph = Graph(
         name=raw.name,
         features=_features(raw, order, bucket_nodes, normalize_rows=normalize_rows),
-        adj_t=CsrPattern.from_arrays(rowptr, col, (raw.num_nodes, raw.num_nodes)),
+        adj_t=CsrPattern.from_arrays(rowptr, col, (raw.num_nodes, raw.num_nodes), weights),
         bucket_nodes=bucket_nodes,
         split_points=split_points,
         train=_labelled(raw, order, split.train),
@@ -97,9 +101,16 @@ def prepare_graph(
         class_names=raw.class_names,
     )
     held_out = _labelled(raw, order, split.test)
-    said = (_counts(graph, held_out), *_left_out_edges(raw, graph), *first_lines(raw, split))
+    said = (
+        _counts(graph, held_out),
+        *_left_out_edges(raw, graph),
+        *_said_of_weights(raw, graph),
+        *first_lines(raw, split),
+    )
     edges = _simple_edges(raw, graph)
-    return PreparedData(graph, held_out, (*said, *raw.notes), edges, raw.node_ids)
+    listed = None if edges is None else _listed_weights(raw, graph, edges)
+    notes = (*said, *raw.notes)
+    return PreparedData(graph, held_out, notes, edges, raw.node_ids, edge_weight=listed)
 
 
 def _left_out_edges(raw: RawGraph, graph: Graph) -> Iterator[str]:
@@ -107,10 +118,44 @@ def _left_out_edges(raw: RawGraph, graph: Graph) -> Iterator[str]:
     spare = raw.edge_index.shape[1] - (graph.adj_t.num_entries - graph.num_nodes)
     loops = int((raw.edge_index[0] == raw.edge_index[1]).sum())
     if spare and not raw.spare_edges_noted:
+        repeats = f"{spare - loops:,} repeated edges"
+        weighted = " (the weights of repeats are summed)" if graph.adj_t.weights is not None else ""
         yield (
-            f"{raw.name}: {spare - loops:,} repeated edges and {loops:,} self-loops are left out; "
+            f"{raw.name}: {repeats} and {loops:,} self-loops are left out{weighted}; "
             "GCN, GAT and AGNN layers add one self-loop to each node"
         )
+
+
+def _weights(raw: RawGraph, rowptr: IntArray, col: IntArray, order: IntArray) -> Any:
+    """Weights of the entries of a prepared graph; ``None`` where all are 1, as without any."""
+    if raw.edge_weight is None:
+        return None
+    weights = weights_of_entries(raw.edge_index, raw.edge_weight, rowptr, col, order)
+    return None if (weights == 1).all() else weights.reshape(-1, *raw.edge_weight.shape[1:])
+
+
+def _said_of_weights(raw: RawGraph, graph: Graph) -> Iterator[str]:
+    """A line on the weights of edges, where the source gives some."""
+    if raw.edge_weight is None:
+        return
+    if graph.adj_t.weights is None:
+        yield f"{raw.name}: every weight of an edge is 1, which is the same as no weights"
+        return
+    weights = graph.adj_t.without_loops.weights
+    assert weights is not None
+    low, high = float(weights.min()), float(weights.max())
+    line = f"{raw.name}: edges have weights from {low:.4g} to {high:.4g}"
+    zeros = int((weights == 0).sum())
+    yield f"{line}; {zeros:,} are 0: these edges count as neighbours" if zeros else line
+
+
+def _listed_weights(raw: RawGraph, graph: Graph, edges: IntArray) -> Any:
+    """The weights of listed edges, in their order and in the form that the source has them in."""
+    if raw.edge_weight is None or graph.adj_t.weights is None:
+        return None
+    own = raw.edge_index, raw.edge_weight
+    weights = weights_of_edges(*own, edges[0], edges[1], raw.num_nodes)
+    return weights.reshape(-1, *raw.edge_weight.shape[1:])
 
 
 def _simple_edges(raw: RawGraph, graph: Graph) -> IntArray | None:

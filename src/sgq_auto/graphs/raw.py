@@ -1,7 +1,6 @@
 """A graph as its source gives it, checked before anything is built on it."""
 
 import itertools
-from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 import scipy.sparse
 
 from sgq_auto.errors import InputError
+from sgq_auto.graphs.edge_weights import check_weights
 from sgq_auto.graphs.missing_labels import missing_hint
 from sgq_auto.node_files.node_ids import NodeIds
 from sgq_auto.packed.artifact.class_names import class_names_fault
@@ -19,8 +19,6 @@ IntArray = np.ndarray[Any, np.dtype[np.int64]]
 UNLABELLED = -1
 # The names of a split's masks, as PyG's datasets have them.
 MASKS = ("train_mask", "val_mask", "test_mask")
-# What graphs of other tools may hold an edge, and these do not.
-_EDGE_VALUES = ("edge_attr", "edge_weight")
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +74,8 @@ class RawGraph:
         splits: The source's own splits where it has several, of which one is to be chosen.
         node_ids: What the nodes are called, where that is not the numbers of their rows.
         spare_edges_noted: Whether ``notes`` say which edges are left out as repeats or self-loops.
+        edge_weight: ``float32 [E]``, or ``[E, 1]`` where the source has a column of features for
+            each edge; ``None`` where edges have no weights. Weights of repeated edges are summed.
     """
 
     name: str
@@ -88,6 +88,7 @@ class RawGraph:
     splits: tuple[Split, ...] = ()
     node_ids: NodeIds | None = None
     spare_edges_noted: bool = False
+    edge_weight: np.ndarray[Any, Any] | None = None
 
     @property
     def num_nodes(self) -> int:
@@ -124,6 +125,8 @@ class RawGraph:
                 f"{self.name}: edge_index holds nodes {self.edge_index.min()} to "
                 f"{self.edge_index.max()}; the {n} nodes are 0 to {n - 1}"
             )
+        if self.edge_weight is not None:
+            check_weights(self.edge_index, self.edge_weight, self.name)
         if self.y.shape != (n,):
             raise InputError(f"{self.name}: y has shape {self.y.shape}; it must be [{n}]")
         if self.y.min() < UNLABELLED:
@@ -192,22 +195,3 @@ def check_split(raw: RawGraph, split: Split) -> None:
             f"split must hold every one of the {raw.num_classes} classes"
             f"{raw.missing_hint(missing[0])}"
         )
-
-
-def refuse_edge_values(names: Container[str], where: str, advice: str) -> None:
-    """Refuse a graph whose edges have weights or features.
-
-    Args:
-        names: What the graph holds.
-        where: What messages call it.
-        advice: How to leave out what ``{}`` stands for.
-
-    Raises:
-        InputError: If there are any.
-    """
-    for name in _EDGE_VALUES:
-        if name in names:
-            raise InputError(
-                f"{where}: it has {name}, and edges have no weights or features here; if it may be "
-                f"ignored, {advice.format(name)}"
-            )

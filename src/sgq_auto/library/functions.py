@@ -28,6 +28,7 @@ from sgq_auto.quantize import (
     in_order_of,
     returning_logits,
     trace_spec,
+    unused_weights,
 )
 from sgq_auto.quantize import prepare as prepare_model
 from sgq_auto.reporting import quiet_libraries
@@ -153,6 +154,8 @@ def prepare(
         widths = widths_of_groups(bits, tuple(dict.fromkeys(groups.values())))
         allocation = BitAllocation({site: widths[group] for site, group in groups.items()})
         prepared = prepare_model(model, graph, allocation, mode)
+    if (unused := unused_weights(full)) is not None:
+        warnings.warn(unused, stacklevel=2)
     if returned.said is not None:
         warnings.warn(f"{type(model).__name__}: {returned.said}", stacklevel=2)
     return Prepared(prepared, graph, allocation, footprints.packed(allocation), widths)

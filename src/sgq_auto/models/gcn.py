@@ -1,5 +1,6 @@
 """The two-layer graph convolutional network."""
 
+from torch import Tensor
 from torch_geometric.nn import GCNConv
 
 from sgq_auto.models.two_convolutions import TwoConvolutions
@@ -19,3 +20,10 @@ class GCN(TwoConvolutions):
         self, in_features: int, num_classes: int, *, hidden: int = 16, dropout: float = 0.5
     ) -> None:
         super().__init__(GCNConv, in_features, num_classes, hidden=hidden, dropout=dropout)
+
+    def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
+        """Logits ``[N, classes]`` from features ``[N, F]`` and edges ``[2, E]``.
+
+        Edges may have weights ``[E]``, from 0 on.
+        """
+        return self.convolve(x, edge_index, edge_weight)

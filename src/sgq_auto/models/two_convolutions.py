@@ -33,6 +33,10 @@ class TwoConvolutions(nn.Module):
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
         """Logits ``[N, classes]`` from features ``[N, F]`` and edges ``[2, E]``."""
-        x = self.conv1(self.dropout1(x), edge_index).relu()
-        out: Tensor = self.conv2(self.dropout2(x), edge_index)
+        return self.convolve(x, edge_index)
+
+    def convolve(self, x: Tensor, *edges: Tensor | None) -> Tensor:
+        """Both convolutions, each given ``edges`` besides its input."""
+        x = self.conv1(self.dropout1(x), *edges).relu()
+        out: Tensor = self.conv2(self.dropout2(x), *edges)
         return out

@@ -16,6 +16,8 @@ DEFAULT_LADDER = (1, 2, 3, 4, 6, 8)
 MAX_CODE_BITS = 16
 # What sites of the node features have for a layer: the features are an embedding of their own.
 FEATURES = "features"
+# The same for the weights of edges, which are attention that the graph itself brings.
+EDGE_WEIGHTS = "edge_weight"
 
 
 class Component(StrEnum):
@@ -30,7 +32,8 @@ class Component(StrEnum):
 class Site:
     """One place that is quantized: a component of a layer, for one degree bucket or for none.
 
-    The node features are the embedding of a layer called :data:`FEATURES`.
+    The node features are the embedding of a layer called :data:`FEATURES`, the weights of edges the
+    attention of one called :data:`EDGE_WEIGHTS`.
     """
 
     layer: str

@@ -8,6 +8,7 @@ from sgq_auto.quantize.prepare import (
     generic_layers,
     plain_state,
     prepare,
+    unused_weights,
 )
 from sgq_auto.quantize.program.convert import convert, unpackable_reason
 from sgq_auto.quantize.program.trace import trace_model, trace_spec
@@ -40,4 +41,5 @@ __all__ = [
     "trace_model",
     "trace_spec",
     "unpackable_reason",
+    "unused_weights",
 ]

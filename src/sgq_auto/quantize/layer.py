@@ -14,6 +14,7 @@ from sgq_auto.graphs.features import FeatureMatrix
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.runtime.layers.layer import LayerParts, PackedLayer
 from sgq_auto.quantize.forward.deferred_dropout import Dropped
+from sgq_auto.quantize.forward.edge_weights import EdgeWeights, QuantizedEdgeWeights
 from sgq_auto.quantize.forward.node_features import Edges, NodeFeatures
 from sgq_auto.quantize.forward.skip_connections import origin_of
 from sgq_auto.quantize.packing import Packing
@@ -34,6 +35,7 @@ class QuantizedLayer(nn.Module):
             node features come quantized.
         dropout: Probability with which it drops its own coefficients.
         in_features: Input elements a node, once it has run.
+        edge_weights: The weights of edges that it was called with, if any.
     """
 
     packs_as: ClassVar[type[PackedLayer] | None] = None
@@ -43,6 +45,7 @@ class QuantizedLayer(nn.Module):
         super().__init__()
         self.name = name
         self.in_features = 0
+        self.edge_weights: QuantizedEdgeWeights | None = None
         self.engine = quantizers.graph.engine
         self.quantizers = quantizers
         self.input_quantizer: nn.Module | None = None
@@ -84,8 +87,8 @@ class QuantizedLayer(nn.Module):
         given = [name for name, value in unsupported.items() if value is not None]
         if given:
             raise InputError(
-                f"{self.name}: it is called with {given[0]}, which quantized layers do not take "
-                "(the graph's edges have neither weights nor features)"
+                f"{self.name}: it is called with {given[0]}, which this quantized layer does not "
+                "take"
             )
         if not isinstance(edge_index, Edges):
             raise InputError(
@@ -93,6 +96,26 @@ class QuantizedLayer(nn.Module):
                 "add_self_loops); it is quantized on the graph's own edges only"
             )
         return edge_index.pattern
+
+    def weighted_pattern(self, edge_index: Any, edge_weight: Any, **unsupported: Any) -> CsrPattern:
+        """The same for a layer that takes weights of edges, which it keeps as :attr:`edge_weights`.
+
+        Raises:
+            InputError: If the weights are not the graph's own, or another call had none.
+        """
+        pattern = self.pattern(edge_index, **unsupported)
+        if edge_weight is not None and not isinstance(edge_weight, EdgeWeights):
+            raise InputError(
+                f"{self.name}: it is called with edge_weight that the model makes or changes; "
+                "quantized layers take the weights of the graph as they are"
+            )
+        weights = None if edge_weight is None else edge_weight.weights
+        if self.in_features and (weights is None) != (self.edge_weights is None):
+            raise InputError(f"{self.name}: it is called with and without weights of edges")
+        if weights is not None:
+            weights.was_read = True
+        self.edge_weights = weights
+        return pattern
 
     @abstractmethod
     def spec(self) -> LayerSpec:

@@ -60,7 +60,7 @@ class Packing:
         )
 
 
-def packed_ranges(quantizer: nn.Module, groups: int) -> Ranges:
+def packed_ranges(quantizer: nn.Module | None, groups: int) -> Ranges:
     """The ranges of a fake-quantizer; those of fp32 values where it is none."""
     if not isinstance(quantizer, FakeQuantizer):
         return Ranges.full_precision(groups)

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import CsrPattern, Graph, PreparedData
 from sgq_auto.graphs.adjacency import csr_with_loops
+from sgq_auto.graphs.edge_weights import weights_of_entries
 from sgq_auto.quantize.forward.outputs import check_logits
 from sgq_auto.quantize.forward.signature import run_plain
-from sgq_auto.quantize.prepare import GenericLayerWarning, prepare
+from sgq_auto.quantize.prepare import GenericLayerWarning, prepare, unused_weights
 
 # Largest difference of two outputs that are the same, relative to the largest logit (at least 1).
 _TOLERANCE = 1e-4
@@ -32,10 +33,12 @@ class Fitted:
     Attributes:
         data: The graph.
         note: What a person should know of it, if there is anything.
+        unused: What is said of weights of edges that the model does not take, if it takes none.
     """
 
     data: PreparedData
     note: str | None = None
+    unused: str | None = None
 
 
 def in_order_of(model: nn.Module, data: PreparedData) -> Fitted:
@@ -54,7 +57,11 @@ def in_order_of(model: nn.Module, data: PreparedData) -> Fitted:
     Raises:
         InputError: If the prepared model differs from the plain one in either order.
     """
-    _check(model, data.graph)
+    unused = _check(model, data.graph)
+    return replace(_fitted(model, data), unused=unused)
+
+
+def _fitted(model: nn.Module, data: PreparedData) -> Fitted:
     if data.graph.num_nodes * data.graph.features.num_features > _MOST_FEATURES:
         return _by_shapes(model, data)
     comparison = _Comparison.of(model, data)
@@ -100,6 +107,7 @@ class _Comparison:
         model: The plain model, its parameters shifted.
         x: Features ``[N, F]``.
         edge_index: The edges ``[2, E]`` it was run on.
+        edge_attr: Their weights, ``[E]`` or ``[E, 1]``, if they have some.
         expected: What it returned.
         whole: Whether these are all edges.
     """
@@ -107,6 +115,7 @@ class _Comparison:
     model: nn.Module
     x: Tensor
     edge_index: Tensor
+    edge_attr: Tensor | None
     expected: Tensor
     whole: bool
 
@@ -114,24 +123,28 @@ class _Comparison:
     def of(cls, model: nn.Module, data: PreparedData) -> "_Comparison":
         """Run a plain model on the graph in the user's order."""
         x, whole = _by_node(data.graph.features.dense(), data.graph), data.edge_index is not None
-        edges = torch.from_numpy(data.edge_index) if whole else _some_edges(data.graph)
+        if data.edge_index is None:
+            given = _some_edges(data.graph)
+        else:
+            weights = None if data.edge_weight is None else torch.from_numpy(data.edge_weight)
+            given = torch.from_numpy(data.edge_index), weights
         shifted = _shifted(model)
-        expected = _run(shifted, x, edges)
+        expected = _run(shifted, x, *given)
         if not bool(expected.isfinite().all()):
             shifted = copy.deepcopy(model).eval()
-            expected = _run(shifted, x, edges)
-        return cls(shifted, x, edges, expected, whole)
+            expected = _run(shifted, x, *given)
+        return cls(shifted, x, *given, expected, whole)
 
     @property
     def is_random(self) -> bool:
         """Whether another run gives another result."""
-        again = _run(self.model, self.x, self.edge_index)
+        again = _run(self.model, self.x, self.edge_index, self.edge_attr)
         return _relative_difference(again, self.expected) > _TOLERANCE
 
     def difference(self, graph: Graph) -> float:
         """Largest difference of the prepared model on ``graph``, relative to the largest logit."""
         if not self.whole:
-            graph = _with_edges(graph, self.edge_index)
+            graph = _with_edges(graph, self.edge_index, self.edge_attr)
         rows = _prepared_logits(self.model, graph)
         return _relative_difference(_by_node(rows, graph), self.expected)
 
@@ -139,7 +152,8 @@ class _Comparison:
         """Why the prepared model is not the plain one, in a line."""
         name = type(self.model).__name__
         order = (self.edge_index[0] * self.x.size(0) + self.edge_index[1]).argsort()
-        by_source = _run(self.model, self.x, self.edge_index[:, order])
+        weights = None if self.edge_attr is None else self.edge_attr[order]
+        by_source = _run(self.model, self.x, self.edge_index[:, order], weights)
         if _relative_difference(by_source, self.expected) > _TOLERANCE:
             return (
                 f"{name} depends on the order of the edges (it has a value for each): give them "
@@ -152,21 +166,33 @@ class _Comparison:
         )
 
 
-def _check(model: nn.Module, graph: Graph) -> None:
-    """What is no model for a graph is said before anything is compared."""
-    output = _prepared_logits(model, graph)
+def _check(model: nn.Module, graph: Graph) -> str | None:
+    """What is no model for a graph is said before anything is compared.
+
+    Returns:
+        What is said of weights of edges that the model does not take.
+    """
+    prepared = _prepared(model, graph)
+    with torch.no_grad():
+        output = prepared(graph.features, graph.adj_t)
     try:
         check_logits(output, graph.num_nodes, graph.num_classes)
     except InputError as error:
         raise InputError(f"{type(model).__name__}: {error}") from error
+    return unused_weights(prepared)
+
+
+def _prepared(model: nn.Module, graph: Graph) -> nn.Module:
+    """The model prepared at 32 bits."""
+    with warnings.catch_warnings():
+        # Of layers without a twin the search speaks itself.
+        warnings.simplefilter("ignore", GenericLayerWarning)
+        return prepare(model, graph)
 
 
 def _prepared_logits(model: nn.Module, graph: Graph) -> Any:
     """What the model returns when it is prepared at 32 bits."""
-    with warnings.catch_warnings():
-        # Of layers without a twin the search speaks itself.
-        warnings.simplefilter("ignore", GenericLayerWarning)
-        prepared = prepare(model, graph)
+    prepared = _prepared(model, graph)
     with torch.no_grad():
         return prepared(graph.features, graph.adj_t)
 
@@ -184,10 +210,10 @@ def _shifted(model: nn.Module) -> nn.Module:
     return shifted
 
 
-def _run(model: nn.Module, x: Tensor, edge_index: Tensor) -> Tensor:
+def _run(model: nn.Module, x: Tensor, edge_index: Tensor, edge_attr: Tensor | None) -> Tensor:
     """Logits of a copy: layers may keep what they computed of these edges."""
     try:
-        logits: Tensor = run_plain(copy.deepcopy(model), x.clone(), edge_index)
+        logits: Tensor = run_plain(copy.deepcopy(model), x.clone(), edge_index, edge_attr)
     except Exception as error:
         reason = " ".join(str(error).split())
         raise InputError(
@@ -209,20 +235,31 @@ def _by_node(rows: Tensor, graph: Graph) -> Tensor:
     return nodes
 
 
-def _some_edges(graph: Graph) -> Tensor:
-    """Every so many-th edge ``[2, E]`` by original nodes, sorted by source, then target."""
+def _some_edges(graph: Graph) -> tuple[Tensor, Tensor | None]:
+    """Every so many-th edge ``[2, E]`` by original nodes, sorted by source, then target.
+
+    With their weights, if they have some.
+    """
     pattern = graph.adj_t
     step = -(-pattern.num_entries // _MOST_EDGES)
     entries = torch.arange(0, pattern.num_entries, step)
     rows = torch.searchsorted(pattern.rowptr.long(), entries, right=True) - 1
     edges = graph.node_order[torch.stack([pattern.col[entries].long(), rows])]
-    edges = edges[:, edges[0] != edges[1]]
-    return edges[:, (edges[0] * graph.num_nodes + edges[1]).argsort()]
+    kept = edges[0] != edges[1]
+    edges, entries = edges[:, kept], entries[kept]
+    order = (edges[0] * graph.num_nodes + edges[1]).argsort()
+    weights = None if pattern.weights is None else pattern.weights[entries[order]]
+    return edges[:, order], weights
 
 
-def _with_edges(graph: Graph, edge_index: Tensor) -> Graph:
-    """The graph with only some of its edges, given by original nodes."""
+def _with_edges(graph: Graph, edge_index: Tensor, edge_attr: Tensor | None) -> Graph:
+    """The graph with only some of its edges, given by original nodes, and their weights."""
     row_of_node = torch.empty_like(graph.node_order)
     row_of_node[graph.node_order] = torch.arange(graph.num_nodes)
     rowptr, col = csr_with_loops(row_of_node[edge_index].numpy(), graph.num_nodes)
-    return replace(graph, adj_t=CsrPattern.from_arrays(rowptr, col, graph.adj_t.shape))
+    weights = None
+    if edge_attr is not None:
+        listed, order = edge_index.numpy(), graph.node_order.numpy()
+        weights = weights_of_entries(listed, edge_attr.numpy(), rowptr, col, order)
+        weights = weights.reshape(-1, *edge_attr.shape[1:])
+    return replace(graph, adj_t=CsrPattern.from_arrays(rowptr, col, graph.adj_t.shape, weights))

@@ -10,7 +10,7 @@ from torch.nn.parameter import UninitializedParameter
 from sgq_auto.errors import InputError
 from sgq_auto.errors.user_code import described
 from sgq_auto.graphs import Graph
-from sgq_auto.packed.allocation import FEATURES, BitAllocation
+from sgq_auto.packed.allocation import EDGE_WEIGHTS, FEATURES, BitAllocation
 from sgq_auto.quantize.forward.model_input import ModelInput
 from sgq_auto.quantize.layer import QuantizedLayer
 from sgq_auto.quantize.layers.generic import GenericConv
@@ -51,7 +51,7 @@ def prepare(
     Warns:
         GenericLayerWarning: Once, with the layers that have no twin of their own.
     """
-    _check(model)
+    _check(model, graph)
     prepared = copy.deepcopy(model)
     quantizers = QuantizerFactory(graph, allocation, mode)
     _swap(prepared, "", quantizers, {})
@@ -94,7 +94,17 @@ def generic_layers(prepared: nn.Module) -> str | None:
     )
 
 
-def _check(model: nn.Module) -> None:
+def unused_weights(prepared: nn.Module) -> str | None:
+    """What is said of weights of edges that a prepared model has not read; ``None`` without any."""
+    if not ModelInput.of(prepared).ignores_weights:
+        return None
+    return (
+        f"{type(prepared).__name__} takes no weights of edges, so those of the graph are not used; "
+        "a forward pass takes them as edge_weight"
+    )
+
+
+def _check(model: nn.Module, graph: Graph) -> None:
     if twin_maker(model) is not None:
         raise InputError(
             f"{type(model).__name__} is a layer: put it into a module with a forward pass"
@@ -105,10 +115,12 @@ def _check(model: nn.Module) -> None:
             f"{type(model).__name__} has no layer to quantize; "
             "it needs linear or message passing layers of PyG, like GCNConv"
         )
-    if FEATURES in modules and twin_maker(modules[FEATURES]) is not None:
-        raise InputError(
-            f"a layer is called {FEATURES!r}, as the sites of the node features are: rename it"
-        )
+    for taken, what in ((FEATURES, "node features"), (EDGE_WEIGHTS, "weights of edges")):
+        held = taken == FEATURES or graph.adj_t.weights is not None
+        if held and taken in modules and twin_maker(modules[taken]) is not None:
+            raise InputError(
+                f"a layer is called {taken!r}, as the sites of the {what} are: rename it"
+            )
     for name, parameter in model.named_parameters():
         if isinstance(parameter, UninitializedParameter):
             raise InputError(

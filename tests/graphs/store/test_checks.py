@@ -140,6 +140,25 @@ def test_a_graph_that_lies_is_one_line(stored: Path, name: str) -> None:
     assert len(str(error.value)) < 600
 
 
+@pytest.mark.parametrize("damage", ["nan", "shape", "type", "loop"])
+def test_weights_that_lie_are_one_line(mixed_raw: RawGraph, tmp_path: Path, damage: str) -> None:
+    weights = np.where(mixed_raw.edge_index[0] == mixed_raw.edge_index[1], 1, 2.0)
+    raw, path = replace(mixed_raw, edge_weight=weights), tmp_path / "graph.safetensors"
+    data = prepare_graph(raw, PublicSplit().split(raw), BucketSettings((0, 1)), normalize_rows=True)
+    save_graph(data.graph, path)
+    pattern = data.graph.adj_t
+    loop = int((pattern.row == pattern.col).nonzero()[0])
+    damages = {
+        "nan": _set("adj_t.weights", 0, float("nan")),
+        "shape": _cut("adj_t.weights"),
+        "type": _cast("adj_t.weights", torch.float64),
+        "loop": _set("adj_t.weights", loop, 2),
+    }
+    _rewrite(path, damages[damage])
+    with pytest.raises(InputError, match=r"graph\.safetensors: adj_t.weights must be"):
+        load_graph(path)
+
+
 @pytest.mark.parametrize("content", [b"", b"\0" * 64, b"\xff" * 200, b'{"a": 1}' * 20])
 def test_a_file_that_is_no_graph_is_one_line(stored: Path, content: bytes) -> None:
     stored.write_bytes(content)

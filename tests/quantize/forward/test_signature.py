@@ -79,7 +79,7 @@ class _Forwards:
 _EXPECTED: dict[str, tuple[tuple[Role, ...], dict[str, Role]]] = {
     "usual": (_BOTH, {}),
     "weighted": (_BOTH, {}),
-    "needs_weights": ((_X, _E, _NONE, _NONE), {}),
+    "needs_weights": ((_X, _E, Role.WEIGHTS, _NONE), {}),
     "adjacency": (_BOTH, {}),
     "letters": (_BOTH, {}),
     "nameless": (_BOTH, {}),

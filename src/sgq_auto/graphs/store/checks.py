@@ -180,6 +180,27 @@ def check_permutation(order: Tensor, name: str, num_nodes: int) -> None:
     _demand(unique, f"{name} must name each of the {num_nodes} nodes once")
 
 
+def check_weights(weights: Tensor, row: Tensor, col: Tensor) -> None:
+    """Check stored weights of edges: fp32, one an entry, finite, and 1 at self-loops.
+
+    Args:
+        weights: The weights.
+        row: ``[entries]``, row of each entry of a checked pattern.
+        col: ``[entries]``, its column.
+
+    Raises:
+        UnsoundError: If they are not.
+    """
+    entries = col.numel()
+    shaped = tuple(weights.shape) in ((entries,), (entries, 1))
+    _demand(shaped and weights.dtype == torch.float32, f"adj_t.weights must be float32 [{entries}]")
+    for first, part in _chunks(weights.numpy().reshape(-1)):
+        _demand(bool(np.isfinite(part).all()), "adj_t.weights must be finite")
+        places = slice(first, first + part.size)
+        loops = part[row[places].numpy() == col[places].numpy()]
+        _demand(bool((loops == 1).all()), "adj_t.weights must be 1 at self-loops")
+
+
 def check_values(values: Tensor, shape: tuple[int, ...]) -> None:
     """Check stored features: fp32, of a shape, finite.
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,12 @@ from sgq_auto.graphs.store.checks import (
     check_pattern,
     check_permutation,
     check_values,
+    check_weights,
 )
 
 _PATTERN_FIELDS = ("rowptr", "col")
+# Only in files of graphs whose edges have weights.
+_WEIGHTS = "adj_t.weights"
 # Labels that no graph is at hand for.
 _ANY = 1 << 62
 
@@ -45,6 +49,8 @@ def save_graph(graph: Graph, path: Path) -> None:
     }
     if graph.bucket_rows is not None:
         tensors["bucket_rows"] = graph.bucket_rows
+    if graph.adj_t.weights is not None:
+        tensors[_WEIGHTS] = graph.adj_t.weights
     if isinstance(graph.features, SparseFeatures):
         tensors |= _pattern_tensors("features", graph.features.pattern)
     header = {
@@ -83,7 +89,7 @@ def load_graph(path: Path) -> Graph:
         graph = Graph(
             name=header["name"],
             features=_features(header, tensors, num_nodes, bucket_rows),
-            adj_t=_pattern(tensors, "adj_t", (num_nodes, num_nodes)),
+            adj_t=_adjacency(tensors, num_nodes),
             bucket_nodes=tuple(header["bucket_nodes"]),
             split_points=tuple(header["split_points"]),
             train=_labels(tensors, "train"),
@@ -175,6 +181,14 @@ def _pattern(tensors: dict[str, Tensor], prefix: str, shape: tuple[int, int]) ->
     rowptr, col = (tensors[f"{prefix}.{field}"] for field in _PATTERN_FIELDS)
     check_pattern(rowptr, col, shape, prefix)
     return CsrPattern(rowptr, col, shape, engine_for("cpu"))
+
+
+def _adjacency(tensors: dict[str, Tensor], num_nodes: int) -> CsrPattern:
+    pattern, weights = _pattern(tensors, "adj_t", (num_nodes, num_nodes)), tensors.get(_WEIGHTS)
+    if weights is None:
+        return pattern
+    check_weights(weights, pattern.row, pattern.col)
+    return replace(pattern, weights=weights)
 
 
 def _features(

@@ -2,7 +2,13 @@
 
 import math
 
-from sgq_auto.packed.allocation import FEATURES, BitAllocation, Component, Site
+from sgq_auto.packed.allocation import (
+    EDGE_WEIGHTS,
+    FEATURES,
+    BitAllocation,
+    Component,
+    Site,
+)
 from sgq_auto.packed.artifact.header import Header
 from sgq_auto.packed.codes.coded_rows import ROW_BLOCK
 from sgq_auto.packed.runtime.graph import sorted_at_once
@@ -19,6 +25,8 @@ _ENTRY_BYTES = 64
 _COLUMN_BYTES = 64
 # The range of a channel, and what it is scaled by.
 _CHANNEL_BYTES = 64
+# Weights of edges in both directions, where they are, and how they are sorted.
+_WEIGHTED_EDGE_BYTES = 96
 
 
 def needed_bytes(header: Header) -> int:
@@ -46,6 +54,7 @@ def needed_bytes(header: Header) -> int:
         + _ENTRY_BYTES * _largest_block(header)
         + _COLUMN_BYTES * max(widths)
         + _CHANNEL_BYTES * channels
+        + (0 if graph.weights is None else _WEIGHTED_EDGE_BYTES * graph.num_edges)
     )
 
 
@@ -81,6 +90,8 @@ def _allocation(header: Header) -> BitAllocation:
     embeddings += [(layer.spec.name, layer.embedding_bits) for layer in header.layers]
     for name, bits in embeddings:
         sites |= {Site(name, Component.EMBEDDING, b): width for b, width in enumerate(bits)}
+    weight_bits = enumerate(header.edge_weight_bits)
+    sites |= {Site(EDGE_WEIGHTS, Component.ATTENTION, b): width for b, width in weight_bits}
     for layer in header.layers:
         name, bits = layer.spec.name, layer.attention_bits
         sites |= {Site(name, Component.ATTENTION, b): width for b, width in enumerate(bits)}

@@ -11,6 +11,8 @@ Version 2 says a chain of layers, version 3 any program; both have these entries
   ``weight`` a number; a layer that reads the features has those of its transformed embedding, if
   any), ``bias``, and what the kind adds: ``parse`` of its class reads that;
 - ``skips`` and ``stages`` (version 3): see :mod:`sgq_auto.packed.artifact.stages`;
+- ``edge_weights``, only where layers read weights of edges (such a layer has ``edge_weights``
+  true): ``symmetric``, ``stored`` (how many the file holds of each bucket), ``bits``;
 - ``classes``: their names (numbers where none are known), different and printable;
 - ``source``: where the model came from, free of form.
 """
@@ -24,6 +26,7 @@ from typing import Any
 from sgq_auto.errors import ArtifactError
 from sgq_auto.packed.allocation import FEATURES, Component
 from sgq_auto.packed.artifact.class_names import class_names_fault
+from sgq_auto.packed.artifact.edge_weights import check_readers, with_edge_weights
 from sgq_auto.packed.artifact.stage_checks import Widths, check_stages
 from sgq_auto.packed.artifact.stages import (
     SkipHeader,
@@ -47,6 +50,7 @@ from sgq_auto.packed.header_fields import (
     list_of,
     object_of,
 )
+from sgq_auto.packed.runtime.edge_weights import PackedEdgeWeights
 from sgq_auto.packed.runtime.layers.kinds import KINDS
 from sgq_auto.packed.runtime.layers.layer import LayerEntry, PackedLayer
 from sgq_auto.packed.runtime.model import PackedModel
@@ -100,12 +104,16 @@ class Header:
     skips: dict[str, SkipHeader]
     classes: tuple[str, ...]
     source: dict[str, Any]
+    edge_weight_bits: tuple[int, ...] = ()
 
 
 def describe(model: PackedModel) -> str:
     """The header of a model."""
     graph, program = asdict(model.graph.spec), model.program
-    features, activations = graph.pop("features"), chain_activations(program)
+    features, weights = graph.pop("features"), graph.pop("weights")
+    held, activations = {}, chain_activations(program)
+    if isinstance(model.graph.weights, PackedEdgeWeights):
+        held["edge_weights"] = {**weights, "bits": model.graph.weights.ranges.bits}
     layers = [
         _describe_layer(layer, activation, program.reads_features(layer.spec.name))
         for layer, activation in itertools.zip_longest(model.layers, activations or ())
@@ -121,6 +129,7 @@ def describe(model: PackedModel) -> str:
             },
             "layers": layers,
             **(describe_program(program, model.skips) if activations is None else {}),
+            **held,
             "classes": model.classes,
             "source": model.source,
         },
@@ -145,6 +154,7 @@ def parse(text: str) -> Header:
         known = f"{CHAIN_VERSION} and {VERSION}"
         raise ArtifactError(f"the header has version {version!r}; this runtime reads {known}")
     graph = _graph(object_of(root, "graph"), object_of(root, "features"))
+    graph, weight_bits = with_edge_weights(root, graph)
     listed = list_of(root, "layers", _MAX_LAYERS)
     feature_bits = bit_widths(object_of(root, "features"), "bits", graph.num_buckets)
     if any(not isinstance(node, dict) for node in listed):
@@ -170,6 +180,7 @@ def parse(text: str) -> Header:
     if len(points) != graph.num_buckets - 1 or list(points) != sorted(set(points)):
         raise ArtifactError("split_points must increase, one fewer than there are buckets")
     normalize = flag(object_of(root, "features"), "normalize_rows")
+    check_readers(graph, [layer.spec for layer in layers])
     return Header(
         graph=graph,
         split_points=points,
@@ -180,6 +191,7 @@ def parse(text: str) -> Header:
         skips=skips,
         classes=classes,
         source=object_of(root, "source"),
+        edge_weight_bits=weight_bits,
     )
 
 

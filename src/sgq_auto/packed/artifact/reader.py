@@ -6,6 +6,7 @@ import numpy as np
 
 from sgq_auto.errors import ArtifactError
 from sgq_auto.packed.allocation import FULL_PRECISION, Component
+from sgq_auto.packed.artifact.edge_weights import weights_from_tensors
 from sgq_auto.packed.artifact.header import Header, LayerHeader
 from sgq_auto.packed.artifact.program_reader import feature_ranges, program_of, skip_ranges
 from sgq_auto.packed.artifact.scale_reader import checked_ranges
@@ -56,7 +57,8 @@ def _graph(header: Header, tensors: Tensors) -> PackedGraph:
         if tuple(counts.tolist()) != spec.bucket_nodes:
             raise ArtifactError("bucket_map is not what the header counts")
     packed = PackedIntegers.pack(degrees, spec.max_in_degree)
-    return PackedGraph(spec, edges, packed, bucket_map, header.split_points)
+    weights = weights_from_tensors(edges, spec, header.edge_weight_bits, tensors)
+    return PackedGraph(spec, edges, packed, bucket_map, header.split_points, weights)
 
 
 def _features(header: Header, tensors: Tensors, ranges: Ranges) -> PackedFeatures:

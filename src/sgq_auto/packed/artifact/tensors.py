@@ -5,6 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from sgq_auto.packed.allocation import FEATURES, FULL_PRECISION, Component
+from sgq_auto.packed.artifact.edge_weights import (
+    expected_weight_tensors,
+    weight_tensors,
+)
 from sgq_auto.packed.artifact.header import Header, LayerHeader
 from sgq_auto.packed.artifact.stages import OPERATION_PREFIX
 from sgq_auto.packed.codes.bit_packing import Array
@@ -35,7 +39,7 @@ def tensors_of(model: PackedModel) -> dict[str, Array]:
         tensors |= {"features.high": pattern.high, "features.low": pattern.low}
     for layer in model.layers:
         tensors |= _layer_tensors(layer, model.graph.spec)
-    tensors |= _program_tensors(model)
+    tensors |= _program_tensors(model) | weight_tensors(model.graph)
     return {name: tensor for name, tensor in tensors.items() if tensor.size}
 
 
@@ -62,9 +66,10 @@ def expected_tensors(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
         floats |= {f"{name}.{key}": shape for key, shape in vectors(layer).items()}
         floats[f"{name}.scales"] = (_num_scales(layer, graph), 2)
     floats |= _program_shapes(header)
-    return {n: ("U8", (size,)) for n, size in sizes.items() if size} | {
+    expected = {n: ("U8", (size,)) for n, size in sizes.items() if size} | {
         n: ("F32", shape) for n, shape in floats.items() if shape[0]
     }
+    return expected | expected_weight_tensors(graph, header.edge_weight_bits)
 
 
 def operation_tensor(stage: int, operation: int, name: str) -> str:

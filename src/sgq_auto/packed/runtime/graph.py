@@ -15,6 +15,7 @@ from sgq_auto.packed.codes.bit_packing import (
     unpack_codes,
 )
 from sgq_auto.packed.codes.coded_rows import Blocks, EliasFanoRows, ListedRows
+from sgq_auto.packed.runtime.edge_weights import EdgeWeights, Float32, roots_of
 from sgq_auto.packed.sizes.specs import FeatureSpec, GraphSpec
 
 # Nodes that are looked for one by one in the bucket map.
@@ -34,6 +35,7 @@ class PackedGraph:
         degrees: In-degrees, rows in order.
         bucket_map: Packed bucket of each node, nodes in order; empty for one bucket.
         split_points: Degrees that separate the buckets.
+        weights: Weights of the edges; ``None`` without any.
     """
 
     spec: GraphSpec
@@ -41,11 +43,18 @@ class PackedGraph:
     degrees: PackedIntegers
     bucket_map: Bytes
     split_points: tuple[int, ...]
+    weights: EdgeWeights | None = None
 
     @cached_property
     def blocks(self) -> Blocks:
         """How rows are cut into blocks."""
         return Blocks(self.spec.bucket_nodes)
+
+    @cached_property
+    def weight_roots(self) -> Float32:
+        """fp32 ``[N]``, ``1 / sqrt(d)`` of each row's weighted degree; held once it is made."""
+        assert self.weights is not None
+        return roots_of(self.weights, self.degrees[np.arange(self.spec.num_nodes)])
 
     def rows_of(self, nodes: Array) -> Array:
         """``int64``, the row of each of some nodes."""

@@ -1,15 +1,17 @@
 """What a model predicts on: its own graph, or one that is given with the call."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
 from sgq_auto.packed.backends import Engine
 from sgq_auto.packed.codes.bit_packing import Array
+from sgq_auto.packed.runtime.edge_weights import ListedEdgeWeights, PackedEdgeWeights
 from sgq_auto.packed.runtime.features import PackedFeatures, pack_features
 from sgq_auto.packed.runtime.graph import PackedGraph, edges_of, listed_graph
 from sgq_auto.packed.runtime.neighborhood import Neighborhood, pick_features
+from sgq_auto.packed.runtime.new_weights import checked_weights, listed_weights
 
 
 class Input(Protocol):
@@ -74,6 +76,35 @@ class NewInput:
             buckets,
         )
         return cls(graph, x, like)
+
+    def weighted(
+        self,
+        edge_index: Array,
+        edge_weight: Array | None,
+        like: PackedEdgeWeights | None,
+        *,
+        from_zero: bool,
+    ) -> "NewInput":
+        """The same with weights of its edges, quantized as those of the model's own graph.
+
+        Args:
+            edge_index: The edges as they were given.
+            edge_weight: ``[E]`` their weights.
+            like: The weights of the model's graph; ``None`` where it reads none.
+            from_zero: Whether a layer divides by roots of their sums.
+
+        Raises:
+            ValueError: If weights are missing, not wanted, or cannot be.
+        """
+        if (edge_weight is None) != (like is None):
+            wanted = "reads" if like is not None else "reads no"
+            verb = "give" if like is not None else "leave out"
+            raise ValueError(f"this model {wanted} weights of edges: {verb} edge_weight")
+        if edge_weight is None or like is None:
+            return self
+        weights = checked_weights(edge_index, np.asarray(edge_weight), from_zero=from_zero)
+        values = listed_weights(edge_index, weights, self.graph, like)
+        return replace(self, graph=replace(self.graph, weights=ListedEdgeWeights(values)))
 
     def features(self, part: Neighborhood | None) -> PackedFeatures:
         """Rows are quantized only now, by the stored ranges: those of a neighbourhood alone."""

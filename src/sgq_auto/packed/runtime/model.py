@@ -7,10 +7,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sgq_auto.packed.allocation import FEATURES, BitAllocation, Component, Site
+from sgq_auto.packed.allocation import (
+    EDGE_WEIGHTS,
+    FEATURES,
+    BitAllocation,
+    Component,
+    Site,
+)
 from sgq_auto.packed.backends import Engine, fastest_engine
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.ranges import Ranges
+from sgq_auto.packed.runtime.edge_weights import PackedEdgeWeights
 from sgq_auto.packed.runtime.execution import Parts, run_program
 from sgq_auto.packed.runtime.features import PackedFeatures
 from sgq_auto.packed.runtime.graph import PackedGraph
@@ -69,6 +76,9 @@ class PackedModel:
     def allocation(self) -> BitAllocation:
         """Bits of every site."""
         sites = _bucket_bits(FEATURES, Component.EMBEDDING, self.features.values.ranges.bits)
+        if isinstance(self.graph.weights, PackedEdgeWeights):
+            bits = self.graph.weights.ranges.bits
+            sites += _bucket_bits(EDGE_WEIGHTS, Component.ATTENTION, bits)
         for layer in self.layers:
             sites += _bits(layer, reads_features=self.program.reads_features(layer.spec.name))
         for name, ranges in self.skips.items():
@@ -85,6 +95,7 @@ class PackedModel:
         *,
         x: Array | None = None,
         edge_index: Array | None = None,
+        edge_weight: Array | None = None,
         threads: int = 1,
     ) -> Logits:
         """Logits of nodes.
@@ -95,18 +106,20 @@ class PackedModel:
             x: ``[N, F]`` features of another graph's nodes, quantized by the ranges of this
                 model; needs ``edge_index``.
             edge_index: ``[2, E]`` edges (source, target) of that graph.
+            edge_weight: ``[E]`` their weights, quantized by the ranges of this model, if it reads
+                weights; those of repeated edges are summed.
             threads: Threads that compute chunks of rows.
 
         Returns:
             fp32 ``[n, classes]``.
 
         Raises:
-            ValueError: If a node is unknown, the features have another width, or an edge leads
-                to a node that is not there.
+            ValueError: If a node is unknown, the features have another width, an edge leads to a
+                node that is not there, or weights are missing or cannot be.
         """
         if threads < 1:
             raise ValueError(f"threads={threads}: it must be at least 1")
-        given = self._given(x, edge_index)
+        given = self._given(x, edge_index, edge_weight)
         if nodes is None:
             return self._run(given.graph, given.features(None), threads)
         wanted = check_nodes(np.asarray(nodes), given.graph.spec.num_nodes)
@@ -124,13 +137,19 @@ class PackedModel:
     def _run(self, graph: PackedGraph, features: PackedFeatures, threads: int) -> Logits:
         return run_program(self.parts, Inference(graph, features, self.engine, threads))
 
-    def _given(self, x: Array | None, edge_index: Array | None) -> Input:
+    def _given(self, x: Array | None, edge_index: Array | None, edge_weight: Array | None) -> Input:
         if (x is None) != (edge_index is None):
             raise ValueError("a new graph is given by x and edge_index together")
         if x is None or edge_index is None:
+            if edge_weight is not None:
+                raise ValueError("edge_weight is for a new graph: give x and edge_index too")
             return StoredInput(self.graph, self.features, self.engine)
         arrays = np.asarray(x), np.asarray(edge_index)
-        return NewInput.of(*arrays, self.graph.split_points, self.features)
+        new = NewInput.of(*arrays, self.graph.split_points, self.features)
+        roots = any(la.spec.edge_weights and la.spec.attention_from_degrees for la in self.layers)
+        weights = self.graph.weights
+        assert weights is None or isinstance(weights, PackedEdgeWeights)
+        return new.weighted(arrays[1], edge_weight, weights, from_zero=roots)
 
 
 def _bits(layer: PackedLayer, *, reads_features: bool) -> list[tuple[Site, int]]:

@@ -6,7 +6,8 @@ import numpy as np
 
 from sgq_auto.packed.backends import Engine
 from sgq_auto.packed.codes.bit_packing import Array
-from sgq_auto.packed.codes.coded_rows import ListedRows
+from sgq_auto.packed.codes.coded_rows import ListedRows, listed_rows
+from sgq_auto.packed.runtime.edge_weights import ListedEdgeWeights
 from sgq_auto.packed.runtime.features import PackedFeatures
 from sgq_auto.packed.runtime.graph import PackedGraph, listed_graph
 
@@ -14,6 +15,8 @@ from sgq_auto.packed.runtime.graph import PackedGraph, listed_graph
 _LARGEST_SHARE = 0.3
 # Values that layers make of a whole graph in less time than it takes to look for a neighbourhood.
 _LITTLE_WORK = 150_000
+# Where the edges of each row start, their sources, and which edge each row starts with.
+Entries = tuple[Array, Array, Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +72,7 @@ def neighborhood(
         return None
     if hops > 1:
         entries = _entries(graph, inner, engine)
-    return _small(graph, wanted, np.flatnonzero(is_reached), inner, entries)
+    return _small(graph, wanted, np.flatnonzero(is_reached), inner, entries, engine)
 
 
 def pick_features(
@@ -86,9 +89,9 @@ def pick_features(
 
 
 def _small(
-    graph: PackedGraph, wanted: Array, rows: Array, inner: Array, entries: tuple[Array, Array]
+    graph: PackedGraph, wanted: Array, rows: Array, inner: Array, entries: Entries, engine: Engine
 ) -> Neighborhood:
-    rowptr, columns = entries
+    rowptr, columns, starts = entries
     place = np.empty(graph.spec.num_nodes, dtype=np.int32)
     place[rows] = np.arange(rows.size, dtype=np.int32)
     counts = np.zeros(rows.size, dtype=np.int64)
@@ -99,16 +102,18 @@ def _small(
     small = listed_graph(
         bucket_nodes, counts, place[columns], graph.degrees[rows], graph.split_points
     )
+    if graph.weights is not None:
+        values = graph.weights.take(engine, listed_rows(rowptr, starts))
+        small = replace(small, weights=ListedEdgeWeights(values, graph.weight_roots[rows]))
     return Neighborhood(small, rows, place[wanted])
 
 
-def _entries(graph: PackedGraph, rows: Array, engine: Engine) -> tuple[Array, Array]:
-    """The edges into some increasing rows as CSR."""
+def _entries(graph: PackedGraph, rows: Array, engine: Engine) -> Entries:
+    """The edges into some increasing rows as CSR, and which edge each row starts with."""
     edges = graph.edges
     if isinstance(edges, ListedRows):
-        return edges.picked(rows)
-    rowptr, columns, _ = engine.pick(edges, graph.blocks, rows)
-    return rowptr, columns
+        return *edges.picked(rows), edges.rowptr[rows]
+    return engine.pick(edges, graph.blocks, rows)
 
 
 def _most_entries(graph: PackedGraph, rows: Array, limit: float) -> int:
@@ -117,5 +122,6 @@ def _most_entries(graph: PackedGraph, rows: Array, limit: float) -> int:
     return most if most <= limit / 2 else int(graph.degrees[rows].sum()) + rows.size
 
 
-def _no_entries(rows: Array) -> tuple[Array, Array]:
-    return np.zeros(rows.size + 1, dtype=np.int64), np.empty(0, dtype=np.int32)
+def _no_entries(rows: Array) -> Entries:
+    starts = np.zeros(rows.size + 1, dtype=np.int64)
+    return starts, np.empty(0, dtype=np.int32), starts[:-1]

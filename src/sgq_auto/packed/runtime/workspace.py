@@ -134,6 +134,35 @@ class Inference:
         degrees = self.graph.degrees
         return self.engine.degree_weights(rowptr, columns, chunk.row, degrees, self._root_table)
 
+    def weight_coefficients(self, chunk: Chunk, rowptr: Array, columns: Array) -> Floats:
+        """The same of weighted edges: ``w_ij / sqrt(d_i d_j)`` with weighted degrees."""
+        roots = self.graph.weight_roots
+        own = np.repeat(roots[chunk.row : chunk.stop].astype(np.float64), np.diff(rowptr))
+        own *= self.edge_weights(chunk, rowptr, columns, loops=True)
+        own *= roots[columns]
+        return own
+
+    def edge_weights(self, chunk: Chunk, rowptr: Array, columns: Array, *, loops: bool) -> Floats:
+        """Weights of a chunk's entries, 1 at self-loops.
+
+        Args:
+            chunk: The chunk.
+            rowptr: Where the entries of each of its rows start.
+            columns: The column of each.
+            loops: Whether each row starts with a self-loop.
+        """
+        weights = self.graph.weights
+        assert weights is not None
+        before = chunk.skipped - loops * (chunk.row - chunk.blocks.row)
+        first = int(self.graph.edges.block_starts[chunk.block]) + before
+        own = weights.read(self.engine, first, columns.size - loops * chunk.num_rows)
+        if not loops:
+            return own
+        out, is_edge = np.ones(columns.size), np.ones(columns.size, dtype=bool)
+        is_edge[rowptr[:-1]] = False
+        out[is_edge] = own
+        return out
+
     @cached_property
     def _root_table(self) -> Floats:
         """``1 / sqrt(1 + d)`` of every degree ``d``."""

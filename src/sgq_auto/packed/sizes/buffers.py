@@ -49,6 +49,7 @@ def inference_buffers(model: ModelSpec, graph: GraphSpec, storage: TensorStorage
         Buffer("edge_index", Part.GRAPH, storage.block_index(), 0, graph_last),
         Buffer("degrees", Part.GRAPH, degrees, 0, graph_last),
         Buffer("bucket_map", Part.GRAPH, bucket_map, 0, last_step, bucket_map),
+        *_edge_weight_buffers(model, storage),
         *_feature_buffers(model, graph, storage),
         _stored("outside.vectors", Part.WEIGHTS, storage.outside_vectors(flow), last_step),
     ]
@@ -102,6 +103,19 @@ def _layer_buffers(
     if layer.heads:
         size = storage.attention(layer, first=first_attention)
         yield Buffer(f"{name}.attention", Part.ATTENTION, size, propagate, propagate)
+
+
+def _edge_weight_buffers(model: ModelSpec, storage: TensorStorage) -> Iterator[Buffer]:
+    """The weights of edges, which are needed until the last layer that reads them has run."""
+    reading = [k for k, layer in enumerate(model.layers) if layer.edge_weights]
+    if not reading:
+        return
+    last, held = _last_step(model, reading[-1]), storage.edge_weights()
+    stored = storage.stored_edge_weights()
+    yield Buffer("edge_weights", Part.ATTENTION, held, 0, last, stored)
+    yield _stored("edge_weights.scales", Part.SCALES, storage.edge_weight_scales(), last)
+    if any(model.layers[k].attention_from_degrees for k in reading):
+        yield Buffer("weighted_degrees", Part.GRAPH, storage.weighted_degrees(), 0, last)
 
 
 def _feature_buffers(

@@ -12,7 +12,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 
 from sgq_auto.objective import Objective
-from sgq_auto.packed.allocation import FEATURES, FULL_PRECISION, BitAllocation, Component, Site
+from sgq_auto.packed.allocation import (
+    EDGE_WEIGHTS,
+    FEATURES,
+    FULL_PRECISION,
+    BitAllocation,
+    Component,
+    Site,
+)
 from sgq_auto.packed.sizes.buffers import Buffer, Part, inference_buffers
 from sgq_auto.packed.sizes.sgquant import sgquant_elements
 from sgq_auto.packed.sizes.specs import GraphSpec, ModelSpec
@@ -162,9 +169,12 @@ class FootprintModel:
 
     def _elements(self) -> Iterator[tuple[Site, int]]:
         graph = self.graph
+        if self.model.reads_edge_weights:
+            for bucket, edges in enumerate(graph.bucket_edges):
+                yield Site(EDGE_WEIGHTS, Component.ATTENTION, bucket), edges
         for layer, made in zip(self.model.layers, self.model.dataflow.inputs, strict=True):
             hops = layer.further_hops * layer.gathered_features
-            edges = graph.gathered_edges(layer)
+            gathered = graph.gathered_edges(layer)
             for bucket, nodes in enumerate(graph.bucket_nodes):
                 own = Site(layer.name, Component.EMBEDDING, bucket)
                 source = Site(FEATURES, Component.EMBEDDING, bucket) if made is None else own
@@ -173,7 +183,7 @@ class FootprintModel:
                     yield own, nodes * (layer.transformed_features + hops)
                 if layer.heads:
                     site = Site(layer.name, Component.ATTENTION, bucket)
-                    yield site, edges[bucket] * layer.heads
+                    yield site, gathered[bucket] * layer.heads
             for rows, columns in layer.weight_shapes:
                 yield Site(layer.name, Component.WEIGHT), rows * columns
         for skip in self.model.dataflow.skips:

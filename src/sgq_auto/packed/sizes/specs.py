@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sgq_auto.packed.allocation import FEATURES, Component, Site
+from sgq_auto.packed.allocation import EDGE_WEIGHTS, FEATURES, Component, Site
 from sgq_auto.packed.codes.bit_packing import index_bits, packed_bytes
 from sgq_auto.packed.codes.coded_rows import ROW_BLOCK
 from sgq_auto.packed.codes.elias_fano import EliasFano
+from sgq_auto.packed.sizes.edge_weight_spec import EdgeWeightSpec
 
 _BLOCK_START_BYTES = 4
 
@@ -31,6 +32,7 @@ class LayerSpec:
             averaged, which the graph alone determines.
         attention_from_degrees: Whether the coefficients follow from the degrees alone (GCN), so
             that a packed model derives them, quantized or not, and stores none.
+        edge_weights: Whether it reads the weights of the graph's edges.
         vector_elements: Parameters that stay fp32: biases, attention vectors, temperatures.
         normalized_features: Width of a normalised embedding that the SGQuant authors count
             besides (AGNN).
@@ -60,6 +62,7 @@ class LayerSpec:
     source_copies: int = 0
     target_copies: int = 0
     attention_copies: int = 0
+    edge_weights: bool = False
 
     @property
     def propagates(self) -> bool:
@@ -172,6 +175,11 @@ class ModelSpec:
         """How tensors pass between the layers."""
         return self.flow or DataFlow.chain(len(self.layers))
 
+    @property
+    def reads_edge_weights(self) -> bool:
+        """Whether a layer reads the weights of the graph's edges."""
+        return any(layer.edge_weights for layer in self.layers)
+
     def sites(self, num_buckets: int) -> tuple[Site, ...]:
         """Every site of features and model; weights belong to no degree bucket."""
         return tuple(dict.fromkeys(self._sites(num_buckets)))
@@ -179,6 +187,9 @@ class ModelSpec:
     def _sites(self, num_buckets: int) -> Iterator[Site]:
         for bucket in range(num_buckets):
             yield Site(FEATURES, Component.EMBEDDING, bucket)
+        if self.reads_edge_weights:
+            for bucket in range(num_buckets):
+                yield Site(EDGE_WEIGHTS, Component.ATTENTION, bucket)
         for layer, made in zip(self.layers, self.dataflow.inputs, strict=True):
             for component in layer.components(reads_features=made is None):
                 if component is Component.WEIGHT:
@@ -229,6 +240,7 @@ class GraphSpec:
         max_in_degree: Largest in-degree, without the self-loop.
         features: The node features.
         symmetric: Whether every edge goes both ways.
+        weights: The weights of its edges; ``None`` without any.
     """
 
     bucket_nodes: tuple[int, ...]
@@ -237,6 +249,7 @@ class GraphSpec:
     max_in_degree: int
     features: FeatureSpec
     symmetric: bool = False
+    weights: EdgeWeightSpec | None = None
 
     @property
     def num_buckets(self) -> int:
@@ -258,12 +271,17 @@ class GraphSpec:
         """Number of edges between different nodes."""
         return self.num_edges_with_loops - self.num_nodes
 
+    @property
+    def bucket_edges(self) -> tuple[int, ...]:
+        """Edges between different nodes, per bucket of their target."""
+        both = zip(self.bucket_in_edges, self.bucket_nodes, strict=True)
+        return tuple(edges - nodes for edges, nodes in both)
+
     def gathered_edges(self, layer: LayerSpec) -> tuple[int, ...]:
         """Edges per bucket of their target that a layer gathers along."""
         if layer.gathers_itself:
             return self.bucket_in_edges
-        both = zip(self.bucket_in_edges, self.bucket_nodes, strict=True)
-        return tuple(edges - nodes for edges, nodes in both)
+        return self.bucket_edges
 
     @property
     def pattern(self) -> EliasFano:

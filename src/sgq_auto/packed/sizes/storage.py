@@ -9,7 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sgq_auto.packed.allocation import FEATURES, FULL_PRECISION, BitAllocation, Component, Site
+from sgq_auto.packed.allocation import (
+    EDGE_WEIGHTS,
+    FEATURES,
+    FULL_PRECISION,
+    BitAllocation,
+    Component,
+    Site,
+)
 from sgq_auto.packed.codes.bit_packing import packed_bytes
 from sgq_auto.packed.sizes.specs import Carried, DataFlow, GraphSpec, LayerSpec
 
@@ -36,6 +43,18 @@ class TensorStorage(Protocol):
 
     def degrees(self) -> int:
         """In-degrees that a model computes its coefficients from, made when it is loaded."""
+
+    def edge_weights(self) -> int:
+        """The weights of the edges."""
+
+    def stored_edge_weights(self) -> int:
+        """The same on disk."""
+
+    def edge_weight_scales(self) -> int:
+        """Their scales and offsets."""
+
+    def weighted_degrees(self) -> int:
+        """Roots of summed weights that coefficients are computed from, made when needed."""
 
     def bucket_map(self) -> int:
         """The degree bucket of every node."""
@@ -105,6 +124,25 @@ class PackedStorage:
     def degrees(self) -> int:
         """Packed in-degrees."""
         return self.spec.degree_bytes
+
+    def edge_weights(self) -> int:
+        """Codes in both directions of an edge, bucket by bucket of their target."""
+        counts = self.spec.bucket_edges
+        return self._bucket_codes(EDGE_WEIGHTS, Component.ATTENTION, counts)
+
+    def stored_edge_weights(self) -> int:
+        """One direction where both have the same weight."""
+        counts = self.spec.weights.stored if self.spec.weights else self.spec.bucket_edges
+        return self._bucket_codes(EDGE_WEIGHTS, Component.ATTENTION, counts)
+
+    def edge_weight_scales(self) -> int:
+        """8 bytes a bucket that has edges."""
+        counts = self.spec.bucket_edges
+        return _SCALE_AND_OFFSET * self._groups(EDGE_WEIGHTS, Component.ATTENTION, counts)
+
+    def weighted_degrees(self) -> int:
+        """An fp32 root a node."""
+        return self.spec.num_nodes * _FP32
 
     def bucket_map(self) -> int:
         """Packed buckets: rows are nodes sorted by bucket, so this says which node a row is."""
@@ -201,6 +239,22 @@ class PygStorage:
         return 0
 
     def degrees(self) -> int:
+        """Coefficients are held themselves."""
+        return 0
+
+    def edge_weights(self) -> int:
+        """``edge_weight``: fp32."""
+        return self.spec.num_edges * _FP32
+
+    def stored_edge_weights(self) -> int:
+        """The same on disk."""
+        return self.edge_weights()
+
+    def edge_weight_scales(self) -> int:
+        """Full precision has no scales."""
+        return 0
+
+    def weighted_degrees(self) -> int:
         """Coefficients are held themselves."""
         return 0
 

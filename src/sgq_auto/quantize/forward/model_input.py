@@ -6,10 +6,12 @@ from typing import Any
 from torch import Tensor, nn
 
 from sgq_auto.graphs import CsrPattern, Features
+from sgq_auto.quantize.forward.edge_weights import EdgeWeights, QuantizedEdgeWeights
 from sgq_auto.quantize.forward.node_features import Edges, NodeFeatures, QuantizedFeatures
 from sgq_auto.quantize.forward.signature import Signature
 from sgq_auto.quantize.forward.skip_connections import ForwardPass, SkipConnections
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
+from sgq_auto.quantize.quantizers.fake_quantizers import ConstantQuantizer
 
 # A child of every prepared model, under a name that no model has.
 _NAME = "_sgq_auto_input"
@@ -21,6 +23,7 @@ class ModelInput(nn.Module):
     Attributes:
         quantizer: The fake-quantizer of the features' stored values.
         skips: The skip connections of the model.
+        edge_quantizer: That of the weights of edges; ``None`` where they stay as they are.
         dropout: Replaces every dropout probability above 0; ``None`` keeps the model's own.
         own_dropout: The largest probability that the model's own forward passes in training have
             asked for so far.
@@ -29,13 +32,16 @@ class ModelInput(nn.Module):
     def __init__(self, model: nn.Module, quantizers: QuantizerFactory) -> None:
         super().__init__()
         self.quantizer = quantizers.features()
+        self.edge_quantizer = quantizers.edge_weights()
         self.dropout: float | None = None
         self.own_dropout = 0.0
         self._engine = quantizers.graph.engine
+        self._graph = quantizers.graph
         self._signature = Signature.of(model)
         self._features: QuantizedFeatures | None = None
         self.skips = SkipConnections(quantizers)
         self._passes: list[ForwardPass] = []
+        self._weights: QuantizedEdgeWeights | None = None
 
     @classmethod
     def attach(
@@ -69,6 +75,30 @@ class ModelInput(nn.Module):
             self._features = QuantizedFeatures(matrix, features.shape)
         return self._features
 
+    def edge_weights(self, adj_t: CsrPattern) -> QuantizedEdgeWeights | None:
+        """The weights of the graph's edges quantized, once; ``None`` where they have none."""
+        if adj_t.weights is None:
+            return None
+        if self._weights is None:
+            own = adj_t.without_loops.weights
+            assert own is not None
+            values = own.reshape(-1).double()
+            if self.edge_quantizer is not None:
+                values = self._quantized(values, self.edge_quantizer)
+            self._weights = QuantizedEdgeWeights.of(adj_t, values)
+        return self._weights
+
+    @property
+    def ignores_weights(self) -> bool:
+        """Whether the graph has weights of edges, and no forward pass so far has read them."""
+        return self._weights is not None and not self._weights.was_read
+
+    def _quantized(self, values: Tensor, quantizer: ConstantQuantizer) -> Tensor:
+        """Where both directions share a stored weight, the code of one is made from the other's."""
+        quantized = quantizer(values)
+        stored = self._graph.weight_entries
+        return quantized if stored is None else quantizer.exact(quantized[stored])
+
     def _enter(
         self, _module: nn.Module, inputs: tuple[Features, CsrPattern], _keywords: Any
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -77,7 +107,9 @@ class ModelInput(nn.Module):
         forward = ForwardPass(self._engine, self.dropout, self.skips)
         forward.__enter__()
         self._passes.append(forward)
-        return self._signature.arguments(x, edges)
+        held = self.edge_weights(adj_t)
+        given = [] if held is None else _weights_as_given(held)
+        return self._signature.arguments(x, edges, *given)
 
     def _leave(self, _module: nn.Module, _inputs: Any, _output: Tensor) -> None:
         if self._passes:
@@ -92,3 +124,13 @@ class ModelInput(nn.Module):
     def _leave_layer(self, layer: Any, _inputs: Any, output: Any) -> None:
         if self._passes:
             self._passes[-1].leave_layer(layer.name, output)
+
+
+def _weights_as_given(weights: QuantizedEdgeWeights) -> list[Tensor]:
+    """The weights as ``edge_weight`` ``[E]``, and in the form of the user's edge features."""
+    pattern = weights.pattern
+    assert pattern.weights is not None
+    edges = pattern.num_entries - pattern.shape[0]
+    return [
+        EdgeWeights(weights, shape) for shape in ((edges,), (edges, *pattern.weights.shape[1:]))
+    ]

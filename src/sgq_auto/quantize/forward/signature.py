@@ -5,7 +5,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from inspect import Parameter
 from typing import Any, NoReturn
@@ -23,13 +23,17 @@ class Role(Enum):
     FEATURES = auto()
     EDGES = auto()
     DATA = auto()
-    # What a graph may have and this one has not, like edge weights: None, as its Data says too.
+    # Weights of edges [E], or the same as the user's edge features; None where edges have none.
+    WEIGHTS = auto()
+    EDGE_FEATURES = auto()
+    # What a graph may have and this one has not, like a batch: None, as its Data says too.
     ABSENT = auto()
 
 
 # How people call these arguments, in lower case. The first pattern that fits a name decides.
 _NAMES = (
-    (Role.ABSENT, r"edge_?(weights?|attrs?|feats?|features?)|weights?"),
+    (Role.WEIGHTS, r"edge_?weights?|weights?"),
+    (Role.EDGE_FEATURES, r"edge_?(attrs?|feats?|features?)"),
     (Role.EDGES, r"edge_?ind\w*|edge_?idx|edge_?list|edges?|ei?|adj\w*|a"),
     (Role.FEATURES, r"[xhz](_\w+|\d*)|(\w+_)?(feat|feature)s?\d*|inputs?|in_feats?"),
     (Role.DATA, r"(\w+_)?(data|graphs?|batch)(_\w+|\d*)|g"),
@@ -40,11 +44,15 @@ _EDGES_TYPE = re.compile(r"\b(Adj|SparseTensor|EdgeIndex)\b")
 _OF_DATA = {"x", "edge_index", "adj_t", "edge_attr", "edge_weight", "num_nodes"}
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _VARIADIC = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+_OF_EDGES = (Role.WEIGHTS, Role.EDGE_FEATURES)
 _CONVENTIONS = "a forward pass takes (x, edge_index), x alone, or one data that has both"
 
 
 class GraphData(Data):  # type: ignore[misc]
-    """The graph as one object: ``x`` and ``edge_index``; whatever else a ``Data`` has is None."""
+    """The graph as one object: ``x``, ``edge_index``, and weights of edges where there are some.
+
+    Whatever else a ``Data`` has is None.
+    """
 
     @property
     def adj_t(self) -> Tensor | None:
@@ -60,10 +68,12 @@ class Signature:
     Attributes:
         positional: Of the arguments that come by position.
         keywords: Of those that come by name.
+        optional: Arguments with the default None that take the weights of a weighted graph.
     """
 
     positional: tuple[Role, ...] = ()
     keywords: Mapping[str, Role] = field(default_factory=dict)
+    optional: Mapping[str, Role] = field(default_factory=dict)
 
     @classmethod
     def of(cls, model: nn.Module) -> "Signature":
@@ -71,8 +81,8 @@ class Signature:
 
         What an argument is follows from how the forward pass uses it (``data.x``), its type, or its
         name; arguments that tell nothing are, in this order, the features and the edges. Edges are
-        passed to an argument with a default too (``edge_index=None``), other arguments with a
-        default keep it.
+        passed to an argument with a default too (``edge_index=None``), and so are the weights of a
+        weighted graph (``edge_weight=None``); other arguments with a default keep it.
 
         Raises:
             InputError: If an argument without a default is none of these.
@@ -81,7 +91,8 @@ class Signature:
             parameters = list(inspect.signature(model.forward).parameters.values())
         except ValueError:  # Of a model that was compiled.
             return cls((Role.FEATURES, Role.EDGES))
-        return cls._passing(_roles(model, parameters), parameters)
+        roles = _roles(model, parameters)
+        return replace(cls._passing(roles, parameters), optional=_optional(roles, parameters))
 
     @classmethod
     def _passing(cls, roles: Mapping[str, Role], parameters: Sequence[Parameter]) -> "Signature":
@@ -104,18 +115,48 @@ class Signature:
             keywords = {"x": Role.FEATURES, "edge_index": Role.EDGES}
         return cls(tuple(positional), keywords)
 
-    def arguments(self, x: Tensor, edge_index: Tensor) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """What the forward pass is called with: arguments by position, and by name."""
+    def arguments(
+        self,
+        x: Tensor,
+        edge_index: Tensor,
+        edge_weight: Tensor | None = None,
+        edge_attr: Tensor | None = None,
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What the forward pass is called with: arguments by position, and by name.
+
+        Args:
+            x: Features ``[N, F]``.
+            edge_index: Edges ``[2, E]``.
+            edge_weight: Weights ``[E]``; ``None`` where edges have none.
+            edge_attr: The same weights in the form of the user's edge features.
+        """
+        roles = [*self.positional, *self.keywords.values()]
         values = {Role.FEATURES: x, Role.EDGES: edge_index, Role.ABSENT: None}
-        if Role.DATA in (*self.positional, *self.keywords.values()):
-            values[Role.DATA] = GraphData(x=x, edge_index=edge_index)
-        by_name = {name: values[role] for name, role in self.keywords.items()}
+        values |= {Role.WEIGHTS: edge_weight, Role.EDGE_FEATURES: edge_attr}
+        if Role.WEIGHTS in roles:
+            values[Role.EDGE_FEATURES] = None  # One number an edge is passed once.
+        if Role.DATA in roles:
+            given = {"edge_weight": edge_weight, "edge_attr": edge_attr}
+            held = {name: value for name, value in given.items() if value is not None}
+            values[Role.DATA] = GraphData(x=x, edge_index=edge_index, **held)
+        named = self.keywords if edge_weight is None else {**self.keywords, **self.optional}
+        by_name = {name: values[role] for name, role in named.items()}
         return tuple(values[role] for role in self.positional), by_name
 
 
-def run_plain(model: nn.Module, x: Tensor, edge_index: Tensor) -> Any:
-    """What a plain PyG model returns for features ``[N, F]`` and edges ``[2, E]``, as it is."""
-    by_position, by_name = Signature.of(model).arguments(x, edge_index)
+def run_plain(
+    model: nn.Module, x: Tensor, edge_index: Tensor, edge_attr: Tensor | None = None
+) -> Any:
+    """What a plain PyG model returns, as it is.
+
+    Args:
+        model: The model.
+        x: Features ``[N, F]``.
+        edge_index: Edges ``[2, E]``.
+        edge_attr: Weights of the edges, ``[E]`` or ``[E, 1]``, if they have some.
+    """
+    weights = None if edge_attr is None else edge_attr.reshape(-1)
+    by_position, by_name = Signature.of(model).arguments(x, edge_index, weights, edge_attr)
     with torch.no_grad():
         return model(*by_position, **by_name)
 
@@ -143,6 +184,24 @@ def _roles(model: nn.Module, parameters: Sequence[Parameter]) -> dict[str, Role]
     return roles
 
 
+def _optional(roles: Mapping[str, Role], parameters: Sequence[Parameter]) -> dict[str, Role]:
+    """The argument with the default None that takes weights; one for weights rather than features.
+
+    None where another one takes them already, or the model takes no edges.
+    """
+    given = roles.values()
+    if Role.EDGES not in given or any(role in _OF_EDGES for role in given):
+        return {}
+    free = [p for p in parameters if p.default is None and p.name not in roles]
+    free = [p for p in free if p.kind in (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)]
+    found = {p.name: role for p in free if (role := _role(p)) in _OF_EDGES and role is not None}
+    for wanted in _OF_EDGES:
+        names = [name for name, role in found.items() if role is wanted]
+        if names:
+            return {names[0]: wanted}
+    return {}
+
+
 def _missing(roles: Mapping[str, Role]) -> list[Role]:
     """What of the graph is not passed yet."""
     if Role.DATA in roles.values():
@@ -160,7 +219,7 @@ def _refuse(model: nn.Module, name: str) -> NoReturn:
 def _refuse_repeated(model: nn.Module, roles: Mapping[str, Role]) -> None:
     seen: set[Role] = set()
     for name, role in roles.items():
-        if role in seen and role is not Role.ABSENT:
+        if role in seen and role not in (Role.ABSENT, *_OF_EDGES):
             _refuse(model, name)
         seen.add(role)
 

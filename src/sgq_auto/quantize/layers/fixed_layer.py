@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
 
 from sgq_auto.compute import FixedMatrix
+from sgq_auto.errors import InputError
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.graphs.csr import multiply_fixed
 from sgq_auto.packed import LayerSpec
@@ -46,8 +47,16 @@ class NormalizedLayer(FixedLayer):
 
     def coefficients(self, adj_t: CsrPattern, dtype: torch.dtype) -> Tensor:
         """The quantized coefficients at the entries of ``adj_t``."""
-        quantized: Tensor = self.attention_quantizer(normalized_adjacency(adj_t, dtype))
-        return quantized
+        if self.edge_weights is None:
+            quantized: Tensor = self.attention_quantizer(normalized_adjacency(adj_t, dtype))
+            return quantized
+        if self.edge_weights.are_negative:
+            raise InputError(
+                f"{self.name}: a weight of an edge is below 0, and this layer divides by the "
+                "square roots of their sums; give weights from 0 on"
+            )
+        exact: Tensor = self.attention_quantizer(self.edge_weights.normalized)
+        return exact.to(dtype)
 
     def matrix(self, adj_t: CsrPattern, dtype: torch.dtype) -> FixedMatrix:
         """The coefficients are the same in every pass, so they are quantized once."""
@@ -105,8 +114,9 @@ class NeighborLayer(FixedLayer):
         return out
 
     def matrix(self, adj_t: CsrPattern, dtype: torch.dtype) -> FixedMatrix:
-        """What aggregates a node's neighbours; nothing of it is quantized."""
-        return neighbor_matrix(adj_t, self.aggregation, dtype)
+        """What aggregates a node's neighbours; of it only weights of edges are quantized."""
+        weights = None if self.edge_weights is None else self.edge_weights.values.to(dtype)
+        return neighbor_matrix(adj_t, self.aggregation, dtype, weights)
 
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""
@@ -116,6 +126,7 @@ class NeighborLayer(FixedLayer):
             self.linears[0].weight.size(0),
             root_weight=len(self.linears) > 1,
             bias=self.bias is not None,
+            edge_weights=self.edge_weights is not None,
         )
 
     def packed_parts(self, packing: Packing) -> LayerParts:
@@ -134,7 +145,10 @@ def is_aggregated(conv: MessagePassing) -> bool:
 
 
 def neighbor_matrix(
-    adj_t: CsrPattern, aggregation: Aggregation, dtype: torch.dtype = torch.float32
+    adj_t: CsrPattern,
+    aggregation: Aggregation,
+    dtype: torch.dtype = torch.float32,
+    weights: Tensor | None = None,
 ) -> FixedMatrix:
     """What times an embedding ``[N, features]`` gives the aggregate over each node's neighbours.
 
@@ -145,8 +159,12 @@ def neighbor_matrix(
         adj_t: Edges with one self-loop a node, which is no neighbour.
         aggregation: Mean or sum.
         dtype: Of the coefficients.
+        weights: ``[entries]`` weights of the edges, if they have some; a mean divides by the number
+            of neighbours all the same.
     """
     neighbors = (adj_t.row != adj_t.col).to(dtype)
+    if weights is not None:
+        neighbors *= weights
     if aggregation is Aggregation.MEAN:
         degrees = (adj_t.rowptr.diff() - 1).clamp(min=1)
         neighbors /= degrees.index_select(0, adj_t.row)

@@ -17,6 +17,8 @@ from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 class QuantizedGCNConv(NormalizedLayer):
     """``y = Q(A) Q(Q(x) Q(W)^T) + b`` with ``A = D^-1/2 (A + I) D^-1/2``.
 
+    On a weighted graph ``A`` has quantized weights, and ``D`` their sums.
+
     Node embeddings are quantized before the gather: the same values as quantizing per-edge
     copies, for ``N`` rows of work in place of ``E``.
     """
@@ -39,7 +41,7 @@ class QuantizedGCNConv(NormalizedLayer):
 
     def forward(self, x: Tensor, edge_index: Any, edge_weight: Any = None) -> Tensor:
         """``[N, in]`` to ``[N, out]``."""
-        adj_t = self.pattern(edge_index, edge_weight=edge_weight)
+        adj_t = self.weighted_pattern(edge_index, edge_weight)
         transformed = linear(self.quantize_input(x), self.weight_quantizer(self.lin.weight))
         out = self.gather(adj_t, self.transformed_quantizer(transformed))
         return out if self.bias is None else out + self.bias
@@ -52,4 +54,6 @@ class QuantizedGCNConv(NormalizedLayer):
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""
         rows = self.lin.weight.size(0)
-        return gcn_spec(self.name, self.in_features, rows, bias=self.bias is not None)
+        weighted = self.edge_weights is not None
+        sizes = self.name, self.in_features, rows
+        return gcn_spec(*sizes, bias=self.bias is not None, edge_weights=weighted)

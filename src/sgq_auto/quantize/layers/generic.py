@@ -10,6 +10,7 @@ from torch_geometric.nn import MessagePassing
 
 from sgq_auto.packed import LayerSpec
 from sgq_auto.quantize.forward.deferred_dropout import Dropped
+from sgq_auto.quantize.forward.edge_weights import EdgeWeights
 from sgq_auto.quantize.forward.lazy_tensor import LazyTensor, plain
 from sgq_auto.quantize.forward.node_features import NodeFeatures
 from sgq_auto.quantize.layer import QuantizedLayer
@@ -138,6 +139,9 @@ class _NodeInputs:
             return {key: self.quantize(item) for key, item in value.items()}
         if type(value) in (list, tuple):
             return type(value)(self.quantize(item) for item in value)
+        if isinstance(value, EdgeWeights):
+            self._layer.edge_weights = value.weights
+            return plain(value)
         if not isinstance(value, Tensor) or not self._is_node_input(value):
             return plain(value)
         if id(value) not in self._made:

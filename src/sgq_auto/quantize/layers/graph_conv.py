@@ -23,5 +23,5 @@ class QuantizedGraphConv(NeighborLayer):
     def forward(
         self, x: Tensor, edge_index: Any, edge_weight: Any = None, size: Any = None
     ) -> Tensor:
-        """``[N, in]`` to ``[N, out]``; edge weights are refused, for the graph has none."""
-        return self.aggregate(x, self.pattern(edge_index, edge_weight=edge_weight, size=size))
+        """``[N, in]`` to ``[N, out]``, neighbours times the weights of their edges, if given."""
+        return self.aggregate(x, self.weighted_pattern(edge_index, edge_weight, size=size))

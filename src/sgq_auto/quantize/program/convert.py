@@ -11,8 +11,10 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, SparseFeatures
 from sgq_auto.packed import PackedModel
 from sgq_auto.packed.codes.ranges import Ranges
+from sgq_auto.packed.runtime.edge_weights import pack_edge_weights
 from sgq_auto.packed.runtime.features import PackedFeatures, code_pattern, pack_values
 from sgq_auto.packed.runtime.graph import PackedGraph, graph_of
+from sgq_auto.packed.runtime.layers.layer import PackedLayer
 from sgq_auto.quantize.forward.model_input import ModelInput
 from sgq_auto.quantize.packing import Packing, array, packed_ranges
 from sgq_auto.quantize.program.trace import Trace, trace_model
@@ -55,7 +57,7 @@ def convert(
         for name in trace.program.skips
     }
     return PackedModel(
-        _graph(graph),
+        _weighted(_graph(graph), tuple(layers), prepared, graph),
         _features(graph, feature_ranges),
         tuple(layers),
         trace.program,
@@ -82,6 +84,23 @@ def _graph(graph: Graph) -> PackedGraph:
     degrees = np.diff(rowptr) - 1
     packed = graph_of(positions, buckets, degrees, graph.split_points, graph.num_nodes)
     return replace(packed, spec=graph.spec)
+
+
+def _weighted(
+    packed: PackedGraph, layers: tuple[PackedLayer, ...], prepared: nn.Module, graph: Graph
+) -> PackedGraph:
+    """The packed graph with the weights of its edges, if a layer reads them."""
+    weights = ModelInput.of(prepared).edge_weights(graph.adj_t)
+    if weights is None or packed.spec.weights is None:
+        return packed
+    if not any(layer.spec.edge_weights for layer in layers):
+        return replace(packed, spec=replace(packed.spec, weights=None))
+    pattern, buckets = graph.adj_t, len(graph.bucket_nodes)
+    values = array(weights.values[pattern.row != pattern.col])
+    ranges = packed_ranges(ModelInput.of(prepared).edge_quantizer, buckets)
+    edges, symmetric = packed.spec.bucket_edges, packed.spec.weights.symmetric
+    held = pack_edge_weights(values, edges, ranges, symmetric=symmetric)
+    return replace(packed, weights=held)
 
 
 def _features(graph: Graph, ranges: Ranges) -> PackedFeatures:

@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from sgq_auto.graphs import Graph
 from sgq_auto.packed.sizes.specs import Carried, DataFlow, SkipSpec
 from sgq_auto.quantize.forward.deferred_dropout import Dropped
+from sgq_auto.quantize.forward.edge_weights import EdgeWeights
 from sgq_auto.quantize.forward.lazy_tensor import LazyTensor
 from sgq_auto.quantize.forward.model_input import ModelInput
 from sgq_auto.quantize.forward.node_features import NodeFeatures
@@ -228,7 +229,7 @@ class _Watch(TorchDispatchMode):
     def _note_layer(self, layer: Any, args: Any, kwargs: Any, output: Any) -> None:
         sources = [x.source if isinstance(x, Dropped) else x for x in _tensors([args, kwargs])]
         embeddings = [x for x in sources if x.dim() > 1 and x.size(0) == self._num_nodes]
-        embeddings = [x for x in embeddings if not isinstance(x, NodeFeatures)]
+        embeddings = [x for x in embeddings if not isinstance(x, NodeFeatures | EdgeWeights)]
         first = embeddings[0] if embeddings else None
         origin = None if first is None else origin_of(first)
         call = LayerCall(layer, first, None if origin is None else origin.quantized, output)

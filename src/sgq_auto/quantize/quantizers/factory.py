@@ -7,7 +7,14 @@ from typing import Any, Self
 from torch import Tensor, nn
 
 from sgq_auto.graphs import Graph
-from sgq_auto.packed.allocation import FEATURES, FULL_PRECISION, BitAllocation, Component, Site
+from sgq_auto.packed.allocation import (
+    EDGE_WEIGHTS,
+    FEATURES,
+    FULL_PRECISION,
+    BitAllocation,
+    Component,
+    Site,
+)
 from sgq_auto.quantize.quantizers.fake_quantizers import (
     ConstantQuantizer,
     LearnedQuantizer,
@@ -46,6 +53,19 @@ class QuantizerFactory:
         sizes = self.graph.features.bucket_values
         return self._constant(bits, sizes, self.graph.values_by_bucket)
 
+    def edge_weights(self) -> ConstantQuantizer | None:
+        """For the weights of edges between different nodes; ``None`` where they stay as they are.
+
+        That is also so where no layer of the allocation's model reads them.
+        """
+        pattern, first = self.graph.adj_t, Site(EDGE_WEIGHTS, Component.ATTENTION, 0)
+        if pattern.weights is None or self.allocation is None or first not in self.allocation:
+            return None
+        bits = self._bucket_bits(EDGE_WEIGHTS, Component.ATTENTION)
+        order = self.graph.entries_by_bucket(pattern.without_loops)
+        made = self._constant(bits, self._neighbor_edges(), order)
+        return made if isinstance(made, ConstantQuantizer) else None
+
     def embedding(self, layer: str) -> nn.Module:
         """For a ``[N, features]`` embedding of ``layer``."""
         bits = self._bucket_bits(layer, Component.EMBEDDING)
@@ -58,13 +78,9 @@ class QuantizerFactory:
 
     def neighbor_attention(self, layer: str) -> nn.Module:
         """For attention coefficients of ``layer`` on edges without the self-loops."""
-        sizes = [
-            edges - nodes
-            for edges, nodes in zip(self.graph.bucket_edges, self.graph.bucket_nodes, strict=True)
-        ]
         bits = self._bucket_bits(layer, Component.ATTENTION)
         order = self.graph.entries_by_bucket(self.graph.adj_t.without_loops)
-        return self._trained(bits, sizes, order)
+        return self._trained(bits, self._neighbor_edges(), order)
 
     def fixed_attention(self, layer: str) -> nn.Module:
         """For coefficients of ``layer`` that never change, ``[entries]``."""
@@ -83,6 +99,11 @@ class QuantizerFactory:
         if self.allocation is None:
             return [FULL_PRECISION for _ in buckets]
         return [self.allocation[Site(layer, component, b)] for b in buckets]
+
+    def _neighbor_edges(self) -> list[int]:
+        """Edges between different nodes, per bucket of their target."""
+        both = zip(self.graph.bucket_edges, self.graph.bucket_nodes, strict=True)
+        return [edges - nodes for edges, nodes in both]
 
     def _edges_by_bucket(self) -> Tensor | None:
         return self.graph.entries_by_bucket(self.graph.adj_t)

@@ -219,10 +219,30 @@ class ConstantQuantizer(FakeQuantizer):
         super().__init__(bits, sizes, range_finder(mode), engine, order)
 
     def forward(self, x: Tensor, start: int = 0) -> Tensor:
-        """The fake-quantized tensor; its ranges are set from it."""
-        self.observe(x)
+        """The fake-quantized tensor; its ranges are set from it.
+
+        fp64 values are rounded in fp64, as :meth:`exact` does.
+        """
+        self.observe(x.float() if x.dtype is torch.float64 else x)
+        if x.dtype is torch.float64:
+            return self.exact(x)
         with torch.no_grad():
             return super().forward(x, start)
+
+    def exact(self, x: Tensor) -> Tensor:
+        """Fake-quantize fp64 ``[rows]`` by the ranges there are, as the packed runtime does.
+
+        Values of many edges lie next to the border of two codes, where fp32 finds the other one.
+        """
+        rows, ends, order = self._by_group(x, 0)
+        groups = (t.double() for t in (self.step, self.offset, self.levels))
+        step, offset, levels = (spread_groups(t, ends, rows) for t in groups)
+        codes = ((rows - offset) / step).round_().clamp_(min=0).minimum(levels)
+        out = codes * step + offset
+        if self.full is not None:
+            held = rows.float().double()
+            out = torch.where(spread_groups(self.full, ends, rows), held, out)
+        return out if order is None else torch.empty_like(out).index_copy(0, order, out)
 
 
 def freeze_ranges(model: nn.Module) -> None:

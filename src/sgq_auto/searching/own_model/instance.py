@@ -112,18 +112,19 @@ def check_rebuilt(given: nn.Module, rebuilt: nn.Module, data: PreparedData) -> N
     raise InputError(f"{kind} cannot be copied and run as plain PyG on the graph ({reason:.200})")
 
 
-def _inputs(data: PreparedData) -> list[tuple[Tensor, Tensor]]:
+def _inputs(data: PreparedData) -> list[tuple[Tensor, ...]]:
     """The graph in the user's order; made-up ones in place of a large one."""
     graph = data.graph
     if graph.num_nodes * graph.features.num_features > _MOST_FEATURES or data.edge_index is None:
         width = graph.features.num_features
-        return [made_up_inputs(nodes, width, torch.float32) for nodes in node_counts(graph)]
+        return [made_up_inputs(nodes, width, torch.float32, graph) for nodes in node_counts(graph)]
     x = torch.empty(graph.num_nodes, graph.features.num_features)
     x[graph.node_order] = graph.features.dense()
-    return [(x, torch.from_numpy(data.edge_index))]
+    weights = [] if data.edge_weight is None else [torch.from_numpy(data.edge_weight)]
+    return [(x, torch.from_numpy(data.edge_index), *weights)]
 
 
-def _outputs(model: nn.Module, inputs: tuple[Tensor, Tensor], classes: int) -> list[Any]:
+def _outputs(model: nn.Module, inputs: tuple[Tensor, ...], classes: int) -> list[Any]:
     """What a copy returns at inference and, always with the same random numbers, in training."""
     outputs = []
     for training in (False, True):

@@ -21,7 +21,7 @@ def initialise(model: nn.Module, graph: Graph) -> None:
     training = model.training
     for nodes in node_counts(graph):
         with contextlib.suppress(Exception):
-            inputs = made_up_inputs(nodes, graph.features.num_features, torch.float32)
+            inputs = made_up_inputs(nodes, graph.features.num_features, torch.float32, graph)
             run_plain(model.eval(), *inputs)
             break
     model.train(training)

@@ -51,7 +51,7 @@ def said_of_output(model: nn.Module, graph: Graph) -> str | None:
     with apart():
         for nodes in node_counts(graph):
             with contextlib.suppress(Exception):  # Of a model that needs another graph.
-                inputs = made_up_inputs(nodes, graph.features.num_features, torch.float32)
+                inputs = made_up_inputs(nodes, graph.features.num_features, torch.float32, graph)
                 run_plain(copy.deepcopy(model).eval(), *inputs)
                 break
     return takes.said if takes else None
@@ -114,11 +114,10 @@ def _bytes(tensor: Tensor) -> Any:
 
 def _computed(build: Build, graph: Graph) -> list[float] | None:
     """A few outputs, in the most exact way that the model can be run."""
-    num_features = graph.features.num_features
     for nodes in node_counts(graph):
         for dtype in (torch.float64, torch.float32):
             try:
-                once, again = (_outputs(build, nodes, num_features, dtype) for _ in range(2))
+                once, again = (_outputs(build, nodes, dtype, graph) for _ in range(2))
             except Exception:  # Of a model that needs another graph, or has its own dtype.
                 continue
             return once if once == again else None
@@ -131,24 +130,34 @@ def node_counts(graph: Graph) -> list[int]:
     return [_FEW_NODES, graph.num_nodes] if small else [_FEW_NODES]
 
 
-def _outputs(build: Build, nodes: int, num_features: int, dtype: torch.dtype) -> list[float]:
+def _outputs(build: Build, nodes: int, dtype: torch.dtype, graph: Graph) -> list[float]:
+    num_features = graph.features.num_features
     values: list[float] = []
     for training in (False, True):
         model = _seeded(build, 0).to(dtype).train(training)
         seed_all(0)
-        output = run_plain(model, *made_up_inputs(nodes, num_features, dtype))
+        output = run_plain(model, *made_up_inputs(nodes, num_features, dtype, graph))
         values += _summary(output.detach().reshape(-1))
     return values
 
 
-def made_up_inputs(nodes: int, num_features: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Made-up features and a ring of nodes with chords, some of them one-way."""
+def made_up_inputs(
+    nodes: int, num_features: int, dtype: torch.dtype, graph: Graph
+) -> tuple[Tensor, ...]:
+    """Made-up features and a ring of nodes with chords, some of them one-way.
+
+    With weights of the edges, if those of ``graph`` have some.
+    """
     node, feature = torch.arange(nodes)[:, None], torch.arange(num_features)[None]
     x = ((node * 31 + feature * 17) % 13).to(dtype) / 13
     ring = torch.arange(nodes)
     sources = torch.cat([ring, (ring + 1) % nodes, ring[::3]])
     targets = torch.cat([(ring + 1) % nodes, ring, (ring[::3] + 5) % nodes])
-    return x, torch.stack([sources, targets])
+    edges = torch.stack([sources, targets])
+    if graph.adj_t.weights is None:
+        return x, edges
+    weights = (torch.arange(edges.size(1)) % 5 + 1).to(dtype) / 3
+    return x, edges, weights.view(-1, *graph.adj_t.weights.shape[1:])
 
 
 def _summary(output: Tensor) -> list[float]:

@@ -155,7 +155,7 @@ class ModelSettings:
             fitted = in_order_of(model, data)
         except InputError as error:
             raise self._named(error) from error
-        notes = data.notes if fitted.note is None else (*data.notes, fitted.note)
+        notes = (*data.notes, *(note for note in (fitted.unused, fitted.note) if note is not None))
         if self.checkpoint is not None:
             graph = fitted.data.graph
             notes += (trained_note(self.name, self.checkpoint, said, model, graph),)

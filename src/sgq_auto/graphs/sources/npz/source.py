@@ -7,8 +7,10 @@ import numpy as np
 import scipy.sparse
 
 from sgq_auto.errors import InputError
-from sgq_auto.graphs.raw import IntArray, RawGraph, refuse_edge_values
+from sgq_auto.graphs.edge_weights import both_ways, check_weights
+from sgq_auto.graphs.raw import IntArray, RawGraph
 from sgq_auto.graphs.sources.class_numbers import class_numbers, numbered_from_0
+from sgq_auto.graphs.sources.edge_values import EDGE_VALUES, weights_among
 from sgq_auto.graphs.sources.left_out import left_out
 from sgq_auto.graphs.sources.npz.archive import NpzArchive
 from sgq_auto.graphs.sources.npz.names import ArrayNames
@@ -25,6 +27,8 @@ class NpzSource:
     - ``x``: ``[N, F]`` numbers; or ``x_data``, ``x_indices``, ``x_indptr``, ``x_shape``.
     - ``edge_index``: ``[2, E]`` integers, source and target; or ``edges`` ``[E, 2]``, or an
       adjacency matrix, dense or in such four parts.
+    - ``edge_weight``: ``[E]`` weights of the edges, or ``edge_attr`` of one column, or the values
+      of the adjacency matrix where they are not all 1; or none.
     - ``y``: ``[N]`` integers, classes from 0; -1 where a node has none.
     - ``class_names``: ``[classes]`` strings (NumPy's own, no objects), or none.
     - ``train_mask``, ``val_mask``, ``test_mask``, or the same parts in other ways
@@ -37,30 +41,35 @@ class NpzSource:
         path: The file.
         undirected: Whether an edge joins both ways; ``None``: ``edge_index`` as it is, like PyG's,
             and both ways what is called otherwise, like the files of benchmarks are meant.
+        edge_weight: Whether values of edges are their weights; otherwise they are left out.
     """
 
-    def __init__(self, path: str | None, *, undirected: bool | None = None) -> None:
+    def __init__(
+        self, path: str | None, *, undirected: bool | None = None, edge_weight: bool = True
+    ) -> None:
         if not path:
             raise InputError("dataset=npz: no file given; add dataset.source.path=GRAPH.npz")
         self.path = Path(path)
         self.undirected = undirected
+        self.edge_weight = edge_weight
 
     def load(self) -> RawGraph:
         """Read the arrays, under whichever names they are known, and convert them.
 
         Raises:
-            InputError: If the file is missing or damaged, an array is missing, or it has values of
-                edges, which are not supported.
+            InputError: If the file is missing or damaged, an array is missing, or it has several
+                features of edges, which are not supported.
         """
         if not self.path.is_file():
             raise InputError(f"dataset=npz: there is no file {self.path}")
         archive = NpzArchive(self.path)
-        refuse_edge_values(archive.headers, str(self.path), "leave it out")
         names = ArrayNames.among(archive.headers, str(self.path))
+        given_weights = self._given_weights(archive)
         known = {_NAMES, *filter(is_split_name, archive.headers)} & set(archive.headers)
+        known |= set() if given_weights is None else {given_weights}
         self._check_sizes(archive, names)
         arrays = archive.read([*names.all, *sorted(known)])
-        edge_index, of_edges = self._edge_index(arrays, names)
+        edge_index, weights, of_edges = self._edges(arrays, names, given_weights)
         x = self._x(arrays, names)
         y, of_y = class_numbers(arrays[names.y], str(self.path))
         y, classes, of_numbers = numbered_from_0(y, self._class_names(arrays), self.path.stem)
@@ -68,7 +77,7 @@ class NpzSource:
         sizes = {
             name: header.shape[0] if header.shape else None
             for name, header in archive.headers.items()
-            if name not in {*names.all, _NAMES, *given.used}
+            if name not in {*names.all, _NAMES, *given.used, given_weights}
         }
         renamed = names.renamed()
         return RawGraph(
@@ -79,6 +88,7 @@ class NpzSource:
             split=given.single,
             splits=given.choices,
             class_names=classes,
+            edge_weight=weights,
             notes=(
                 *([f"{self.path.name}: {renamed}"] if renamed else []),
                 *of_edges,
@@ -116,30 +126,68 @@ class NpzSource:
         matrix.sum_duplicates()
         return matrix
 
-    def _edge_index(self, arrays: Arrays, names: ArrayNames) -> tuple[IntArray, list[str]]:
-        notes = []
+    def _given_weights(self, archive: NpzArchive) -> str | None:
+        """The array of weights beside a list of edges, if there is one that is wanted."""
+        if not self.edge_weight:
+            return None
+        shapes = {k: archive.headers[k].shape for k in EDGE_VALUES if k in archive.headers}
+        advice = "leave it out, or set dataset.source.edge_weight=false"
+        return weights_among(shapes, str(self.path), advice)
+
+    def _edges(
+        self, arrays: Arrays, names: ArrayNames, given_weights: str | None
+    ) -> tuple[IntArray, Any, list[str]]:
+        """The edges, their weights if they have some, and what to say of both."""
+        notes: list[str] = []
+        weights = None
         if names.adjacency:
-            matrix = self._adjacency(arrays, names)
-            if matrix.nnz and (matrix.data != 1).any():
-                notes.append(
-                    f"{self.path.name}: the values of {names.edges[0]!r} are not used: edges have "
-                    "no weights here"
-                )
-            edges = np.stack([matrix.row, matrix.col]).astype(np.int64)
+            edges, weights, notes = self._of_adjacency(arrays, names, given_weights)
         else:
-            (key,) = names.edges
-            edges = self._integers(arrays[key], key).astype(np.int64)
-            # Called edge_index it must be as PyG has it; otherwise a row is an edge.
-            if key != _EDGE_INDEX and edges.ndim == 2 and edges.shape[1] == 2:
-                edges = np.ascontiguousarray(edges.T)
+            edges = self._listed(arrays, names)
+        if given_weights is not None:
+            weights = self._numbers(arrays[given_weights], given_weights)
+            notes.append(f"{self.path.name}: {given_weights!r} is taken for the weights of edges")
         undirected = names.edges != (_EDGE_INDEX,) if self.undirected is None else self.undirected
         if undirected and edges.ndim == 2 and edges.shape[0] == 2:
-            edges = np.concatenate([edges, edges[::-1]], axis=1)
+            if weights is not None:
+                check_weights(edges, weights, str(self.path))
+            edges, weights = both_ways(edges, weights, str(self.path))
             notes.append(
                 f"{self.path.name}: edges are read as undirected; dataset.source.undirected=false "
                 "keeps directions"
             )
-        return edges, notes
+        return edges, weights, notes
+
+    def _of_adjacency(
+        self, arrays: Arrays, names: ArrayNames, given_weights: str | None
+    ) -> tuple[IntArray, Any, list[str]]:
+        """Edges of an adjacency matrix, and its values where they are weights."""
+        matrix, called = self._adjacency(arrays, names), names.edges[0]
+        edges = np.stack([matrix.row, matrix.col]).astype(np.int64)
+        if given_weights is not None:
+            raise InputError(
+                f"{self.path}: {given_weights} is for a list of edges, and the edges are the "
+                f"matrix {called}; leave one of them out"
+            )
+        if not matrix.nnz or (matrix.data == 1).all():
+            return edges, None, []
+        if not self.edge_weight:
+            return edges, None, [f"{self.path.name}: the values of {called!r} are not used"]
+        said = (
+            f"{self.path.name}: the values of {called!r} are taken for the weights of edges; "
+            "dataset.source.edge_weight=false leaves them out"
+        )
+        return edges, matrix.data, [said]
+
+    def _listed(self, arrays: Arrays, names: ArrayNames) -> IntArray:
+        """Edges of a list."""
+        (key,) = names.edges
+        edges = self._integers(arrays[key], key).astype(np.int64)
+        # Called edge_index it must be as PyG has it; otherwise a row is an edge.
+        if key != _EDGE_INDEX and edges.ndim == 2 and edges.shape[1] == 2:
+            edges = np.ascontiguousarray(edges.T)
+        listed: IntArray = edges
+        return listed
 
     def _adjacency(self, arrays: Arrays, names: ArrayNames) -> Any:
         if len(names.edges) > 1:

@@ -10,13 +10,14 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data, HeteroData
 
 from sgq_auto.errors import InputError
-from sgq_auto.graphs.raw import RawGraph, refuse_edge_values
+from sgq_auto.graphs.raw import RawGraph
 from sgq_auto.graphs.sources.class_numbers import class_numbers, numbered_from_0
+from sgq_auto.graphs.sources.edge_values import EDGE_VALUES, weights_among
 from sgq_auto.graphs.sources.left_out import first_dimension, left_out
 from sgq_auto.graphs.sources.memory import check_memory
 from sgq_auto.graphs.sources.split_fields import is_split_name, splits_of
 
-_USED = ("x", "edge_index", "y", "class_names", "num_nodes", "name")
+_USED = ("x", "edge_index", "y", "class_names", "num_nodes", "name", *EDGE_VALUES)
 _INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
@@ -26,7 +27,8 @@ def graph_of_data(data: object, name: str) -> RawGraph:
     Args:
         data: ``x`` ``[N, F]`` (dense or a sparse tensor), ``edge_index`` ``[2, E]``, ``y`` ``[N]``
             or ``[N, 1]`` whole numbers (-1 where a node has no class), and optionally a split
-            (:mod:`~sgq_auto.graphs.sources.split_fields`) and ``class_names``, a string a class.
+            (:mod:`~sgq_auto.graphs.sources.split_fields`), ``class_names``, a string a class, and
+            weights of edges: ``edge_weight`` ``[E]``, or ``edge_attr`` of one column.
         name: What messages and the graph are called.
 
     Raises:
@@ -43,7 +45,7 @@ def graph_of_data(data: object, name: str) -> RawGraph:
         )
     fields: Mapping[str, Any] = data.to_dict() if isinstance(data, Data) else data
     fields = {key: value for key, value in fields.items() if value is not None}
-    refuse_edge_values(fields, name, "remove it: data.{} = None")
+    weights, of_weights = _edge_weights(fields, name)
     x, edge_index = _features(fields, name), _edge_index(fields, name)
     y, of_y = class_numbers(_numbers(_tensor(fields, "y", name, "give classes y [N]")), name)
     y, names, of_numbers = numbered_from_0(y, _class_names(fields, name), name)
@@ -56,7 +58,9 @@ def graph_of_data(data: object, name: str) -> RawGraph:
         split=given.single,
         splits=given.choices,
         class_names=names,
+        edge_weight=weights,
         notes=(
+            *of_weights,
             *of_y,
             *of_numbers,
             *_left_out(fields, given.used, int(y.shape[0]), edge_index.shape[-1], name),
@@ -126,6 +130,20 @@ def _edge_index(fields: Mapping[str, Any], name: str) -> Any:
     if edges.dtype not in _INTEGERS:
         raise InputError(f"{name}: edge_index has dtype {edges.dtype}; it must be integer")
     return edges.as_subclass(Tensor).to(torch.int64).numpy()
+
+
+def _edge_weights(fields: Mapping[str, Any], name: str) -> tuple[Any, list[str]]:
+    """Weights of the edges, if there are any, and what to say of them."""
+    shapes = {}
+    for key in EDGE_VALUES:
+        if key in fields:
+            advice = f"give one number for each edge, or remove it: data.{key} = None"
+            shapes[key] = tuple(_tensor(fields, key, name, advice).shape)
+    taken = weights_among(shapes, name, "remove it: data.{} = None")
+    if taken is None:
+        return None, []
+    weights = _numbers(_tensor(fields, taken, name, ""))
+    return weights, [f"{name}: {taken} is taken for the weights of edges"]
 
 
 def _class_names(fields: Mapping[str, Any], name: str) -> tuple[str, ...] | None:

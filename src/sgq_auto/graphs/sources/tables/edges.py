@@ -8,13 +8,16 @@ import numpy as np
 import pandas as pd
 
 from sgq_auto.errors import InputError
+from sgq_auto.graphs.edge_weights import both_ways, check_weights
 from sgq_auto.graphs.first_lines import listed
 from sgq_auto.graphs.raw import IntArray
+from sgq_auto.graphs.sources.tables.feature_cells import numbers_of
 from sgq_auto.graphs.sources.tables.ids import TableIds, node_keys
 from sgq_auto.graphs.sources.tables.table_file import Table
 
 DEFAULT_ENDS = ("source", "target")
 _SETTING = "dataset.source.edge_columns=[SOURCE,TARGET]"
+_WEIGHT = "dataset.source.edge_weight=COLUMN"
 _MOST = 50
 
 
@@ -26,33 +29,58 @@ class EdgeTable:
         table: The table.
         columns: Its columns that name nodes.
         ends: What they name, as text.
+        weight: Its column of weights, if it has one.
     """
 
     table: Table
     columns: tuple[str, str]
     ends: tuple["pd.Index[Any]", "pd.Index[Any]"]
+    weight: str | None = None
 
     @classmethod
-    def of(cls, table: Table, columns: Sequence[str]) -> "EdgeTable":
+    def of(cls, table: Table, columns: Sequence[str], weight: str | None = None) -> "EdgeTable":
         """Find the two ends; of a table without a header, the first two columns.
 
         Raises:
-            InputError: If a column is not there, or empty in a row.
+            InputError: If a column is not there, or one of nodes is empty in a row.
         """
         if tuple(columns) == DEFAULT_ENDS and not table.has_named_columns:
             there = all(name in table.columns for name in columns)
             columns = columns if there or len(table.columns) < 2 else table.columns[:2]
         source, target = columns
         ends = (node_keys(table, source, _SETTING), node_keys(table, target, _SETTING))
-        return cls(table, (source, target), ends)
+        if weight is not None:
+            table.column(weight, _WEIGHT)
+            if weight in (source, target):
+                raise InputError(
+                    f"{table.name}: column {weight!r} names nodes; set {_WEIGHT} to another one"
+                )
+        return cls(table, (source, target), ends, weight)
 
     @property
     def named(self) -> "pd.Index[Any]":
         """All node names in the edges, each once; compared with the ids of the table of nodes."""
         return self.ends[0].append(self.ends[1]).unique()
 
-    def edge_index(self, ids: TableIds, nodes: Table, *, undirected: bool) -> IntArray:
-        """Rows of the node table, ``int64 [2, E]``.
+    def joined(self, edge_index: IntArray, *, undirected: bool) -> tuple[IntArray, Any]:
+        """The edges of the graph ``int64 [2, E]`` and their weights, ``None`` without any.
+
+        Args:
+            edge_index: What :meth:`edge_index` gives.
+            undirected: Whether an edge joins both ways.
+
+        Raises:
+            InputError: If a weight is no number, or two rows of an undirected edge differ.
+        """
+        name, weights = self.table.name, None
+        if self.weight is not None:
+            weights = numbers_of(self.table, [self.weight], "every edge needs a number")
+            check_weights(edge_index, weights, name)
+            weights = weights[:, 0]
+        return both_ways(edge_index, weights, name) if undirected else (edge_index, weights)
+
+    def edge_index(self, ids: TableIds, nodes: Table) -> IntArray:
+        """Rows of the node table that each row joins, ``int64 [2, rows]``.
 
         Raises:
             InputError: If an edge names what is no node.
@@ -70,10 +98,7 @@ class EdgeTable:
                     f"{', '.join(map(repr, ids.keys[:3]))}{hint}"
                 )
             rows.append(found.astype(np.int64))
-        edge_index = np.stack(rows)
-        if undirected:
-            edge_index = np.concatenate([edge_index, edge_index[::-1]], axis=1)
-        return edge_index
+        return np.stack(rows)
 
     def notes(self, edge_index: IntArray, *, undirected: bool) -> list[str]:
         """What to say of how the edges were read."""
@@ -85,21 +110,32 @@ class EdgeTable:
                 f"{table.name}: read as undirected; dataset.source.undirected=false keeps "
                 "directions"
             )
+        if self.weight is not None:
+            notes.append(f"{table.name}: column {self.weight!r} is taken for the weights of edges")
         rows = len(table.frame)
-        spare = rows - _distinct(edge_index[:, :rows], undirected=undirected)
+        spare = rows - _distinct(edge_index, undirected=undirected)
         if spare:
+            left_out = "they are left out"
+            if self.weight is not None:
+                left_out = "the weights of repeats are summed" + (
+                    ", but an edge and the same one back are one edge" if undirected else ""
+                )
             notes.append(
                 f"{table.name}: {spare:,} of {rows:,} rows repeat an edge or join a node to "
-                "itself; they are left out"
+                f"itself; {left_out}"
             )
-        unused = [name for name in table.columns if name not in self.columns]
+        unused = [name for name in table.columns if name not in (*self.columns, self.weight)]
         if unused:
             verb = "is" if len(unused) == 1 else "are"
             notes.append(
-                f"{table.name}: {listed(unused, _MOST)} {verb} not used: edges have no weights, "
-                "kinds or features here"
+                f"{table.name}: {listed(unused, _MOST)} {verb} not used{self._unused_hint()}"
             )
         return notes
+
+    def _unused_hint(self) -> str:
+        if self.weight is not None:
+            return ": edges have one weight here, and neither kinds nor features"
+        return f"; if one is a weight of edges: {_WEIGHT}"
 
 
 def _distinct(edge_index: IntArray, *, undirected: bool) -> int:

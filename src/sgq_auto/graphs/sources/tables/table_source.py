@@ -49,6 +49,7 @@ class TableSource:
             there is one, and else ``train_mask``, ``val_mask`` and ``test_mask``.
         edge_columns: The two columns of the edges that name nodes, source and target.
         undirected: Whether an edge joins both ways, so that one row is enough for it.
+        edge_weight: Column of the edges with their weights, numbers; ``None`` without any.
         one_hot_degree: Adds the degree of a node to its features, one column a degree.
         header: Whether CSV files have a header; ``nodes`` or ``edges``: that table alone; ``None``
             finds out.
@@ -68,6 +69,7 @@ class TableSource:
         split: Name | None = None,
         edge_columns: Sequence[Name] = DEFAULT_ENDS,
         undirected: bool = True,
+        edge_weight: Name | None = None,
         one_hot_degree: bool = False,
         header: bool | str | None = None,
     ) -> None:
@@ -93,6 +95,7 @@ class TableSource:
         self.features_file = Path(features_file) if features_file else None
         self.feature_columns = names_of(feature_columns)
         self.undirected, self.one_hot_degree = undirected, one_hot_degree
+        self.edge_weight = None if edge_weight is None else name_of(edge_weight)
         self.header = header
 
     def load(self) -> RawGraph:
@@ -107,13 +110,15 @@ class TableSource:
                 has_header(self.header, "edges"),
             ),
             self.edge_columns,
+            self.edge_weight,
         )
         y, names, of_classes = classes(nodes, self.label, self.unlabelled)
         split_column = self.split or ("split" if "split" in nodes.columns else None)
         split = split_of(nodes, split_column)
         taken = {self.label, split_column, *split.used}
         ids = table_ids(nodes, self.id, self._may_be_ids(nodes, taken), edges.named)
-        edge_index = edges.edge_index(ids, nodes, undirected=self.undirected)
+        rows = edges.edge_index(ids, nodes)
+        edge_index, weights = edges.joined(rows, undirected=self.undirected)
         x, of_features = self._features(nodes, edge_index, ids, taken)
         return RawGraph(
             name=self.nodes.stem,
@@ -122,6 +127,7 @@ class TableSource:
             y=y,
             split=split.single,
             class_names=names,
+            edge_weight=weights,
             spare_edges_noted=True,
             node_ids=NodeIds.of(ids.keys, ids.column) if ids.column else None,
             notes=(
@@ -129,7 +135,7 @@ class TableSource:
                 *ids.notes,
                 *of_features,
                 *of_classes,
-                *edges.notes(edge_index, undirected=self.undirected),
+                *edges.notes(rows, undirected=self.undirected),
                 *_sizes_apart(nodes.name, x),
             ),
         )

@@ -6,7 +6,12 @@ from typing import Any
 
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.coded_rows import Chunk
-from sgq_auto.packed.runtime.layers.layer import AttentionConvLayer, LayerEntry
+from sgq_auto.packed.runtime.layers.layer import (
+    AttentionConvLayer,
+    LayerEntry,
+    reading_weights,
+    reads_weights,
+)
 from sgq_auto.packed.runtime.products import Source
 from sgq_auto.packed.runtime.workspace import Inference, Sink
 from sgq_auto.packed.sizes.specs import LayerSpec
@@ -14,16 +19,21 @@ from sgq_auto.packed.sizes.specs import LayerSpec
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class GcnLayer(AttentionConvLayer):
-    """``y_i = sum_j Q(1 / sqrt(d_i d_j)) h_j + b``, the coefficients derived from degrees."""
+    """``y_i = sum_j Q(1 / sqrt(d_i d_j)) h_j + b``, the coefficients derived from degrees.
+
+    Or ``Q(w_ij / sqrt(d_i d_j))``, derived from the weights of edges and their sums.
+    """
 
     kind = "gcn"
 
     def run(self, inference: Inference, source: Source, sink: Sink) -> None:
         """The coefficients of a chunk are made when it is gathered, so none are held."""
         hidden = self.embed(inference, source)
+        weighted = self.spec.edge_weights
+        coefficients = inference.weight_coefficients if weighted else inference.degree_coefficients
 
         def gather(chunk: Chunk, rowptr: Array, columns: Array) -> None:
-            weights = inference.degree_coefficients(chunk, rowptr, columns)
+            weights = coefficients(chunk, rowptr, columns)
             if self.attention.is_quantized(chunk.bucket):
                 weights = inference.engine.fake_quantize(weights, self.attention, chunk.bucket)
             out = inference.engine.weighted_sum(rowptr, columns, weights[:, None], hidden)
@@ -32,12 +42,19 @@ class GcnLayer(AttentionConvLayer):
         inference.for_edges(gather, width=hidden.width)
 
     @classmethod
-    def parse(cls, entry: LayerEntry, node: Mapping[str, Any]) -> tuple[LayerSpec, dict[str, Any]]:  # noqa: ARG003
-        """Nothing but its widths and its bias."""
-        return gcn_spec(entry.name, entry.in_features, entry.out_features, bias=entry.bias), {}
+    def parse(cls, entry: LayerEntry, node: Mapping[str, Any]) -> tuple[LayerSpec, dict[str, Any]]:
+        """Its widths, its bias, and whether it reads weights of edges."""
+        sizes, weighted = (entry.name, entry.in_features, entry.out_features), reads_weights(node)
+        return gcn_spec(*sizes, bias=entry.bias, edge_weights=weighted), {}
+
+    def described(self) -> dict[str, Any]:
+        """Whether it reads weights of edges, if it does."""
+        return reading_weights(self.spec)
 
 
-def gcn_spec(name: str, in_features: int, out_features: int, *, bias: bool) -> LayerSpec:
+def gcn_spec(
+    name: str, in_features: int, out_features: int, *, bias: bool, edge_weights: bool = False
+) -> LayerSpec:
     """Sizes of a graph convolution."""
     return LayerSpec(
         name=name,
@@ -50,4 +67,5 @@ def gcn_spec(name: str, in_features: int, out_features: int, *, bias: bool) -> L
         gathered_features=out_features,
         source_copies=1,
         attention_copies=1,
+        edge_weights=edge_weights,
     )

@@ -16,12 +16,14 @@ import numpy.typing as npt
 from sgq_auto.packed.allocation import Component
 from sgq_auto.packed.codes.code_matrix import CodeMatrix, PackedWeight
 from sgq_auto.packed.codes.ranges import Floats, Ranges
+from sgq_auto.packed.header_fields import flag
 from sgq_auto.packed.runtime.products import Source
 from sgq_auto.packed.runtime.workspace import Inference, Sink
 from sgq_auto.packed.sizes.specs import LayerSpec
 
 Float32 = npt.NDArray[np.float32]
 Shapes = dict[str, tuple[int, ...]]
+_WEIGHTED = "edge_weights"
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,20 @@ class LayerEntry:
     in_features: int
     out_features: int
     bias: bool
+
+
+def reads_weights(node: Mapping[str, Any]) -> bool:
+    """Whether a header says that a layer reads weights of edges; headers of others do not.
+
+    Raises:
+        ArtifactError: If it says something else.
+    """
+    return _WEIGHTED in node and flag(node, _WEIGHTED)
+
+
+def reading_weights(spec: LayerSpec) -> dict[str, Any]:
+    """What :func:`reads_weights` reads; nothing of a layer that reads none."""
+    return {_WEIGHTED: True} if spec.edge_weights else {}
 
 
 @dataclass(frozen=True, eq=False)

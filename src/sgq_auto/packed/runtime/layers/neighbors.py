@@ -40,8 +40,10 @@ class NeighborLayer(ConvLayer):
         own = None if self.root is None else inference.product(source, self.root)
 
         def gather(chunk: Chunk, rowptr: Array, columns: Array) -> None:
-            ones = np.ones((columns.size, 1))
-            out = inference.engine.weighted_sum(rowptr, columns, ones, hidden)
+            weights = np.ones(columns.size)
+            if self.spec.edge_weights:
+                weights = inference.edge_weights(chunk, rowptr, columns, loops=False)
+            out = inference.engine.weighted_sum(rowptr, columns, weights[:, None], hidden)
             if self.aggregation is Aggregation.MEAN:
                 out /= np.maximum(np.diff(rowptr), 1)[:, None]
             if own is not None:
@@ -70,7 +72,13 @@ class NeighborLayer(ConvLayer):
 
 
 def neighbor_spec(
-    name: str, in_features: int, out_features: int, *, root_weight: bool, bias: bool
+    name: str,
+    in_features: int,
+    out_features: int,
+    *,
+    root_weight: bool,
+    bias: bool,
+    edge_weights: bool = False,
 ) -> LayerSpec:
     """Sizes of such a layer, whose neighbours are transformed before they are gathered."""
     return LayerSpec(
@@ -83,4 +91,5 @@ def neighbor_spec(
         gathered_features=out_features,
         gathers_itself=False,
         source_copies=1,
+        edge_weights=edge_weights,
     )

@@ -51,7 +51,7 @@ class QuantizedSGConv(HopLayer):
 
     def forward(self, x: Tensor, edge_index: Any, edge_weight: Any = None) -> Tensor:
         """``[N, in]`` to ``[N, out]``."""
-        adj_t = self.pattern(edge_index, edge_weight=edge_weight)
+        adj_t = self.weighted_pattern(edge_index, edge_weight)
         transformed = linear(self.quantize_input(x), self.weight_quantizer(self.lin.weight))
         nodes = self.hop(adj_t, self.transformed_quantizer(transformed))
         for quantizer in self.hop_quantizers:
@@ -61,7 +61,8 @@ class QuantizedSGConv(HopLayer):
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""
         rows, bias = self.lin.weight.size(0), self.lin.bias is not None
-        return sgc_spec(self.name, self.in_features, rows, hops=self.hops, bias=bias)
+        spec = sgc_spec(self.name, self.in_features, rows, hops=self.hops, bias=bias)
+        return replace(spec, edge_weights=self.edge_weights is not None)
 
 
 class QuantizedAPPNP(HopLayer):
@@ -80,7 +81,7 @@ class QuantizedAPPNP(HopLayer):
 
     def forward(self, x: Tensor, edge_index: Any, edge_weight: Any = None) -> Tensor:
         """``[N, features]`` to ``[N, features]``."""
-        adj_t = self.pattern(edge_index, edge_weight=edge_weight)
+        adj_t = self.weighted_pattern(edge_index, edge_weight)
         start = self.quantize_nodes(x)
         nodes: Tensor = (1 - self.alpha) * self.hop(adj_t, start) + self.alpha * start
         for quantizer in self.hop_quantizers:
@@ -89,7 +90,8 @@ class QuantizedAPPNP(HopLayer):
 
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""
-        return appnp_spec(self.name, self.in_features, hops=self.hops)
+        spec = appnp_spec(self.name, self.in_features, hops=self.hops)
+        return replace(spec, edge_weights=self.edge_weights is not None)
 
 
 def appnp_spec(name: str, in_features: int, *, hops: int) -> LayerSpec:
