@@ -263,7 +263,7 @@ def pack(prepared: Prepared, path: str | Path) -> Path:
     """Write a prepared (and trained) model as an artifact for :func:`sgq_auto.packed.load`.
 
     Raises:
-        InputError: If it is no chain of layers that the packed runtime has.
+        InputError: If it does something that the packed runtime cannot.
         OSError: If the file cannot be written.
     """
     path = Path(path)

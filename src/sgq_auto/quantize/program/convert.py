@@ -42,7 +42,7 @@ def convert(
         )
     trace = trace_model(prepared, graph)
     if trace.program is None:
-        raise InputError(trace.unpackable)
+        raise InputError(f"cannot pack {trace.unpackable}")
     model_input, buckets = ModelInput.of(prepared), len(graph.bucket_nodes)
     feature_ranges = packed_ranges(model_input.quantizer, buckets)
     layers = []

@@ -78,7 +78,7 @@ class _Walk:
         try:
             return self._builder.finish(self._logits())
         except UnpackableError as error:
-            raise InputError(f"cannot pack: {error}") from error
+            raise InputError(f"the model: {error}") from error
 
     def _layer(self, call: LayerCall) -> None:
         builder, name = self._builder, call.layer.name
@@ -97,9 +97,9 @@ class _Walk:
     def _hold(self, tensor: Tensor, buffer: str, what: str) -> None:
         value = self._builder.get(tensor)
         if isinstance(value, Failed):
-            raise InputError(f"cannot pack {value.reason}")
+            raise InputError(value.reason)
         if not isinstance(value, Row):
-            raise InputError(f"cannot pack {what}: it is no embedding that the model made of nodes")
+            raise InputError(f"{what}: it is no embedding that the model made of nodes")
         self._builder.hold(value, buffer)
 
     def _alias(self, tensor: Tensor, other: Tensor) -> None:
@@ -144,9 +144,9 @@ class _Walk:
         if isinstance(value, LogSoftmax):
             value = value.row
         if isinstance(value, Failed):
-            raise InputError(f"cannot pack {value.reason}")
+            raise InputError(value.reason)
         if not isinstance(value, Row):
-            raise InputError("cannot pack: the model's output is not what its layers lead to")
+            raise InputError("the model's output is not what its layers lead to")
         return value
 
 
@@ -162,7 +162,7 @@ def _check_layers(recording: Recording) -> None:
         if layer.packs_as is None:
             raise InputError(layer.unpackable())
         if runs[layer.name] > 1:
-            raise InputError(f"cannot pack {layer.name}: it runs {runs[layer.name]} times")
+            raise InputError(f"{layer.name}: it runs {runs[layer.name]} times")
         if call.input is None and layer.packs_as.feature_fault:
             raise InputError(f"{layer.name}: in a packed model, {layer.packs_as.feature_fault}")
 
