@@ -5,22 +5,30 @@ buckets that are empty or hold one node, graphs without an edge and with all, an
 """
 
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from sgq_auto.packed import PackedModel
+from sgq_auto.packed.allocation import Component
 from sgq_auto.packed.codes.code_matrix import PackedWeight, pack_matrix
 from sgq_auto.packed.codes.ranges import Ranges
 from sgq_auto.packed.runtime.features import PackedFeatures, code_pattern
 from sgq_auto.packed.runtime.graph import PackedGraph, bucket_sums, graph_of
 from sgq_auto.packed.runtime.layers.attention_based.agnn import AgnnLayer, agnn_spec
 from sgq_auto.packed.runtime.layers.attention_based.gat import GatLayer, gat_spec
+from sgq_auto.packed.runtime.layers.attention_based.gatv2 import gatv2_spec
+from sgq_auto.packed.runtime.layers.attention_based.multi_head import Heads, MultiHeadLayer
+from sgq_auto.packed.runtime.layers.attention_based.transformer import (
+    TransformerLayer,
+    transformer_spec,
+)
 from sgq_auto.packed.runtime.layers.gcn import GcnLayer, gcn_spec
 from sgq_auto.packed.runtime.layers.gin import GinLayer, gin_spec
 from sgq_auto.packed.runtime.layers.graph_conv import GraphConvLayer
 from sgq_auto.packed.runtime.layers.kinds import KINDS
-from sgq_auto.packed.runtime.layers.layer import Activation, PackedLayer
+from sgq_auto.packed.runtime.layers.layer import Activation, LayerParts, PackedLayer
 from sgq_auto.packed.runtime.layers.linear import LinearLayer, linear_spec
 from sgq_auto.packed.runtime.layers.neighbors import Aggregation, NeighborLayer, neighbor_spec
 from sgq_auto.packed.sizes.specs import FeatureSpec
@@ -135,7 +143,6 @@ class RandomModels:
         embedding: tuple[int, ...],
     ) -> PackedLayer:
         out, has_bias = self._width(_LARGEST_WIDTH), self._chance(0.5)
-        heads, concat = self._integer(1, 10), self._chance(0.5)
         common: dict[str, Any] = {
             "activation": self._one_of(tuple(Activation)),
             "inputs": inputs,
@@ -146,17 +153,18 @@ class RandomModels:
             attention = self._attention(graph, ladder)
             spec = agnn_spec(name, width, learns_beta=learns)
             return AgnnLayer(**common, spec=spec, attention=attention, beta=beta)
-        rows = out * heads if kind is GatLayer else out
-        given = heads * out if kind is GatLayer and concat else out
-        common["bias"] = self._vector(given) if has_bias else None
+        if issubclass(kind, MultiHeadLayer):
+            heads = Heads(self._integer(1, 10), out, self._chance(0.5))
+            return self._multi_head(kind, name, width, heads, graph, ladder, embedding, common)
+        common["bias"] = self._vector(out) if has_bias else None
         weight_bits = self._one_of(ladder)
-        common["weight"] = self._weight(width, rows, weight_bits)
+        common["weight"] = self._weight(width, out, weight_bits)
         if kind is LinearLayer:
             return LinearLayer(**common, spec=linear_spec(name, width, out, bias=has_bias))
         common["transformed"] = self._ranges(embedding)
         if issubclass(kind, NeighborLayer):
             has_root = kind is GraphConvLayer or self._chance(0.5)
-            root = self._weight(width, rows, weight_bits) if has_root else None
+            root = self._weight(width, out, weight_bits) if has_root else None
             spec = neighbor_spec(name, width, out, root_weight=has_root, bias=has_bias)
             aggregation = self._one_of(tuple(Aggregation))
             return kind(**common, spec=spec, aggregation=aggregation, root=root)
@@ -164,18 +172,44 @@ class RandomModels:
             spec = gin_spec(name, width, out, bias=has_bias)
             return GinLayer(**common, spec=spec, eps=float(self._vector(1)[0]))
         common["attention"] = self._attention(graph, ladder)
-        if kind is GcnLayer:
-            return GcnLayer(**common, spec=gcn_spec(name, width, out, bias=has_bias))
-        spec = gat_spec(name, width, out, heads, concat=concat, bias=has_bias)
-        vectors = [self._vector(rows).reshape(heads, out) for _ in range(2)]
-        slope = float(self._one_of((0.0, 0.2, 1.0, -0.5)))
-        return GatLayer(
-            **common,
-            spec=spec,
-            source_vectors=vectors[0],
-            target_vectors=vectors[1],
-            negative_slope=slope,
-            concat=concat,
+        return GcnLayer(**common, spec=gcn_spec(name, width, out, bias=has_bias))
+
+    def _multi_head(
+        self,
+        kind: type[PackedLayer],
+        name: str,
+        width: int,
+        heads: Heads,
+        graph: PackedGraph,
+        ladder: tuple[int, ...],
+        embedding: tuple[int, ...],
+        common: dict[str, Any],
+    ) -> PackedLayer:
+        one, two, three, four = (self._chance(0.5) for _ in range(4))
+        sizes, both = (name, width, heads.channels, heads.heads), {"concat": heads.concat}
+        if kind is TransformerLayer:
+            spec = transformer_spec(*sizes, **both, bias=one, root_weight=two, gate=two and three)
+        elif kind is GatLayer:
+            spec = gat_spec(*sizes, **both, bias=one, residual=two, self_loops=three)
+        else:
+            own = {"made_bias": self._chance(0.5), "residual": two, "self_loops": three}
+            spec = gatv2_spec(*sizes, **both, shared=four, bias=one, **own)
+        bits = self._one_of(ladder)
+        shapes = kind.weight_shapes(spec)
+        weights = {k: self._weight(columns, rows, bits) for k, (rows, columns) in shapes.items()}
+        vectors = {k: self._vector(prod(s)).reshape(s) for k, s in kind.vector_shapes(spec).items()}
+        if one and kind is not TransformerLayer:
+            vectors["bias"] = self._vector(heads.out_features)
+        made = {
+            Component.EMBEDDING: self._ranges(embedding),
+            Component.ATTENTION: self._attention(graph, ladder),
+        }
+        slope = {"negative_slope": float(self._one_of((0.0, 0.2, 1.0, -0.5)))}
+        settings = both | ({} if kind is TransformerLayer else slope)
+        return kind.of(
+            LayerParts(
+                spec, made=made, weights=weights, vectors=vectors, settings=settings, **common
+            )
         )
 
     def _weight(self, rows: int, columns: int, bits: int) -> PackedWeight:

@@ -200,6 +200,15 @@ TWINS: dict[str, NetBuilder] = {
     for name, make in {
         "gatv2": lambda i, o: pyg.GATv2Conv(i, o, heads=3, concat=False),
         "gatv2-shared": lambda i, o: pyg.GATv2Conv(i, o, share_weights=True, bias=False),
+        "gatv2-residual": lambda i, o: pyg.GATv2Conv(
+            i, o, heads=2, concat=False, residual=True, add_self_loops=False
+        ),
+        "transformer-gated": lambda i, o: pyg.TransformerConv(
+            i, o, heads=2, concat=False, beta=True
+        ),
+        "transformer-alone": lambda i, o: pyg.TransformerConv(i, o, root_weight=False),
+        "gat-residual": lambda i, o: pyg.GATConv(i, o, heads=2, concat=False, residual=True),
+        "gat-no-loops": lambda i, o: pyg.GATConv(i, o, add_self_loops=False, negative_slope=0.5),
         "transformer": lambda i, o: pyg.TransformerConv(i, o, heads=2, concat=False),
         "transformer-1": lambda i, o: pyg.TransformerConv(i, o, bias=False),
         "sgc": lambda i, o: pyg.SGConv(i, o, K=3),
@@ -226,11 +235,9 @@ GENERIC: dict[str, NetBuilder] = {
     "gin-mlp": _behind(lambda i, o: pyg.GINConv(pyg.MLP([i, 5, o], norm=None))),
     "gin-mean": _behind(lambda i, o: pyg.GINConv(_network(i, o), aggr="mean")),
     "gin-relu": _on_features(lambda i, o: pyg.GINConv(nn.Sequential(nn.ReLU(), nn.Linear(i, o)))),
-    "gat-residual": _behind(lambda i, o: pyg.GATConv(i, o, residual=True)),
     "gcn-plain": _behind(lambda i, o: pyg.GCNConv(i, o, normalize=False)),
     "gcn-improved": _on_features(lambda i, o: pyg.GCNConv(i, o, improved=True)),
     "gatv2-mean": _behind(lambda i, o: pyg.GATv2Conv(i, o, aggr="mean")),
-    "transformer-gated": _behind(lambda i, o: pyg.TransformerConv(i, o, beta=True)),
     "own-layer": _on_features(OwnLayer),
     "gcn2": InitialResidual,
 }

@@ -141,10 +141,14 @@ def stacked_linear(
     x: Tensor | FeatureMatrix, layers: Sequence[Any], quantizer: nn.Module
 ) -> Tensor:
     """Outputs of several linear layers side by side, their weights quantized together."""
-    out = linear(x, quantizer(torch.cat([layer.weight for layer in layers])))
-    if layers[0].bias is None:
+    weights = [layer.weight for layer in layers]
+    out = linear(x, quantizer(weights[0] if len(weights) == 1 else torch.cat(weights)))
+    biases = [layer.bias for layer in layers]
+    if all(bias is None for bias in biases):
         return out
-    return out + torch.cat([layer.bias for layer in layers])
+    both = zip(layers, biases, strict=True)
+    given = [la.weight.new_zeros(la.weight.size(0)) if b is None else b for la, b in both]
+    return out + torch.cat(given)
 
 
 def sums_messages(source: MessagePassing) -> bool:

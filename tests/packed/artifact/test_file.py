@@ -91,7 +91,7 @@ def test_random_damage_is_noticed(artifact: Callable[[str], Path], tmp_path: Pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["gcn", "gat", "agnn", "sage", "gin"])
+@pytest.mark.parametrize("model", ["gcn", "gat", "agnn", "sage", "gin", "gatv2", "transformer"])
 def test_random_damage_is_noticed_20000_times(
     model: str, artifact: Callable[[str], Path], tmp_path: Path
 ) -> None:

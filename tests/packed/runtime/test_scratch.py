@@ -26,6 +26,33 @@ _COMPLETE = ~np.eye(64, dtype=bool)
 _CASES = {
     "many heads": (_COMPLETE, _layer("gat", 1, 1, heads=800, concat=False)),
     "many heads, concatenated": (_COMPLETE, _layer("gat", 1, 900, heads=900, concat=True)),
+    "many heads of the second version": (
+        _COMPLETE,
+        _layer(
+            "gatv2",
+            1,
+            1,
+            heads=800,
+            concat=False,
+            share_weights=False,
+            made_bias=True,
+            root_weight=True,
+            self_loops=True,
+        ),
+    ),
+    "a wide transformer": (
+        _COMPLETE,
+        _layer(
+            "transformer",
+            1,
+            3_000,
+            heads=3,
+            concat=True,
+            made_bias=True,
+            root_weight=True,
+            gate=True,
+        ),
+    ),
     "many channels": (_COMPLETE, _layer("gcn", 1, 9_000)),
     "a wide input": (_COMPLETE, _layer("gin", 9_000, 3)),
     "two wide weights": (

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from sgq_auto.packed.runtime.layers.attention_based.agnn import AgnnLayer
 from sgq_auto.packed.runtime.layers.attention_based.gat import GatLayer
+from sgq_auto.packed.runtime.layers.attention_based.gatv2 import GatV2Layer
+from sgq_auto.packed.runtime.layers.attention_based.transformer import TransformerLayer
 from sgq_auto.packed.runtime.layers.gcn import GcnLayer
 from sgq_auto.packed.runtime.layers.gin import GinLayer
 from sgq_auto.packed.runtime.layers.graph_conv import GraphConvLayer
@@ -22,5 +24,7 @@ KINDS: Mapping[str, type[PackedLayer]] = {
         GinLayer,
         AgnnLayer,
         GraphConvLayer,
+        GatV2Layer,
+        TransformerLayer,
     )
 }
