@@ -6,7 +6,16 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn import GATConv, GATv2Conv, GraphConv, TransformerConv
+from torch_geometric.nn import (
+    MLP,
+    GATConv,
+    GATv2Conv,
+    GINConv,
+    GraphConv,
+    PNAConv,
+    SAGEConv,
+    TransformerConv,
+)
 
 from sgq_auto.compute import TorchEngine
 from sgq_auto.graphs import Graph
@@ -49,6 +58,9 @@ def _two(make: Callable[[int, int], tuple[nn.Module, nn.Module]]) -> Callable[..
     return build
 
 
+_SCALERS = ["identity", "amplification", "attenuation", "linear", "inverse_linear"]
+_DEGREES = torch.tensor([1, 3, 5, 2, 1])
+
 MODELS: dict[str, Callable[[int, int], nn.Module]] = {
     "gcn": GCN,
     "gat": GAT,
@@ -84,6 +96,39 @@ MODELS: dict[str, Callable[[int, int], nn.Module]] = {
         lambda i, o: (
             TransformerConv(i, 9, beta=True, bias=False),
             TransformerConv(9, o, root_weight=False),
+        )
+    ),
+    "sage_max": _two(
+        lambda i, o: (
+            SAGEConv(i, 9, aggr="max"),
+            SAGEConv(9, o, aggr="max", root_weight=False, normalize=True, bias=False),
+        )
+    ),
+    "sage_many": _two(
+        lambda i, o: (
+            SAGEConv(i, 9, aggr=["mean", "min", "var"]),
+            SAGEConv(9, o, aggr=["std", "sum"], project=True),
+        )
+    ),
+    "sage_project": _two(
+        lambda i, o: (
+            SAGEConv(i, 9, project=True, normalize=True),
+            SAGEConv(9, o, aggr="max", project=True, root_weight=False),
+        )
+    ),
+    "sage_normalize": _two(
+        lambda i, o: (SAGEConv(i, 9, normalize=True), GraphConv(9, o, aggr="max"))
+    ),
+    "pna": _two(
+        lambda i, o: (
+            PNAConv(i, 6, ["mean", "min", "max", "std"], _SCALERS[:3], _DEGREES, towers=2),
+            PNAConv(6, o, ["sum", "var"], _SCALERS[2:], _DEGREES, train_norm=True),
+        )
+    ),
+    "gin_sums": _two(
+        lambda i, o: (
+            GINConv(nn.Identity(), eps=0.3, train_eps=True),
+            GINConv(MLP([i, 6, o], act="elu", norm=None), train_eps=True),
         )
     ),
 }

@@ -18,6 +18,7 @@ from sgq_auto.packed.artifact.file import _checksum
 
 Edit = Callable[[dict[str, Any], dict[str, np.ndarray]], None]
 _MAX_BYTES = 64 << 20
+_EARLIER = ["gcn", "gat", "agnn", "sage", "gin"]
 
 
 @pytest.fixture(scope="session")
@@ -91,7 +92,9 @@ def test_random_damage_is_noticed(artifact: Callable[[str], Path], tmp_path: Pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["gcn", "gat", "agnn", "sage", "gin", "gatv2", "transformer"])
+@pytest.mark.parametrize(
+    "model", ["gcn", "gat", "agnn", "sage", "gin", "gatv2", "transformer", "sage_many", "pna"]
+)
 def test_random_damage_is_noticed_20000_times(
     model: str, artifact: Callable[[str], Path], tmp_path: Path
 ) -> None:

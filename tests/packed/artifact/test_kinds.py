@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from headers import header_of, written
 from safetensors import safe_open
@@ -34,6 +35,14 @@ _ENTRIES = {
     "transformer": '{"kind":"transformer","name":"a","in":4,"out":4,"activation":"none",'
     '"bias":false,"bits":{"embedding":[3],"attention":[5],"weight":2},"heads":2,"concat":false,'
     '"made_bias":true,"root_weight":true,"gate":true}',
+    "gathering": '{"kind":"gathering","name":"a","in":4,"out":4,"activation":"none","bias":true,'
+    '"bits":{"embedding":[3],"weight":2},"reductions":["max","mean"],"root_weight":true,'
+    '"project":true,"normalize":false}',
+    "pna": '{"kind":"pna","name":"a","in":4,"out":4,"activation":"none","bias":true,'
+    '"bits":{"embedding":[3],"weight":2},"channels":3,"reductions":["std","max"],'
+    '"scalers":["identity","linear"]}',
+    "gin_sum": '{"kind":"gin_sum","name":"a","in":4,"out":4,"activation":"none","bias":false,'
+    '"bits":{"embedding":[3]}}',
 }
 _TENSORS = {
     "linear": {"bias", "scales", "weight"},
@@ -44,6 +53,25 @@ _TENSORS = {
     "agnn": {"beta", "scales"},
     "graph_conv": {"bias", "root_weight", "scales", "weight"},
     "gatv2": {"bias", "made_bias", "root_weight", "scales", "score_vectors", "weight"},
+    "gathering": {
+        "bias",
+        "project_bias",
+        "project_weight",
+        "root_weight",
+        "scales",
+        "weight",
+    },
+    "gin_sum": {"eps", "scales"},
+    "pna": {
+        "bias",
+        "degree_averages",
+        "own_weight",
+        "post_weight",
+        "scales",
+        "target_bias",
+        "target_weight",
+        "weight",
+    },
     "transformer": {"gate", "made_bias", "own_bias", "root_weight", "scales", "weight"},
 }
 
@@ -82,6 +110,17 @@ def test_what_earlier_versions_do_not_know_is_written_where_it_differs(tmp_path:
         ("transformer", {"bias": True}, "a: a transformer layer has no bias of its output"),
         ("transformer", {"root_weight": False}, "a: a gate needs root_weight"),
         ("transformer", {"gate": 0}, "gate"),
+        ("sage", {"normalize": 1}, "normalize"),
+        ("sage", {"aggregation": "max"}, "aggregation"),
+        ("gathering", {"reductions": []}, "a: reductions is []"),
+        ("gathering", {"reductions": ["max", "max"]}, "a: reductions"),
+        ("gathering", {"reductions": ["median"]}, "a: reductions"),
+        ("gathering", {"reductions": [["max"]]}, "a: reductions"),
+        ("gathering", {"project": None}, "project"),
+        ("pna", {"bias": False}, "a: a PNA layer has a bias"),
+        ("pna", {"channels": 0}, "channels"),
+        ("pna", {"scalers": ["cubic"]}, "a: scalers is ['cubic']"),
+        ("gin_sum", {"bias": True}, "a: a sum keeps its width and has no bias"),
     ],
 )
 def test_an_entry_that_contradicts_itself_is_refused(
@@ -93,6 +132,14 @@ def test_an_entry_that_contradicts_itself_is_refused(
         parse(json.dumps(root))
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_what_reductions_are_divided_by_is_above_0(tmp_path: Path) -> None:
+    root = header_of(5, [_first(), json.loads(_ENTRIES["pna"])])
+    averages = {"a.degree_averages": np.array([0.5, 0.0], dtype=np.float32)}
+    path = written(root, tmp_path / "model.safetensors", averages)
+    with pytest.raises(ArtifactError, match=r"a: degree_averages must be above 0"):
+        load(path)
 
 
 @pytest.mark.parametrize("kind", _ENTRIES)

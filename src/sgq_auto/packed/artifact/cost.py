@@ -32,6 +32,7 @@ def needed_bytes(header: Header) -> int:
     channels = sum(rows for la in layers for rows, _ in la.spec.weight_shapes)
     widths = [graph.features.num_features, *(la.spec.transformed_features for la in layers)]
     widths += [layer.out_features for layer in layers]
+    widths += [columns for la in layers for _, columns in la.spec.weight_shapes]
     return (
         held
         + logits

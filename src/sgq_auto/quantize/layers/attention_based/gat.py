@@ -35,11 +35,6 @@ class QuantizedGATConv(MultiHeadLayer):
         head_blocks = torch.eye(self.heads).unsqueeze(1)
         self.register_buffer("head_blocks", head_blocks, persistent=False)
 
-    @classmethod
-    def covers(cls, source: GATConv) -> bool:
-        """Whether it has no edge features, and one kind of nodes."""
-        return source.lin is not None and super().covers(source)
-
     def forward(
         self,
         x: Tensor,

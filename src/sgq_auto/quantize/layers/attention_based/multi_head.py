@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed.runtime.layers.layer import LayerParts
-from sgq_auto.quantize.layer import stacked_linear, sums_messages
+from sgq_auto.quantize.layer import differing, stacked_linear, sum_differs
 from sgq_auto.quantize.layers.attention_based.attention import AttentionLayer
 from sgq_auto.quantize.packing import Packing
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
@@ -54,10 +54,11 @@ class MultiHeadLayer(AttentionLayer):
         self.attention_quantizer = makes(name)
 
     @classmethod
-    def covers(cls, source: Any) -> bool:
-        """Whether it has no edge features, and one kind of nodes."""
-        one_kind = isinstance(source.in_channels, int)
-        return source.lin_edge is None and one_kind and sums_messages(source)
+    def lacks(cls, source: Any) -> str | None:
+        """Edge features, and two kinds of nodes."""
+        if not isinstance(source.in_channels, int):
+            return f"in_channels={source.in_channels!r}"
+        return differing(source, edge_dim=None) or sum_differs(source)
 
     @property
     def made(self) -> list[Any]:
