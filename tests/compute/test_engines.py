@@ -136,3 +136,22 @@ def test_operands_beyond_a_near_cache_are_prefetched_alike() -> None:
     out = torch.zeros(30, 1, 16)
     sparse.spmm(rowptr[None], col, values[:, None], x.numpy(), out.numpy())
     torch.testing.assert_close(out[:, 0], dense @ x[:, 0], rtol=1e-5, atol=1e-2)
+
+
+@pytest.mark.parametrize("width", [1, 3, 16])
+def test_the_largest_entry_of_each_row(engine: Engine, width: int) -> None:
+    torch.manual_seed(width)
+    dense_pattern = torch.rand(30, 20) < 0.2
+    dense_pattern[4] = False
+    rowptr = torch.cat([torch.zeros(1, dtype=torch.long), dense_pattern.sum(1).cumsum(0)])
+    pattern = CsrPattern(rowptr.int(), dense_pattern.nonzero()[:, 1].int(), (30, 20), engine)
+    # None is 0, which torch counts as one more of the largest where it is the start.
+    x = (torch.randint(-3, 4, (20, width)) + 0.5).requires_grad_()
+    out, grad = pattern.row_max(x), torch.randn(30, width)
+    row, col = dense_pattern.nonzero().t()
+    expected = torch.zeros(30, width).scatter_reduce(
+        0, row[:, None].expand(-1, width), x[col], "amax", include_self=False
+    )
+    torch.testing.assert_close(out, expected)
+    ours, theirs = (torch.autograd.grad(y, x, grad)[0] for y in (out, expected))
+    torch.testing.assert_close(ours, theirs)

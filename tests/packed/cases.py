@@ -1,11 +1,21 @@
 """Trained quantized models, packed, and their forward pass in fp64: what the runtime computes."""
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn import GraphConv
+from torch_geometric.nn import (
+    MLP,
+    GATConv,
+    GATv2Conv,
+    GINConv,
+    GraphConv,
+    PNAConv,
+    SAGEConv,
+    TransformerConv,
+)
 
 from sgq_auto.compute import TorchEngine
 from sgq_auto.graphs import Graph
@@ -23,26 +33,106 @@ from sgq_auto.training import FitSettings, fit
 _FIT = FitSettings(epochs=3, learning_rate=0.02, weight_decay=0.0)
 
 
-class GraphConvNet(nn.Module):
-    """GraphConv with sums, then with means and without a bias."""
+class TwoLayers(nn.Module):
+    """Two layers with an ELU between them."""
 
-    def __init__(self, in_features: int, num_classes: int) -> None:
+    def __init__(self, conv1: nn.Module, conv2: nn.Module) -> None:
         super().__init__()
-        self.conv1 = GraphConv(in_features, 8)
-        self.conv2 = GraphConv(8, num_classes, aggr="mean", bias=False)
+        self.conv1 = conv1
+        self.conv2 = conv2
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        out: Tensor = self.conv2(self.conv1(x, edge_index).relu(), edge_index)
+        x = nn.functional.elu(self.conv1(x, edge_index))
+        out: Tensor = self.conv2(x, edge_index)
         return out
 
 
-MODELS: dict[str, type[nn.Module]] = {
+def _two(make: Callable[[int, int], tuple[nn.Module, nn.Module]]) -> Callable[..., nn.Module]:
+    """Two layers, whose biases are no zeros."""
+
+    def build(in_features: int, num_classes: int) -> nn.Module:
+        model = TwoLayers(*make(in_features, num_classes))
+        for name, parameter in model.named_parameters():
+            if "bias" in name:
+                nn.init.uniform_(parameter, -0.5, 0.5)
+        return model
+
+    return build
+
+
+_SCALERS = ["identity", "amplification", "attenuation", "linear", "inverse_linear"]
+_DEGREES = torch.tensor([1, 3, 5, 2, 1])
+
+MODELS: dict[str, Callable[[int, int], nn.Module]] = {
     "gcn": GCN,
     "gat": GAT,
     "agnn": AGNN,
     "sage": SAGE,
     "gin": GIN,
-    "graph_conv": GraphConvNet,
+    "graph_conv": _two(lambda i, o: (GraphConv(i, 8), GraphConv(8, o, aggr="mean", bias=False))),
+    "gat_options": _two(
+        lambda i, o: (
+            GATConv(i, 4, heads=3, residual=True, add_self_loops=False),
+            GATConv(12, o, heads=2, concat=False, residual=True, bias=False),
+        )
+    ),
+    "gatv2": _two(
+        lambda i, o: (
+            GATv2Conv(i, 4, heads=3, residual=True),
+            GATv2Conv(12, o, heads=2, concat=False, bias=False, add_self_loops=False),
+        )
+    ),
+    "gatv2_shared": _two(
+        lambda i, o: (
+            GATv2Conv(i, 9, share_weights=True, add_self_loops=False),
+            GATv2Conv(9, o, heads=2, concat=False, residual=True, share_weights=True),
+        )
+    ),
+    "transformer": _two(
+        lambda i, o: (
+            TransformerConv(i, 4, heads=3),
+            TransformerConv(12, o, heads=2, concat=False, beta=True),
+        )
+    ),
+    "transformer_plain": _two(
+        lambda i, o: (
+            TransformerConv(i, 9, beta=True, bias=False),
+            TransformerConv(9, o, root_weight=False),
+        )
+    ),
+    "sage_max": _two(
+        lambda i, o: (
+            SAGEConv(i, 9, aggr="max"),
+            SAGEConv(9, o, aggr="max", root_weight=False, normalize=True, bias=False),
+        )
+    ),
+    "sage_many": _two(
+        lambda i, o: (
+            SAGEConv(i, 9, aggr=["mean", "min", "var"]),
+            SAGEConv(9, o, aggr=["std", "sum"], project=True),
+        )
+    ),
+    "sage_project": _two(
+        lambda i, o: (
+            SAGEConv(i, 9, project=True, normalize=True),
+            SAGEConv(9, o, aggr="max", project=True, root_weight=False),
+        )
+    ),
+    "sage_normalize": _two(
+        lambda i, o: (SAGEConv(i, 9, normalize=True), GraphConv(9, o, aggr="max"))
+    ),
+    "pna": _two(
+        lambda i, o: (
+            PNAConv(i, 6, ["mean", "min", "max", "std"], _SCALERS[:3], _DEGREES, towers=2),
+            PNAConv(6, o, ["sum", "var"], _SCALERS[2:], _DEGREES, train_norm=True),
+        )
+    ),
+    "gin_sums": _two(
+        lambda i, o: (
+            GINConv(nn.Identity(), eps=0.3, train_eps=True),
+            GINConv(MLP([i, 6, o], act="elu", norm=None), train_eps=True),
+        )
+    ),
 }
 
 
@@ -57,6 +147,7 @@ class Case:
 
 
 def make_case(graph: Graph, model: str, ladder: list[int], seed: int = 0) -> Case:
+    torch.manual_seed(seed)
     plain = MODELS[model](graph.features.num_features, graph.num_classes)
     allocation = random_allocation(plain, graph, ladder, seed)
     prepared = trained(plain, graph, allocation)

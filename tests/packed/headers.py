@@ -54,7 +54,7 @@ def with_edges(root: dict[str, Any], pattern: np.ndarray) -> dict[str, np.ndarra
 
 
 def written(root: dict[str, Any], path: Path, edges: dict[str, np.ndarray] | None = None) -> Path:
-    """The artifact of a header: random codes and vectors, steps of 0.1."""
+    """The artifact of a header: random codes and vectors, steps of 0.1, averages of 1.5."""
     text, random = json.dumps(root), np.random.default_rng(0)
     tensors: dict[str, np.ndarray] = {}
     for name, (kind, shape) in expected_tensors(header.parse(text)).items():
@@ -62,6 +62,8 @@ def written(root: dict[str, Any], path: Path, edges: dict[str, np.ndarray] | Non
             tensors[name] = random.integers(0, 256, shape).astype(np.uint8)
         else:
             tensors[name] = random.normal(size=shape).astype(np.float32)
+        if name.endswith(".degree_averages"):
+            tensors[name][:] = 1.5
         if name.endswith(".scales"):
             tensors[name][:] = (0.1, -0.1)
         elif kind == "U8" and name != "edges.high":  # No fp32 value that is NaN.

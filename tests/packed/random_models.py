@@ -5,27 +5,40 @@ buckets that are empty or hold one node, graphs without an edge and with all, an
 """
 
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
 from random_programs import RandomProgram
 
 from sgq_auto.packed import PackedModel
+from sgq_auto.packed.allocation import Component
 from sgq_auto.packed.codes.code_matrix import PackedWeight, pack_matrix
 from sgq_auto.packed.codes.ranges import Ranges
 from sgq_auto.packed.runtime.features import PackedFeatures, code_pattern
 from sgq_auto.packed.runtime.graph import PackedGraph, bucket_sums, graph_of
 from sgq_auto.packed.runtime.layers.attention_based.agnn import AgnnLayer, agnn_spec
 from sgq_auto.packed.runtime.layers.attention_based.gat import GatLayer, gat_spec
+from sgq_auto.packed.runtime.layers.attention_based.gatv2 import gatv2_spec
+from sgq_auto.packed.runtime.layers.attention_based.multi_head import Heads, MultiHeadLayer
+from sgq_auto.packed.runtime.layers.attention_based.transformer import (
+    TransformerLayer,
+    transformer_spec,
+)
+from sgq_auto.packed.runtime.layers.gathering import GatheringLayer, gathering_spec
 from sgq_auto.packed.runtime.layers.gcn import GcnLayer, gcn_spec
 from sgq_auto.packed.runtime.layers.gin import GinLayer, gin_spec
+from sgq_auto.packed.runtime.layers.gin_sum import GinSumLayer, gin_sum_spec
 from sgq_auto.packed.runtime.layers.graph_conv import GraphConvLayer
 from sgq_auto.packed.runtime.layers.kinds import KINDS
-from sgq_auto.packed.runtime.layers.layer import PackedLayer
+from sgq_auto.packed.runtime.layers.layer import LayerParts, PackedLayer
 from sgq_auto.packed.runtime.layers.linear import LinearLayer, linear_spec
 from sgq_auto.packed.runtime.layers.neighbors import Aggregation, NeighborLayer, neighbor_spec
+from sgq_auto.packed.runtime.layers.pna import PnaLayer, Scaler, pna_spec
+from sgq_auto.packed.runtime.layers.sage import SageLayer
 from sgq_auto.packed.runtime.program import Program
-from sgq_auto.packed.sizes.specs import FeatureSpec
+from sgq_auto.packed.runtime.reductions import Reduction
+from sgq_auto.packed.sizes.specs import FeatureSpec, LayerSpec
 
 _CODED = (*range(1, 17),)
 _LADDERS = ((1, 2, 3, 4, 6, 8), _CODED, (*_CODED, 32), (1, 8, 32), (32,), (9, 13, 16, 32))
@@ -152,7 +165,6 @@ class RandomModels:
         embedding: tuple[int, ...],
     ) -> PackedLayer:
         out, has_bias = self._width(_LARGEST_WIDTH), self._chance(0.5)
-        heads, concat = self._integer(1, 10), self._chance(0.5)
         common: dict[str, Any] = {
             "inputs": inputs,
         }
@@ -162,37 +174,120 @@ class RandomModels:
             attention = self._attention(graph, ladder)
             spec = agnn_spec(name, width, learns_beta=learns)
             return AgnnLayer(**common, spec=spec, attention=attention, beta=beta)
-        rows = out * heads if kind is GatLayer else out
-        given = heads * out if kind is GatLayer and concat else out
-        common["bias"] = self._vector(given) if has_bias else None
+        if kind is GinSumLayer:
+            eps = float(self._vector(1)[0])
+            return GinSumLayer(**common, spec=gin_sum_spec(name, width), eps=eps)
+        if kind is GatheringLayer:
+            return self._gathering(name, (width, out), self._one_of(ladder), embedding, common)
+        if kind is PnaLayer:
+            return self._pna(name, (width, out), self._one_of(ladder), embedding, common)
+        if issubclass(kind, MultiHeadLayer):
+            heads = Heads(self._integer(1, 10), out, self._chance(0.5))
+            return self._multi_head(kind, name, width, heads, graph, ladder, embedding, common)
+        common["bias"] = self._vector(out) if has_bias else None
         weight_bits = self._one_of(ladder)
-        common["weight"] = self._weight(width, rows, weight_bits)
+        common["weight"] = self._weight(width, out, weight_bits)
         if kind is LinearLayer:
             return LinearLayer(**common, spec=linear_spec(name, width, out, bias=has_bias))
         common["transformed"] = self._ranges(embedding)
         if issubclass(kind, NeighborLayer):
             has_root = kind is GraphConvLayer or self._chance(0.5)
-            root = self._weight(width, rows, weight_bits) if has_root else None
+            root = self._weight(width, out, weight_bits) if has_root else None
             spec = neighbor_spec(name, width, out, root_weight=has_root, bias=has_bias)
-            aggregation = self._one_of(tuple(Aggregation))
-            return kind(**common, spec=spec, aggregation=aggregation, root=root)
+            own = {"aggregation": self._one_of(tuple(Aggregation)), "root": root}
+            own |= {"normalize": self._chance(0.3)} if kind is SageLayer else {}
+            return kind(**common, spec=spec, **own)
         if kind is GinLayer:
             spec = gin_spec(name, width, out, bias=has_bias)
             return GinLayer(**common, spec=spec, eps=float(self._vector(1)[0]))
         common["attention"] = self._attention(graph, ladder)
-        if kind is GcnLayer:
-            return GcnLayer(**common, spec=gcn_spec(name, width, out, bias=has_bias))
-        spec = gat_spec(name, width, out, heads, concat=concat, bias=has_bias)
-        vectors = [self._vector(rows).reshape(heads, out) for _ in range(2)]
-        slope = float(self._one_of((0.0, 0.2, 1.0, -0.5)))
-        return GatLayer(
-            **common,
-            spec=spec,
-            source_vectors=vectors[0],
-            target_vectors=vectors[1],
-            negative_slope=slope,
-            concat=concat,
+        return GcnLayer(**common, spec=gcn_spec(name, width, out, bias=has_bias))
+
+    def _gathering(
+        self,
+        name: str,
+        widths: tuple[int, int],
+        bits: int,
+        embedding: tuple[int, ...],
+        common: dict[str, Any],
+    ) -> PackedLayer:
+        listed = [r for r in Reduction if self._chance(0.3)] or [self._one_of(tuple(Reduction))]
+        root, project, bias = (self._chance(0.5) for _ in range(3))
+        own = {"root_weight": root, "project": project, "bias": bias}
+        spec = gathering_spec(name, *widths, reductions=len(listed), **own)
+        vectors = {"bias": self._vector(widths[1])} if bias else {}
+        settings = {"reductions": tuple(listed), "normalize": self._chance(0.3)}
+        return self._of(
+            GatheringLayer, spec, bits, vectors, embedding, common | {"settings": settings}
         )
+
+    def _pna(
+        self,
+        name: str,
+        widths: tuple[int, int],
+        bits: int,
+        embedding: tuple[int, ...],
+        common: dict[str, Any],
+    ) -> PackedLayer:
+        listed = [r for r in Reduction if self._chance(0.4)] or [Reduction.STD]
+        scalers = [s for s in Scaler if self._chance(0.4)] or [Scaler.LINEAR]
+        counts = {"channels": self._width(20), "reductions": len(listed) * len(scalers)}
+        averages = np.abs(self._vector(2)) + np.float32(0.1)
+        vectors = {"bias": self._vector(widths[1]), "degree_averages": averages}
+        settings = {"reductions": tuple(listed), "scalers": tuple(scalers)}
+        common = common | {"settings": settings}
+        return self._of(
+            PnaLayer, pna_spec(name, *widths, **counts), bits, vectors, embedding, common
+        )
+
+    def _of(
+        self,
+        kind: type[PackedLayer],
+        spec: LayerSpec,
+        bits: int,
+        vectors: dict[str, np.ndarray],
+        embedding: tuple[int, ...],
+        common: dict[str, Any],
+    ) -> PackedLayer:
+        """A layer with the weights and the vectors that its sizes speak of."""
+        shapes = kind.weight_shapes(spec)
+        weights = {k: self._weight(columns, rows, bits) for k, (rows, columns) in shapes.items()}
+        own = {k: self._vector(prod(s)).reshape(s) for k, s in kind.vector_shapes(spec).items()}
+        made = dict(common.pop("made", {}))
+        if spec.transformed_features:
+            made[Component.EMBEDDING] = self._ranges(embedding)
+        return kind.of(
+            LayerParts(spec, made=made, weights=weights, vectors=own | vectors, **common)
+        )
+
+    def _multi_head(
+        self,
+        kind: type[PackedLayer],
+        name: str,
+        width: int,
+        heads: Heads,
+        graph: PackedGraph,
+        ladder: tuple[int, ...],
+        embedding: tuple[int, ...],
+        common: dict[str, Any],
+    ) -> PackedLayer:
+        one, two, three, four = (self._chance(0.5) for _ in range(4))
+        sizes, both = (name, width, heads.channels, heads.heads), {"concat": heads.concat}
+        if kind is TransformerLayer:
+            spec = transformer_spec(*sizes, **both, bias=one, root_weight=two, gate=two and three)
+        elif kind is GatLayer:
+            spec = gat_spec(*sizes, **both, bias=one, residual=two, self_loops=three)
+        else:
+            own = {"made_bias": self._chance(0.5), "residual": two, "self_loops": three}
+            spec = gatv2_spec(*sizes, **both, shared=four, bias=one, **own)
+        bits = self._one_of(ladder)
+        has_bias = one and kind is not TransformerLayer
+        vectors = {"bias": self._vector(heads.out_features)} if has_bias else {}
+        slope = {"negative_slope": float(self._one_of((0.0, 0.2, 1.0, -0.5)))}
+        settings = both | ({} if kind is TransformerLayer else slope)
+        made = {Component.ATTENTION: self._attention(graph, ladder)}
+        common = common | {"settings": settings, "made": made}
+        return self._of(kind, spec, bits, vectors, embedding, common)
 
     def _weight(self, rows: int, columns: int, bits: int) -> PackedWeight:
         if bits == 32:

@@ -200,6 +200,15 @@ TWINS: dict[str, NetBuilder] = {
     for name, make in {
         "gatv2": lambda i, o: pyg.GATv2Conv(i, o, heads=3, concat=False),
         "gatv2-shared": lambda i, o: pyg.GATv2Conv(i, o, share_weights=True, bias=False),
+        "gatv2-residual": lambda i, o: pyg.GATv2Conv(
+            i, o, heads=2, concat=False, residual=True, add_self_loops=False
+        ),
+        "transformer-gated": lambda i, o: pyg.TransformerConv(
+            i, o, heads=2, concat=False, beta=True
+        ),
+        "transformer-alone": lambda i, o: pyg.TransformerConv(i, o, root_weight=False),
+        "gat-residual": lambda i, o: pyg.GATConv(i, o, heads=2, concat=False, residual=True),
+        "gat-no-loops": lambda i, o: pyg.GATConv(i, o, add_self_loops=False, negative_slope=0.5),
         "transformer": lambda i, o: pyg.TransformerConv(i, o, heads=2, concat=False),
         "transformer-1": lambda i, o: pyg.TransformerConv(i, o, bias=False),
         "sgc": lambda i, o: pyg.SGConv(i, o, K=3),
@@ -211,26 +220,50 @@ TWINS: dict[str, NetBuilder] = {
         "graph-conv": lambda i, o: pyg.GraphConv(i, o),
         "graph-conv-mean": lambda i, o: pyg.GraphConv(i, o, aggr="mean", bias=False),
         "gin": lambda i, o: pyg.GINConv(_network(i, o), eps=0.3, train_eps=True),
+        "gin-mlp": lambda i, o: pyg.GINConv(pyg.MLP([i, 5, o], dropout=0.2), train_eps=True),
+        "gin-linear": lambda i, o: pyg.GINConv(nn.Linear(i, o)),
+        "gin-nested": lambda i, o: pyg.GINConv(nn.Sequential(_network(i, 5), nn.Linear(5, o))),
+        "gin-relu": lambda i, o: pyg.GINConv(nn.Sequential(nn.ReLU(), nn.Linear(i, o)), eps=0.2),
+        "graph-conv-max": lambda i, o: pyg.GraphConv(i, o, aggr="max"),
+        "pna": lambda i, o: pyg.PNAConv(
+            i,
+            o,
+            ["mean", "min", "max", "std"],
+            ["identity", "amplification", "attenuation"],
+            torch.tensor([1, 3, 5, 2, 1]),
+        ),
+        "pna-towers": lambda i, o: pyg.PNAConv(
+            i,
+            o,
+            ["sum", "var", "max"],
+            ["linear", "inverse_linear"],
+            torch.tensor([1, 3, 5, 2, 1]),
+            towers=o,
+            train_norm=True,
+        ),
+        "sage-max": lambda i, o: pyg.SAGEConv(i, o, aggr="max"),
+        "sage-many": lambda i, o: pyg.SAGEConv(i, o, aggr=["min", "std", "mean", "var", "sum"]),
+        "sage-normalize": lambda i, o: pyg.SAGEConv(i, o, normalize=True),
+        "sage-project": lambda i, o: pyg.SAGEConv(i, o, project=True, normalize=True, bias=False),
+        "sage-max-project": lambda i, o: pyg.SAGEConv(
+            i, o, aggr="max", project=True, root_weight=False
+        ),
     }.items()
     for place, wrap in (("features", _on_features), ("hidden", _behind))
 }
 # Layers that run on PyG's path.
 GENERIC: dict[str, NetBuilder] = {
     "cheb": _on_features(lambda i, o: pyg.ChebConv(i, o, K=2)),
-    "graph": _behind(lambda i, o: pyg.GraphConv(i, o, aggr="max")),
-    "sage-max": _on_features(lambda i, o: pyg.SAGEConv(i, o, aggr="max")),
-    "sage-two": _behind(lambda i, o: pyg.SAGEConv(i, o, aggr=["mean", "sum"])),
     "sage-backwards": _behind(lambda i, o: pyg.SAGEConv(i, o, flow="target_to_source")),
-    "sage-normalize": _behind(lambda i, o: pyg.SAGEConv(i, o, normalize=True)),
-    "sage-project": _behind(lambda i, o: pyg.SAGEConv(i, o, project=True)),
-    "gin-mlp": _behind(lambda i, o: pyg.GINConv(pyg.MLP([i, 5, o], norm=None))),
+    "graph": _behind(lambda i, o: pyg.GraphConv(i, o, aggr="median")),
+    "sage-softmax": _behind(lambda i, o: pyg.SAGEConv(i, o, aggr="softmax")),
     "gin-mean": _behind(lambda i, o: pyg.GINConv(_network(i, o), aggr="mean")),
-    "gin-relu": _on_features(lambda i, o: pyg.GINConv(nn.Sequential(nn.ReLU(), nn.Linear(i, o)))),
-    "gat-residual": _behind(lambda i, o: pyg.GATConv(i, o, residual=True)),
     "gcn-plain": _behind(lambda i, o: pyg.GCNConv(i, o, normalize=False)),
     "gcn-improved": _on_features(lambda i, o: pyg.GCNConv(i, o, improved=True)),
     "gatv2-mean": _behind(lambda i, o: pyg.GATv2Conv(i, o, aggr="mean")),
-    "transformer-gated": _behind(lambda i, o: pyg.TransformerConv(i, o, beta=True)),
+    "pna-deep": _behind(
+        lambda i, o: pyg.PNAConv(i, o, ["mean"], ["identity"], torch.tensor([1, 3]), post_layers=2)
+    ),
     "own-layer": _on_features(OwnLayer),
     "gcn2": InitialResidual,
 }

@@ -1,5 +1,6 @@
 """Models that nobody wrote a configuration for: agreement with PyG, codes, and clear refusals."""
 
+import copy
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -58,22 +59,23 @@ def _mixed_bits(model: nn.Module, graph: Graph) -> BitAllocation:
 def _agree(model: nn.Module, graph: Graph) -> None:
     prepared = prepare(model, graph)
     logits = prepared(graph.features, graph.adj_t)
-    one_argument = isinstance(model, nn.Sequential)
-    inputs = (
-        [graph.features.dense()] if one_argument else [graph.features.dense(), graph.edge_index()]
-    )
-    expected = model(*inputs)
-    torch.testing.assert_close(logits, expected, atol=1e-5, rtol=1e-5)
+    # In fp64: of a variance PyG itself loses more digits than are compared.
+    model, x = copy.deepcopy(model).double(), graph.features.dense().double()
+    inputs = [x] if isinstance(model, nn.Sequential) else [x, graph.edge_index()]
+    expected = model(*inputs).float()
+    unit = max(1.0, float(expected.abs().max()))
+    torch.testing.assert_close(logits / unit, expected / unit, atol=1e-5, rtol=1e-5)
     weight = torch.linspace(-1, 1, logits.numel()).view_as(logits)
     (logits * weight).sum().backward()
     (expected * weight).sum().backward()
     own, theirs = (
-        {n: p.grad for n, p in m.named_parameters() if p.grad is not None}
+        {n: p.grad.float() / unit for n, p in m.named_parameters() if p.grad is not None}
         for m in (prepared, model)
     )
     assert own.keys() == theirs.keys()
     for name, gradient in own.items():
-        torch.testing.assert_close(gradient, theirs[name], atol=1e-4, rtol=1e-4)
+        atol = 1e-4 * max(1.0, float(theirs[name].abs().max()))
+        torch.testing.assert_close(gradient, theirs[name], atol=atol, rtol=1e-4)
 
 
 @_QUIET
@@ -234,7 +236,7 @@ class WithWeights(ChangesEdges):
 @_QUIET
 def test_a_layer_on_pygs_path_takes_changed_edges(synthetic: PreparedData) -> None:
     graph = synthetic.graph
-    prepared = prepare(ChangesEdges(pyg.GraphConv(80, 4, aggr="max")), graph)
+    prepared = prepare(ChangesEdges(pyg.GraphConv(80, 4, aggr="softmax")), graph)
     assert not torch.equal(predict(prepared, graph), predict(prepared, graph))
 
 
@@ -268,8 +270,13 @@ def test_what_cannot_be_prepared_is_one_line(
         (ARRANGED["pyg-gcn-lstm"], "LSTM jk.lstm (transpose) after convs.1"),
         (ARRANGED["shared"], "conv: it runs 2 times"),
         (ARRANGED["agnn-features"], "AGNN"),
-        (GENERIC["own-layer"], "conv: the packed runtime has no such layer: aggr='max' is none of"),
-        (GENERIC["graph"], "conv: the packed runtime has no such layer: aggr='max' is none of"),
+        (GENERIC["pna-deep"], "conv: PNAConv with post_layers=2 cannot be packed"),
+        (GENERIC["own-layer"], "conv: OwnLayer cannot be packed"),
+        (GENERIC["graph"], "conv: GraphConv with aggr='median' cannot be packed"),
+        (GENERIC["sage-softmax"], "conv: SAGEConv with aggr='softmax' cannot be packed"),
+        (GENERIC["sage-backwards"], "conv: SAGEConv with flow='target_to_source' cannot be packed"),
+        (GENERIC["gcn-improved"], "conv: GCNConv with improved=True cannot be packed"),
+        (GENERIC["gin-mean"], "conv: GINConv with aggr='mean' cannot be packed"),
     ],
 )
 def test_what_cannot_be_packed_is_one_line(

@@ -64,6 +64,14 @@ class Engine(Protocol):
     def row_sum(self, pattern: SparsePattern, values: Tensor) -> Tensor:
         """Sums over each row's entries: ``[rows, heads]``."""
 
+    def row_max(self, pattern: SparsePattern, dense: Tensor) -> Tensor:
+        """The largest of ``dense`` ``[columns, width]`` over each row's entries; 0 of none."""
+
+    def row_max_backward(
+        self, pattern: SparsePattern, dense: Tensor, largest: Tensor, grad: Tensor
+    ) -> Tensor:
+        """Gradient of ``dense``; entries that are equally large share it."""
+
     def pair_scores(
         self, pattern: SparsePattern, targets: Tensor, sources: Tensor, slope: float
     ) -> Tensor:

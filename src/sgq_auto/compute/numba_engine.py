@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sgq_auto.compute.engine import SparsePattern
-from sgq_auto.compute.kernels import attention, layout, rounding, sparse
+from sgq_auto.compute.kernels import attention, extremes, layout, rounding, sparse
 from sgq_auto.compute.kernels.dropout import dropout
 
 # A block of this many rows of 16 floats just fits a common second-level cache.
@@ -90,6 +90,21 @@ class NumbaEngine:
         """One pass over the entries: ``[rows, heads]``."""
         out = values.new_zeros(pattern.shape[0], values.size(1))
         attention.row_sum(_array(pattern.rowptr), _array(values), _array(out))
+        return out
+
+    def row_max(self, pattern: SparsePattern, dense: Tensor) -> Tensor:
+        """One pass over the entries: ``[rows, width]``."""
+        out = dense.new_empty(pattern.shape[0], dense.size(1))
+        extremes.row_max(*_index(pattern), _array(dense), _array(out))
+        return out
+
+    def row_max_backward(
+        self, pattern: SparsePattern, dense: Tensor, largest: Tensor, grad: Tensor
+    ) -> Tensor:
+        """Two passes over the entries: how many are the largest, and their share."""
+        out = torch.zeros_like(dense, memory_format=torch.contiguous_format)
+        arrays = _array(dense), _array(largest), _array(grad)
+        extremes.row_max_backward(*_index(pattern), *arrays, _array(out))
         return out
 
     def pair_scores(

@@ -71,6 +71,23 @@ class TorchEngine:
         """A segment sum over ``rowptr``: ``[rows, heads]``."""
         return _segment_sums(pattern.rowptr, values)
 
+    def row_max(self, pattern: SparsePattern, dense: Tensor) -> Tensor:
+        """A segment maximum of gathered rows: ``[rows, width]``."""
+        gathered = dense.index_select(0, pattern.col)
+        out = torch.segment_reduce(gathered, "max", offsets=pattern.rowptr.long(), axis=0)
+        return out.masked_fill_((pattern.rowptr.diff() == 0).unsqueeze(1), 0)
+
+    def row_max_backward(
+        self, pattern: SparsePattern, dense: Tensor, largest: Tensor, grad: Tensor
+    ) -> Tensor:
+        """Sums over the transposed order, of what each entry's share is."""
+        gathered = dense.index_select(0, pattern.col)
+        is_largest = (gathered == largest.index_select(0, pattern.row)).to(grad.dtype)
+        counts = _segment_sums(pattern.rowptr, is_largest).clamp_(min=1)
+        shares = is_largest * (grad / counts).index_select(0, pattern.row)
+        by_column = shares.index_select(0, pattern.transposed_order)
+        return _segment_sums(pattern.transposed_rowptr, by_column)
+
     def pair_scores(
         self, pattern: SparsePattern, targets: Tensor, sources: Tensor, slope: float
     ) -> Tensor:

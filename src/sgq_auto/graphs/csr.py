@@ -178,6 +178,15 @@ class CsrPattern:
         out: Tensor = _RowSoftmax.apply(scores, self)
         return out
 
+    def row_max(self, dense: Tensor) -> Tensor:
+        """The largest of rows ``[columns, features]`` over each row's entries, differentiable.
+
+        Returns:
+            ``[rows, features]``; 0 for a row without entries, as in PyG.
+        """
+        out: Tensor = _RowMax.apply(dense, self)
+        return out
+
     def row_sum(self, values: Tensor) -> Tensor:
         """Sums over each row's entries: ``[entries]`` to ``[rows]``; not differentiable."""
         return self.engine.row_sum(self, values.unsqueeze(1)).squeeze(1)
@@ -292,3 +301,17 @@ class _RowSoftmax(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         (softmax,) = ctx.saved_tensors
         return ctx.pattern.engine.row_softmax_backward(ctx.pattern, softmax, grad), None
+
+
+class _RowMax(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, dense: Tensor, pattern: CsrPattern) -> Tensor:
+        ctx.pattern = pattern
+        out = pattern.engine.row_max(pattern, dense)
+        ctx.save_for_backward(dense, out)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        dense, out = ctx.saved_tensors
+        return ctx.pattern.engine.row_max_backward(ctx.pattern, dense, out, grad), None

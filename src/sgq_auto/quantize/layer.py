@@ -51,9 +51,12 @@ class QuantizedLayer(nn.Module):
         self.input_quantizer: nn.Module | None = None
 
     @classmethod
-    def covers(cls, source: Any) -> bool:  # noqa: ARG003
-        """Whether this twin does all that the layer ``source`` does with its options."""
-        return True
+    def lacks(cls, source: Any) -> str | None:  # noqa: ARG003
+        """The first option of the layer ``source`` that this twin does not do, as one writes it.
+
+        ``None`` where it does all that the layer does.
+        """
+        return None
 
     def quantize_input(self, x: Tensor) -> Tensor | FeatureMatrix:
         """The quantized input (features as a matrix), dropout applied after quantization."""
@@ -168,12 +171,32 @@ def stacked_linear(
     x: Tensor | FeatureMatrix, layers: Sequence[Any], quantizer: nn.Module
 ) -> Tensor:
     """Outputs of several linear layers side by side, their weights quantized together."""
-    out = linear(x, quantizer(torch.cat([layer.weight for layer in layers])))
-    if layers[0].bias is None:
+    weights = [layer.weight for layer in layers]
+    out = linear(x, quantizer(weights[0] if len(weights) == 1 else torch.cat(weights)))
+    biases = [layer.bias for layer in layers]
+    if all(bias is None for bias in biases):
         return out
-    return out + torch.cat([layer.bias for layer in layers])
+    both = zip(layers, biases, strict=True)
+    given = [la.weight.new_zeros(la.weight.size(0)) if b is None else b for la, b in both]
+    return out + torch.cat(given)
 
 
-def sums_messages(source: MessagePassing) -> bool:
-    """Whether a PyG layer sums what comes from sources to targets, as twins do."""
-    return source.aggr in ("add", "sum") and source.flow == "source_to_target"
+def differing(source: Any, **options: Any) -> str | None:
+    """The first option of a layer that is not as given, as one writes it; ``None`` without any."""
+    for name, value in options.items():
+        given = getattr(source, name)
+        if given != value:
+            return f"{name}={given!r}"
+    return None
+
+
+def flow_differs(source: MessagePassing) -> str | None:
+    """The flow of a PyG layer's messages, if it is not from sources to targets, as in twins."""
+    return differing(source, flow="source_to_target")
+
+
+def sum_differs(source: MessagePassing) -> str | None:
+    """The aggregation or the flow of a PyG layer, if it does not sum messages, as twins do."""
+    if source.aggr not in ("add", "sum"):
+        return f"aggr={source.aggr or type(source.aggr_module).__name__!r}"
+    return flow_differs(source)

@@ -77,7 +77,13 @@ def array(tensor: Tensor) -> Any:
 
 
 def _packed_weights(weights: Mapping[str, Tensor], quantizer: nn.Module) -> dict[str, PackedWeight]:
-    """Weights that one quantizer has side by side, each with its own share of the channels."""
+    """Weights that one quantizer has side by side, each with its own share of the channels.
+
+    Or each has a quantizer of its own, under its name.
+    """
+    if isinstance(quantizer, nn.ModuleDict):
+        channels_of = {key: packed_ranges(quantizer[key], w.size(0)) for key, w in weights.items()}
+        return {key: _packed_weight(w, channels_of[key]) for key, w in weights.items()}
     channels = packed_ranges(quantizer, sum(weight.size(0) for weight in weights.values()))
     packed, first = {}, 0
     for key, weight in weights.items():

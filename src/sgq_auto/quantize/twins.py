@@ -1,6 +1,7 @@
 """Which quantized layer takes the place of which layer of a plain model."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -13,6 +14,7 @@ from torch_geometric.nn import (
     GINConv,
     GraphConv,
     MessagePassing,
+    PNAConv,
     SAGEConv,
     SGConv,
     TransformerConv,
@@ -23,30 +25,33 @@ from sgq_auto.quantize.layers.attention_based.agnn import QuantizedAGNNConv
 from sgq_auto.quantize.layers.attention_based.gat import QuantizedGATConv
 from sgq_auto.quantize.layers.attention_based.gatv2 import QuantizedGATv2Conv
 from sgq_auto.quantize.layers.attention_based.transformer import QuantizedTransformerConv
+from sgq_auto.quantize.layers.gathering import GatheringGraphConv, GatheringSAGEConv
 from sgq_auto.quantize.layers.gcn import QuantizedGCNConv
 from sgq_auto.quantize.layers.generic import GenericConv
-from sgq_auto.quantize.layers.gin import QuantizedGINConv
+from sgq_auto.quantize.layers.gin import QuantizedGINConv, SummingGINConv
 from sgq_auto.quantize.layers.graph_conv import QuantizedGraphConv
 from sgq_auto.quantize.layers.linear import QuantizedLinear
 from sgq_auto.quantize.layers.multi_hop.sgc_appnp import QuantizedAPPNP, QuantizedSGConv
+from sgq_auto.quantize.layers.pna import QuantizedPNAConv
 from sgq_auto.quantize.layers.sage import QuantizedSAGEConv
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
-# A twin is called as (layer, name, quantizers), and says by ``covers`` whether it does all that a
-# layer does with its options.
-_TWINS: dict[type[nn.Module], Any] = {
-    GCNConv: QuantizedGCNConv,
-    GATConv: QuantizedGATConv,
-    GATv2Conv: QuantizedGATv2Conv,
-    SAGEConv: QuantizedSAGEConv,
-    GINConv: QuantizedGINConv,
-    GraphConv: QuantizedGraphConv,
-    AGNNConv: QuantizedAGNNConv,
-    TransformerConv: QuantizedTransformerConv,
-    SGConv: QuantizedSGConv,
-    APPNP: QuantizedAPPNP,
-    nn.Linear: QuantizedLinear,
-    PygLinear: QuantizedLinear,
+# Of each layer, what may take its place: the first that does all that the layer does with its
+# options, which it says by ``lacks``. A twin is called as (layer, name, quantizers).
+_TWINS: dict[type[nn.Module], tuple[Any, ...]] = {
+    GCNConv: (QuantizedGCNConv,),
+    GATConv: (QuantizedGATConv,),
+    GATv2Conv: (QuantizedGATv2Conv,),
+    SAGEConv: (QuantizedSAGEConv, GatheringSAGEConv),
+    GINConv: (QuantizedGINConv, SummingGINConv),
+    GraphConv: (QuantizedGraphConv, GatheringGraphConv),
+    AGNNConv: (QuantizedAGNNConv,),
+    TransformerConv: (QuantizedTransformerConv,),
+    PNAConv: (QuantizedPNAConv,),
+    SGConv: (QuantizedSGConv,),
+    APPNP: (QuantizedAPPNP,),
+    nn.Linear: (QuantizedLinear,),
+    PygLinear: (QuantizedLinear,),
 }
 
 TwinMaker = Callable[[Any, str, QuantizerFactory], nn.Module]
@@ -58,8 +63,10 @@ def twin_maker(layer: nn.Module) -> TwinMaker | None:
     A message passing layer that no twin covers is quantized around and runs on PyG's own path. A
     subclass of a known layer is none of those: it may compute something else.
     """
-    twin = _TWINS.get(type(layer))
-    if twin is not None and twin.covers(layer):
-        maker: TwinMaker = twin
-        return maker
-    return GenericConv if isinstance(layer, MessagePassing) else None
+    lacking = None
+    for twin in _TWINS.get(type(layer), ()):
+        lacking = twin.lacks(layer)
+        if lacking is None:
+            maker: TwinMaker = twin
+            return maker
+    return partial(GenericConv, option=lacking) if isinstance(layer, MessagePassing) else None

@@ -4,12 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from headers import header_of, written
 from safetensors import safe_open
 
-from sgq_auto.packed import load
-from sgq_auto.packed.artifact.header import describe
+from sgq_auto.packed import ArtifactError, load
+from sgq_auto.packed.artifact.header import describe, parse
 from sgq_auto.packed.runtime.layers.kinds import KINDS
 
 # As version 0.1.0 writes them, keys in its order; GraphConv came later.
@@ -28,6 +29,20 @@ _ENTRIES = {
     '"bits":{"embedding":[3],"attention":[5]},"beta":true}',
     "graph_conv": '{"kind":"graph_conv","name":"a","in":4,"out":4,"activation":"none","bias":true,'
     '"bits":{"embedding":[3],"weight":2},"aggregation":"sum"}',
+    "gatv2": '{"kind":"gatv2","name":"a","in":4,"out":4,"activation":"none","bias":true,'
+    '"bits":{"embedding":[3],"attention":[5],"weight":2},"heads":2,"concat":true,"slope":0.2,'
+    '"share_weights":false,"made_bias":true,"root_weight":true,"self_loops":false}',
+    "transformer": '{"kind":"transformer","name":"a","in":4,"out":4,"activation":"none",'
+    '"bias":false,"bits":{"embedding":[3],"attention":[5],"weight":2},"heads":2,"concat":false,'
+    '"made_bias":true,"root_weight":true,"gate":true}',
+    "gathering": '{"kind":"gathering","name":"a","in":4,"out":4,"activation":"none","bias":true,'
+    '"bits":{"embedding":[3],"weight":2},"reductions":["max","mean"],"root_weight":true,'
+    '"project":true,"normalize":false}',
+    "pna": '{"kind":"pna","name":"a","in":4,"out":4,"activation":"none","bias":true,'
+    '"bits":{"embedding":[3],"weight":2},"channels":3,"reductions":["std","max"],'
+    '"scalers":["identity","linear"]}',
+    "gin_sum": '{"kind":"gin_sum","name":"a","in":4,"out":4,"activation":"none","bias":false,'
+    '"bits":{"embedding":[3]}}',
 }
 _TENSORS = {
     "linear": {"bias", "scales", "weight"},
@@ -37,6 +52,27 @@ _TENSORS = {
     "gin": {"bias", "eps", "scales", "weight"},
     "agnn": {"beta", "scales"},
     "graph_conv": {"bias", "root_weight", "scales", "weight"},
+    "gatv2": {"bias", "made_bias", "root_weight", "scales", "score_vectors", "weight"},
+    "gathering": {
+        "bias",
+        "project_bias",
+        "project_weight",
+        "root_weight",
+        "scales",
+        "weight",
+    },
+    "gin_sum": {"eps", "scales"},
+    "pna": {
+        "bias",
+        "degree_averages",
+        "own_weight",
+        "post_weight",
+        "scales",
+        "target_bias",
+        "target_weight",
+        "weight",
+    },
+    "transformer": {"gate", "made_bias", "own_bias", "root_weight", "scales", "weight"},
 }
 
 
@@ -55,6 +91,55 @@ def test_an_entry_is_written_as_it_was_read(kind: str, tmp_path: Path) -> None:
     model = load(written(root, tmp_path / "model.safetensors"))
     assert type(model.layers[1]) is KINDS[kind]
     assert _ENTRIES[kind] in describe(model)
+
+
+def test_what_earlier_versions_do_not_know_is_written_where_it_differs(tmp_path: Path) -> None:
+    entry = json.loads(_ENTRIES["gat"]) | {"root_weight": True, "self_loops": False}
+    root = header_of(5, [_first(), entry])
+    model = load(written(root, tmp_path / "model.safetensors"))
+    assert '"slope":0.2,"root_weight":true,"self_loops":false}' in describe(model)
+
+
+@pytest.mark.parametrize(
+    ("kind", "own", "said"),
+    [
+        ("gatv2", {"self_loops": None}, "self_loops"),
+        ("gatv2", {"heads": 3}, "a: 4 features are no multiple of 3 heads"),
+        ("gatv2", {"slope": "x"}, "slope"),
+        ("gat", {"root_weight": 1}, "root_weight"),
+        ("transformer", {"bias": True}, "a: a transformer layer has no bias of its output"),
+        ("transformer", {"root_weight": False}, "a: a gate needs root_weight"),
+        ("transformer", {"gate": 0}, "gate"),
+        ("sage", {"normalize": 1}, "normalize"),
+        ("sage", {"aggregation": "max"}, "aggregation"),
+        ("gathering", {"reductions": []}, "a: reductions is []"),
+        ("gathering", {"reductions": ["max", "max"]}, "a: reductions"),
+        ("gathering", {"reductions": ["median"]}, "a: reductions"),
+        ("gathering", {"reductions": [["max"]]}, "a: reductions"),
+        ("gathering", {"project": None}, "project"),
+        ("pna", {"bias": False}, "a: a PNA layer has a bias"),
+        ("pna", {"channels": 0}, "channels"),
+        ("pna", {"scalers": ["cubic"]}, "a: scalers is ['cubic']"),
+        ("gin_sum", {"bias": True}, "a: a sum keeps its width and has no bias"),
+    ],
+)
+def test_an_entry_that_contradicts_itself_is_refused(
+    kind: str, own: dict[str, Any], said: str
+) -> None:
+    root = header_of(5, [_first(), json.loads(_ENTRIES[kind])])
+    root["layers"][1] |= own
+    with pytest.raises(ArtifactError) as caught:
+        parse(json.dumps(root))
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_reductions_are_divided_by_is_above_0(tmp_path: Path) -> None:
+    root = header_of(5, [_first(), json.loads(_ENTRIES["pna"])])
+    averages = {"a.degree_averages": np.array([0.5, 0.0], dtype=np.float32)}
+    path = written(root, tmp_path / "model.safetensors", averages)
+    with pytest.raises(ArtifactError, match=r"a: degree_averages must be above 0"):
+        load(path)
 
 
 @pytest.mark.parametrize("kind", _ENTRIES)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgq_auto.packed.backends import Engine, NumpyEngine
+from sgq_auto.packed.backends import Engine, HeadParts, NumpyEngine
 from sgq_auto.packed.backends.compiled_engine import CompiledEngine
 from sgq_auto.packed.codes.bit_packing import PackedIntegers
 from sgq_auto.packed.codes.code_matrix import CodeMatrix, PackedWeight, pack_matrix
@@ -321,3 +321,64 @@ def test_products_of_rows_that_are_stored_apart(
     out, sums = engine.sparse_product(rowptr, columns, values, int(starts[0]), weight, starts)
     np.testing.assert_allclose(sums, x[wanted].sum(axis=1), atol=1e-10)
     np.testing.assert_allclose(out, x[wanted] @ dense, atol=1e-9)
+
+
+@pytest.mark.parametrize("engine", _ENGINES)
+@pytest.mark.parametrize("bits", _BITS)
+@pytest.mark.parametrize(("heads", "channels"), [(1, 1), (1, 9), (3, 5), (4, 8)])
+def test_part_of_the_columns_is_summed(
+    engine: Engine, bits: int, heads: int, channels: int
+) -> None:
+    random, width = _random(bits), heads * channels
+    matrix, values = _matrix(random, (20, 0, 13), 3 * width + 1, (bits, 2, 8))
+    rowptr, columns = _csr(_pattern(random, 33, 33, 0.3), loops=False)
+    weights = random.normal(size=(columns.size, heads))
+    for first in (0, width, 2 * width + 1):
+        out = engine.weighted_sum(rowptr, columns, weights, matrix, (first, width))
+        part = values[columns, first : first + width].reshape(-1, heads, channels)
+        weighted = (part * weights[:, :, None]).reshape(columns.size, width)
+        expected = [weighted[a:b].sum(axis=0) for a, b in itertools.pairwise(rowptr)]
+        np.testing.assert_allclose(out, expected, atol=1e-12 * max(1, np.abs(values).max()))
+
+
+@pytest.mark.parametrize("engine", _ENGINES)
+@pytest.mark.parametrize("bits", _BITS)
+@pytest.mark.parametrize("width", [1, 8, 11, 41])
+def test_extremes_and_distances_of_neighbours(engine: Engine, bits: int, width: int) -> None:
+    random = _random(bits)
+    matrix, values = _matrix(random, (20, 0, 13), width, (bits, 2, 8))
+    pattern = _pattern(random, 33, 33, 0.2)
+    pattern[3] = False
+    rowptr, columns = _csr(pattern, loops=False)
+    rows = [values[columns[a:b]] for a, b in itertools.pairwise(rowptr)]
+    zeros = np.zeros(width)
+    largest = [row.max(axis=0) if len(row) else zeros for row in rows]
+    smallest = [row.min(axis=0) if len(row) else zeros for row in rows]
+    found = (engine.row_extremes(rowptr, columns, matrix, largest=big) for big in (True, False))
+    for one, expected in zip(found, (largest, smallest), strict=True):
+        np.testing.assert_allclose(one, expected, rtol=1e-12, atol=1e-12)
+    centers = random.normal(size=(33, width))
+    out = engine.squared_distances(rowptr, columns, centers, matrix)
+    expected = [((row - c) ** 2).sum(axis=0) for row, c in zip(rows, centers, strict=True)]
+    np.testing.assert_allclose(out, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("engine", _ENGINES)
+@pytest.mark.parametrize("bits", _BITS)
+@pytest.mark.parametrize(("heads", "channels"), [(1, 1), (1, 9), (3, 5), (2, 16)])
+def test_scores_of_two_parts_of_rows(engine: Engine, bits: int, heads: int, channels: int) -> None:
+    random, width = _random(bits), heads * channels
+    matrix, values = _matrix(random, (20, 0, 13), 2 * width, (bits, 2, 8))
+    rowptr, columns = _csr(_pattern(random, 20, 33, 0.3), loops=False)
+    row = np.repeat(np.arange(13, 33), np.diff(rowptr))
+    vectors = random.normal(size=(heads, channels))
+    for targets, sources in ((0, width), (width, 0), (0, 0)):
+        parts = HeadParts(targets, sources, heads, channels)
+        own = values[row, targets : targets + width].reshape(-1, heads, channels)
+        other = values[columns, sources : sources + width].reshape(-1, heads, channels)
+        scale = max(1, np.abs(values).max()) ** 2
+        dots = engine.pair_dots(rowptr, columns, 13, matrix, parts)
+        np.testing.assert_allclose(dots, (own * other).sum(axis=2), atol=1e-12 * scale)
+        sums = np.where(own + other > 0, own + other, -0.5 * (own + other))
+        scores = engine.leaky_dots(rowptr, columns, 13, matrix, parts, vectors, -0.5)
+        np.testing.assert_allclose(scores, (sums * vectors).sum(axis=2), atol=1e-12 * scale)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sgq_auto.packed.backends import NumpyEngine
+from sgq_auto.packed.backends import HeadParts, NumpyEngine
 from sgq_auto.packed.backends.compiled_engine import CompiledEngine
 from sgq_auto.packed.codes.code_matrix import CodeMatrix, PackedWeight, pack_matrix
 from sgq_auto.packed.codes.ranges import Ranges
@@ -35,10 +35,15 @@ def test_fp32_rows_beside_codes_that_read_as_nan(width: int, neighbour: bytes) -
     for heads in {1, width}:
         vectors = random.normal(size=(heads, width // heads))
         weights = random.normal(size=(rows.size, heads))
+        centers = random.normal(size=(2, width))
+        parts = HeadParts(0, 0, heads, width // heads)
         for name, arguments in {
             "row_dots": (rows, matrix, vectors),
             "weighted_sum": (rowptr, rows, weights, matrix),
             "cosines": (rowptr, rows, first, matrix),
+            "pair_dots": (rowptr, rows, first, matrix, parts),
+            "leaky_dots": (rowptr, rows, first, matrix, parts, vectors, 0.2),
+            "squared_distances": (rowptr, rows, centers, matrix),
             "read": (matrix, first, first + 3),
         }.items():
             expected = getattr(plain, name)(*arguments)

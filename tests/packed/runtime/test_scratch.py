@@ -26,6 +26,58 @@ _COMPLETE = ~np.eye(64, dtype=bool)
 _CASES = {
     "many heads": (_COMPLETE, _layer("gat", 1, 1, heads=800, concat=False)),
     "many heads, concatenated": (_COMPLETE, _layer("gat", 1, 900, heads=900, concat=True)),
+    "many heads of the second version": (
+        _COMPLETE,
+        _layer(
+            "gatv2",
+            1,
+            1,
+            heads=800,
+            concat=False,
+            share_weights=False,
+            made_bias=True,
+            root_weight=True,
+            self_loops=True,
+        ),
+    ),
+    "a wide transformer": (
+        _COMPLETE,
+        _layer(
+            "transformer",
+            1,
+            3_000,
+            heads=3,
+            concat=True,
+            made_bias=True,
+            root_weight=True,
+            gate=True,
+        ),
+    ),
+    "a wide row that is gathered": (
+        _COMPLETE,
+        _layer(
+            "gathering",
+            9_000,
+            20,
+            reductions=["max", "std"],
+            root_weight=True,
+            project=False,
+            normalize=True,
+        ),
+    ),
+    "many scaled reductions": (
+        _COMPLETE,
+        _layer(
+            "pna",
+            40,
+            20,
+            bias=True,
+            channels=3_000,
+            reductions=["max", "std", "mean"],
+            scalers=["identity", "linear"],
+        ),
+    ),
+    "a wide sum": (_COMPLETE, _layer("gin_sum", 9_000, 9_000)),
     "many channels": (_COMPLETE, _layer("gcn", 1, 9_000)),
     "a wide input": (_COMPLETE, _layer("gin", 9_000, 3)),
     "two wide weights": (
@@ -57,6 +109,8 @@ def test_parts_of_blocks_give_what_whole_ones_give(tmp_path: Path, monkeypatch: 
         small = layer | {"out": layer["out"] % 97 + 3, "in": layer["in"] % 89 + 1}
         if "heads" in small:
             small |= {"heads": 3, "out": 6}
+        if small["kind"] == "gin_sum":
+            small |= {"out": small["in"]}
         root = header_of(pattern.shape[0], [small])
         edges = with_edges(root, pattern)
         model = load(written(root, tmp_path / "small.safetensors", edges))

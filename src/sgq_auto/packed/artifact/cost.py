@@ -39,13 +39,12 @@ def needed_bytes(header: Header) -> int:
     model = FootprintModel(ModelSpec(tuple(layer.spec for layer in layers), _flow(header)), graph)
     held = sum(model.packed_parts(_allocation(header)).values())
     logits = 4 * graph.num_nodes * len(header.classes)
-    channels = sum(
-        la.spec.num_weights * la.spec.weight_shape[0] for la in layers if la.spec.weight_shape
-    )
+    channels = sum(rows for la in layers for rows, _ in la.spec.weight_shapes)
     widths = [graph.features.num_features, *(la.spec.transformed_features for la in layers)]
     widths += [layer.out_features for layer in layers]
     # What a stage has of a row at once.
     widths += [sum(stage.widths) for stage in header.stages]
+    widths += [columns for la in layers for _, columns in la.spec.weight_shapes]
     return (
         held
         + logits

@@ -116,7 +116,7 @@ def _scale_runs(layer: LayerHeader, graph: GraphSpec, tensors: Tensors) -> Itera
 def _weight(layer: LayerHeader, key: str, channels: Ranges, tensors: Tensors) -> PackedWeight:
     bits, name = layer.weight_bits, f"{layer.spec.name}.{key}"
     plain = Ranges((bits,), np.ones(1, np.float32), np.zeros(1, np.float32))
-    rows, columns = layer.spec.in_features, len(channels.bits)
+    columns, rows = layer.kind.weight_shapes(layer.spec)[key]
     codes = CodeMatrix((rows,), columns, (bits,), plain, tensors[name])
     _check_finite(codes, name)
     return PackedWeight(codes, channels)

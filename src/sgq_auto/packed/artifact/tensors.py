@@ -123,7 +123,8 @@ def _scales(ranges: Ranges, groups: tuple[int, ...]) -> Array:
 
 
 def _layer_tensors(layer: PackedLayer, graph: GraphSpec) -> dict[str, Array]:
-    name, nodes, edges = layer.spec.name, graph.bucket_nodes, graph.bucket_in_edges
+    name, nodes = layer.spec.name, graph.bucket_nodes
+    edges = graph.gathered_edges(layer.spec)
     tensors: dict[str, Array] = {f"{name}.{key}": v for key, v in layer.vectors().items()}
     # Each run of scale groups, and how much each of its groups holds.
     runs = [(layer.inputs, nodes)]
@@ -158,7 +159,7 @@ def scale_groups(layer: LayerHeader, graph: GraphSpec) -> list[tuple[int, ...]]:
     if spec.transformed_features:
         counts.append(graph.bucket_nodes)
     if spec.heads:
-        counts.append(graph.bucket_in_edges)
+        counts.append(graph.gathered_edges(spec))
     counts += [(1,) * channels for channels, _ in layer.kind.weight_shapes(spec).values()]
     return [_groups(bits, n) for bits, n in zip(group_bits(layer), counts, strict=True)]
 
@@ -170,7 +171,7 @@ def _num_scales(layer: LayerHeader, graph: GraphSpec) -> int:
     if spec.transformed_features:
         groups += len(_groups(layer.embedding_bits, nodes))
     if spec.heads:
-        groups += len(_groups(layer.attention_bits, graph.bucket_in_edges))
+        groups += len(_groups(layer.attention_bits, graph.gathered_edges(spec)))
     if layer.weight_bits == FULL_PRECISION:
         return groups
     return groups + sum(channels for channels, _ in layer.kind.weight_shapes(spec).values())

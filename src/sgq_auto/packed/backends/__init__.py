@@ -1,9 +1,9 @@
 """Engines of the packed runtime: compiled where numba is installed, numpy everywhere."""
 
-from sgq_auto.packed.backends.engine import Engine
+from sgq_auto.packed.backends.engine import Engine, HeadParts
 from sgq_auto.packed.backends.numpy_engine import NumpyEngine
 
-__all__ = ["Engine", "NumpyEngine", "fastest_engine"]
+__all__ = ["Engine", "HeadParts", "NumpyEngine", "fastest_engine"]
 
 
 def fastest_engine() -> Engine:

@@ -1,13 +1,19 @@
 """The compiled engine; it needs llvmlite, and numba until its kernels have been compiled once."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from sgq_auto.packed.allocation import FULL_PRECISION, MAX_CODE_BITS
-from sgq_auto.packed.backends.machine_code import Kernels, load_kernels
+from sgq_auto.packed.backends.compiled_scores import (
+    PAST,
+    WORD_BYTES,
+    CompiledScores,
+    as_code,
+    as_words,
+)
 from sgq_auto.packed.backends.signatures import COUNTERS, GROUPS, LANES, POSITIONS, SUBSETS
-from sgq_auto.packed.codes.bit_packing import Array, Bytes, PackedIntegers, packed_bytes
+from sgq_auto.packed.codes.bit_packing import Array, Bytes, packed_bytes
 from sgq_auto.packed.codes.code_matrix import CodeMatrix, PackedWeight
 from sgq_auto.packed.codes.coded_rows import (
     BitmapRows,
@@ -18,11 +24,8 @@ from sgq_auto.packed.codes.coded_rows import (
 )
 from sgq_auto.packed.codes.ranges import Floats, Ranges, to_fp32
 
-# Values that kernels may write past the last one of their result.
-_PAST = 16
 # Totals are sums of products of codes, one less than powers of two, so that this is never reached.
 _COUNTER_LIMIT = 1 << 31
-_WORD_BYTES = 8
 # Weights of so many bytes are unpacked at once for what multiplies them; larger ones never are.
 _TILE_BYTES = 1 << 18
 
@@ -42,13 +45,8 @@ _RANKS = _ranks()
 
 
 @dataclass(frozen=True)
-class CompiledEngine:
-    """:class:`~sgq_auto.packed.backends.engine.Engine` in compiled loops; see there.
-
-    Arrays that a kernel writes a vector at a time are given room for the last one.
-    """
-
-    kernels: Kernels = field(default_factory=load_kernels, repr=False)
+class CompiledEngine(CompiledScores):
+    """:class:`~sgq_auto.packed.backends.engine.Engine` in compiled loops; see there."""
 
     def decode(
         self, rows: EliasFanoRows | BitmapRows, chunk: Chunk, *, loops: bool
@@ -60,16 +58,16 @@ class CompiledEngine:
         start, stop = (int(rows.block_starts[b]) for b in (chunk.block, chunk.last_block))
         rowptr = np.empty(chunk.num_rows + 1, dtype=np.int64)
         entries = stop - start + loops * chunk.num_rows
-        columns = np.empty(entries + _PAST, dtype=np.int32)
+        columns = np.empty(entries + PAST, dtype=np.int32)
         where = rows.columns, chunk.row, chunk.num_rows, loops
         if isinstance(rows, EliasFanoRows):
-            high, low = _words(rows.high), _words(rows.low)
+            high, low = as_words(rows.high), as_words(rows.low)
             code = high, low, low.size, rows.layout.low_bits
             span = rows.first_bit(chunk), start, stop
             scratch = np.empty(POSITIONS + 3 * LANES, dtype=np.int64)
             self.kernels.decode_elias_fano(*code, *span, *where, _RANKS, scratch, rowptr, columns)
         else:
-            bitmap = _words(rows.bitmap)
+            bitmap = as_words(rows.bitmap)
             self.kernels.decode_bitmap(bitmap, bitmap.size, *where, rowptr, columns)
         return rowptr, columns[:entries]
 
@@ -90,26 +88,25 @@ class CompiledEngine:
         where = rows.columns, wanted, wanted.size, blocks.rows[within], entries
         out = rowptr, starts, columns
         if isinstance(rows, EliasFanoRows):
-            high, low = _words(rows.high), _words(rows.low)
+            high, low = as_words(rows.high), as_words(rows.low)
             code = high, high.size, low, low.size, rows.layout.low_bits
             self.kernels.pick_elias_fano(*code, *where, stops, *out)
         else:
-            bitmap = _words(rows.bitmap)
+            bitmap = as_words(rows.bitmap)
             self.kernels.pick_bitmap(bitmap, bitmap.size, *where, *out)
         return rowptr, columns[: rowptr[-1]], starts
 
     def take(self, matrix: CodeMatrix, rows: Array) -> Floats:
         """Unpack row after row; the bucket of one row is where the next is looked for first."""
-        out, stream = np.empty(rows.size * matrix.width + _PAST), _words(matrix.stream)
-        code = stream, stream.size, matrix.layout, matrix.width
-        self.kernels.take_values(rows, rows.size, *code, out)
+        out = np.empty(rows.size * matrix.width + PAST)
+        self.kernels.take_values(rows, rows.size, *as_code(matrix), out)
         return out[: rows.size * matrix.width].reshape(rows.size, matrix.width)
 
     def read(self, matrix: CodeMatrix, row: int, stop: int) -> Floats:
         """Unpack eight values at a time; the rows are in one bucket, so one scale serves all."""
         count = (stop - row) * matrix.width
-        out = np.empty(count + _PAST)
-        bucket, stream = matrix.bucket_of(row), _words(matrix.stream)
+        out = np.empty(count + PAST)
+        bucket, stream = matrix.bucket_of(row), as_words(matrix.stream)
         first, bits = matrix.first_bit(row), matrix.bits[bucket]
         scale = float(matrix.ranges.step[bucket]), float(matrix.ranges.offset[bucket])
         self.kernels.read_values(stream, stream.size, first, bits, count, *scale, out)
@@ -128,7 +125,7 @@ class CompiledEngine:
         else:
             values = np.ascontiguousarray(values, dtype=np.float64)
             size = packed_bytes(skip + values.size * bits, 1)
-            padded = np.empty(size + _WORD_BYTES, dtype=np.uint8)
+            padded = np.empty(size + WORD_BYTES, dtype=np.uint8)
             step, offset = (float(s[bucket]) for s in (matrix.ranges.step, matrix.ranges.offset))
             code = step, offset, bits, skip
             self.kernels.quantize(values, values.size, *code, padded)
@@ -136,19 +133,43 @@ class CompiledEngine:
         matrix.put(row, packed, skip, values.shape[0])
 
     def weighted_sum(
-        self, rowptr: Array, columns: Array, weights: Floats, matrix: CodeMatrix
+        self,
+        rowptr: Array,
+        columns: Array,
+        weights: Floats,
+        matrix: CodeMatrix,
+        span: tuple[int, int] | None = None,
     ) -> Floats:
         """Sum up sixteen columns at a time, straight from the codes: no row is unpacked to memory.
 
         The entries of one bucket are summed as codes, and scaled once at the end of their run.
         """
         rows, heads = rowptr.size - 1, weights.shape[1]
-        out = np.empty(rows * matrix.width + _PAST)
-        stream, weights = _words(matrix.stream), np.ascontiguousarray(weights, dtype=np.float64)
+        first, width = span or (0, matrix.width)
+        out = np.empty(rows * width + PAST)
+        weights = np.ascontiguousarray(weights, dtype=np.float64)
         entries = rowptr, rows, columns, weights, heads
-        code = stream, stream.size, matrix.layout, matrix.width
-        self.kernels.weighted_sum(*entries, *code, out)
-        return out[: rows * matrix.width].reshape(rows, matrix.width)
+        self.kernels.weighted_sum(*entries, *as_code(matrix), first, width, out)
+        return out[: rows * width].reshape(rows, width)
+
+    def row_extremes(
+        self, rowptr: Array, columns: Array, matrix: CodeMatrix, *, largest: bool
+    ) -> Floats:
+        """Keep the extremes of a row in registers, eight columns at a time."""
+        rows, sign = rowptr.size - 1, 1.0 if largest else -1.0
+        out = np.empty(rows * matrix.width + PAST)
+        self.kernels.row_extremes(rowptr, rows, columns, sign, *as_code(matrix), out)
+        return sign * out[: rows * matrix.width].reshape(rows, matrix.width)
+
+    def squared_distances(
+        self, rowptr: Array, columns: Array, centers: Floats, matrix: CodeMatrix
+    ) -> Floats:
+        """Subtract padded centers, so that the last columns are read by whole vectors too."""
+        rows, values = rowptr.size - 1, centers.size
+        out, padded = np.empty(values + PAST), np.zeros(values + PAST)
+        padded[:values] = centers.ravel()
+        self.kernels.squared_distances(rowptr, rows, columns, padded, *as_code(matrix), out)
+        return out[:values].reshape(rows, matrix.width)
 
     def bitmap_product(
         self, rows: BitmapRows, chunk: Chunk, weight: PackedWeight
@@ -164,7 +185,7 @@ class CompiledEngine:
             out = self.weighted_sum(rowptr, columns, np.ones((columns.size, 1)), codes)
             counts = np.diff(rowptr).astype(np.float64)
             return weight.scaled(out, counts), counts
-        bitmap, stream = _words(rows.bitmap), _words(codes.stream)
+        bitmap, stream = as_words(rows.bitmap), as_words(codes.stream)
         table = np.empty(GROUPS * SUBSETS * COUNTERS, dtype=np.int32)
         totals = np.zeros((chunk.num_rows, _padded(codes.width)), dtype=np.int32)
         ones = np.zeros(chunk.num_rows, dtype=np.int64)
@@ -201,7 +222,7 @@ class CompiledEngine:
             self.kernels.row_sums(rowptr, rows, listed, sums)
             return weight.scaled(self.weighted_sum(rowptr, columns, listed, codes), sums), sums
         tile, out = np.empty((count, padded), dtype=np.int32), np.empty((rows, padded))
-        stream, coded = _words(codes.stream), _words(values.stream)
+        stream, coded = as_words(codes.stream), as_words(values.stream)
         self.kernels.fill_tile(stream, stream.size, weight.bits, count, codes.width, padded, tile)
         begins = rowptr[:-1] if starts is None else starts - first
         where = coded, coded.size, values.first_bit(first), value_bits
@@ -212,45 +233,9 @@ class CompiledEngine:
         self.kernels.code_sums(rowptr, begins, rows, columns, *where, *scale, *totals)
         return out[:, : codes.width], sums
 
-    def row_dots(self, rows: Array, matrix: CodeMatrix, vectors: Floats) -> Floats:
-        """Multiply eight columns at a time.
-
-        The vectors are padded with zeros, so that columns past the end of a head count for nothing.
-        """
-        heads, channels = vectors.shape
-        padded = np.zeros((heads, -(-channels // LANES) * LANES))
-        padded[:, :channels] = vectors
-        out = np.empty((rows.size, heads))
-        stream = _words(matrix.stream)
-        code = stream, stream.size, matrix.layout, matrix.width
-        self.kernels.row_dots(rows, rows.size, *code, padded, heads, out)
-        return out
-
-    def cosines(self, rowptr: Array, columns: Array, row: int, matrix: CodeMatrix) -> Floats:
-        """Unpack the row of each sum once, and the rows of its entries eight columns at a time.
-
-        Needs room for a single row, where numpy needs it for a whole part of the entries.
-        """
-        out, stream = np.empty(columns.size), _words(matrix.stream)
-        left = np.empty(-(-matrix.width // LANES) * LANES)
-        entries = rowptr, rowptr.size - 1, columns, row
-        code = stream, stream.size, matrix.layout, matrix.width
-        self.kernels.cosines(*entries, *code, left, out)
-        return out
-
-    def degree_weights(
-        self, rowptr: Array, columns: Array, row: int, degrees: PackedIntegers, table: Floats
-    ) -> Floats:
-        """Read each degree from its packed bits and look it up; one pass over the entries."""
-        out, stream = np.empty(columns.size + _PAST), _words(degrees.stream)
-        entries = rowptr, rowptr.size - 1, columns, row
-        code = stream, stream.size, degrees.bits
-        self.kernels.degree_weights(*entries, *code, table, out)
-        return out[: columns.size]
-
     def fake_quantize(self, values: Floats, ranges: Ranges, group: int) -> Floats:
         """Round a padded copy in place, eight values at a time; ``values`` stays as it was."""
-        padded = np.empty(values.size + _PAST)
+        padded = np.empty(values.size + PAST)
         padded[: values.size] = values
         step, offset = float(ranges.step[group]), float(ranges.offset[group])
         top = float(2 ** ranges.bits[group] - 1)
@@ -261,12 +246,3 @@ class CompiledEngine:
 def _padded(width: int) -> int:
     """A width filled up to whole vectors of counters."""
     return -(-width // COUNTERS) * COUNTERS
-
-
-def _words(stream: Bytes) -> Bytes:
-    """A stream of at least one word, which is what kernels read."""
-    if stream.size >= _WORD_BYTES:
-        return stream
-    padded = np.zeros(_WORD_BYTES, dtype=np.uint8)
-    padded[: stream.size] = stream
-    return padded

@@ -1,11 +1,29 @@
 """What the packed runtime spends its time in, on a chunk of rows at a time, in fp64."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from sgq_auto.packed.codes.bit_packing import Array, PackedIntegers
 from sgq_auto.packed.codes.code_matrix import CodeMatrix, PackedWeight
 from sgq_auto.packed.codes.coded_rows import BitmapRows, Blocks, Chunk, EliasFanoRows
 from sgq_auto.packed.codes.ranges import Floats, Ranges
+
+
+@dataclass(frozen=True)
+class HeadParts:
+    """Where the columns of targets and of sources lie in a matrix that has both.
+
+    Attributes:
+        targets: The first column of targets.
+        sources: The first column of sources; it may be the same.
+        heads: How many heads both have.
+        channels: Columns of a head.
+    """
+
+    targets: int
+    sources: int
+    heads: int
+    channels: int
 
 
 class Engine(Protocol):
@@ -50,7 +68,12 @@ class Engine(Protocol):
         """Quantize ``[rows, width]`` values and pack them, from ``row`` on, inside one bucket."""
 
     def weighted_sum(
-        self, rowptr: Array, columns: Array, weights: Floats, matrix: CodeMatrix
+        self,
+        rowptr: Array,
+        columns: Array,
+        weights: Floats,
+        matrix: CodeMatrix,
+        span: tuple[int, int] | None = None,
     ) -> Floats:
         """Sums of matrix rows, ``[rows, width]``.
 
@@ -59,7 +82,25 @@ class Engine(Protocol):
             columns: ``[entries]`` rows of the matrix, increasing inside a sum but for its first.
             weights: ``[entries, heads]``; head ``h`` weighs the ``h``-th part of the columns.
             matrix: What is summed.
+            span: The first of its columns that are summed, and how many; ``None`` for all.
         """
+
+    def row_extremes(
+        self, rowptr: Array, columns: Array, matrix: CodeMatrix, *, largest: bool
+    ) -> Floats:
+        """The largest or smallest of matrix rows ``[rows, width]``, column by column.
+
+        Args:
+            rowptr: ``[rows + 1]``, where the entries of each row start; one of none is 0.
+            columns: ``[entries]`` rows of the matrix.
+            matrix: What is compared.
+            largest: Whether the largest is taken.
+        """
+
+    def squared_distances(
+        self, rowptr: Array, columns: Array, centers: Floats, matrix: CodeMatrix
+    ) -> Floats:
+        """Sums of ``(value - center)^2``, column by column, with ``centers`` ``[rows, width]``."""
 
     def bitmap_product(
         self, rows: BitmapRows, chunk: Chunk, weight: PackedWeight
@@ -100,6 +141,34 @@ class Engine(Protocol):
         """Cosines ``[entries]`` between row ``row + k`` of the matrix and the columns of sum ``k``.
 
         A row of zeros has cosine 0 with all.
+        """
+
+    def pair_dots(
+        self, rowptr: Array, columns: Array, row: int, matrix: CodeMatrix, parts: HeadParts
+    ) -> Floats:
+        """Inner products ``[entries, heads]`` of two parts of a matrix's rows, head by head.
+
+        Args:
+            rowptr: ``[rows + 1]``.
+            columns: ``[entries]``, rows whose source part is taken.
+            row: The first row; row ``row + k``, whose target part is taken, is that of sum ``k``.
+            matrix: What has both parts.
+            parts: Where they lie.
+        """
+
+    def leaky_dots(
+        self,
+        rowptr: Array,
+        columns: Array,
+        row: int,
+        matrix: CodeMatrix,
+        parts: HeadParts,
+        vectors: Floats,
+        slope: float,
+    ) -> Floats:
+        """``vectors [heads, channels]`` times ``LeakyReLU(target + source)``, head by head.
+
+        See :meth:`pair_dots`; ``slope`` is the factor of negative sums.
         """
 
     def degree_weights(

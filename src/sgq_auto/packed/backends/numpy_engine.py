@@ -3,7 +3,15 @@
 import numpy as np
 
 from sgq_auto.packed.allocation import FULL_PRECISION
-from sgq_auto.packed.codes.bit_packing import Array, Bytes, PackedIntegers, pack_codes, unpack_codes
+from sgq_auto.packed.backends.engine import HeadParts
+from sgq_auto.packed.backends.numpy_values import (
+    pairs_of,
+    parts_of,
+    segments_of,
+    take,
+    values_of,
+)
+from sgq_auto.packed.codes.bit_packing import Array, Bytes, PackedIntegers, pack_codes
 from sgq_auto.packed.codes.code_matrix import CodeMatrix, PackedWeight
 from sgq_auto.packed.codes.coded_rows import (
     BitmapRows,
@@ -14,8 +22,6 @@ from sgq_auto.packed.codes.coded_rows import (
 )
 from sgq_auto.packed.codes.ranges import Floats, Ranges, to_fp32
 
-# Values that are unpacked at once: 1 MiB of them.
-_MAX_VALUES = 1 << 17
 # PyG's normalisation divides by no less.
 _SMALLEST_NORM = 1e-12
 
@@ -71,13 +77,13 @@ class NumpyEngine:
 
     def take(self, matrix: CodeMatrix, rows: Array) -> Floats:
         """Gather the bytes that each row touches, one bucket after another, then unpack them."""
-        return _take(matrix, rows)
+        return take(matrix, rows)
 
     def read(self, matrix: CodeMatrix, row: int, stop: int) -> Floats:
         """Unpack one run of codes; consecutive rows of a bucket lie next to each other."""
         bucket = matrix.bucket_of(row)
         start = row - int(matrix.row_starts[bucket])
-        return _values(matrix, bucket, matrix.slice(bucket), start, stop - row)
+        return values_of(matrix, bucket, matrix.slice(bucket), start, stop - row)
 
     def write(self, matrix: CodeMatrix, row: int, values: Floats) -> None:
         """Pack the values on their own, then shift them to the bit where the first row starts.
@@ -98,25 +104,50 @@ class NumpyEngine:
         matrix.put(row, packed, skip, values.shape[0])
 
     def weighted_sum(
-        self, rowptr: Array, columns: Array, weights: Floats, matrix: CodeMatrix
+        self,
+        rowptr: Array,
+        columns: Array,
+        weights: Floats,
+        matrix: CodeMatrix,
+        span: tuple[int, int] | None = None,
     ) -> Floats:
         """Unpack a part of the entries at a time, weigh them, and sum them up by ``reduceat``.
 
         A row whose entries are in two parts is added up from both. ``reduceat`` gives a wrong sum
         for an empty row, so that these are left out and stay zero.
         """
-        rows, heads = rowptr.size - 1, weights.shape[1]
-        out = np.zeros((rows, matrix.width))
-        for start, stop in _parts(columns.size, matrix.width):
-            values = _take(matrix, columns[start:stop]).reshape(stop - start, heads, -1)
-            values *= weights[start:stop, :, None]
-            first = int(np.searchsorted(rowptr, start, side="right")) - 1
-            last = int(np.searchsorted(rowptr, stop, side="left"))
-            begins = np.maximum(rowptr[first:last], start)
-            ends = np.minimum(rowptr[first + 1 : last + 1], stop)
-            filled = np.flatnonzero(ends > begins)
-            sums = np.add.reduceat(values.reshape(stop - start, -1), begins[filled] - start, axis=0)
-            out[first + filled] += sums
+        first, width = span or (0, matrix.width)
+        out = np.zeros((rowptr.size - 1, width))
+        for part in segments_of(rowptr, matrix.width):
+            values = take(matrix, columns[part.entries])[:, first : first + width]
+            values = values.reshape(len(values), weights.shape[1], -1)
+            values *= weights[part.entries, :, None]
+            sums = np.add.reduceat(values.reshape(len(values), -1), part.begins, axis=0)
+            out[part.rows] += sums
+        return out
+
+    def row_extremes(
+        self, rowptr: Array, columns: Array, matrix: CodeMatrix, *, largest: bool
+    ) -> Floats:
+        """Reduce a part of the entries at a time; smallest values as largest negatives."""
+        sign = 1.0 if largest else -1.0
+        out = np.full((rowptr.size - 1, matrix.width), -np.inf)
+        for part in segments_of(rowptr, matrix.width):
+            values = sign * take(matrix, columns[part.entries])
+            found = np.maximum.reduceat(values, part.begins, axis=0)
+            out[part.rows] = np.maximum(out[part.rows], found)
+        return sign * np.where(np.diff(rowptr)[:, None] > 0, out, 0.0)
+
+    def squared_distances(
+        self, rowptr: Array, columns: Array, centers: Floats, matrix: CodeMatrix
+    ) -> Floats:
+        """Unpack a part of the entries at a time and sum up squares by ``reduceat``."""
+        out, lengths = np.zeros(centers.shape), np.diff(rowptr)
+        row = np.repeat(np.arange(lengths.size), lengths)
+        for part in segments_of(rowptr, matrix.width):
+            values = take(matrix, columns[part.entries])
+            values -= centers[row[part.entries]]
+            out[part.rows] += np.add.reduceat(values**2, part.begins, axis=0)
         return out
 
     def bitmap_product(
@@ -128,10 +159,10 @@ class NumpyEngine:
         """
         out = np.zeros((chunk.num_rows, weight.codes.width))
         counts = np.empty(chunk.num_rows)
-        for start, stop in _parts(chunk.num_rows, rows.columns):
+        for start, stop in parts_of(chunk.num_rows, rows.columns):
             digits = _digits(rows, chunk.row + start, chunk.row + stop)
             entries = digits.reshape(stop - start, rows.columns).astype(np.float64)
-            for first, last in _parts(rows.columns, weight.codes.width):
+            for first, last in parts_of(rows.columns, weight.codes.width):
                 out[start:stop] += entries[:, first:last] @ self.read(weight.codes, first, last)
             counts[start:stop] = entries.sum(axis=1)
         return weight.scaled(out, counts), counts
@@ -149,7 +180,7 @@ class NumpyEngine:
         if starts is None:
             weights = self.read(values, first, first + columns.size)
         else:
-            weights = _take(values, listed_rows(rowptr, starts))
+            weights = take(values, listed_rows(rowptr, starts))
         sums, filled = np.zeros(rowptr.size - 1), np.flatnonzero(np.diff(rowptr))
         # Not differences of a running total, in which a large row would drown those after it.
         sums[filled] = np.add.reduceat(weights[:, 0], rowptr[filled])
@@ -160,8 +191,8 @@ class NumpyEngine:
         """Unpack the rows a part at a time, and multiply them by ``einsum``."""
         heads = vectors.shape[0]
         out = np.empty((rows.size, heads))
-        for start, stop in _parts(rows.size, matrix.width):
-            values = _take(matrix, rows[start:stop]).reshape(stop - start, heads, -1)
+        for start, stop in parts_of(rows.size, matrix.width):
+            values = take(matrix, rows[start:stop]).reshape(stop - start, heads, -1)
             np.einsum("ehc,hc->eh", values, vectors, out=out[start:stop])
         return out
 
@@ -173,9 +204,36 @@ class NumpyEngine:
         """
         left = np.repeat(np.arange(row, row + rowptr.size - 1), np.diff(rowptr))
         out = np.empty(columns.size)
-        for start, stop in _parts(columns.size, 2 * matrix.width):
-            ends = [_directions(_take(matrix, i[start:stop])) for i in (left, columns)]
+        for start, stop in parts_of(columns.size, 2 * matrix.width):
+            ends = [_directions(take(matrix, i[start:stop])) for i in (left, columns)]
             np.einsum("ec,ec->e", *ends, out=out[start:stop])
+        return out
+
+    def pair_dots(
+        self, rowptr: Array, columns: Array, row: int, matrix: CodeMatrix, parts: HeadParts
+    ) -> Floats:
+        """Unpack both parts of some entries at a time, and sum up their products."""
+        out = np.empty((columns.size, parts.heads))
+        for entries, own, other in pairs_of(rowptr, columns, row, matrix, parts):
+            np.einsum("ehc,ehc->eh", own, other, out=out[entries])
+        return out
+
+    def leaky_dots(
+        self,
+        rowptr: Array,
+        columns: Array,
+        row: int,
+        matrix: CodeMatrix,
+        parts: HeadParts,
+        vectors: Floats,
+        slope: float,
+    ) -> Floats:
+        """Unpack both parts of some entries at a time, then add, bend and multiply them."""
+        out = np.empty((columns.size, parts.heads))
+        for entries, own, other in pairs_of(rowptr, columns, row, matrix, parts):
+            sums = own + other
+            sums = np.where(sums > 0, sums, slope * sums)
+            np.einsum("ehc,hc->eh", sums, vectors, out=out[entries])
         return out
 
     def degree_weights(
@@ -199,54 +257,7 @@ def _digits(rows: BitmapRows, row: int, stop: int) -> Bytes:
     return digits[: (stop - row) * rows.columns]
 
 
-def _parts(count: int, width: int) -> list[tuple[int, int]]:
-    """Ranges of entries whose values are few enough to unpack at once."""
-    size = max(1, _MAX_VALUES // max(width, 1))
-    return [(start, min(start + size, count)) for start in range(0, count, size)]
-
-
 def _directions(values: Floats) -> Floats:
     norms = np.sqrt(np.einsum("ec,ec->e", values, values))
     directions: Floats = values / np.maximum(norms, _SMALLEST_NORM)[:, None]
     return directions
-
-
-def _take(matrix: CodeMatrix, rows: Array) -> Floats:
-    """Values ``[entries, width]`` of any rows of a matrix."""
-    buckets = np.searchsorted(matrix.row_starts, rows, side="right") - 1
-    out = np.empty((rows.size, matrix.width))
-    for bucket in range(len(matrix.bits)):
-        chosen = np.flatnonzero(buckets == bucket)
-        if chosen.size:
-            local = rows[chosen] - matrix.row_starts[bucket]
-            out[chosen] = _take_in_bucket(matrix, bucket, local)
-    return out
-
-
-def _take_in_bucket(matrix: CodeMatrix, bucket: int, rows: Array) -> Floats:
-    bits = matrix.bits[bucket] * matrix.width
-    if bits == 0:
-        return matrix.ranges.values(np.zeros((rows.size, matrix.width)), bucket)
-    if bits % 8 == 0:  # Rows are whole bytes: gather them, then unpack all at once.
-        stream = matrix.slice(bucket).reshape(-1, bits // 8)[rows].ravel()
-        return _values(matrix, bucket, stream, 0, rows.size)
-    # A row starts inside a byte: gather the bytes it touches and shift its codes down.
-    first, skip = np.divmod(rows.astype(np.int64) * bits, 8)
-    span = (bits + 14) // 8
-    octets = np.take(matrix.slice(bucket), first[:, None] + np.arange(span), mode="clip")
-    digits = np.unpackbits(octets, axis=1, bitorder="little")
-    digits = np.take_along_axis(digits, skip[:, None] + np.arange(bits), axis=1)
-    weights = (1 << np.arange(matrix.bits[bucket])).astype(np.uint16)
-    codes = digits.reshape(rows.size, matrix.width, -1) @ weights
-    return matrix.ranges.values(codes, bucket)
-
-
-def _values(matrix: CodeMatrix, bucket: int, stream: Bytes, row: int, rows: int) -> Floats:
-    """Values ``[rows, width]`` of consecutive rows in the bytes of a bucket."""
-    bits, start, count = matrix.bits[bucket], row * matrix.width, rows * matrix.width
-    shape = rows, matrix.width
-    if bits == FULL_PRECISION:
-        part = np.ascontiguousarray(stream[4 * start : 4 * (start + count)])
-        return part.view("<f4").astype(np.float64).reshape(shape)
-    codes = unpack_codes(stream, bits, count, start) if bits else np.zeros(count, np.uint8)
-    return matrix.ranges.values(codes, bucket).reshape(shape)

@@ -62,6 +62,28 @@ def first_lanes(_typing: Any, lanes: Any, count: Any) -> Any:
 
 
 @typed
+def largest_lanes(_typing: Any, left: Any, right: Any) -> Any:
+    """The larger of two numbers, lane by lane."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.select(builder.fcmp_ordered(">", *args), *args)
+
+    return left(left, right), codegen
+
+
+@typed
+def leaky_lanes(_typing: Any, lanes: Any, slope: Any) -> Any:
+    """``x`` above 0, ``slope * x`` else, lane by lane."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        scaled = builder.fmul(args[0], spread_value(builder, args[1], REALS))
+        zeros = ir.Constant(REALS, [0.0] * LANES)
+        return builder.select(builder.fcmp_ordered(">", args[0], zeros), args[0], scaled)
+
+    return lanes(lanes, types.float64), codegen
+
+
+@typed
 def load_singles(_typing: Any, stream: Any, size: Any, byte: Any) -> Any:
     """Eight fp32 values; those past the end of the stream are some of its last."""
 

@@ -109,6 +109,31 @@ class PackedFeatures:
             values = engine.read(self.values, chunk.row, chunk.stop)
         else:
             values = engine.take(self.values, self.rows[chunk.row : chunk.stop])
+        return self._normalized(values)
+
+    def take(self, engine: Engine, blocks: Blocks, rows: Array) -> Floats:
+        """Values ``[n, features]`` of any rows, normalised.
+
+        Args:
+            engine: Reads them.
+            blocks: How the rows of the graph are cut into blocks.
+            rows: ``int32 [n]``.
+        """
+        if self.pattern is None:
+            held = rows if self.rows is None else self.rows[rows]
+            return self._normalized(engine.take(self.values, held))
+        wanted, place = np.unique(rows, return_inverse=True)
+        if isinstance(self.pattern, ListedRows):
+            (rowptr, columns), starts = self.pattern.picked(wanted), self.pattern.starts[wanted]
+        else:
+            rowptr, columns, starts = engine.pick(self.pattern, blocks, wanted.astype(np.int64))
+        values = np.zeros((wanted.size, self.spec.num_features))
+        row = np.repeat(np.arange(wanted.size), np.diff(rowptr))
+        values[row, columns] = engine.take(self.values, listed_rows(rowptr, starts))[:, 0]
+        normalized: Floats = self._normalized(values)[place]
+        return normalized
+
+    def _normalized(self, values: Floats) -> Floats:
         if self.normalize_rows:
             values /= np.maximum(values.sum(axis=1, keepdims=True), 1.0)
         return values

@@ -32,19 +32,15 @@ class Product:
         self._blocks = blocks
         self._source = source
         self._weight = weight
-        rows, columns = weight.codes.bucket_rows[0], weight.codes.width
-        self._unpacked: Floats | None = None
-        # A larger weight is unpacked a part at a time, for each chunk again.
-        if not self.is_sparse and rows * columns <= _UNPACKED_VALUES:
-            codes = engine.read(weight.codes, 0, rows)
-            self._unpacked = weight.scaled(codes, np.ones(rows))
+        self._multiplied = None if self.is_sparse else Multiplier(engine, weight)
 
     def __call__(self, chunk: Chunk) -> Floats:
         """The products of a chunk's rows, fp64 ``[rows, out]``."""
         source = self._source
         if not isinstance(source, PackedFeatures):
+            assert self._multiplied is not None
             return self._multiplied(self._engine.read(source, chunk.row, chunk.stop))
-        if source.pattern is None:
+        if self._multiplied is not None:
             return self._multiplied(source.dense_rows(self._engine, chunk))
         out, sums = source.product(self._engine, chunk, self._weight)
         if source.normalize_rows:
@@ -70,8 +66,27 @@ class Product:
         inputs = 0 if self.is_sparse else self._weight.codes.bucket_rows[0]
         return max(self._weight.codes.width, inputs)
 
-    def _multiplied(self, x: Floats) -> Floats:
-        """fp64 rows times the weight, of which a bounded part is unpacked at once."""
+
+class Multiplier:
+    """The products of any fp64 rows with a weight.
+
+    Args:
+        engine: Unpacks the weight.
+        weight: The weight ``[in, out]``.
+    """
+
+    def __init__(self, engine: Engine, weight: PackedWeight) -> None:
+        self._engine = engine
+        self._weight = weight
+        rows, columns = weight.codes.bucket_rows[0], weight.codes.width
+        self._unpacked: Floats | None = None
+        # A larger weight is unpacked a part at a time, for each chunk again.
+        if rows * columns <= _UNPACKED_VALUES:
+            codes = engine.read(weight.codes, 0, rows)
+            self._unpacked = weight.scaled(codes, np.ones(rows))
+
+    def __call__(self, x: Floats) -> Floats:
+        """``x`` ``[rows, in]`` times the weight, of which a bounded part is unpacked at once."""
         if self._unpacked is not None:
             multiplied: Floats = x @ self._unpacked
             return multiplied

@@ -34,6 +34,7 @@ class LayerSpec:
             that a packed model derives them, quantized or not, and stores none.
         edge_weights: Whether it reads the weights of the graph's edges.
         vector_elements: Parameters that stay fp32: biases, attention vectors, temperatures.
+        vectors: Name and shape of some of them: the tensors of a packed layer besides its bias.
         normalized_features: Width of a normalised embedding that the SGQuant authors count
             besides (AGNN).
         gathered_features: Width of one gathered per-edge copy, 0 if the layer does not propagate.
@@ -56,6 +57,7 @@ class LayerSpec:
     heads: int = 0
     attention_from_degrees: bool = False
     vector_elements: int = 0
+    vectors: tuple[tuple[str, tuple[int, ...]], ...] = ()
     normalized_features: int = 0
     gathered_features: int = 0
     gathers_itself: bool = True

@@ -127,15 +127,16 @@ class ForwardPass(DropoutAfterQuantization):
     ) -> tuple[Any, Any]:
         """The arguments of a function, quantized codes in place of what is kept."""
         name = getattr(function, "__name__", "")
-        changes = name.endswith("_") and not name.endswith("__")
-        if changes:
-            # A method that changes its tensor: the tensor itself must change.
-            return (*args[:1], *self._read(args[1:])), self._read(kwargs)
-        read, keywords = self._read(args), self._read(kwargs)
-        if read and read[0] is not args[0] and (name.startswith("__i") or "inplace" in kwargs):
-            # The result is what is used from here on; what a layer has quantized stays.
-            read = (read[0].clone(), *read[1:])
-        return read, keywords
+        changes = (name.endswith("_") and not name.endswith("__")) or kwargs.get("inplace", False)
+        if not changes:
+            return self._read(args), self._read(kwargs)
+        first = args[0]
+        # A copy is quantized: gradients need what was quantized as it was.
+        quantized = self._read_tensor(first, copied=True) if isinstance(first, Tensor) else first
+        if quantized is not first:
+            # The tensor itself changes, from the values that it has where it is kept.
+            first.copy_(quantized)
+        return (first, *self._read(args[1:])), self._read(kwargs)
 
     def _read(self, value: Any) -> Any:
         """``value`` with each tensor in it that is kept past a layer quantized."""
@@ -147,13 +148,14 @@ class ForwardPass(DropoutAfterQuantization):
             return {key: self._read(item) for key, item in value.items()}
         return value
 
-    def _read_tensor(self, x: Tensor) -> Tensor:
+    def _read_tensor(self, x: Tensor, *, copied: bool = False) -> Tensor:
         source = x.source if isinstance(x, Dropped) else x
         origin = origin_of(source)
         if origin is None or origin.made >= len(self._ran) or not self._is_embedding(source):
             return x
         if origin.quantized is None:
-            origin.quantized = self._skips.named(self._name(origin))(source)
+            given = source.clone() if copied else source
+            origin.quantized = self._skips.named(self._name(origin))(given)
         return x.apply(origin.quantized) if isinstance(x, Dropped) else origin.quantized
 
     def _is_embedding(self, x: Tensor) -> bool:

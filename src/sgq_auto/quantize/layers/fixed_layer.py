@@ -14,7 +14,7 @@ from sgq_auto.graphs.csr import multiply_fixed
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.runtime.layers.layer import LayerParts
 from sgq_auto.packed.runtime.layers.neighbors import Aggregation, neighbor_spec
-from sgq_auto.quantize.layer import QuantizedLayer, linear
+from sgq_auto.quantize.layer import QuantizedLayer, flow_differs, linear
 from sgq_auto.quantize.packing import Packing
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
@@ -71,7 +71,7 @@ class NeighborLayer(FixedLayer):
     no embedding that anything holds.
 
     Args:
-        source: A layer of PyG's that :func:`is_aggregated`.
+        source: A layer of PyG's of which :func:`aggregation_differs` says nothing.
         name: Its name in the model.
         quantizers: Makes its fake-quantizers.
 
@@ -138,10 +138,13 @@ class NeighborLayer(FixedLayer):
         return packing.parts(self, weights=weights, vectors=vectors, settings=settings)
 
 
-def is_aggregated(conv: MessagePassing) -> bool:
-    """Whether a PyG layer takes means or sums of what comes from sources to targets."""
-    named = isinstance(conv.aggr, str) and conv.aggr in KNOWN_AGGREGATIONS
-    return named and conv.flow == "source_to_target"
+def aggregation_differs(conv: MessagePassing) -> str | None:
+    """The option of a PyG layer because of which it takes no means or sums of one kind of nodes."""
+    if not isinstance(conv.in_channels, int):
+        return f"in_channels={conv.in_channels!r}"
+    if not isinstance(conv.aggr, str) or conv.aggr not in KNOWN_AGGREGATIONS:
+        return f"aggr={conv.aggr or type(conv.aggr_module).__name__!r}"
+    return flow_differs(conv)
 
 
 def neighbor_matrix(

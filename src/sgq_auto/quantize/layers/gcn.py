@@ -8,7 +8,7 @@ from torch_geometric.nn import GCNConv
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.runtime.layers.gcn import GcnLayer, gcn_spec
 from sgq_auto.packed.runtime.layers.layer import LayerParts
-from sgq_auto.quantize.layer import linear, sums_messages
+from sgq_auto.quantize.layer import differing, linear, sum_differs
 from sgq_auto.quantize.layers.fixed_layer import NormalizedLayer
 from sgq_auto.quantize.packing import Packing
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
@@ -34,10 +34,10 @@ class QuantizedGCNConv(NormalizedLayer):
         self.attention_quantizer = quantizers.fixed_attention(name)
 
     @classmethod
-    def covers(cls, source: GCNConv) -> bool:
-        """Whether it has its default normalisation and aggregation."""
-        own = source.normalize and source.add_self_loops and not source.improved
-        return own and sums_messages(source)
+    def lacks(cls, source: GCNConv) -> str | None:
+        """Another normalisation or aggregation than the default."""
+        own = differing(source, normalize=True, add_self_loops=True, improved=False)
+        return own or sum_differs(source)
 
     def forward(self, x: Tensor, edge_index: Any, edge_weight: Any = None) -> Tensor:
         """``[N, in]`` to ``[N, out]``."""

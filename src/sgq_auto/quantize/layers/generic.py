@@ -14,7 +14,6 @@ from sgq_auto.quantize.forward.edge_weights import EdgeWeights
 from sgq_auto.quantize.forward.lazy_tensor import LazyTensor, plain
 from sgq_auto.quantize.forward.node_features import NodeFeatures
 from sgq_auto.quantize.layer import QuantizedLayer
-from sgq_auto.quantize.layers.fixed_layer import KNOWN_AGGREGATIONS
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 
@@ -24,10 +23,23 @@ class GenericConv(QuantizedLayer):
     Node inputs are its arguments ``[N, ...]``. Weights are its parameters of two or more
     dimensions with more than one row; the others (biases, attention vectors, norms) stay fp32.
     What the layer computes inside, attention among it, is not quantized.
+
+    Args:
+        source: The layer.
+        name: Its name in the model.
+        quantizers: Makes its fake-quantizers.
+        option: The option because of which no twin takes its place, as one writes it.
     """
 
-    def __init__(self, source: MessagePassing, name: str, quantizers: QuantizerFactory) -> None:
+    def __init__(
+        self,
+        source: MessagePassing,
+        name: str,
+        quantizers: QuantizerFactory,
+        option: str | None = None,
+    ) -> None:
         super().__init__(name, quantizers)
+        self.option = option
         # The layer's own members, not a child that holds them: parameters keep their names.
         self._parameters = source._parameters
         self._buffers = source._buffers
@@ -69,12 +81,13 @@ class GenericConv(QuantizedLayer):
         return x.apply(quantized) if isinstance(x, Dropped) else quantized
 
     def unpackable(self) -> str:
-        """What it aggregates by, where that alone is the reason: no packed layer does so."""
-        aggregation = self.source.aggr
-        if not isinstance(aggregation, str) or aggregation in KNOWN_AGGREGATIONS:
-            return super().unpackable()
-        known = ", ".join(KNOWN_AGGREGATIONS)
-        return f"{super().unpackable()}: aggr={aggregation!r} is none of {known}"
+        """The layer, and the option because of which it has no twin, where that is one."""
+        layer = f"{self.name}: {type(self.source).__name__}"
+        return (
+            f"{layer} cannot be packed"
+            if self.option is None
+            else (f"{layer} with {self.option} cannot be packed")
+        )
 
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch_geometric.nn import GraphConv
 
 from sgq_auto.packed.runtime.layers.graph_conv import GraphConvLayer
-from sgq_auto.quantize.layers.fixed_layer import NeighborLayer, is_aggregated
+from sgq_auto.quantize.layers.fixed_layer import NeighborLayer, aggregation_differs
 
 
 class QuantizedGraphConv(NeighborLayer):
@@ -16,9 +16,9 @@ class QuantizedGraphConv(NeighborLayer):
     linear_names = ("lin_rel", "lin_root")
 
     @classmethod
-    def covers(cls, source: GraphConv) -> bool:
-        """Whether it takes sums or means of one kind of nodes; not the largest of neighbours."""
-        return isinstance(source.in_channels, int) and is_aggregated(source)
+    def lacks(cls, source: GraphConv) -> str | None:
+        """What is neither a sum nor a mean of one kind of nodes."""
+        return aggregation_differs(source)
 
     def forward(
         self, x: Tensor, edge_index: Any, edge_weight: Any = None, size: Any = None

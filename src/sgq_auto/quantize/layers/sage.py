@@ -1,12 +1,17 @@
 """The quantized twin of PyG's ``SAGEConv``."""
 
+from dataclasses import replace
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch_geometric.nn import SAGEConv
 
+from sgq_auto.packed.runtime.layers.layer import LayerParts
 from sgq_auto.packed.runtime.layers.sage import SageLayer
-from sgq_auto.quantize.layers.fixed_layer import NeighborLayer, is_aggregated
+from sgq_auto.quantize.layer import differing
+from sgq_auto.quantize.layers.fixed_layer import NeighborLayer, aggregation_differs
+from sgq_auto.quantize.packing import Packing
+from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 
 class QuantizedSAGEConv(NeighborLayer):
@@ -15,12 +20,21 @@ class QuantizedSAGEConv(NeighborLayer):
     packs_as = SageLayer
     linear_names = ("lin_l", "lin_r")
 
+    def __init__(self, source: SAGEConv, name: str, quantizers: QuantizerFactory) -> None:
+        super().__init__(source, name, quantizers)
+        self.normalize = bool(source.normalize)
+
     @classmethod
-    def covers(cls, source: SAGEConv) -> bool:
-        """Whether it takes means or sums of one kind of nodes, without more options."""
-        simple = not source.normalize and not source.project
-        return simple and isinstance(source.in_channels, int) and is_aggregated(source)
+    def lacks(cls, source: SAGEConv) -> str | None:
+        """What is neither a sum nor a mean of one kind of nodes, and a projection before it."""
+        return differing(source, project=False) or aggregation_differs(source)
 
     def forward(self, x: Tensor, edge_index: Any, size: Any = None) -> Tensor:
         """``[N, in]`` to ``[N, out]``."""
-        return self.aggregate(x, self.pattern(edge_index, size=size))
+        out = self.aggregate(x, self.pattern(edge_index, size=size))
+        return nn.functional.normalize(out, p=2.0, dim=-1) if self.normalize else out
+
+    def packed_parts(self, packing: Packing) -> LayerParts:
+        """Whether it normalises, besides."""
+        parts = super().packed_parts(packing)
+        return replace(parts, settings={**parts.settings, "normalize": self.normalize})

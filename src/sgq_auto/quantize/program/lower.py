@@ -1,7 +1,7 @@
 """From a recorded forward pass to the program of a packed model."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from sgq_auto.quantize.program.builder import (
     Value,
 )
 from sgq_auto.quantize.program.norms import lower_norm
-from sgq_auto.quantize.program.operators import lower_operator
+from sgq_auto.quantize.program.operators import lower_operator, lower_split
 from sgq_auto.quantize.program.recording import LayerCall, OutsideCall, Recording, SkipCall
 
 
@@ -107,36 +107,46 @@ class _Walk:
         assert value is not None
         self._builder.set(tensor, value)
 
-    def _outside(self, call: OutsideCall, shared: set[int]) -> None:
+    def _outside(self, call: OutsideCall, shared: Mapping[int, list[Tensor]]) -> None:
         """An operation: what it returns stands for what it makes, or for why that fails."""
         touched = list(_known([call.args, call.keywords], self._builder))
         outputs = call.output if isinstance(call.output, list | tuple) else [call.output]
         made = [out for out in outputs if isinstance(out, Tensor)]
         if not touched or not made:
             return
-        value = self._lowered(call, touched, shared, made[0])
-        # Of several results the first one is the embedding: a norm's, the values of a maximum.
-        self._builder.set(made[0], value)
-        for out in made[1:]:
-            self._builder.set(out, Failed(f"what {_name(call)} returns besides its values"))
+        failed = next((value for value in touched if isinstance(value, Failed)), None)
+        values: list[Value] = [failed] if failed else self._lowered(call, shared, made)
+        # Of several results the first one may be the embedding alone: a norm's, or a maximum.
+        others = Failed(f"{_name(call)}: the packed runtime has its values alone")
+        missing = [failed or others] * (len(made) - len(values))
+        for tensor, value in zip(made, [*values, *missing], strict=True):
+            self._builder.set(tensor, value)
 
     def _lowered(
-        self, call: OutsideCall, touched: list[Value], shared: set[int], made: Tensor
-    ) -> Value:
-        failed = next((value for value in touched if isinstance(value, Failed)), None)
-        if failed is not None:
-            return failed
+        self, call: OutsideCall, shared: Mapping[int, list[Tensor]], made: list[Tensor]
+    ) -> list[Value]:
+        """What the results of an operation stand for, or why it cannot be packed."""
         try:
             if isinstance(call.function, nn.Module):
-                return lower_norm(self._builder, call.function, call.args, call.keywords)
+                return [lower_norm(self._builder, call.function, call.args, call.keywords)]
             name = call.function.overloadpacket.__name__
-            is_changed = any(made is tensor for tensor in call.args)
-            if is_changed and _memory(made) in shared:
-                raise UnpackableError("it changes an embedding that has another view")
-            return lower_operator(self._builder, name, call.args, call.keywords, made)
+            is_changed = any(made[0] is tensor for tensor in call.args)
+            if is_changed:
+                self._check_views(call, shared.get(_memory(made[0]), []))
+            if name in ("split", "split_with_sizes"):
+                return lower_split(self._builder, call.args, made)
+            return [lower_operator(self._builder, name, call.args, call.keywords, made[0])]
         except UnpackableError as error:
             where = f"after {self._after}" if self._after else "before the first layer"
-            return Failed(f"{_name(call)} {where}: {error}")
+            return [Failed(f"{_name(call)} {where}: {error}")]
+
+    def _check_views(self, call: OutsideCall, views: list[Tensor]) -> None:
+        """Nothing that shares its memory with what changes can be packed from here on."""
+        error = UnpackableError("it changes an embedding that has another view")
+        for view in views:
+            self._builder.set(view, Failed(f"{_name(call)} after {self._after}: {error}"))
+        if views:
+            raise error
 
     def _logits(self) -> Row:
         output = self._recording.output
@@ -192,12 +202,12 @@ def _memory(tensor: Tensor) -> int:
     return int(tensor.untyped_storage()._cdata)
 
 
-def _shared_memory(recording: Recording) -> set[int]:
-    """The memory that more than one tensor of a recording has."""
-    tensors: dict[int, set[int]] = {}
+def _shared_memory(recording: Recording) -> dict[int, list[Tensor]]:
+    """The memory that more than one tensor of a recording has, and these tensors."""
+    tensors: dict[int, dict[int, Tensor]] = {}
     for event in recording.events:
         outputs = event.output if isinstance(event.output, list | tuple) else [event.output]
         for out in outputs:
             if isinstance(out, Tensor) and out.layout is torch.strided:
-                tensors.setdefault(_memory(out), set()).add(id(out))
-    return {memory for memory, views in tensors.items() if len(views) > 1}
+                tensors.setdefault(_memory(out), {})[id(out)] = out
+    return {memory: list(views.values()) for memory, views in tensors.items() if len(views) > 1}

@@ -4,7 +4,7 @@ An entry of the table is called with the builder, the first argument's embedding
 arguments and the output, and says what the output stands for.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,28 @@ def lower_operator(
     if plain not in _OPERATORS:
         raise UnpackableError("the packed runtime has no such operation")
     return _OPERATORS[plain](builder, args, keywords, output)
+
+
+def lower_split(builder: Builder, args: Arguments, outputs: Sequence[Tensor]) -> list[Value]:
+    """What the parts of an embedding stand for that was split into columns.
+
+    Args:
+        builder: The program so far.
+        args: What the operator was called with.
+        outputs: The parts.
+
+    Raises:
+        UnpackableError: If it was split into nodes.
+    """
+    row, first, parts = builder.row(args[0]), 0, list[Value]()
+    if any(part.size(0) != args[0].size(0) for part in outputs):
+        raise UnpackableError("it takes some of the nodes")
+    for part in outputs:
+        last = first + part.size(1)
+        made = Columns(inputs=(row.value,), first=first, last=last)
+        parts.append(builder.add(made, part.size(1)))
+        first = last
+    return parts
 
 
 def _one(builder: Builder, tensor: Any, make: Callable[[int], Operation]) -> Row:
@@ -298,6 +320,11 @@ def _same(builder: Builder, args: Arguments, _keywords: Any, output: Tensor) -> 
     return value
 
 
+def _copy(builder: Builder, args: Arguments, _keywords: Any, _output: Any) -> Value:
+    """An embedding takes over the values of another one."""
+    return builder.row(args[1])
+
+
 def _log_softmax(builder: Builder, args: Arguments, _keywords: Any, output: Tensor) -> Value:
     if args[1] % output.dim() != 1:
         raise UnpackableError("it is not taken over columns")
@@ -359,6 +386,7 @@ _OPERATORS: Mapping[str, Lowered] = {
     "sum": _total,
     "mean": _mean,
     "slice": _slice,
+    "copy": _copy,
     "alias": _same,
     "detach": _same,
     "clone": _same,

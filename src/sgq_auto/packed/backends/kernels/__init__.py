@@ -11,9 +11,11 @@ numbers a bucket; see :attr:`~sgq_auto.packed.codes.code_matrix.CodeMatrix.layou
 
 from sgq_auto.packed.backends.kernels.attention import cosines, degree_weights, row_dots
 from sgq_auto.packed.backends.kernels.decoding import decode_bitmap, decode_elias_fano
+from sgq_auto.packed.backends.kernels.pairs import leaky_dots, pair_dots
 from sgq_auto.packed.backends.kernels.picking import pick_bitmap, pick_elias_fano, take_values
 from sgq_auto.packed.backends.kernels.products import bitmap_sums, code_sums, fill_tile
 from sgq_auto.packed.backends.kernels.rounding import fake_quantize, quantize, read_values
+from sgq_auto.packed.backends.kernels.statistics import row_extremes, squared_distances
 from sgq_auto.packed.backends.kernels.sums import row_sums, weighted_sum
 
 __all__ = [
@@ -25,12 +27,16 @@ __all__ = [
     "degree_weights",
     "fake_quantize",
     "fill_tile",
+    "leaky_dots",
+    "pair_dots",
     "pick_bitmap",
     "pick_elias_fano",
     "quantize",
     "read_values",
     "row_dots",
+    "row_extremes",
     "row_sums",
+    "squared_distances",
     "take_values",
     "weighted_sum",
 ]

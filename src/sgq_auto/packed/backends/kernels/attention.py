@@ -6,8 +6,8 @@ from sgq_auto.packed.backends.kernels.reading import (
     FIELDS,
     bucket_of,
     first_bit,
-    inlined,
     lanes_at,
+    values_at,
     word_at,
 )
 from sgq_auto.packed.backends.reals import first_lanes, multiply_add, spread, sum_lanes
@@ -43,7 +43,7 @@ def cosines(rowptr, rows, columns, row, stream, size, layout, width, left, out):
         bucket = bucket_of(layout, row + k, 0)
         length = 0.0
         for c in range(0, width, LANES):
-            values = _valid_values(stream, size, layout, bucket, row + k, width, c)
+            values = values_at(stream, size, layout, bucket, row + k, width, c, width - c)
             store_lanes(left, c, values)
             length += sum_lanes(multiply_add(spread(0.0), values, values))
         length = max(np.sqrt(length), _SMALLEST_NORM)
@@ -51,21 +51,12 @@ def cosines(rowptr, rows, columns, row, stream, size, layout, width, left, out):
             bucket = bucket_of(layout, columns[entry], bucket)
             dot, norm = spread(0.0), spread(0.0)
             for c in range(0, width, LANES):
-                values = _valid_values(stream, size, layout, bucket, columns[entry], width, c)
+                other = columns[entry]
+                values = values_at(stream, size, layout, bucket, other, width, c, width - c)
                 dot = multiply_add(dot, values, load_lanes(left, c))
                 norm = multiply_add(norm, values, values)
-            other = max(np.sqrt(sum_lanes(norm)), _SMALLEST_NORM)
-            out[entry] = sum_lanes(dot) / (length * other)
-
-
-@inlined
-def _valid_values(stream, size, layout, bucket, row, width, column):
-    """Values of eight columns of a row, 0 past the last."""
-    bits = layout[FIELDS * bucket + 2]
-    bit = first_bit(layout, bucket, row, width) + column * bits
-    step, offset = as_real(layout[FIELDS * bucket + 3]), as_real(layout[FIELDS * bucket + 4])
-    values = multiply_add(spread(offset), lanes_at(stream, size, bit, bits), spread(step))
-    return first_lanes(values, width - column)
+            across = max(np.sqrt(sum_lanes(norm)), _SMALLEST_NORM)
+            out[entry] = sum_lanes(dot) / (length * across)
 
 
 def degree_weights(rowptr, rows, columns, row, degrees, size, bits, table, out):

@@ -3,9 +3,9 @@
 import numba
 import numpy as np
 
-from sgq_auto.packed.backends.reals import load_singles
+from sgq_auto.packed.backends.reals import first_lanes, load_singles, multiply_add, spread
 from sgq_auto.packed.backends.unpacking import codes, wide_codes
-from sgq_auto.packed.backends.words import load_word
+from sgq_auto.packed.backends.words import as_real, load_word
 
 # Numbers of a layout that a bucket has.
 FIELDS = 6
@@ -45,3 +45,13 @@ def first_bit(layout, bucket, row, width):
     """Where the codes of a row start."""
     within = row - layout[FIELDS * bucket]
     return 8 * layout[FIELDS * bucket + 1] + within * width * layout[FIELDS * bucket + 2]
+
+
+@inlined
+def values_at(stream, size, layout, bucket, row, width, column, count):
+    """Values of eight columns of a row, 0 past the first ``count``."""
+    bits = layout[FIELDS * bucket + 2]
+    bit = first_bit(layout, bucket, row, width) + column * bits
+    step, offset = as_real(layout[FIELDS * bucket + 3]), as_real(layout[FIELDS * bucket + 4])
+    values = multiply_add(spread(offset), lanes_at(stream, size, bit, bits), spread(step))
+    return first_lanes(values, count)

@@ -16,19 +16,26 @@ _NEAR_BYTES = 1 << 18
 _AHEAD = 2
 
 
-def weighted_sum(rowptr, rows, columns, weights, heads, stream, size, layout, width, out):
-    """Sums of weighted rows of codes; ``out`` has room for sixteen values more."""
-    channels = width // heads
+def weighted_sum(
+    rowptr, rows, columns, weights, heads, stream, size, layout, width, start, count, out
+):  # fmt: skip
+    """Sums of ``count`` columns of weighted rows of codes, from column ``start`` on.
+
+    ``out`` has room for sixteen values more.
+    """
+    channels = count // heads
     for k in range(rows):
         first, last = rowptr[k], rowptr[k + 1]
         if size > _NEAR_BYTES and k + _AHEAD < rows:
             # Rows lie anywhere: without asking ahead, each would be waited for.
-            _ask_for(columns, rowptr[k + _AHEAD], rowptr[k + _AHEAD + 1], stream, layout, width)
+            ahead = rowptr[k + _AHEAD], rowptr[k + _AHEAD + 1]
+            _ask_for(columns, ahead, stream, layout, width, start, count)
         for h in range(heads):
             for c in range(0, channels, 2 * LANES):
                 entries = columns, weights, heads, h, first, last
-                left, right = _sum_row(entries, stream, size, layout, width, h * channels + c)
-                at = k * width + h * channels + c
+                column = start + h * channels + c
+                left, right = _sum_row(entries, stream, size, layout, width, column)
+                at = k * count + h * channels + c
                 store_lanes(out, at, left)
                 if channels - c > LANES:
                     store_lanes(out, at + LANES, right)
@@ -73,12 +80,13 @@ def _sum_row(entries, stream, size, layout, width, column):
 
 
 @inlined
-def _ask_for(columns, first, last, stream, layout, width):
+def _ask_for(columns, entries, stream, layout, width, start, count):
     bucket = 0
-    for entry in range(first, last):
+    for entry in range(entries[0], entries[1]):
         bucket = bucket_of(layout, columns[entry], bucket)
-        byte = first_bit(layout, bucket, columns[entry], width) >> 3
-        end = byte + (width * layout[FIELDS * bucket + 2] >> 3)
+        bits = layout[FIELDS * bucket + 2]
+        byte = first_bit(layout, bucket, columns[entry], width) + start * bits >> 3
+        end = byte + (count * bits >> 3)
         while byte <= end:
             prefetch(stream, byte)
             byte += _CACHE_LINE

@@ -147,9 +147,9 @@ class PackedLayer(ABC):
         return {"weight": spec.weight_shape} if spec.weight_shape else {}
 
     @classmethod
-    def vector_shapes(cls, spec: LayerSpec) -> Shapes:  # noqa: ARG003
+    def vector_shapes(cls, spec: LayerSpec) -> Shapes:
         """Shapes of the fp32 tensors besides the bias, by name."""
-        return {}
+        return dict(spec.vectors)
 
     def weights(self) -> dict[str, PackedWeight]:
         """Its weight matrices, as :meth:`weight_shapes` names them."""

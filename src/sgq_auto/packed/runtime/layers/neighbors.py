@@ -9,10 +9,13 @@ import numpy as np
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import PackedWeight
 from sgq_auto.packed.codes.coded_rows import Chunk
+from sgq_auto.packed.codes.ranges import Floats
 from sgq_auto.packed.runtime.layers.layer import ConvLayer, LayerParts
 from sgq_auto.packed.runtime.products import Source
 from sgq_auto.packed.runtime.workspace import Inference, Sink
 from sgq_auto.packed.sizes.specs import LayerSpec
+
+_SMALLEST_LENGTH = 1e-12
 
 
 class Aggregation(StrEnum):
@@ -93,3 +96,10 @@ def neighbor_spec(
         source_copies=1,
         edge_weights=edge_weights,
     )
+
+
+def unit_rows(x: Floats) -> Floats:
+    """Rows divided by their length, as PyG does: by no less than 1e-12; changes ``x``."""
+    lengths = np.sqrt(np.einsum("rc,rc->r", x, x))
+    x /= np.maximum(lengths, _SMALLEST_LENGTH)[:, None]
+    return x

@@ -10,7 +10,7 @@ from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.runtime.layers.attention_based.agnn import AgnnLayer, agnn_spec
 from sgq_auto.packed.runtime.layers.layer import LayerParts
-from sgq_auto.quantize.layer import sums_messages
+from sgq_auto.quantize.layer import differing, sum_differs
 from sgq_auto.quantize.layers.attention_based.attention import AttentionLayer
 from sgq_auto.quantize.packing import Packing
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
@@ -32,9 +32,9 @@ class QuantizedAGNNConv(AttentionLayer):
         self.attention_quantizer = quantizers.attention(name)
 
     @classmethod
-    def covers(cls, source: AGNNConv) -> bool:
-        """Whether it sums messages over edges with self-loops: all that this class computes."""
-        return source.add_self_loops and sums_messages(source)
+    def lacks(cls, source: AGNNConv) -> str | None:
+        """What has no self-loops, or is no sum."""
+        return differing(source, add_self_loops=True) or sum_differs(source)
 
     def forward(self, x: Tensor, edge_index: Any) -> Tensor:
         """``[N, features]`` to ``[N, features]``."""

@@ -1,7 +1,6 @@
 """What layers with trained attention share: coefficients of the edges, quantized, in chunks."""
 
 from abc import abstractmethod
-from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -10,8 +9,7 @@ from torch.utils.checkpoint import checkpoint
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.graphs.csr import RowChunk
 from sgq_auto.quantize.forward.deferred_dropout import dropout
-from sgq_auto.quantize.layer import QuantizedLayer, stacked_linear, sums_messages
-from sgq_auto.quantize.quantizers.factory import QuantizerFactory
+from sgq_auto.quantize.layer import QuantizedLayer
 from sgq_auto.quantize.quantizers.fake_quantizers import TrainedQuantizer
 
 # Coefficients of a chunk: every edge tensor of a training step stays below 128 MiB.
@@ -73,80 +71,3 @@ class AttentionLayer(QuantizedLayer):
         if isinstance(self.attention_quantizer, TrainedQuantizer):
             attention = self.attention_quantizer(attention, chunk.first_entry)
         return chunk.pattern.spmm(self.drop_attention(attention), nodes)
-
-
-class MultiHeadLayer(AttentionLayer):
-    """A layer of PyG's with several heads of attention.
-
-    Args:
-        source: The layer.
-        name: Its name in the model.
-        quantizers: Makes its fake-quantizers.
-    """
-
-    def __init__(self, source: Any, name: str, quantizers: QuantizerFactory) -> None:
-        super().__init__(name, quantizers)
-        self.heads: int = source.heads
-        self.channels: int = source.out_channels
-        self.concat: bool = source.concat
-        self.dropout = source.dropout
-
-    def join_heads(self, out: Tensor) -> Tensor:
-        """``[N, heads, channels]`` side by side, ``[N, heads * channels]``, or as their mean."""
-        return out.flatten(1) if self.concat else out.mean(dim=1)
-
-
-class StackedLayer(MultiHeadLayer):
-    """A layer of PyG's whose products of its input with several matrices are coded together.
-
-    One product with all matrices gives one embedding, one range a degree bucket, and one place in
-    the footprint.
-
-    Attributes:
-        linear_names: What PyG calls its linear layers, in the order of their products.
-    """
-
-    linear_names: ClassVar[tuple[str, ...]]
-
-    def __init__(self, source: Any, name: str, quantizers: QuantizerFactory) -> None:
-        super().__init__(source, name, quantizers)
-        for key in self.linear_names:
-            setattr(self, key, getattr(source, key))
-        rows = sum(lin.weight.size(0) for lin in self.linears)
-        self.weight_quantizer = quantizers.weight(name, rows)
-        self.transformed_quantizer = quantizers.embedding(name)
-
-    @classmethod
-    def covers(cls, source: Any) -> bool:
-        """Whether it has no edge features, and one kind of nodes."""
-        one_kind = isinstance(source.in_channels, int)
-        return source.lin_edge is None and one_kind and sums_messages(source)
-
-    @property
-    def linears(self) -> list[Any]:
-        """Its linear layers, those first whose products are quantized."""
-        return [getattr(self, key) for key in self.linear_names]
-
-    def forward(
-        self,
-        x: Tensor,
-        edge_index: Any,
-        edge_attr: Any = None,
-        return_attention_weights: Any = None,
-    ) -> Tensor:
-        """``[N, in]`` to ``[N, heads * out]``, or ``[N, out]`` where heads are averaged."""
-        adj_t = self.pattern(
-            edge_index, edge_attr=edge_attr, return_attention_weights=return_attention_weights
-        )
-        products = stacked_linear(self.quantize_input(x), self.linears, self.weight_quantizer)
-        return self.from_products(adj_t, products)
-
-    @abstractmethod
-    def from_products(self, adj_t: CsrPattern, products: Tensor) -> Tensor:
-        """The layer's output from the products ``[N, rows]`` of all its linear layers."""
-
-    def embeddings(self, products: Tensor) -> list[Tensor]:
-        """Each ``[N, heads, channels]`` among some products, quantized."""
-        quantized = self.transformed_quantizer(products.contiguous())
-        nodes = quantized.unflatten(1, (-1, self.heads, self.channels))
-        return [part.contiguous() for part in nodes.unbind(1)]

@@ -10,8 +10,7 @@ from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.runtime.layers.attention_based.gat import GatLayer, gat_spec
 from sgq_auto.packed.runtime.layers.layer import LayerParts
-from sgq_auto.quantize.layer import linear, sums_messages
-from sgq_auto.quantize.layers.attention_based.attention import MultiHeadLayer
+from sgq_auto.quantize.layers.attention_based.multi_head import MultiHeadLayer
 from sgq_auto.quantize.packing import Packing
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
@@ -23,27 +22,18 @@ class QuantizedGATConv(MultiHeadLayer):
     """
 
     packs_as = GatLayer
+    linear_names = ("lin",)
 
     head_blocks: Tensor
 
     def __init__(self, source: GATConv, name: str, quantizers: QuantizerFactory) -> None:
         super().__init__(source, name, quantizers)
         self.negative_slope = source.negative_slope
-        self.lin = source.lin
         self.att_src = source.att_src
         self.att_dst = source.att_dst
         self.bias = source.bias
-        self.weight_quantizer = quantizers.weight(name, source.heads * source.out_channels)
-        self.transformed_quantizer = quantizers.embedding(name)
-        self.attention_quantizer = quantizers.attention(name)
         head_blocks = torch.eye(self.heads).unsqueeze(1)
         self.register_buffer("head_blocks", head_blocks, persistent=False)
-
-    @classmethod
-    def covers(cls, source: GATConv) -> bool:
-        """Whether it has no edge features, no residual, self-loops, and one kind of nodes."""
-        simple = source.lin is not None and source.lin_edge is None and source.res is None
-        return simple and source.add_self_loops and sums_messages(source)
 
     def forward(
         self,
@@ -60,14 +50,15 @@ class QuantizedGATConv(MultiHeadLayer):
             size=size,
             return_attention_weights=return_attention_weights,
         )
-        transformed = linear(self.quantize_input(x), self.weight_quantizer(self.lin.weight))
-        quantized = self.transformed_quantizer(transformed)
+        quantized, own = self.products(x)
         # Both inner products of every head in one product with a block-diagonal matrix.
         vectors = torch.cat([self.att_dst, self.att_src]).unsqueeze(-1) * self.head_blocks
         targets, sources = (quantized @ blocks.flatten(0, 1) for blocks in vectors)
         nodes = quantized.view(-1, self.heads, self.channels)
-        out = self.join_heads(self.propagate(adj_t, nodes, targets, sources))
-        return out if self.bias is None else out + self.bias
+        out = self.join_heads(self.propagate(self.edges(adj_t), nodes, targets, sources))
+        for term in (own, self.bias):
+            out = out if term is None else out + term
+        return out
 
     def attention(self, adj_t: CsrPattern, rows: slice, *inputs: Tensor) -> Tensor:
         """Softmax of the scores of ``inputs``, the shares of targets and of sources."""
@@ -82,9 +73,7 @@ class QuantizedGATConv(MultiHeadLayer):
             "source_vectors": self.att_src.view(shape),
             "target_vectors": self.att_dst.view(shape),
         }
-        settings = {"negative_slope": float(self.negative_slope), "concat": self.concat}
-        weights = {"weight": self.lin.weight}
-        return packing.parts(self, weights=weights, vectors=vectors, settings=settings)
+        return self.parts_of(packing, vectors, {"negative_slope": float(self.negative_slope)})
 
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""
@@ -95,4 +84,6 @@ class QuantizedGATConv(MultiHeadLayer):
             self.heads,
             concat=self.concat,
             bias=self.bias is not None,
+            residual=self.own is not None,
+            self_loops=self.loops,
         )

@@ -1,5 +1,6 @@
 """The quantized twin of PyG's ``GATv2Conv``."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,7 +9,10 @@ from torch_geometric.nn import GATv2Conv
 
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
-from sgq_auto.quantize.layers.attention_based.attention import StackedLayer
+from sgq_auto.packed.runtime.layers.attention_based.gatv2 import GatV2Layer, gatv2_spec
+from sgq_auto.packed.runtime.layers.layer import LayerParts
+from sgq_auto.quantize.layers.attention_based.multi_head import StackedLayer
+from sgq_auto.quantize.packing import Packing
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 
@@ -18,6 +22,7 @@ class QuantizedGATv2Conv(StackedLayer):
     Both are products of the quantized input, coded together; ``l`` is also what is gathered.
     """
 
+    packs_as = GatV2Layer
     linear_names = ("lin_l", "lin_r")
 
     def __init__(self, source: GATv2Conv, name: str, quantizers: QuantizerFactory) -> None:
@@ -27,25 +32,23 @@ class QuantizedGATv2Conv(StackedLayer):
         self.bias = source.bias
         # Its scores are computed from an edge tensor of all channels.
         self.max_coefficients = type(self).max_coefficients // self.channels
-        self.attention_quantizer = quantizers.attention(name)
-
-    @classmethod
-    def covers(cls, source: GATv2Conv) -> bool:
-        """Whether it has no edge features, no residual, self-loops, and one kind of nodes."""
-        return source.res is None and source.add_self_loops and super().covers(source)
 
     @property
-    def linears(self) -> list[Any]:
+    def made(self) -> list[Any]:
         """Those of sources and targets, or one where both share it."""
-        left, right = super().linears
+        left, right = super().made
         return [left] if left is right else [left, right]
 
-    def from_products(self, adj_t: CsrPattern, products: Tensor) -> Tensor:
-        """Both embeddings, their attention, and what it gathers."""
-        nodes = self.embeddings(products)
+    def gathered(self, adj_t: CsrPattern, nodes: Sequence[Tensor]) -> Tensor:
+        """Sources, by the attention of targets to them."""
         sources, targets = nodes[0], nodes[-1]
-        out = self.join_heads(self.propagate(adj_t, sources, targets, sources))
-        return out if self.bias is None else out + self.bias
+        return self.propagate(adj_t, sources, targets, sources)
+
+    def finished(self, gathered: Tensor, own: Tensor | None) -> Tensor:
+        """With the residual and the bias."""
+        for term in (own, self.bias):
+            gathered = gathered if term is None else gathered + term
+        return gathered
 
     def attention(self, adj_t: CsrPattern, rows: slice, *inputs: Tensor) -> Tensor:
         """Softmax of the scores of ``inputs``, targets and sources ``[N, heads, channels]``."""
@@ -54,6 +57,12 @@ class QuantizedGATv2Conv(StackedLayer):
         activated = torch.nn.functional.leaky_relu(pairs, self.negative_slope)
         return adj_t.row_softmax((activated * self.att).sum(dim=-1))
 
+    def packed_parts(self, packing: Packing) -> LayerParts:
+        """Its matrices, its biases, and the vector of every head."""
+        score_vectors = self.att.view(self.heads, self.channels)
+        vectors = {"bias": self.bias, "score_vectors": score_vectors}
+        return self.parts_of(packing, vectors, {"negative_slope": float(self.negative_slope)})
+
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""
         return gatv2_spec(
@@ -61,38 +70,10 @@ class QuantizedGATv2Conv(StackedLayer):
             self.in_features,
             self.channels,
             self.heads,
-            shared=len(self.linears) == 1,
+            shared=len(self.made) == 1,
             concat=self.concat,
             bias=self.bias is not None,
+            made_bias=self.made[0].bias is not None,
+            residual=self.own is not None,
+            self_loops=self.loops,
         )
-
-
-def gatv2_spec(
-    name: str,
-    in_features: int,
-    channels: int,
-    heads: int,
-    *,
-    shared: bool,
-    concat: bool,
-    bias: bool,
-) -> LayerSpec:
-    """Sizes of graph attention of the second version (Brody et al. 2022).
-
-    Sources and targets are transformed by matrices of their own, unless those are ``shared``.
-    """
-    width = heads * channels
-    rows = width if shared else 2 * width
-    out = width if concat else channels
-    return LayerSpec(
-        name=name,
-        in_features=in_features,
-        weight_shape=(rows, in_features),
-        transformed_features=rows,
-        heads=heads,
-        vector_elements=width + (rows + out if bias else 0),
-        gathered_features=width,
-        source_copies=1,
-        target_copies=1,
-        attention_copies=2,
-    )

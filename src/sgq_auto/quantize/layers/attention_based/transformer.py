@@ -1,13 +1,22 @@
 """The quantized twin of PyG's ``TransformerConv``."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
+import torch
 from torch import Tensor
 from torch_geometric.nn import TransformerConv
 
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
-from sgq_auto.quantize.layers.attention_based.attention import StackedLayer
+from sgq_auto.packed.runtime.layers.attention_based.transformer import (
+    TransformerLayer,
+    transformer_spec,
+)
+from sgq_auto.packed.runtime.layers.layer import LayerParts
+from sgq_auto.quantize.layers.attention_based.multi_head import StackedLayer
+from sgq_auto.quantize.packing import Packing
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 
@@ -15,32 +24,57 @@ class QuantizedTransformerConv(StackedLayer):
     """``y_i = W_s Q(x)_i + sum_j Q(p_ij) v_j``, ``p_ij = softmax_j(q_i k_j / sqrt(channels))``.
 
     Queries, keys and values are products of the quantized input, coded together. A node attends to
-    its neighbours, not to itself.
+    its neighbours, not to itself. Where there is a gate, it weights the two terms of the sum.
     """
 
-    linear_names = ("lin_query", "lin_key", "lin_value", "lin_skip")
+    packs_as = TransformerLayer
+    linear_names = ("lin_query", "lin_key", "lin_value")
+    own_name = "lin_skip"
 
     def __init__(self, source: TransformerConv, name: str, quantizers: QuantizerFactory) -> None:
+        # PyG makes the skip's matrix where it is not used, too.
+        self.has_root = bool(source.root_weight)
         super().__init__(source, name, quantizers)
-        self.attention_quantizer = quantizers.neighbor_attention(name)
+        self.lin_beta = source.lin_beta
 
-    @classmethod
-    def covers(cls, source: TransformerConv) -> bool:
-        """Whether it has no edge features, no gate, a skip, and one kind of nodes."""
-        return source.lin_beta is None and source.root_weight and super().covers(source)
+    @property
+    def own(self) -> Any:
+        """The linear layer of the skip, where it is used."""
+        return super().own if self.has_root else None
 
-    def from_products(self, adj_t: CsrPattern, products: Tensor) -> Tensor:
-        """Queries, keys and values are quantized; the skip is added as it is computed."""
-        width = 3 * self.heads * self.channels
-        queries, keys, values = self.embeddings(products[:, :width])
-        out = self.propagate(adj_t.without_loops, values, queries, keys)
-        return self.join_heads(out) + products[:, width:]
+    @property
+    def gate(self) -> Tensor | None:
+        """What weights the skip, ``[1, 3 * out]``, where it is used."""
+        used = self.has_root and self.lin_beta is not None
+        weight: Tensor | None = self.lin_beta.weight if used else None
+        return weight
+
+    def gathered(self, adj_t: CsrPattern, nodes: Sequence[Tensor]) -> Tensor:
+        """Values, by the attention of queries to keys."""
+        queries, keys, values = nodes
+        return self.propagate(adj_t, values, queries, keys)
+
+    def finished(self, gathered: Tensor, own: Tensor | None) -> Tensor:
+        """With the skip, which is added as it is computed."""
+        if own is None:
+            return gathered
+        if self.gate is None:
+            return gathered + own
+        parts = torch.cat([gathered, own, gathered - own], dim=-1)
+        share = torch.nn.functional.linear(parts, self.gate).sigmoid()
+        return share * own + (1 - share) * gathered
 
     def attention(self, adj_t: CsrPattern, rows: slice, *inputs: Tensor) -> Tensor:
         """Softmax of the scaled products of ``inputs``, queries and keys."""
         queries, keys = inputs
         scores = adj_t.sddmm(queries[rows].contiguous(), keys) / math.sqrt(self.channels)
         return adj_t.row_softmax(scores)
+
+    def packed_parts(self, packing: Packing) -> LayerParts:
+        """Its matrices, their biases, and the gate."""
+        own = None if self.own is None else self.own.bias
+        gate = None if self.gate is None else self.gate.flatten()
+        return self.parts_of(packing, {"own_bias": own, "gate": gate}, {})
 
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""
@@ -50,27 +84,7 @@ class QuantizedTransformerConv(StackedLayer):
             self.channels,
             self.heads,
             concat=self.concat,
-            bias=self.linears[0].bias is not None,
+            bias=self.made[0].bias is not None,
+            root_weight=self.own is not None,
+            gate=self.gate is not None,
         )
-
-
-def transformer_spec(
-    name: str, in_features: int, channels: int, heads: int, *, concat: bool, bias: bool
-) -> LayerSpec:
-    """Sizes of a graph transformer layer (Shi et al. 2021): queries, keys, values and a skip."""
-    width = heads * channels
-    rows = 3 * width + (width if concat else channels)
-    return LayerSpec(
-        name=name,
-        in_features=in_features,
-        weight_shape=(rows, in_features),
-        keeps_input=True,
-        transformed_features=3 * width,
-        heads=heads,
-        vector_elements=rows if bias else 0,
-        gathered_features=width,
-        gathers_itself=False,
-        source_copies=2,
-        target_copies=1,
-        attention_copies=2,
-    )

@@ -10,7 +10,7 @@ from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.runtime.layers.gcn import gcn_spec
 from sgq_auto.quantize.forward.deferred_dropout import dropout
-from sgq_auto.quantize.layer import linear, sums_messages
+from sgq_auto.quantize.layer import differing, linear, sum_differs
 from sgq_auto.quantize.layers.fixed_layer import NormalizedLayer
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
@@ -45,9 +45,10 @@ class QuantizedSGConv(HopLayer):
         self.transformed_quantizer = quantizers.embedding(name)
 
     @classmethod
-    def covers(cls, source: SGConv) -> bool:
-        """Whether it adds self-loops and propagates at all."""
-        return source.add_self_loops and source.K > 0 and sums_messages(source)
+    def lacks(cls, source: SGConv) -> str | None:
+        """What has no self-loops, or does not propagate at all."""
+        own = differing(source, add_self_loops=True)
+        return own or (None if source.K > 0 else "K=0") or sum_differs(source)
 
     def forward(self, x: Tensor, edge_index: Any, edge_weight: Any = None) -> Tensor:
         """``[N, in]`` to ``[N, out]``."""
@@ -74,10 +75,10 @@ class QuantizedAPPNP(HopLayer):
         self.dropout = source.dropout
 
     @classmethod
-    def covers(cls, source: APPNP) -> bool:
-        """Whether it has its default normalisation and propagates at all."""
-        own = source.normalize and source.add_self_loops and source.K > 0
-        return own and sums_messages(source)
+    def lacks(cls, source: APPNP) -> str | None:
+        """Another normalisation than the default, and what does not propagate at all."""
+        own = differing(source, normalize=True, add_self_loops=True)
+        return own or (None if source.K > 0 else "K=0") or sum_differs(source)
 
     def forward(self, x: Tensor, edge_index: Any, edge_weight: Any = None) -> Tensor:
         """``[N, features]`` to ``[N, features]``."""

@@ -19,15 +19,17 @@ Scores = Callable[[Chunk, Array, Array], Floats]
 
 @dataclass(frozen=True, eq=False)
 class Attention:
-    """The coefficients of every edge and self-loop, for one layer.
+    """The coefficients of every edge, and of self-loops where a layer has them, for one layer.
 
     Attributes:
         inference: The forward pass that it belongs to.
         codes: The coefficients ``[edges, heads]``.
+        loops: Whether each row starts with a self-loop.
     """
 
     inference: Inference
     codes: CodeMatrix
+    loops: bool
 
     @classmethod
     def of(cls, inference: Inference, spec: LayerSpec, ranges: Ranges, scores: Scores) -> Self:
@@ -35,39 +37,54 @@ class Attention:
 
         All of it is made before the first row is gathered, as the sizes of the layer say.
         """
-        counts = inference.graph.spec.bucket_in_edges
+        counts = inference.graph.spec.gathered_edges(spec)
         codes = inference.make(f"{spec.name}.attention", counts, spec.heads, ranges)
-        attention = cls(inference, codes)
+        attention = cls(inference, codes, spec.gathers_itself)
 
         def work(chunk: Chunk, rowptr: Array, columns: Array) -> None:
             if len(inference.entry_parts(columns, spec.heads)) > 1:
                 attention._write_row(chunk, columns, scores)
                 return
+            if columns.size == 0:
+                return
             values = scores(chunk, rowptr, columns)
-            lengths = np.diff(rowptr)
-            values -= np.repeat(np.maximum.reduceat(values, rowptr[:-1]), lengths, axis=0)
+            # Sums over no entries are none of reduceat's.
+            filled = rowptr[:-1][np.diff(rowptr) > 0]
+            lengths = np.diff(filled, append=columns.size)
+            values -= np.repeat(np.maximum.reduceat(values, filled), lengths, axis=0)
             np.exp(values, out=values)
-            values /= np.repeat(np.add.reduceat(values, rowptr[:-1]), lengths, axis=0)
+            values /= np.repeat(np.add.reduceat(values, filled), lengths, axis=0)
             inference.engine.write(codes, attention._first_edge(chunk), values)
 
-        inference.for_edges(work, spec.heads)
+        inference.for_edges(work, spec.heads, loops=attention.loops)
         return attention
 
     def weighted_sum(
-        self, chunk: Chunk, rowptr: Array, columns: Array, matrix: CodeMatrix
+        self,
+        chunk: Chunk,
+        rowptr: Array,
+        columns: Array,
+        matrix: CodeMatrix,
+        span: tuple[int, int] | None = None,
     ) -> Floats:
-        """Sums of matrix rows, weighted by the coefficients of a chunk's entries."""
+        """Sums of matrix rows, weighted by the coefficients of a chunk's entries.
+
+        ``span`` is the first of the columns that are summed, and how many; ``None`` for all.
+        """
         engine, first = self.inference.engine, self._first_edge(chunk)
+        width = matrix.width if span is None else span[1]
         parts = self.inference.entry_parts(columns, self.codes.width)
+        if not parts:
+            return np.zeros((rowptr.size - 1, width))
         if len(parts) == 1:
             weights = engine.read(self.codes, first, first + columns.size)
-            return engine.weighted_sum(rowptr, columns, weights, matrix)
+            return engine.weighted_sum(rowptr, columns, weights, matrix, span)
         # A row by itself.
-        out = np.zeros((1, matrix.width))
+        out = np.zeros((1, width))
         for start, stop in parts:
             weights = engine.read(self.codes, first + start, first + stop)
             entries = np.array([0, stop - start]), columns[start:stop]
-            out += engine.weighted_sum(*entries, weights, matrix)
+            out += engine.weighted_sum(*entries, weights, matrix, span)
         return out
 
     def _write_row(self, chunk: Chunk, columns: Array, scores: Scores) -> None:
@@ -86,4 +103,4 @@ class Attention:
     def _first_edge(self, chunk: Chunk) -> int:
         """The row of ``codes`` that holds the first entry of a chunk."""
         first = int(self.inference.graph.edges.block_starts[chunk.block])
-        return first + chunk.blocks.row + chunk.skipped
+        return first + self.loops * chunk.blocks.row + chunk.skipped

@@ -6,33 +6,30 @@ from typing import Any
 
 import numpy as np
 
-from sgq_auto.errors import ArtifactError
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.coded_rows import Chunk
 from sgq_auto.packed.codes.ranges import Floats
-from sgq_auto.packed.header_fields import count, flag
+from sgq_auto.packed.header_fields import flag
 from sgq_auto.packed.runtime.layers.attention_based.attention import Attention
-from sgq_auto.packed.runtime.layers.layer import (
-    AttentionConvLayer,
-    Float32,
-    LayerEntry,
-    LayerParts,
-    Shapes,
+from sgq_auto.packed.runtime.layers.attention_based.multi_head import (
+    Heads,
+    MultiHeadLayer,
+    slope_of,
 )
+from sgq_auto.packed.runtime.layers.layer import Float32, LayerEntry, LayerParts
 from sgq_auto.packed.runtime.products import Source
 from sgq_auto.packed.runtime.workspace import Inference, Sink
 from sgq_auto.packed.sizes.specs import LayerSpec
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class GatLayer(AttentionConvLayer):
-    """``y_i = sum_j Q(softmax_j LeakyReLU(a_s h_j + a_d h_i)) h_j + b`` over heads.
+class GatLayer(MultiHeadLayer):
+    """``y_i = sum_j Q(softmax_j LeakyReLU(a_s h_j + a_d h_i)) h_j + x_i W_r + b`` over heads.
 
     Attributes:
         source_vectors: ``a_s``, fp32 ``[heads, channels]``.
         target_vectors: ``a_d``, fp32 ``[heads, channels]``.
         negative_slope: Factor of negative scores.
-        concat: Whether heads are concatenated; else they are averaged.
     """
 
     kind = "gat"
@@ -40,13 +37,6 @@ class GatLayer(AttentionConvLayer):
     source_vectors: Float32
     target_vectors: Float32
     negative_slope: float
-    concat: bool
-
-    @property
-    def out_features(self) -> int:
-        """Width of its output."""
-        heads = 1 if self.concat else self.spec.heads
-        return self.spec.transformed_features // heads
 
     def run(self, inference: Inference, source: Source, sink: Sink) -> None:
         """All coefficients are packed before the first row is gathered, as the sizes say."""
@@ -60,38 +50,37 @@ class GatLayer(AttentionConvLayer):
             return np.where(found > 0, found, self.negative_slope * found)
 
         attention = Attention.of(inference, self.spec, self.attention, scores)
-
-        def gather(chunk: Chunk, rowptr: Array, columns: Array) -> None:
-            out = attention.weighted_sum(chunk, rowptr, columns, hidden)
-            if not self.concat:
-                out = out.reshape(len(out), self.spec.heads, -1).mean(axis=1)
-            sink(chunk, self.finish(out))
-
-        inference.for_edges(gather, self.spec.heads, width=hidden.width)
+        self.gather(inference, source, sink, attention, hidden)
 
     @classmethod
     def parse(cls, entry: LayerEntry, node: Mapping[str, Any]) -> tuple[LayerSpec, dict[str, Any]]:
-        """Its heads, whether they are concatenated, and the slope of negative scores."""
-        concat, out, heads = flag(node, "concat"), entry.out_features, count(node, "heads", 1)
-        if concat and out % heads:
-            raise ArtifactError(f"{entry.name}: {out} features are no multiple of {heads} heads")
-        channels = out // heads if concat else out
-        sizes = entry.name, entry.in_features, channels, heads
-        spec = gat_spec(*sizes, concat=concat, bias=entry.bias)
-        return spec, {"negative_slope": _slope(node), "concat": concat}
+        """Its heads, and the slope of negative scores.
+
+        Files of earlier versions say nothing of self-loops and of a node's own term: those layers
+        have the loops, and no such term.
+        """
+        heads = Heads.parse(entry, node)
+        spec = gat_spec(
+            entry.name,
+            entry.in_features,
+            heads.channels,
+            heads.heads,
+            concat=heads.concat,
+            bias=entry.bias,
+            residual="root_weight" in node and flag(node, "root_weight"),
+            self_loops="self_loops" not in node or flag(node, "self_loops"),
+        )
+        return spec, {"negative_slope": slope_of(node), "concat": heads.concat}
 
     def described(self) -> dict[str, Any]:
-        """Its heads, whether they are concatenated, and the slope of negative scores."""
-        return {"heads": self.spec.heads, "concat": self.concat, "slope": self.negative_slope}
-
-    @classmethod
-    def vector_shapes(cls, spec: LayerSpec) -> Shapes:
-        """Both vectors of every head."""
-        shape = (spec.heads, spec.transformed_features // spec.heads)
-        return {"source_vectors": shape, "target_vectors": shape}
+        """What :meth:`parse` reads; what earlier versions do not know, only where it differs."""
+        own: dict[str, Any] = {} if self.root is None else {"root_weight": True}
+        own |= {} if self.spec.gathers_itself else {"self_loops": False}
+        given = {"heads": self.spec.heads, "concat": self.concat, "slope": self.negative_slope}
+        return given | own
 
     def vectors(self) -> dict[str, Float32]:
-        """Both vectors of every head besides the bias."""
+        """Both vectors of every head besides."""
         own = {"source_vectors": self.source_vectors, "target_vectors": self.target_vectors}
         return super().vectors() | own
 
@@ -103,27 +92,32 @@ class GatLayer(AttentionConvLayer):
 
 
 def gat_spec(
-    name: str, in_features: int, channels: int, heads: int, *, concat: bool, bias: bool
+    name: str,
+    in_features: int,
+    channels: int,
+    heads: int,
+    *,
+    concat: bool,
+    bias: bool,
+    residual: bool = False,
+    self_loops: bool = True,
 ) -> LayerSpec:
     """Sizes of graph attention of ``heads`` with ``channels`` each."""
-    width = heads * channels
-    out = width if concat else channels
+    given = Heads(heads, channels, concat)
+    width, out = given.width, given.out_features
     return LayerSpec(
         name=name,
         in_features=in_features,
         weight_shape=(width, in_features),
+        further_weights=((out, in_features),) if residual else (),
+        keeps_input=residual,
         transformed_features=width,
         heads=heads,
         vector_elements=2 * width + (out if bias else 0),
+        vectors=(("source_vectors", (heads, channels)), ("target_vectors", (heads, channels))),
         gathered_features=width,
+        gathers_itself=self_loops,
         source_copies=1,
         target_copies=1,
         attention_copies=3,
     )
-
-
-def _slope(node: Mapping[str, Any]) -> float:
-    value = node.get("slope")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e6:
-        raise ArtifactError(f"slope is {value!r}; it must be a finite number")
-    return float(value)
