@@ -70,7 +70,7 @@ def _tally(seeds: range) -> Tally:
 
 
 def _summary(found: Agreement) -> str:
-    kinds = " ".join(layer.kind.value for layer in found.model.layers)
+    kinds = " ".join(layer.kind for layer in found.model.layers)
     nodes = found.model.graph.spec.bucket_nodes
     return f"{kinds} on buckets {nodes}, by {found.worst:.1e}, classes same: {found.same_classes}"
 
@@ -79,7 +79,7 @@ def _traits(model: PackedModel) -> Iterator[str]:
     """What a model has of what may go wrong, each once."""
     graph, features = model.graph.spec, model.features
     yield "any"
-    yield from {f"a {layer.kind.value} layer" for layer in model.layers}
+    yield from {f"a {layer.kind} layer" for layer in model.layers}
     yield "dense features" if features.spec.dense else "sparse features"
     yield "a symmetric graph" if graph.symmetric else "a directed graph"
     held = [n for n in graph.bucket_nodes if n]

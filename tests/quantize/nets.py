@@ -284,5 +284,10 @@ ARRANGED: dict[str, NetBuilder] = {
     "pyg-gcn": lambda f, c: pyg.GCN(f, 6, 3, c, dropout=0.5, norm="batch"),
     "pyg-gat": lambda f, c: pyg.GAT(f, 6, 2, c, heads=2, v2=True, jk="max"),
     "pyg-gcn-lstm": lambda f, c: pyg.GCN(f, 6, 2, c, jk="lstm", act="elu"),
+    "pyg-gin": lambda f, c: pyg.GIN(f, 6, 2, c, norm="batch", train_eps=True),
+    "pyg-sage": lambda f, c: pyg.GraphSAGE(f, 6, 2, c, aggr=["mean", "max"], project=True),
+    "pyg-pna": lambda f, c: pyg.PNA(
+        f, 6, 2, c, aggregators=["mean", "std"], scalers=["identity"], deg=torch.tensor([1, 3, 5])
+    ),
     "mlp": lambda f, c: nn.Sequential(nn.Linear(f, 5), nn.ReLU(), nn.Linear(5, c)),
 }

@@ -63,7 +63,7 @@ def _agree(model: nn.Module, graph: Graph) -> None:
     model, x = copy.deepcopy(model).double(), graph.features.dense().double()
     inputs = [x] if isinstance(model, nn.Sequential) else [x, graph.edge_index()]
     expected = model(*inputs).float()
-    unit = max(1.0, float(expected.abs().max()))
+    unit = max(1.0, float(expected.detach().abs().max()))
     torch.testing.assert_close(logits / unit, expected / unit, atol=1e-5, rtol=1e-5)
     weight = torch.linspace(-1, 1, logits.numel()).view_as(logits)
     (logits * weight).sum().backward()
@@ -161,6 +161,11 @@ def test_more_bits_come_closer_to_full_precision(name: str, synthetic: PreparedD
 def test_only_what_no_twin_covers_runs_on_pygs_path(name: str, synthetic: PreparedData) -> None:
     said = generic_layers(prepare(_net(_ALL[name], synthetic.graph), synthetic.graph))
     assert (said is not None) == (name in GENERIC)
+
+
+@pytest.mark.parametrize("name", ["pyg-gcn", "pyg-gat", "pyg-gin", "pyg-sage", "pyg-pna"])
+def test_pygs_basic_models_have_twins_alone(name: str, synthetic: PreparedData) -> None:
+    assert generic_layers(prepare(_net(_ALL[name], synthetic.graph), synthetic.graph)) is None
 
 
 def test_one_warning_names_the_layers_without_twin(synthetic: PreparedData) -> None:

@@ -25,15 +25,14 @@ from sgq_auto.quantize.layers.attention_based.agnn import QuantizedAGNNConv
 from sgq_auto.quantize.layers.attention_based.gat import QuantizedGATConv
 from sgq_auto.quantize.layers.attention_based.gatv2 import QuantizedGATv2Conv
 from sgq_auto.quantize.layers.attention_based.transformer import QuantizedTransformerConv
-from sgq_auto.quantize.layers.gathering import GatheringGraphConv, GatheringSAGEConv
 from sgq_auto.quantize.layers.gcn import QuantizedGCNConv
 from sgq_auto.quantize.layers.generic import GenericConv
 from sgq_auto.quantize.layers.gin import QuantizedGINConv, SummingGINConv
-from sgq_auto.quantize.layers.graph_conv import QuantizedGraphConv
+from sgq_auto.quantize.layers.graph_conv import GatheringGraphConv, QuantizedGraphConv
 from sgq_auto.quantize.layers.linear import QuantizedLinear
 from sgq_auto.quantize.layers.multi_hop.sgc_appnp import QuantizedAPPNP, QuantizedSGConv
 from sgq_auto.quantize.layers.pna import QuantizedPNAConv
-from sgq_auto.quantize.layers.sage import QuantizedSAGEConv
+from sgq_auto.quantize.layers.sage import GatheringSAGEConv, QuantizedSAGEConv
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 # Of each layer, what may take its place: the first that does all that the layer does with its

@@ -1,16 +1,20 @@
 """What the header of an artifact says of a layer of each kind: the file format, word for word."""
 
+import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from headers import header_of, written
+from headers import header_of, with_edges, written
 from safetensors import safe_open
 
 from sgq_auto.packed import ArtifactError, load
 from sgq_auto.packed.artifact.header import describe, parse
+from sgq_auto.packed.backends import NumpyEngine
+from sgq_auto.packed.backends.compiled_engine import CompiledEngine
 from sgq_auto.packed.runtime.layers.kinds import KINDS
 
 # As version 0.1.0 writes them, keys in its order; GraphConv came later.
@@ -140,6 +144,35 @@ def test_what_reductions_are_divided_by_is_above_0(tmp_path: Path) -> None:
     path = written(root, tmp_path / "model.safetensors", averages)
     with pytest.raises(ArtifactError, match=r"a: degree_averages must be above 0"):
         load(path)
+
+
+# What a file may say instead of what it should.
+_ODD: list[Any] = [None, True, False, 0, 1, 2, 3, -1, 2**31, 0.5, "", "mean", [], ["sum"], {}]
+
+
+@pytest.mark.parametrize("kind", _ENTRIES)
+def test_an_odd_entry_is_refused_or_predicts_alike_everywhere(kind: str, tmp_path: Path) -> None:
+    entry, path = json.loads(_ENTRIES[kind]), tmp_path / "odd.safetensors"
+    pattern = np.random.default_rng(0).random((5, 5)) < 0.4
+    np.fill_diagonal(pattern, False)
+    root = header_of(5, [_first(), entry])
+    edges = with_edges(root, pattern)
+    for key, value in itertools.product(entry.keys() - {"kind", "name"}, _ODD):
+        root["layers"][1] = entry | {key: value}
+        classes = value if key == "out" and type(value) is int and 0 < value < 9 else entry["out"]
+        root["classes"] = [f"c{k}" for k in range(classes)]
+        if not _is_refused(root):
+            compiled = replace(load(written(root, path, edges)), engine=CompiledEngine())
+            expected = replace(compiled, engine=NumpyEngine()).predict()
+            np.testing.assert_allclose(compiled.predict(), expected, atol=1e-4, err_msg=key)
+
+
+def _is_refused(root: dict[str, Any]) -> bool:
+    try:
+        parse(json.dumps(root))
+    except ArtifactError as error:
+        return "\n" not in str(error)
+    return False
 
 
 @pytest.mark.parametrize("kind", _ENTRIES)

@@ -111,27 +111,40 @@ class PackedFeatures:
             values = engine.take(self.values, self.rows[chunk.row : chunk.stop])
         return self._normalized(values)
 
-    def take(self, engine: Engine, blocks: Blocks, rows: Array) -> Floats:
-        """Values ``[n, features]`` of any rows, normalised.
+    def take(self, engine: Engine, rows: Array) -> Floats:
+        """Values ``[n, features]`` of any rows ``int32 [n]`` of dense features, normalised."""
+        assert self.pattern is None
+        held = rows if self.rows is None else self.rows[rows]
+        return self._normalized(engine.take(self.values, held))
+
+    def listed(self, engine: Engine, blocks: Blocks, rows: Array) -> tuple[Array, Array, Floats]:
+        """The stored entries of any rows of sparse features, normalised, as CSR.
 
         Args:
             engine: Reads them.
             blocks: How the rows of the graph are cut into blocks.
             rows: ``int32 [n]``.
+
+        Returns:
+            ``rowptr [n + 1]``, and the column and fp64 value of each entry.
         """
-        if self.pattern is None:
-            held = rows if self.rows is None else self.rows[rows]
-            return self._normalized(engine.take(self.values, held))
+        assert self.pattern is not None
         wanted, place = np.unique(rows, return_inverse=True)
         if isinstance(self.pattern, ListedRows):
             (rowptr, columns), starts = self.pattern.picked(wanted), self.pattern.starts[wanted]
         else:
             rowptr, columns, starts = engine.pick(self.pattern, blocks, wanted.astype(np.int64))
-        values = np.zeros((wanted.size, self.spec.num_features))
-        row = np.repeat(np.arange(wanted.size), np.diff(rowptr))
-        values[row, columns] = engine.take(self.values, listed_rows(rowptr, starts))[:, 0]
-        normalized: Floats = self._normalized(values)[place]
-        return normalized
+        values, lengths = (
+            engine.take(self.values, listed_rows(rowptr, starts))[:, 0],
+            np.diff(rowptr),
+        )
+        if self.normalize_rows:
+            row = np.repeat(np.arange(wanted.size), lengths)
+            sums = np.bincount(row, values, minlength=wanted.size)
+            values /= np.maximum(sums, 1.0)[row]
+        ends = np.concatenate(([0], np.cumsum(lengths[place])))
+        entries = listed_rows(ends, rowptr[:-1][place])
+        return ends, columns[entries], values[entries]
 
     def _normalized(self, values: Floats) -> Floats:
         if self.normalize_rows:

@@ -1,6 +1,6 @@
 """What a node makes of its neighbours' rows: sums, means, extremes and how they spread."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
 import numpy as np
@@ -9,6 +9,7 @@ from sgq_auto.packed.backends.numpy_values import segments_of
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import CodeMatrix
 from sgq_auto.packed.codes.ranges import Floats
+from sgq_auto.packed.runtime.features import PackedFeatures
 from sgq_auto.packed.runtime.products import Source
 from sgq_auto.packed.runtime.workspace import Inference
 
@@ -78,31 +79,61 @@ class NeighborRows:
         if isinstance(self._source, CodeMatrix):
             return self._engine.weighted_sum(rowptr, columns, weights, self._source)
         out = np.zeros((rowptr.size - 1, self.width))
+        if self._source.pattern is not None:
+            for entries, places, values in self._listed(rowptr, columns):
+                np.add.at(out.ravel(), places, values * weights[entries, 0])
+            return out
         for part in segments_of(rowptr, self.width):
-            values = self._take(columns[part.entries]) * weights[part.entries]
+            values = self._source.take(self._engine, columns[part.entries])
+            values *= weights[part.entries]
             out[part.rows] += np.add.reduceat(values, part.begins, axis=0)
         return out
 
     def _extremes(self, rowptr: Array, columns: Array, *, largest: bool) -> Floats:
         if isinstance(self._source, CodeMatrix):
             return self._engine.row_extremes(rowptr, columns, self._source, largest=largest)
-        sign = 1.0 if largest else -1.0
+        sign, degrees = 1.0 if largest else -1.0, np.diff(rowptr)[:, None]
         out = np.full((rowptr.size - 1, self.width), -np.inf)
+        if self._source.pattern is not None:
+            stored = np.zeros(out.shape, dtype=np.int32)
+            for _, places, values in self._listed(rowptr, columns):
+                np.maximum.at(out.ravel(), places, sign * values)
+                np.add.at(stored.ravel(), places, 1)
+            # What is not stored is 0.
+            out = np.where(stored < degrees, np.maximum(out, 0.0), out)
+            return sign * np.where(degrees > 0, out, 0.0)
         for part in segments_of(rowptr, self.width):
-            values = sign * self._take(columns[part.entries])
+            values = sign * self._source.take(self._engine, columns[part.entries])
             found = np.maximum.reduceat(values, part.begins, axis=0)
             out[part.rows] = np.maximum(out[part.rows], found)
-        return sign * np.where(np.diff(rowptr)[:, None] > 0, out, 0.0)
+        return sign * np.where(degrees > 0, out, 0.0)
 
     def _distances(self, rowptr: Array, columns: Array, centers: Floats) -> Floats:
         if isinstance(self._source, CodeMatrix):
             return self._engine.squared_distances(rowptr, columns, centers, self._source)
-        out, row = np.zeros(centers.shape), np.repeat(np.arange(len(centers)), np.diff(rowptr))
+        out, degrees = np.zeros(centers.shape), np.diff(rowptr)
+        if self._source.pattern is not None:
+            stored = np.zeros(out.shape, dtype=np.int32)
+            for _, places, values in self._listed(rowptr, columns):
+                np.add.at(out.ravel(), places, (values - centers.ravel()[places]) ** 2)
+                np.add.at(stored.ravel(), places, 1)
+            return out + (degrees[:, None] - stored) * centers**2
+        row = np.repeat(np.arange(len(centers)), degrees)
         for part in segments_of(rowptr, self.width):
-            values = self._take(columns[part.entries]) - centers[row[part.entries]]
+            values = self._source.take(self._engine, columns[part.entries])
+            values -= centers[row[part.entries]]
             out[part.rows] += np.add.reduceat(values**2, part.begins, axis=0)
         return out
 
-    def _take(self, rows: Array) -> Floats:
-        assert not isinstance(self._source, CodeMatrix)
-        return self._source.take(self._engine, self._blocks, rows)
+    def _listed(self, rowptr: Array, columns: Array) -> Iterator[tuple[Array, Array, Floats]]:
+        """The stored values of sparse features that are gathered, a bounded number at a time.
+
+        Each comes with its entry, and its place in a flat array ``[rows * width]``.
+        """
+        assert isinstance(self._source, PackedFeatures)
+        row = np.repeat(np.arange(rowptr.size - 1), np.diff(rowptr))
+        for part in segments_of(rowptr, self.width):
+            rows = columns[part.entries]
+            ends, listed, values = self._source.listed(self._engine, self._blocks, rows)
+            entries = np.repeat(np.arange(part.entries.start, part.entries.stop), np.diff(ends))
+            yield entries, row[entries] * self.width + listed, values

@@ -1,10 +1,9 @@
-"""The quantized twins of PyG's ``SAGEConv`` and ``GraphConv`` that gather before they transform."""
+"""What twins share that gather before they transform."""
 
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn import SAGEConv
 
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
@@ -110,35 +109,3 @@ class GatheringConv(ReducingLayer):
             project=self.projection is not None,
             bias=self.bias is not None,
         )
-
-
-class GatheringSAGEConv(GatheringConv):
-    """GraphSAGE with other reductions than one mean or sum, or that projects first."""
-
-    linear_names = ("lin_l", "lin_r")
-
-    def _keep(self, source: SAGEConv) -> None:
-        self.normalize = bool(source.normalize)
-        if source.project:
-            self.lin = source.lin
-
-    @property
-    def projection(self) -> Any:
-        """The linear layer that projects, or ``None``."""
-        return getattr(self, "lin", None)
-
-    def forward(self, x: Tensor, edge_index: Any, size: Any = None) -> Tensor:
-        """``[N, in]`` to ``[N, out]``."""
-        return self.aggregate(x, self.pattern(edge_index, size=size))
-
-
-class GatheringGraphConv(GatheringConv):
-    """``GraphConv`` with other reductions than one mean or sum."""
-
-    linear_names = ("lin_rel", "lin_root")
-
-    def forward(
-        self, x: Tensor, edge_index: Any, edge_weight: Any = None, size: Any = None
-    ) -> Tensor:
-        """``[N, in]`` to ``[N, out]``; edge weights are refused, for the graph has none."""
-        return self.aggregate(x, self.pattern(edge_index, edge_weight=edge_weight, size=size))

@@ -1,4 +1,4 @@
-"""The quantized twin of PyG's ``GraphConv``."""
+"""The quantized twins of PyG's ``GraphConv``."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from torch_geometric.nn import GraphConv
 
 from sgq_auto.packed.runtime.layers.graph_conv import GraphConvLayer
 from sgq_auto.quantize.layers.fixed_layer import NeighborLayer, aggregation_differs
+from sgq_auto.quantize.layers.gathering import GatheringConv
 
 
 class QuantizedGraphConv(NeighborLayer):
@@ -25,3 +26,15 @@ class QuantizedGraphConv(NeighborLayer):
     ) -> Tensor:
         """``[N, in]`` to ``[N, out]``, neighbours times the weights of their edges, if given."""
         return self.aggregate(x, self.weighted_pattern(edge_index, edge_weight, size=size))
+
+
+class GatheringGraphConv(GatheringConv):
+    """``GraphConv`` with other reductions than one mean or sum."""
+
+    linear_names = ("lin_rel", "lin_root")
+
+    def forward(
+        self, x: Tensor, edge_index: Any, edge_weight: Any = None, size: Any = None
+    ) -> Tensor:
+        """``[N, in]`` to ``[N, out]``; edge weights are refused, for the graph has none."""
+        return self.aggregate(x, self.pattern(edge_index, edge_weight=edge_weight, size=size))

@@ -1,4 +1,4 @@
-"""The quantized twin of PyG's ``SAGEConv``."""
+"""The quantized twins of PyG's ``SAGEConv``."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,6 +10,7 @@ from sgq_auto.packed.runtime.layers.layer import LayerParts
 from sgq_auto.packed.runtime.layers.sage import SageLayer
 from sgq_auto.quantize.layer import differing
 from sgq_auto.quantize.layers.fixed_layer import NeighborLayer, aggregation_differs
+from sgq_auto.quantize.layers.gathering import GatheringConv
 from sgq_auto.quantize.packing import Packing
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
@@ -38,3 +39,23 @@ class QuantizedSAGEConv(NeighborLayer):
         """Whether it normalises, besides."""
         parts = super().packed_parts(packing)
         return replace(parts, settings={**parts.settings, "normalize": self.normalize})
+
+
+class GatheringSAGEConv(GatheringConv):
+    """GraphSAGE with other reductions than one mean or sum, or that projects first."""
+
+    linear_names = ("lin_l", "lin_r")
+
+    def _keep(self, source: SAGEConv) -> None:
+        self.normalize = bool(source.normalize)
+        if source.project:
+            self.lin = source.lin
+
+    @property
+    def projection(self) -> Any:
+        """The linear layer that projects, or ``None``."""
+        return getattr(self, "lin", None)
+
+    def forward(self, x: Tensor, edge_index: Any, size: Any = None) -> Tensor:
+        """``[N, in]`` to ``[N, out]``."""
+        return self.aggregate(x, self.pattern(edge_index, size=size))

@@ -33,8 +33,8 @@ _Member = TypeVar("_Member", bound=StrEnum)
 class GatheringLayer(WeightedLayer):
     """``y_i = [max_j h_j, ...] W + x_i W_r + b`` over neighbours, with ``h = x``.
 
-    GraphSAGE and ``GraphConv`` with the largest of neighbours, or several reductions side by side;
-    and GraphSAGE that projects first: ``h = Q(relu(x W_p + b_p))``.
+    GraphSAGE and its like with the largest of neighbours, or several reductions side by side; and
+    GraphSAGE that projects first: ``h = Q(relu(x W_p + b_p))``.
 
     Attributes:
         reductions: What is taken of neighbours, side by side.
