@@ -24,6 +24,7 @@ from torch_geometric.nn import AGNNConv, GATConv
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 from torch_geometric.utils import softmax
 
+from residual_gcn import ResidualGCN
 from sgq_auto.graphs import Graph
 from sgq_auto.models import AGNN, GAT, GCN
 from sgq_auto.packed.allocation import FEATURES, BitAllocation, Component, Site
@@ -124,6 +125,34 @@ class PlainGCN(nn.Module):
         return self.conv2(x, self.edge_index, self.coefficients[1])
 
 
+class PlainResidualGCN(nn.Module):
+    """A GCN with batch norms and a residual, which reads what ``conv2`` has quantized."""
+
+    def __init__(self, model: ResidualGCN, graph: Graph, make: Quantizers) -> None:
+        super().__init__()
+        self.inner, self.p = model, model.dropout1.p
+        self.x = make.features()
+        self.edge_index, coefficients = gcn_norm(graph.edge_index(), None, graph.num_nodes)
+        self.input2, self.input3 = make.embedding("conv2"), make.embedding("conv3")
+        self.coefficients = []
+        convs = {"conv1": model.conv1, "conv2": model.conv2, "conv3": model.conv3}
+        for name, conv in convs.items():
+            attention = make.attention(name, self.edge_index[1])
+            self.coefficients.append(attention(coefficients).detach())
+            conv.normalize = False
+            make.weight(name, conv.lin)
+            conv.lin = nn.Sequential(conv.lin, make.embedding(name))
+
+    def forward(self) -> Tensor:
+        inner, edges, a = self.inner, self.edge_index, self.coefficients
+        x = F.dropout(self.x, self.p, self.training)
+        kept = self.input2(inner.norm1(inner.conv1(x, edges, a[0])).relu())
+        x = F.dropout(kept, self.p, self.training)
+        x = inner.norm2(inner.conv2(x, edges, a[1])).relu() + kept
+        x = F.dropout(self.input3(x), self.p, self.training)
+        return inner.conv3(x, edges, a[2])
+
+
 class QuantGATConv(GATConv):
     """``GATConv`` whose attention passes a fake-quantizer before its dropout."""
 
@@ -190,7 +219,12 @@ class PlainAGNN(nn.Module):
         return self.lin2(F.dropout(self.inputs[2](x), self.p, self.training))
 
 
-_PLAIN = {GCN: PlainGCN, GAT: PlainGAT, AGNN: PlainAGNN}
+_PLAIN = {
+    GCN: PlainGCN,
+    GAT: PlainGAT,
+    AGNN: PlainAGNN,
+    ResidualGCN: PlainResidualGCN,
+}
 
 
 def prepare_plain(model: nn.Module, graph: Graph, allocation: BitAllocation) -> nn.Module:

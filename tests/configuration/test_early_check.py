@@ -4,7 +4,7 @@ import pytest
 
 from sgq_auto.configuration import ConfTree, check_arguments, conf_dir
 from sgq_auto.errors import InputError
-from sgq_auto.optional_packages import check_driver, check_engine
+from sgq_auto.errors.optional_packages import check_driver, check_engine
 
 TREE = ConfTree(conf_dir())
 

@@ -13,9 +13,11 @@ from sgq_auto.graphs.features import SparseFeatures
 from sgq_auto.models import AGNN, GAT, GCN, GIN, SAGE
 from sgq_auto.packed import PackedModel
 from sgq_auto.packed.allocation import BitAllocation
+from sgq_auto.packed.artifact.tensors import tensors_of
+from sgq_auto.packed.codes.coded_rows import BitmapRows, EliasFanoRows
 from sgq_auto.quantize import FakeQuantizer, MinMaxQuantizer, convert, prepare, trace_spec
+from sgq_auto.quantize.forward.model_input import ModelInput
 from sgq_auto.quantize.layer import QuantizedLayer
-from sgq_auto.quantize.model_input import ModelInput
 from sgq_auto.training import FitSettings, fit
 
 _FIT = FitSettings(epochs=3, learning_rate=0.02, weight_decay=0.0)
@@ -97,6 +99,20 @@ def exact_logits(prepared: nn.Module, graph: Graph) -> Tensor:
     logits = torch.empty_like(rows)
     logits[graph.node_order] = rows
     return logits
+
+
+def held_bytes(model: PackedModel) -> int:
+    """Bytes of every array that a loaded model holds; scales as they are stored."""
+    edges, pattern = model.graph.edges, model.features.pattern
+    assert isinstance(edges, EliasFanoRows)
+    # As on disk, but for edges, of which a file has one direction where the graph is symmetric.
+    arrays = [t for name, t in tensors_of(model).items() if not name.startswith("edges.")]
+    arrays += [edges.high, edges.low, edges.block_starts]
+    if isinstance(pattern, BitmapRows | EliasFanoRows):
+        arrays.append(pattern.block_starts)
+    if any(layer.spec.attention_from_degrees for layer in model.layers):
+        arrays.append(model.graph.degrees.stream)
+    return sum(array.nbytes for array in arrays)
 
 
 def _frozen(quantizer: FakeQuantizer) -> MinMaxQuantizer:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from random_programs import RandomProgram
 
 from sgq_auto.packed import PackedModel
 from sgq_auto.packed.codes.code_matrix import PackedWeight, pack_matrix
@@ -20,9 +21,10 @@ from sgq_auto.packed.runtime.layers.gcn import GcnLayer, gcn_spec
 from sgq_auto.packed.runtime.layers.gin import GinLayer, gin_spec
 from sgq_auto.packed.runtime.layers.graph_conv import GraphConvLayer
 from sgq_auto.packed.runtime.layers.kinds import KINDS
-from sgq_auto.packed.runtime.layers.layer import Activation, PackedLayer
+from sgq_auto.packed.runtime.layers.layer import PackedLayer
 from sgq_auto.packed.runtime.layers.linear import LinearLayer, linear_spec
 from sgq_auto.packed.runtime.layers.neighbors import Aggregation, NeighborLayer, neighbor_spec
+from sgq_auto.packed.runtime.program import Program
 from sgq_auto.packed.sizes.specs import FeatureSpec
 
 _CODED = (*range(1, 17),)
@@ -51,18 +53,33 @@ class RandomModels:
         graph = replace(graph, spec=replace(graph.spec, features=features.spec))
         layers: list[PackedLayer] = []
         width = features.spec.num_features
-        for position in range(self._integer(1, 4)):
-            kinds = [k for k in KINDS.values() if position or not k.feature_fault]
-            if position:
-                inputs = self._ranges(self._bucket_bits(graph, ladder))
+        count, has_program = self._integer(1, 4), self._chance(0.6)
+        drawn = RandomProgram(self.random, self.spread, width)
+        if has_program and self._chance(0.2):
+            bits = self._bucket_bits(graph, ladder)
+            width = drawn.add(None, width, "layer0", self._ranges(bits))
+        for position in range(count):
+            reads_features = not position and not drawn.stages
+            kinds = [k for k in KINDS.values() if not reads_features or not k.feature_fault]
+            own = inputs
+            if not reads_features:
+                own = self._ranges(self._bucket_bits(graph, ladder))
             kind = self._one_of(kinds)
-            # A first layer's features have bits of their own.
-            embedding = inputs.bits if position else self._bucket_bits(graph, ladder)
+            # Node features have bits of their own.
+            embedding = self._bucket_bits(graph, ladder) if reads_features else own.bits
             shared = graph, ladder, embedding
-            layers.append(self._layer(kind, f"layer{position}", width, inputs, *shared))
+            layers.append(self._layer(kind, f"layer{position}", width, own, *shared))
             width = layers[-1].out_features
+            if has_program:
+                following = f"layer{position + 1}" if position + 1 < count else None
+                skip = self._ranges(self._bucket_bits(graph, ladder))
+                width = drawn.add(layers[-1].spec.name, width, following, skip)
         classes = tuple(f"class{k}" for k in range(width))
-        return PackedModel(graph, features, tuple(layers), classes)
+        program = Program.chain([layer.spec.name for layer in layers])
+        if has_program:
+            program = drawn.program()
+        skips = {name: ranges for name, (_, ranges) in drawn.skips.items()}
+        return PackedModel(graph, features, tuple(layers), program, classes, skips)
 
     def nodes(self, model: PackedModel) -> np.ndarray:
         """Some nodes of a model's graph, in any order, repeats among them."""
@@ -137,7 +154,6 @@ class RandomModels:
         out, has_bias = self._width(_LARGEST_WIDTH), self._chance(0.5)
         heads, concat = self._integer(1, 10), self._chance(0.5)
         common: dict[str, Any] = {
-            "activation": self._one_of(tuple(Activation)),
             "inputs": inputs,
         }
         if kind is AgnnLayer:

@@ -30,6 +30,7 @@ from sgq_auto.quantize import (
     trace_spec,
     unpackable_reason,
 )
+from sgq_auto.quantize.forward.skip_connections import SkipQuantizer
 from sgq_auto.quantize.layer import QuantizedLayer
 from sgq_auto.training import FitSettings, fit, predict
 
@@ -118,7 +119,7 @@ def test_every_scale_group_holds_at_most_2_to_the_b_values(
     # What never changes was quantized when the model was prepared.
     assert set(names.values()) - set(fixed) <= seen
     used = {site.layer for site in allocation} - {"features"}
-    layers = [m for m in prepared.modules() if isinstance(m, QuantizedLayer)]
+    layers = [m for m in prepared.modules() if isinstance(m, QuantizedLayer | SkipQuantizer)]
     assert used <= {la.name for la in layers if names.keys() & set(la.modules())}
 
 
@@ -264,9 +265,8 @@ def test_what_cannot_be_prepared_is_one_line(
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (ARRANGED["pyg-gcn"], "after convs.0"),
-        (ARRANGED["raw-features"], "conv: a packed model is a chain"),
-        (ARRANGED["shared"], "conv: a packed model is a chain"),
+        (ARRANGED["pyg-gcn-lstm"], "LSTM jk.lstm (transpose) after convs.1"),
+        (ARRANGED["shared"], "conv: it runs 2 times"),
         (ARRANGED["agnn-features"], "AGNN"),
         (GENERIC["own-layer"], "conv: the packed runtime has no such layer: aggr='max' is none of"),
         (GENERIC["graph"], "conv: the packed runtime has no such layer: aggr='max' is none of"),
@@ -281,7 +281,7 @@ def test_what_cannot_be_packed_is_one_line(
     assert reason is not None
     assert said in reason
     assert "\n" not in reason
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="cannot pack"):
         convert(prepared, graph)
 
 

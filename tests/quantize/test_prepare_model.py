@@ -143,8 +143,12 @@ def test_odd_graphs_and_empty_buckets_never_give_nan(
     logits = prepared(graph.features, graph.adj_t)
     logits.square().sum().backward()
     assert bool(logits.isfinite().all())
-    for parameter in prepared.parameters():
-        assert parameter.grad is None or bool(parameter.grad.isfinite().all())
+    gradients = {name: parameter.grad for name, parameter in prepared.named_parameters()}
+    assert gradients
+    for name, gradient in gradients.items():
+        assert gradient is not None, name
+        assert bool(gradient.isfinite().all()), name
+    assert any(bool(gradient.any()) for gradient in gradients.values() if gradient is not None)
 
 
 @pytest.mark.parametrize("kind", _KINDS)

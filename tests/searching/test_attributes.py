@@ -33,6 +33,8 @@ def test_no_other_module_has_a_name_of_its_own() -> None:
     literal = re.compile(
         r"set_(study_|trial_)?user_attr\((\w+, )?[\"']|user_attrs(\.get\(|\[)[\"']"
     )
+    assert literal.search('study.set_user_attr("mine", 1)')
+    assert literal.search("trial.user_attrs['mine']")
     for path in Path(searching.__file__).parent.rglob("*.py"):
         found = literal.search(path.read_text(encoding="utf-8"))
         assert found is None, f"{path}: {found and found[0]}"

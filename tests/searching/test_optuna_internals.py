@@ -49,6 +49,7 @@ def test_no_other_module_uses_what_is_not_public() -> None:
         r"\._(trial_id|storage|study_id|replay_result|file_path)\b"
     )
     own = Path(optuna_internals.__file__)
+    assert private.search(own.read_text(encoding="utf-8"))
     for path in Path(sgq_auto.__file__).parent.rglob("*.py"):
         found = private.search(path.read_text(encoding="utf-8"))
         own_attribute = found and "self._storage" in found.string[found.start() - 5 : found.end()]

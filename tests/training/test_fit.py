@@ -21,7 +21,7 @@ from sgq_auto.quantize import (
     prepare,
     trace_spec,
 )
-from sgq_auto.quantize.model_input import ModelInput
+from sgq_auto.quantize.forward.model_input import ModelInput
 from sgq_auto.training import DivergedError, FitSettings, Keep, evaluate, fit, predict
 
 _SETTINGS = FitSettings(epochs=12, learning_rate=0.02, weight_decay=5e-4)
@@ -151,7 +151,9 @@ def test_features_and_fixed_attention_are_constant(synthetic: PreparedData) -> N
     constant = [ModelInput.of(model).quantizer, model.conv1.attention_quantizer]
     assert all(isinstance(q, FakeQuantizer) for q in constant)
     before = [q.step.clone() for q in constant]
+    weight = model.conv1.lin.weight.clone()
     fit(model, graph, _SETTINGS, seed=0)
+    assert not torch.equal(model.conv1.lin.weight, weight)
     assert all(torch.equal(q.step, step) for q, step in zip(constant, before, strict=True))
 
 
@@ -223,14 +225,22 @@ def test_divergence_in_the_only_epoch_is_told_too(synthetic: PreparedData) -> No
 
 def test_only_training_labels_drive_the_weights(synthetic: PreparedData) -> None:
     graph = synthetic.graph
-    val = replace(graph.val, labels=(graph.val.labels + 1) % graph.num_classes)
+    val, train = (
+        replace(part, labels=(part.labels + 1) % graph.num_classes)
+        for part in (graph.val, graph.train)
+    )
     once = replace(_SETTINGS, evaluate_every=100)
     states = []
-    for seen in (graph, replace(graph, val=val)):
+    for seen in (graph, replace(graph, val=val), replace(graph, train=train)):
         model = _model(GCN, seen)
         fit(model, seen, once, seed=0)
         states.append(model.state_dict())
-    assert all(torch.equal(t, states[1][name]) for name, t in states[0].items())
+    same, other = (
+        [torch.equal(tensor, state[name]) for name, tensor in states[0].items()]
+        for state in states[1:]
+    )
+    assert all(same)
+    assert not all(other)
 
 
 @pytest.mark.parametrize(

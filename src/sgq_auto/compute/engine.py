@@ -26,7 +26,7 @@ class SparsePattern(Protocol):
 
     @property
     def transposed_rowptr(self) -> Tensor:
-        """``rowptr`` of the transpose."""
+        """``int32 [columns + 1]``, where each column's entries start in ``transposed_order``."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -37,10 +37,10 @@ class FixedMatrix(Protocol):
     """A sparse matrix that does not change while a model trains."""
 
     def multiply(self, dense: Tensor) -> Tensor:
-        """The matrix times ``[columns, features]``."""
+        """The matrix times ``[columns, features]``: ``[rows, features]``, a forward."""
 
     def multiply_transposed(self, dense: Tensor) -> Tensor:
-        """Its transpose times ``[rows, features]``."""
+        """Its transpose times ``[rows, features]``: the gradient of :meth:`multiply`."""
 
 
 class Engine(Protocol):
@@ -72,13 +72,13 @@ class Engine(Protocol):
     def pair_scores_backward(
         self, pattern: SparsePattern, targets: Tensor, sources: Tensor, slope: float, grad: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Gradients of ``targets`` and ``sources``."""
+        """Gradients ``[nodes, heads]`` of ``targets`` and ``sources``."""
 
     def row_softmax(self, pattern: SparsePattern, scores: Tensor) -> Tensor:
         """Softmax of ``scores`` over each row's entries."""
 
     def row_softmax_backward(self, pattern: SparsePattern, softmax: Tensor, grad: Tensor) -> Tensor:
-        """Gradient of the scores."""
+        """Gradient ``[entries, heads]`` of the scores, from the softmax itself."""
 
     def round_to_codes(
         self, x: Tensor, ends: Tensor, step: Tensor, offset: Tensor, levels: Tensor

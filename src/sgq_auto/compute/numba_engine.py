@@ -36,13 +36,13 @@ class NumbaFixedMatrix:
     columns: int
 
     def multiply(self, dense: Tensor) -> Tensor:
-        """The matrix times ``[columns, features]``."""
+        """Block after block of columns, each added to all rows: the block's features stay near."""
         out = dense.new_zeros(self.shape[0], dense.size(1))
         sparse.spmm(*self._arrays(dense, out))
         return out
 
     def multiply_transposed(self, dense: Tensor) -> Tensor:
-        """Its transpose times ``[rows, features]``."""
+        """The same walk over the blocks: no transpose is stored."""
         out = dense.new_zeros(self.shape[1], dense.size(1))
         sparse.spmm_transposed(*self._arrays(dense, out))
         return out

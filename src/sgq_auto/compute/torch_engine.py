@@ -30,11 +30,11 @@ class TorchFixedMatrix:
     transposed: Tensor
 
     def multiply(self, dense: Tensor) -> Tensor:
-        """The matrix times ``[columns, features]``."""
+        """A product of a CSR tensor, by torch."""
         return self.matrix @ dense
 
     def multiply_transposed(self, dense: Tensor) -> Tensor:
-        """Its transpose times ``[rows, features]``."""
+        """A product with the stored transpose: to transpose each time would be far slower."""
         return self.transposed @ dense
 
 

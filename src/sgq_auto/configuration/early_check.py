@@ -9,7 +9,7 @@ from typing import get_args, get_origin
 from sgq_auto.configuration.files import ConfTree, Setting
 from sgq_auto.configuration.schema import CHOICES, Schema
 from sgq_auto.errors import InputError, did_you_mean
-from sgq_auto.optional_packages import check_driver, check_engine
+from sgq_auto.errors.optional_packages import check_driver, check_engine
 
 _OVERRIDE = re.compile(r"(?P<prefix>\+\+|\+|~)?(?P<key>[^=]*)(?P<equals>=)?(?P<value>.*)", re.S)
 # Values of a sweep that are all names: a,b,c.

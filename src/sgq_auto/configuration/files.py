@@ -80,7 +80,7 @@ class ConfTree:
 
     @cached_property
     def root(self) -> ConfFile:
-        """The root file."""
+        """The root file, which names the groups and their default choices."""
         return ConfFile.read(self.folder / _ROOT)
 
     @cached_property

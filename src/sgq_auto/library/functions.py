@@ -224,7 +224,14 @@ def search(
         max_kib=max_kib,
         max_drop=max_drop,
     )
-    cfg, choices = configuration(searched, root, [*given, *overrides])
+    return _run(searched, data, root, [*given, *overrides])
+
+
+def _run(
+    searched: ModelToSearch, data: Data | PreparedData, root: Path, overrides: Sequence[str]
+) -> Found:
+    """Search the bits of a model on a graph, with settings as the command line has them."""
+    cfg, choices = configuration(searched, root, overrides)
     settings = search_settings(cfg, choices)
     if not isinstance(data, PreparedData):
         data = prepare_raw(graph_of_data(data, DATA_NAME), cfg)
@@ -244,7 +251,7 @@ def _found(outcome: Outcome, notes: tuple[str, ...]) -> Found:
     if outcome.summary is None or outcome.failure:
         raise RuntimeError(outcome.failure or "another command leads this study")
     if warning := (outcome.summary["guessing"] or {}).get("warning"):
-        warnings.warn(warning, UserWarning, stacklevel=3)
+        warnings.warn(warning, UserWarning, stacklevel=4)
     if tuning := outcome.summary["tuning"]:
         notes += (f"full precision was tuned; to repeat: {' '.join(tuning['overrides'])}",)
     best = outcome.summary["recommended"] or {}
@@ -256,7 +263,7 @@ def pack(prepared: Prepared, path: str | Path) -> Path:
     """Write a prepared (and trained) model as an artifact for :func:`sgq_auto.packed.load`.
 
     Raises:
-        InputError: If it is no chain of layers that the packed runtime has.
+        InputError: If it does something that the packed runtime cannot.
         OSError: If the file cannot be written.
     """
     path = Path(path)

@@ -1,7 +1,7 @@
 """Quantization: bits and a plain PyG model make a quantization-aware model."""
 
-from sgq_auto.quantize.convert import convert, unpackable_reason
-from sgq_auto.quantize.outputs import TakesLogits, check_logits, returning_logits
+from sgq_auto.quantize.forward.outputs import TakesLogits, check_logits, returning_logits
+from sgq_auto.quantize.forward.signature import run_plain
 from sgq_auto.quantize.plain_comparison import in_order_of
 from sgq_auto.quantize.prepare import (
     GenericLayerWarning,
@@ -10,6 +10,8 @@ from sgq_auto.quantize.prepare import (
     prepare,
     unused_weights,
 )
+from sgq_auto.quantize.program.convert import convert, unpackable_reason
+from sgq_auto.quantize.program.trace import trace_model, trace_spec
 from sgq_auto.quantize.quantizers.fake_quantizers import (
     ConstantQuantizer,
     FakeQuantizer,
@@ -17,8 +19,6 @@ from sgq_auto.quantize.quantizers.fake_quantizers import (
     MinMaxQuantizer,
     freeze_ranges,
 )
-from sgq_auto.quantize.signature import run_plain
-from sgq_auto.quantize.trace import trace_model, trace_spec
 from sgq_auto.settings.root_settings import RangeMode
 
 __all__ = [

@@ -13,9 +13,10 @@ from sgq_auto.graphs import CsrPattern
 from sgq_auto.graphs.features import FeatureMatrix
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.runtime.layers.layer import LayerParts, PackedLayer
-from sgq_auto.quantize.deferred_dropout import Dropped
-from sgq_auto.quantize.edge_weights import EdgeWeights, QuantizedEdgeWeights
-from sgq_auto.quantize.node_features import Edges, NodeFeatures
+from sgq_auto.quantize.forward.deferred_dropout import Dropped
+from sgq_auto.quantize.forward.edge_weights import EdgeWeights, QuantizedEdgeWeights
+from sgq_auto.quantize.forward.node_features import Edges, NodeFeatures
+from sgq_auto.quantize.forward.skip_connections import origin_of
 from sgq_auto.quantize.packing import Packing
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
@@ -66,6 +67,9 @@ class QuantizedLayer(nn.Module):
         if self.input_quantizer is None:
             self.input_quantizer = self.quantizers.embedding(self.name)
         quantized: Tensor = self.input_quantizer(source)
+        origin = origin_of(source)
+        if origin is not None and origin.quantized is None:
+            origin.quantized = quantized
         return x.apply(quantized) if isinstance(x, Dropped) else quantized
 
     def quantize_nodes(self, x: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from sgq_auto.packed.allocation import FULL_PRECISION, Component
 from sgq_auto.packed.codes.code_matrix import PackedWeight, pack_matrix
 from sgq_auto.packed.codes.ranges import Ranges
-from sgq_auto.packed.runtime.layers.layer import Activation, LayerParts
+from sgq_auto.packed.runtime.layers.layer import LayerParts
 from sgq_auto.quantize.quantizers.fake_quantizers import FakeQuantizer
 
 
@@ -19,12 +19,10 @@ class Packing:
     """Where a layer stands in its model, which it does not know itself.
 
     Attributes:
-        activation: What follows it.
         inputs: Ranges of its input, which are those of the node features for a first layer.
         buckets: How many degree buckets the graph has.
     """
 
-    activation: Activation
     inputs: Ranges
     buckets: int
 
@@ -54,7 +52,6 @@ class Packing:
         held = {key: array(v) for key, v in (vectors or {}).items() if v is not None}
         return LayerParts(
             spec=spec,
-            activation=self.activation,
             inputs=self.inputs,
             made=made,
             weights=_packed_weights(weights, layer.weight_quantizer) if weights else {},

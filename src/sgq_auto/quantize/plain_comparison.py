@@ -12,9 +12,9 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs import CsrPattern, Graph, PreparedData
 from sgq_auto.graphs.adjacency import csr_with_loops
 from sgq_auto.graphs.edge_weights import weights_of_entries
-from sgq_auto.quantize.outputs import check_logits
+from sgq_auto.quantize.forward.outputs import check_logits
+from sgq_auto.quantize.forward.signature import run_plain
 from sgq_auto.quantize.prepare import GenericLayerWarning, prepare, unused_weights
-from sgq_auto.quantize.signature import run_plain
 
 # Largest difference of two outputs that are the same, relative to the largest logit (at least 1).
 _TOLERANCE = 1e-4

@@ -11,9 +11,9 @@ from sgq_auto.errors import InputError
 from sgq_auto.errors.user_code import described
 from sgq_auto.graphs import Graph
 from sgq_auto.packed.allocation import EDGE_WEIGHTS, FEATURES, BitAllocation
+from sgq_auto.quantize.forward.model_input import ModelInput
 from sgq_auto.quantize.layer import QuantizedLayer
 from sgq_auto.quantize.layers.generic import GenericConv
-from sgq_auto.quantize.model_input import ModelInput
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 from sgq_auto.quantize.twins import twin_maker
 from sgq_auto.settings.root_settings import RangeMode
@@ -55,7 +55,8 @@ def prepare(
     prepared = copy.deepcopy(model)
     quantizers = QuantizerFactory(graph, allocation, mode)
     _swap(prepared, "", quantizers, {})
-    ModelInput.attach(prepared, quantizers)
+    layers = [module for module in prepared.modules() if isinstance(module, QuantizedLayer)]
+    ModelInput.attach(prepared, layers, quantizers)
     prepared.to(graph.device).eval()
     try:
         with torch.no_grad():
@@ -67,7 +68,6 @@ def prepare(
             f"{type(model).__name__} fails on the graph ({described(error)}); "
             "its forward pass must take (x, edge_index)"
         ) from error
-    layers = [module for module in prepared.modules() if isinstance(module, QuantizedLayer)]
     if not any(layer.in_features for layer in layers):
         raise InputError(f"{type(model).__name__}: its forward pass runs none of its layers")
     generic = generic_layers(prepared)

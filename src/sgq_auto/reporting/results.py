@@ -3,17 +3,14 @@
 import json
 import logging
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 from sgq_auto.reporting.pictures.front_picture import save_front_png
 from sgq_auto.reporting.pictures.sensitivity_picture import save_sensitivities_png
 from sgq_auto.reporting.report import save_report
-from sgq_auto.searching.progress import StudyProgress, Summary
-from sgq_auto.searching.stages import Stage
+from sgq_auto.searching.progress import StudyProgress, Summary, Watcher
 from sgq_auto.searching.study.folder import StudyFolder
 from sgq_auto.searching.summary.entries import write_summary
-from sgq_auto.searching.trials.records import TrialRecord
 
 _logger = logging.getLogger(__name__)
 
@@ -47,10 +44,10 @@ def write_results(progress: StudyProgress, summary: Summary, folder: Path) -> No
         (folder / _LOSSES).write_text(json.dumps(sensitivities.as_dict()) + "\n", encoding="utf-8")
 
 
-class ResultFiles:
+class ResultFiles(Watcher):
     """A watcher that writes the results into a folder, and the report beside the study too.
 
-    A search tells it everything, as it tells every watcher; it acts when the search ends.
+    It acts when the search ends: files hold results, and before there are none.
 
     Attributes:
         folder: Where the results go.
@@ -63,21 +60,6 @@ class ResultFiles:
     def report(self) -> Path:
         """Where the report is, once the search has ended."""
         return self.folder / _REPORT
-
-    def stage(self, stage: Stage | None) -> None:
-        """Only the end matters."""
-
-    def said(self, line: str) -> None:
-        """Only the end matters."""
-
-    def started(self, progress: StudyProgress) -> None:
-        """There are no results yet."""
-
-    def left(self, progress: StudyProgress) -> None:
-        """Another command writes the results."""
-
-    def trials_finished(self, progress: StudyProgress, new: Sequence[TrialRecord]) -> None:
-        """Results are written at the end."""
 
     def finished(self, progress: StudyProgress, summary: Summary) -> None:
         """Write them; a folder that cannot be written costs a warning."""

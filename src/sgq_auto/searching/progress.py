@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.searching.measuring.start import SearchStart
@@ -66,7 +66,10 @@ class StudyProgress:
 
     @property
     def hypervolume(self) -> float:
-        """Hypervolume of the front, 0..1."""
+        """Hypervolume of the front now, 0..1; 0 before the first measurement.
+
+        The frame is fixed (see :class:`Frame`), so that values of different studies compare.
+        """
         return self.hypervolumes[-1] if self.hypervolumes else 0.0
 
     @property
@@ -94,8 +97,11 @@ class StudyProgress:
         return [e for e in found if budget.keeps(e.num_bytes, drop(e.val_accuracy))]
 
 
-class Watcher(Protocol):
-    """Something that follows a search: a tracking store, a terminal."""
+class Watcher:
+    """Something that follows a search: a tracking store, a terminal.
+
+    Whoever derives from it writes only the methods that it acts on: the others do nothing.
+    """
 
     def stage(self, stage: Stage | None) -> None:
         """A stage begins, or goes on; ``None``: nothing is under way. Before ``started`` too."""
@@ -113,7 +119,7 @@ class Watcher(Protocol):
         """Trials finished; called a few times a second, ``new`` may be empty."""
 
     def finished(self, progress: StudyProgress, summary: Summary) -> None:
-        """The search ended, or was interrupted."""
+        """The search ended, or was interrupted: the last chance to write what was found."""
 
 
 def announce(watchers: Sequence[Watcher]) -> OnStage:

@@ -45,9 +45,14 @@ class Budget:
         return found
 
     def holds(self, num_bytes: int) -> bool:
-        """Whether an allocation is small enough."""
+        """Whether an allocation is small enough; known before it is trained."""
         return num_bytes <= self.max_bytes
 
     def keeps(self, num_bytes: int, drop: float) -> bool:
-        """Whether no bound is broken."""
+        """Whether an allocation is small enough and accurate enough.
+
+        Args:
+            num_bytes: Bytes under the objective.
+            drop: Validation accuracy lost, percentage points.
+        """
         return all(excess <= 0 for excess in self.violations(num_bytes, drop).values())

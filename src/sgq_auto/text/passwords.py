@@ -102,7 +102,7 @@ def remembered() -> dict[str, dict[str, str]]:
 
 
 def remember(known: Mapping[str, Mapping[str, str]]) -> None:
-    """Know what another process knew."""
+    """Take over the passwords that another process knew, so that they are masked here too."""
     own = _known()
     os.environ[_VARIABLE] = json.dumps({k: {**own[k], **known[k]} for k in own})
     _mask_logs()

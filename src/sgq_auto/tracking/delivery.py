@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from sgq_auto.errors import InputError
-from sgq_auto.searching.progress import StudyProgress, Summary
+from sgq_auto.searching.progress import StudyProgress, Summary, Watcher
 from sgq_auto.searching.stages import Stage
 from sgq_auto.searching.trials.records import TrialRecord
 from sgq_auto.text.safe_text import one_line
@@ -38,7 +38,7 @@ class TrackingStore(Protocol):
         """Bring everything up to date and add what the search found; called at its end."""
 
 
-class Delivery:
+class Delivery(Watcher):
     """A watcher that hands a search to a tracking store, in a thread of its own.
 
     While the store fails it is tried again, and then given all that is missing: the study itself
@@ -71,18 +71,9 @@ class Delivery:
         self._summary: Summary | None = None
         self._thread: threading.Thread | None = None
 
-    def stage(self, stage: Stage | None) -> None:
-        """Only the end matters."""
-
-    def said(self, line: str) -> None:
-        """Only the end matters."""
-
     def started(self, progress: StudyProgress) -> None:
         """Begin to deliver, if this command leads the study."""
         self._tell(progress)
-
-    def left(self, progress: StudyProgress) -> None:
-        """Another command tracks the study."""
 
     def trials_finished(self, progress: StudyProgress, new: Sequence[TrialRecord]) -> None:
         """Deliver the trials that are not tracked yet."""

@@ -12,8 +12,8 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from sgq_auto.graphs import Graph
 from sgq_auto.quantize import LearnedQuantizer, freeze_ranges
+from sgq_auto.quantize.forward.model_input import ModelInput
 from sgq_auto.quantize.layer import QuantizedLayer
-from sgq_auto.quantize.model_input import ModelInput
 from sgq_auto.settings.fit_settings import FitSettings, Keep
 
 
@@ -92,16 +92,12 @@ def fit(
     Raises:
         DivergedError: If the loss is not finite.
     """
-    start = time.perf_counter()
+    seen = _Evaluations(model, graph, settings.keep)
     torch.manual_seed(seed)
-    if settings.dropout is not None:
-        _set_dropout(model, settings.dropout)
+    _set_dropout(model, settings.dropout)
     optimizer = _optimizer(model, settings)
     scheduler = LambdaLR(optimizer, lambda done: settings.schedule.factor(done / settings.epochs))
     loss_of = _Loss(graph, settings, teacher)
-    kept = _Kept()
-    curve: list[tuple[int, float]] = []
-    losses: list[float] = []
     stopped = False
     rungs = stopper.rungs if stopper else ()
     for epoch in range(1, settings.epochs + 1):
@@ -109,24 +105,14 @@ def fit(
         scheduler.step()
         if epoch % settings.evaluate_every and epoch != settings.epochs and epoch not in rungs:
             continue
-        accuracy, loss = evaluate(model, graph)
-        curve.append((epoch, accuracy))
-        losses.append(loss)
-        if not math.isfinite(loss):
-            raise DivergedError(
-                f"training diverged: the validation loss is {loss} in epoch {epoch}"
-            )
-        if settings.keep is Keep.LAST or loss < kept.loss:
-            state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-            kept = _Kept(epoch, accuracy, loss, state)
+        accuracy = seen.add(epoch)
         if stopper and epoch in rungs and stopper.stops(epoch, accuracy):
             stopped = True
             break
-    model.load_state_dict(kept.state)
+    model.load_state_dict(seen.kept.state)
     freeze_ranges(model)
     model.eval()
-    seconds = time.perf_counter() - start
-    return FitResult(kept.accuracy, kept.epoch, tuple(curve), seconds, stopped, tuple(losses))
+    return seen.result(stopped=stopped)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +123,46 @@ class _Kept:
     accuracy: float = -1.0
     loss: float = math.inf
     state: dict[str, Tensor] = field(default_factory=dict)
+
+
+class _Evaluations:
+    """The evaluations of a training run, and the epoch that is kept of them."""
+
+    def __init__(self, model: nn.Module, graph: Graph, keep: Keep) -> None:
+        self.kept = _Kept()
+        self._start = time.perf_counter()
+        self._model = model
+        self._graph = graph
+        self._keep = keep
+        self._curve: list[tuple[int, float]] = []
+        self._losses: list[float] = []
+
+    def add(self, epoch: int) -> float:
+        """Evaluate the model after an epoch, and keep its weights if they are the best so far.
+
+        Returns:
+            Its validation accuracy.
+
+        Raises:
+            DivergedError: If the loss is not finite.
+        """
+        accuracy, loss = evaluate(self._model, self._graph)
+        self._curve.append((epoch, accuracy))
+        self._losses.append(loss)
+        if not math.isfinite(loss):
+            raise DivergedError(
+                f"training diverged: the validation loss is {loss} in epoch {epoch}"
+            )
+        if self._keep is Keep.LAST or loss < self.kept.loss:
+            state = {name: tensor.clone() for name, tensor in self._model.state_dict().items()}
+            self.kept = _Kept(epoch, accuracy, loss, state)
+        return accuracy
+
+    def result(self, *, stopped: bool) -> FitResult:
+        """What the run reached, and how long it took since this was made."""
+        seconds = time.perf_counter() - self._start
+        kept, curve, losses = self.kept, tuple(self._curve), tuple(self._losses)
+        return FitResult(kept.accuracy, kept.epoch, curve, seconds, stopped, losses)
 
 
 def evaluate(model: nn.Module, graph: Graph) -> tuple[float, float]:
@@ -211,8 +237,10 @@ def own_dropout(model: nn.Module, graph: Graph) -> float:
     return max([ModelInput.of(model).own_dropout, *layers])
 
 
-def _set_dropout(model: nn.Module, probability: float) -> None:
-    """Change every probability above 0; a layer that does not drop stays so."""
+def _set_dropout(model: nn.Module, probability: float | None) -> None:
+    """Change every probability above 0, if one is given; a layer that does not drop stays so."""
+    if probability is None:
+        return
     ModelInput.of(model).dropout = probability
     for module in model.modules():
         if isinstance(module, QuantizedLayer) and module.dropout > 0:

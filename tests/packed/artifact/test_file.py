@@ -5,6 +5,7 @@ import json
 import struct
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,12 @@ from safetensors.numpy import load_file, save_file
 
 from sgq_auto.packed import ArtifactError, load, save
 from sgq_auto.packed.artifact.file import _checksum
+from sgq_auto.packed.backends import NumpyEngine, fastest_engine
 
 Edit = Callable[[dict[str, Any], dict[str, np.ndarray]], None]
 _MAX_BYTES = 64 << 20
+_LIES = 24
+_KINDS = ["gcn", "gat", "agnn", "sage", "gin"]
 
 
 @pytest.fixture(scope="session")
@@ -73,29 +77,72 @@ def _random_mutation(data: bytes, random: np.random.Generator) -> bytes:
     }[int(kind)]
 
 
-def _mutate(path: Path, folder: Path, count: int) -> None:
+def _check_damage(path: Path, folder: Path, count: int) -> None:
     data, expected = path.read_bytes(), load(path).predict()
     random = np.random.default_rng(7)
     mutant = folder / "mutant.safetensors"
+    accepted = 0
     tracemalloc.start()
-    for _ in range(count):
-        mutant.write_bytes(_random_mutation(data, random))
+    for k in range(count):
+        # The first one is a copy: a reader that refuses all files must not pass.
+        mutant.write_bytes(_random_mutation(data, random) if k else data)
         with contextlib.suppress(ArtifactError):
             np.testing.assert_array_equal(load(mutant).predict(), expected)
+            accepted += 1
     assert tracemalloc.get_traced_memory()[1] < _MAX_BYTES
     tracemalloc.stop()
+    assert 1 <= accepted <= count // 100
 
 
 def test_random_damage_is_noticed(artifact: Callable[[str], Path], tmp_path: Path) -> None:
-    _mutate(artifact("gcn"), tmp_path, 600)
+    _check_damage(artifact("gcn"), tmp_path, 600)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["gcn", "gat", "agnn", "sage", "gin"])
+@pytest.mark.parametrize("model", _KINDS)
 def test_random_damage_is_noticed_20000_times(
     model: str, artifact: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    _mutate(artifact(model), tmp_path, 7_000)
+    _check_damage(artifact(model), tmp_path, 7_000)
+
+
+def _random_lie(random: np.random.Generator) -> Edit:
+    """Other bytes in one tensor, of any kind: codes, scales, biases, the graph."""
+
+    def edit(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> None:  # noqa: ARG001
+        name = str(random.choice(sorted(tensors)))
+        raw = bytearray(tensors[name].tobytes())
+        for at in random.integers(len(raw), size=int(random.integers(1, 4))):
+            raw[at] = int(random.integers(256))
+        tensors[name] = np.frombuffer(raw, tensors[name].dtype).reshape(tensors[name].shape)
+
+    return edit
+
+
+@pytest.mark.parametrize("model", _KINDS)
+def test_random_lies_are_refused_or_mean_the_same_to_every_engine(
+    model: str, artifact: Callable[[str], Path], tmp_path: Path
+) -> None:
+    random, source = np.random.default_rng(7), artifact(model)
+    true, mutant = load(source).predict(), tmp_path / "lie.safetensors"
+    accepted = changed = 0
+    for _ in range(_LIES):
+        _edited(source, mutant, _random_lie(random))
+        try:
+            model_read = load(mutant)
+        except ArtifactError:
+            continue
+        logits, others = (
+            replace(model_read, engine=engine).predict().astype(np.float64)
+            for engine in (NumpyEngine(), fastest_engine())
+        )
+        # Scales of any size make logits of any size.
+        np.testing.assert_allclose(logits, others, rtol=1e-4, atol=1e-5 * np.abs(logits).max())
+        accepted += 1
+        changed += not np.array_equal(logits, true)
+    # Codes, scales and biases may be any; the graph and the features' pattern may not.
+    assert _LIES // 4 < accepted < _LIES
+    assert changed > _LIES // 8
 
 
 def _set(*keys: str | int, to: Any) -> Edit:

@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import MODELS, Case, exact_logits, make_case, random_allocation, trained
+from cases import MODELS, Case, exact_logits, held_bytes, make_case, random_allocation, trained
 from torch import Tensor, nn
 from torch_geometric.nn import GINConv, SAGEConv
 
 from sgq_auto.graphs import BucketSettings, Graph, PreparedData, RawGraph, Split, prepare_graph
 from sgq_auto.packed import load, save
-from sgq_auto.packed.artifact.tensors import resident_arrays, tensors_of
+from sgq_auto.packed.artifact.tensors import tensors_of
 from sgq_auto.packed.backends import Engine, NumpyEngine, fastest_engine
+from sgq_auto.packed.runtime.execution import run_program
 from sgq_auto.packed.runtime.graph import PackedGraph
-from sgq_auto.packed.runtime.model import run_layers
 from sgq_auto.packed.runtime.workspace import Inference
 from sgq_auto.quantize import convert
 
@@ -35,10 +35,10 @@ def _check(case: Case, path: Path) -> None:
     assert loaded.allocation == case.allocation
     assert footprint == loaded.footprints.packed(case.allocation)
     assert footprint.stored_bytes == sum(t.nbytes for t in tensors_of(loaded).values())
-    held = sum(array.nbytes for array in resident_arrays(loaded))
+    held = held_bytes(loaded)
     for engine in _ENGINES:
         inference = Inference(loaded.graph, loaded.features, engine)
-        logits = run_layers(loaded.layers, inference)
+        logits = run_program(loaded.parts, inference)
         assert footprint.resident_bytes == held + sum(inference.made.values())
         assert np.abs(logits - expected).max() < 1e-4
         np.testing.assert_array_equal(logits.argmax(1), expected.argmax(1))

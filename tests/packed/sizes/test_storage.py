@@ -70,14 +70,14 @@ def test_embedding_and_attention_take_the_bytes_of_packed_buckets(
     def packed(counts: tuple[int, ...], width: int) -> int:
         return sum(pack_codes(np.zeros((n, width), dtype=int), bits).nbytes for n in counts)
 
-    assert storage.embedding(_LAYER, 7) == packed(spec.bucket_nodes, 7)
+    assert storage.embedding(_LAYER.name, 7) == packed(spec.bucket_nodes, 7)
     assert storage.attention(_LAYER, first=True) == packed(spec.bucket_in_edges, 2)
     assert storage.weight(_LAYER) == pack_codes(np.zeros(18, dtype=int), bits).nbytes
 
 
 def test_full_precision_takes_four_bytes_and_no_scale(cora: PreparedData) -> None:
     storage = _storage(cora.graph.spec, 32)
-    assert storage.embedding(_LAYER, 7) == 2708 * 7 * 4
+    assert storage.embedding(_LAYER.name, 7) == 2708 * 7 * 4
     assert storage.weight(_LAYER) == 18 * 4
     assert storage.scales(_LAYER, reads_features=True) == 0
 

@@ -40,6 +40,16 @@ class GivenSplits:
     splits: tuple[Split, ...] = ()
     used: frozenset[str] = frozenset()
 
+    @property
+    def single(self) -> Split | None:
+        """The split, where it is the only one and nobody has to choose."""
+        return self.splits[0] if len(self.splits) == 1 else None
+
+    @property
+    def choices(self) -> tuple[Split, ...]:
+        """The splits, where there are several, of which ``split.column`` chooses one."""
+        return self.splits if len(self.splits) > 1 else ()
+
 
 @dataclass(frozen=True, eq=False)
 class _Given:

@@ -1,5 +1,7 @@
 """What a file will make the runtime take, told from its header before anything is made of it."""
 
+import math
+
 from sgq_auto.packed.allocation import (
     EDGE_WEIGHTS,
     FEATURES,
@@ -11,7 +13,7 @@ from sgq_auto.packed.artifact.header import Header
 from sgq_auto.packed.codes.coded_rows import ROW_BLOCK
 from sgq_auto.packed.runtime.graph import sorted_at_once
 from sgq_auto.packed.sizes.footprint import FootprintModel
-from sgq_auto.packed.sizes.specs import ModelSpec
+from sgq_auto.packed.sizes.specs import DataFlow, ModelSpec, SkipSpec
 
 # Degrees, their running total, buckets and the order of nodes, at the moment that holds the most.
 _NODE_BYTES = 40
@@ -34,7 +36,7 @@ def needed_bytes(header: Header) -> int:
     widths; the bounded scratch of each thread, about 3 MiB, comes on top.
     """
     graph, layers = header.graph, header.layers
-    model = FootprintModel(ModelSpec(tuple(layer.spec for layer in layers)), graph)
+    model = FootprintModel(ModelSpec(tuple(layer.spec for layer in layers), _flow(header)), graph)
     held = sum(model.packed_parts(_allocation(header)).values())
     logits = 4 * graph.num_nodes * len(header.classes)
     channels = sum(
@@ -42,6 +44,8 @@ def needed_bytes(header: Header) -> int:
     )
     widths = [graph.features.num_features, *(la.spec.transformed_features for la in layers)]
     widths += [layer.out_features for layer in layers]
+    # What a stage has of a row at once.
+    widths += [sum(stage.widths) for stage in header.stages]
     return (
         held
         + logits
@@ -63,9 +67,26 @@ def _largest_block(header: Header) -> int:
     return max(edges, min(sum(features.bucket_values), ROW_BLOCK * features.num_features))
 
 
+def _flow(header: Header) -> DataFlow:
+    """How tensors pass between the layers; each is held to the end, which is no less."""
+    stages, last = header.stages, len(header.layers)
+    inputs = tuple(None if la.reads_features else max(1, k) for k, la in enumerate(header.layers))
+    skips = tuple(SkipSpec(n, skip.features, 0, last) for n, skip in header.skips.items())
+    shapes = (shape for stage in stages for op in stage.operations for shape in op.shapes.values())
+    elements = sum(math.prod(shape) for shape in shapes)
+    return DataFlow(
+        inputs,
+        skips=skips,
+        input_reads=(last,) * last,
+        packed_vector_elements=elements,
+        feature_reads=last,
+    )
+
+
 def _allocation(header: Header) -> BitAllocation:
     sites: dict[Site, int] = {}
-    embeddings = [(FEATURES, header.layers[0].input_bits)]
+    embeddings = [(FEATURES, header.feature_bits)]
+    embeddings += [(name, skip.bits) for name, skip in header.skips.items()]
     embeddings += [(layer.spec.name, layer.embedding_bits) for layer in header.layers]
     for name, bits in embeddings:
         sites |= {Site(name, Component.EMBEDDING, b): width for b, width in enumerate(bits)}

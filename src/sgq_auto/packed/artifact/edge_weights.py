@@ -1,6 +1,6 @@
 """What an artifact says and holds of the weights of edges; nothing where no layer reads any."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -8,10 +8,10 @@ import numpy as np
 
 from sgq_auto.errors import ArtifactError
 from sgq_auto.packed.allocation import EDGE_WEIGHTS, FULL_PRECISION
+from sgq_auto.packed.artifact.scale_reader import checked_ranges
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import CodeMatrix, stream_bytes
 from sgq_auto.packed.codes.coded_rows import EliasFanoRows
-from sgq_auto.packed.codes.ranges import Ranges
 from sgq_auto.packed.header_fields import bit_widths, counts, flag, object_of
 from sgq_auto.packed.runtime.edge_weights import (
     PackedEdgeWeights,
@@ -21,8 +21,6 @@ from sgq_auto.packed.runtime.edge_weights import (
 from sgq_auto.packed.runtime.graph import PackedGraph
 from sgq_auto.packed.sizes.edge_weight_spec import EdgeWeightSpec
 from sgq_auto.packed.sizes.specs import GraphSpec, LayerSpec
-
-MakeRanges = Callable[[tuple[int, ...], tuple[int, ...], Array], Ranges]
 
 _KEY = "edge_weights"
 VALUES, SCALES = f"{EDGE_WEIGHTS}.values", f"{EDGE_WEIGHTS}.scales"
@@ -102,7 +100,6 @@ def weights_from_tensors(
     spec: GraphSpec,
     bits: tuple[int, ...],
     tensors: Mapping[str, Array],
-    make: MakeRanges,
 ) -> PackedEdgeWeights | None:
     """The weights of a graph, both directions of its edges, from tensors of expected shapes.
 
@@ -111,7 +108,6 @@ def weights_from_tensors(
         spec: Its counts.
         bits: Bits of each bucket's weights.
         tensors: All tensors of the file.
-        make: Makes ranges of all buckets from bits, the buckets that have a scale, and the scales.
 
     Raises:
         ArtifactError: If the tensors contradict the header.
@@ -119,7 +115,7 @@ def weights_from_tensors(
     if spec.weights is None:
         return None
     stored = tensors.get(VALUES, np.empty(0, np.uint8))
-    ranges = _stored_ranges(bits, spec.bucket_edges, tensors, make)
+    (ranges,) = checked_ranges(EDGE_WEIGHTS, [_groups(bits, spec.bucket_edges)], [bits], tensors)
     held = CodeMatrix(spec.weights.stored, 1, bits, ranges, stored)
     for bucket, width in enumerate(bits):
         if width == FULL_PRECISION and not np.isfinite(held.slice(bucket).view("<f4")).all():
@@ -132,19 +128,6 @@ def weights_from_tensors(
     if tuple(np.diff(lower).tolist()) != spec.weights.stored:
         raise ArtifactError(f"{_KEY}: stored is not what the edges are")
     return unpack_edge_weights(held, row, col, spec.bucket_edges)
-
-
-def _stored_ranges(
-    bits: tuple[int, ...], edges: tuple[int, ...], tensors: Mapping[str, Array], make: MakeRanges
-) -> Ranges:
-    scales = tensors.get(SCALES, np.empty((0, 2), np.float32))
-    if scales.size and not (scales[:, 0] > 0).all():
-        raise ArtifactError(f"tensor {SCALES} holds a step that is not above 0")
-    ranges = make(bits, _groups(bits, edges), scales)
-    tops = ranges.offset + ranges.step * (2.0 ** np.array(bits) - 1)
-    if (tops > np.finfo(np.float32).max).any():
-        raise ArtifactError(f"tensor {SCALES} holds a range that ends beyond fp32")
-    return ranges
 
 
 def _groups(bits: tuple[int, ...], edges: tuple[int, ...]) -> tuple[int, ...]:

@@ -8,6 +8,8 @@ from sgq_auto.errors import ArtifactError
 from sgq_auto.packed.allocation import FULL_PRECISION, Component
 from sgq_auto.packed.artifact.edge_weights import weights_from_tensors
 from sgq_auto.packed.artifact.header import Header, LayerHeader
+from sgq_auto.packed.artifact.program_reader import feature_ranges, program_of, skip_ranges
+from sgq_auto.packed.artifact.scale_reader import checked_ranges
 from sgq_auto.packed.artifact.tensors import feature_layout, group_bits, scale_groups, vectors
 from sgq_auto.packed.codes.bit_packing import Array, PackedIntegers, index_bits, unpack_codes
 from sgq_auto.packed.codes.code_matrix import CodeMatrix, PackedWeight
@@ -35,8 +37,9 @@ def model_from_tensors(header: Header, tensors: Tensors) -> PackedModel:
             raise ArtifactError(f"tensor {name} holds NaN or infinite values")
     graph = _graph(header, tensors)
     layers = tuple(_layer(layer, header.graph, tensors) for layer in header.layers)
-    features = _features(header, tensors, layers[0].inputs)
-    return PackedModel(graph, features, layers, header.classes, header.source)
+    features = _features(header, tensors, feature_ranges(header, layers, tensors))
+    program, skips = program_of(header, tensors), skip_ranges(header, tensors)
+    return PackedModel(graph, features, layers, program, header.classes, skips, header.source)
 
 
 def _graph(header: Header, tensors: Tensors) -> PackedGraph:
@@ -54,7 +57,7 @@ def _graph(header: Header, tensors: Tensors) -> PackedGraph:
         if tuple(counts.tolist()) != spec.bucket_nodes:
             raise ArtifactError("bucket_map is not what the header counts")
     packed = PackedIntegers.pack(degrees, spec.max_in_degree)
-    weights = weights_from_tensors(edges, spec, header.edge_weight_bits, tensors, _ranges)
+    weights = weights_from_tensors(edges, spec, header.edge_weight_bits, tensors)
     return PackedGraph(spec, edges, packed, bucket_map, header.split_points, weights)
 
 
@@ -95,7 +98,6 @@ def _layer(layer: LayerHeader, graph: GraphSpec, tensors: Tensors) -> PackedLaye
     keys = layer.kind.weight_shapes(spec)
     parts = LayerParts(
         spec=spec,
-        activation=layer.activation,
         inputs=inputs,
         made=made,
         weights={key: _weight(layer, key, next(runs), tensors) for key in keys},
@@ -107,18 +109,8 @@ def _layer(layer: LayerHeader, graph: GraphSpec, tensors: Tensors) -> PackedLaye
 
 def _scale_runs(layer: LayerHeader, graph: GraphSpec, tensors: Tensors) -> Iterator[Ranges]:
     """The ranges of each run of scale groups of a layer, in the order of its scales."""
-    name = layer.spec.name
-    scales = tensors.get(f"{name}.scales", np.empty((0, 2), np.float32))
-    if scales.size and not (scales[:, 0] > 0).all():
-        raise ArtifactError(f"tensor {name}.scales holds a step that is not above 0")
-    start = 0
-    for groups, widths in zip(scale_groups(layer, graph), group_bits(layer), strict=True):
-        ranges = _ranges(widths, groups, scales[start : start + len(groups)])
-        tops = ranges.offset + ranges.step * (2.0 ** np.array(widths) - 1)
-        if (tops > np.finfo(np.float32).max).any():
-            raise ArtifactError(f"tensor {name}.scales holds a range that ends beyond fp32")
-        yield ranges
-        start += len(groups)
+    groups, bits = scale_groups(layer, graph), group_bits(layer)
+    return checked_ranges(layer.spec.name, groups, bits, tensors)
 
 
 def _weight(layer: LayerHeader, key: str, channels: Ranges, tensors: Tensors) -> PackedWeight:
@@ -128,23 +120,6 @@ def _weight(layer: LayerHeader, key: str, channels: Ranges, tensors: Tensors) ->
     codes = CodeMatrix((rows,), columns, (bits,), plain, tensors[name])
     _check_finite(codes, name)
     return PackedWeight(codes, channels)
-
-
-def _ranges(bits: tuple[int, ...], groups: tuple[int, ...], scales: Array) -> Ranges:
-    """Ranges of all groups; one that holds nothing here takes over the nearest one's."""
-    if not groups:
-        return Ranges(bits, np.ones(len(bits), np.float32), np.zeros(len(bits), np.float32))
-    widths, held, index = np.array(bits), np.array(groups), np.arange(len(bits))
-    after = np.minimum(np.searchsorted(held, index), held.size - 1)
-    before = np.maximum(after - 1, 0)
-    nearest = np.where(index - held[before] <= held[after] - index, before, after)
-    levels = 2.0**widths - 1
-    step = scales[nearest, 0] * (levels[held[nearest]] / levels).astype(np.float32)
-    # Neither 0 nor infinite, however much wider or narrower the nearest one's codes are.
-    step = np.clip(step, np.finfo(np.float32).smallest_subnormal, np.finfo(np.float32).max)
-    full = widths == FULL_PRECISION
-    step, offset = np.where(full, 1, step), np.where(full, 0, scales[nearest, 1])
-    return Ranges(bits, step.astype(np.float32), offset.astype(np.float32))
 
 
 def _check_code(layout: EliasFano, high: Array, low: Array, name: str) -> None:

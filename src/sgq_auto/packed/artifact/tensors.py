@@ -4,17 +4,17 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sgq_auto.packed.allocation import FULL_PRECISION, Component
+from sgq_auto.packed.allocation import FEATURES, FULL_PRECISION, Component
 from sgq_auto.packed.artifact.edge_weights import (
     expected_weight_tensors,
-    weight_scales,
     weight_tensors,
 )
 from sgq_auto.packed.artifact.header import Header, LayerHeader
+from sgq_auto.packed.artifact.stages import OPERATION_PREFIX
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import stream_bytes
 from sgq_auto.packed.codes.coded_rows import BitmapRows, EliasFanoRows
-from sgq_auto.packed.runtime.edge_weights import PackedEdgeWeights
+from sgq_auto.packed.codes.ranges import Ranges
 from sgq_auto.packed.runtime.graph import stored_edge_code
 from sgq_auto.packed.runtime.layers.layer import PackedLayer
 from sgq_auto.packed.runtime.model import PackedModel
@@ -39,27 +39,8 @@ def tensors_of(model: PackedModel) -> dict[str, Array]:
         tensors |= {"features.high": pattern.high, "features.low": pattern.low}
     for layer in model.layers:
         tensors |= _layer_tensors(layer, model.graph.spec)
-    tensors |= weight_tensors(model.graph)
+    tensors |= _program_tensors(model) | weight_tensors(model.graph)
     return {name: tensor for name, tensor in tensors.items() if tensor.size}
-
-
-def resident_arrays(model: PackedModel) -> list[Array]:
-    """Every array that a loaded model holds; scales as they are stored."""
-    edges, pattern = model.graph.edges, model.features.pattern
-    assert isinstance(edges, EliasFanoRows)
-    arrays = [edges.high, edges.low, edges.block_starts, model.graph.bucket_map]
-    if any(layer.spec.attention_from_degrees for layer in model.layers):
-        arrays.append(model.graph.degrees.stream)
-    if isinstance(pattern, BitmapRows):
-        arrays += [pattern.bitmap, pattern.block_starts]
-    elif isinstance(pattern, EliasFanoRows):
-        arrays += [pattern.high, pattern.low, pattern.block_starts]
-    if isinstance(model.graph.weights, PackedEdgeWeights):
-        arrays += [model.graph.weights.codes.stream, weight_scales(model.graph.weights)]
-        if any(la.spec.edge_weights and la.spec.attention_from_degrees for la in model.layers):
-            arrays.append(model.graph.weight_roots)
-    layers = [_layer_tensors(layer, model.graph.spec) for layer in model.layers]
-    return [*arrays, model.features.values.stream, *(t for held in layers for t in held.values())]
 
 
 def expected_tensors(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
@@ -84,10 +65,61 @@ def expected_tensors(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
             sizes[f"{name}.{key}"] = stream_bytes((rows * columns,), 1, (layer.weight_bits,))
         floats |= {f"{name}.{key}": shape for key, shape in vectors(layer).items()}
         floats[f"{name}.scales"] = (_num_scales(layer, graph), 2)
+    floats |= _program_shapes(header)
     expected = {n: ("U8", (size,)) for n, size in sizes.items() if size} | {
         n: ("F32", shape) for n, shape in floats.items() if shape[0]
     }
     return expected | expected_weight_tensors(graph, header.edge_weight_bits)
+
+
+def operation_tensor(stage: int, operation: int, name: str) -> str:
+    """The name of an operation's tensor."""
+    return f"{OPERATION_PREFIX}{stage}:{operation}:{name}"
+
+
+def _program_tensors(model: PackedModel) -> dict[str, Array]:
+    """The scales of skip connections and features, and what operations hold."""
+    program, nodes = model.program, model.graph.spec.bucket_nodes
+    runs = dict(model.skips)
+    if not any(program.reads_features(layer.spec.name) for layer in model.layers):
+        runs[FEATURES] = model.features.values.ranges
+    tensors: dict[str, Array] = {
+        f"{name}.scales": _scales(ranges, _groups(ranges.bits, nodes))
+        for name, ranges in runs.items()
+    }
+    for position, stage in enumerate(program.stages):
+        for place, operation in enumerate(stage.operations):
+            for name, tensor in operation.held().items():
+                tensors[operation_tensor(position, place, name)] = tensor
+    return tensors
+
+
+def _program_shapes(header: Header) -> dict[str, tuple[int, ...]]:
+    """The shapes of those tensors."""
+    nodes = header.graph.bucket_nodes
+    runs = {name: skip.bits for name, skip in header.skips.items()}
+    if not any(layer.reads_features for layer in header.layers):
+        runs[FEATURES] = header.feature_bits
+    shapes: dict[str, tuple[int, ...]] = {
+        f"{name}.scales": (len(_groups(bits, nodes)), 2) for name, bits in runs.items()
+    }
+    for position, stage in enumerate(header.stages):
+        for place, operation in enumerate(stage.operations):
+            for name, shape in operation.shapes.items():
+                shapes[operation_tensor(position, place, name)] = shape
+    return shapes
+
+
+def program_groups(bits: tuple[int, ...], graph: GraphSpec) -> tuple[int, ...]:
+    """The groups of a skip connection, or of the features, that have a scale."""
+    return _groups(bits, graph.bucket_nodes)
+
+
+def _scales(ranges: Ranges, groups: tuple[int, ...]) -> Array:
+    """fp32 step and offset of some groups."""
+    listed = list(groups)
+    stacked: Array = np.stack([ranges.step[listed], ranges.offset[listed]], axis=1)
+    return stacked.astype(np.float32)
 
 
 def _layer_tensors(layer: PackedLayer, graph: GraphSpec) -> dict[str, Array]:
@@ -99,11 +131,8 @@ def _layer_tensors(layer: PackedLayer, graph: GraphSpec) -> dict[str, Array]:
     for key, weight in layer.weights().items():
         tensors[f"{name}.{key}"] = weight.codes.stream
         runs.append((weight.channels, (1,) * len(weight.channels.bits)))
-    scales = []
-    for ranges, counts in runs:
-        groups = list(_groups(ranges.bits, counts))
-        scales.append(np.stack([ranges.step[groups], ranges.offset[groups]], axis=1))
-    return tensors | {f"{name}.scales": np.concatenate(scales).astype(np.float32)}
+    scales = [_scales(ranges, _groups(ranges.bits, counts)) for ranges, counts in runs]
+    return tensors | {f"{name}.scales": np.concatenate(scales)}
 
 
 def _groups(bits: tuple[int, ...], counts: tuple[int, ...]) -> tuple[int, ...]:
@@ -155,7 +184,7 @@ def vectors(layer: LayerHeader) -> dict[str, tuple[int, ...]]:
 
 def feature_layout(header: Header) -> tuple[tuple[int, ...], int, tuple[int, ...]]:
     """Rows of each bucket, width and bits of the matrix of stored feature values."""
-    spec, bits = header.graph.features, header.layers[0].input_bits
+    spec, bits = header.graph.features, header.feature_bits
     if spec.dense:
         rows, width = header.graph.bucket_nodes, spec.num_features
     else:

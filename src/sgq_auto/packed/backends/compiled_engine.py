@@ -53,7 +53,10 @@ class CompiledEngine:
     def decode(
         self, rows: EliasFanoRows | BitmapRows, chunk: Chunk, *, loops: bool
     ) -> tuple[Array, Array]:
-        """See the protocol."""
+        """Decode the entries straight into CSR, eight at a time for an Elias-Fano code.
+
+        The result is longer than what is returned, as the kernel writes whole vectors.
+        """
         start, stop = (int(rows.block_starts[b]) for b in (chunk.block, chunk.last_block))
         rowptr = np.empty(chunk.num_rows + 1, dtype=np.int64)
         entries = stop - start + loops * chunk.num_rows
@@ -73,7 +76,10 @@ class CompiledEngine:
     def pick(
         self, rows: EliasFanoRows | BitmapRows, blocks: Blocks, wanted: Array
     ) -> tuple[Array, Array, Array]:
-        """See the protocol."""
+        """Decode each wanted row alone: the kernel starts at the row's block and skips to the row.
+
+        How many entries there will be is not known before, so room is made for the whole blocks.
+        """
         within = np.searchsorted(blocks.rows, wanted, side="right") - 1
         entries = rows.block_starts[within].astype(np.int64)
         stops = rows.block_starts[within + 1].astype(np.int64)
@@ -93,14 +99,14 @@ class CompiledEngine:
         return rowptr, columns[: rowptr[-1]], starts
 
     def take(self, matrix: CodeMatrix, rows: Array) -> Floats:
-        """See the protocol."""
+        """Unpack row after row; the bucket of one row is where the next is looked for first."""
         out, stream = np.empty(rows.size * matrix.width + _PAST), _words(matrix.stream)
         code = stream, stream.size, matrix.layout, matrix.width
         self.kernels.take_values(rows, rows.size, *code, out)
         return out[: rows.size * matrix.width].reshape(rows.size, matrix.width)
 
     def read(self, matrix: CodeMatrix, row: int, stop: int) -> Floats:
-        """See the protocol."""
+        """Unpack eight values at a time; the rows are in one bucket, so one scale serves all."""
         count = (stop - row) * matrix.width
         out = np.empty(count + _PAST)
         bucket, stream = matrix.bucket_of(row), _words(matrix.stream)
@@ -110,7 +116,11 @@ class CompiledEngine:
         return out[:count].reshape(stop - row, matrix.width)
 
     def write(self, matrix: CodeMatrix, row: int, values: Floats) -> None:
-        """See the protocol."""
+        """Round and pack in one pass, from the bit on where the first row starts.
+
+        fp32 values are copied as they are. The bits of the first byte that belong to rows before
+        stay zero here; :meth:`CodeMatrix.put` joins the two.
+        """
         bucket, skip = matrix.bucket_of(row), matrix.first_bit(row) % 8
         bits = matrix.bits[bucket]
         if bits == FULL_PRECISION:
@@ -128,7 +138,10 @@ class CompiledEngine:
     def weighted_sum(
         self, rowptr: Array, columns: Array, weights: Floats, matrix: CodeMatrix
     ) -> Floats:
-        """See the protocol."""
+        """Sum up sixteen columns at a time, straight from the codes: no row is unpacked to memory.
+
+        The entries of one bucket are summed as codes, and scaled once at the end of their run.
+        """
         rows, heads = rowptr.size - 1, weights.shape[1]
         out = np.empty(rows * matrix.width + _PAST)
         stream, weights = _words(matrix.stream), np.ascontiguousarray(weights, dtype=np.float64)
@@ -140,7 +153,11 @@ class CompiledEngine:
     def bitmap_product(
         self, rows: BitmapRows, chunk: Chunk, weight: PackedWeight
     ) -> tuple[Floats, Floats]:
-        """See the protocol; totals of codes are integers where they fit a counter."""
+        """Sum up codes by tables of the sixteen subsets of four rows, in int32.
+
+        This is exact and fast. Codes that are too wide, or too many for an int32 total, are summed
+        by :meth:`weighted_sum` in fp64.
+        """
         codes, bits = weight.codes, weight.bits
         if bits > MAX_CODE_BITS or rows.columns << bits > _COUNTER_LIMIT:
             rowptr, columns, _ = chunk.own(*self.decode(rows, chunk.blocks, loops=False))
@@ -166,7 +183,11 @@ class CompiledEngine:
         weight: PackedWeight,
         starts: Array | None = None,
     ) -> tuple[Floats, Floats]:
-        """See the protocol; totals of codes are integers where they fit a counter."""
+        """Multiply codes by codes, with the weight unpacked once into a small int32 tile.
+
+        This is exact, and each total is scaled once. Where totals may not fit an int32, or the tile
+        would be large, the stored values are unpacked and :meth:`weighted_sum` does the rest.
+        """
         codes, rows, sums = weight.codes, rowptr.size - 1, np.empty(rowptr.size - 1)
         bucket, count, padded = values.bucket_of(first), codes.bucket_rows[0], _padded(codes.width)
         value_bits = values.bits[bucket]
@@ -192,7 +213,10 @@ class CompiledEngine:
         return out[:, : codes.width], sums
 
     def row_dots(self, rows: Array, matrix: CodeMatrix, vectors: Floats) -> Floats:
-        """See the protocol."""
+        """Multiply eight columns at a time.
+
+        The vectors are padded with zeros, so that columns past the end of a head count for nothing.
+        """
         heads, channels = vectors.shape
         padded = np.zeros((heads, -(-channels // LANES) * LANES))
         padded[:, :channels] = vectors
@@ -203,7 +227,10 @@ class CompiledEngine:
         return out
 
     def cosines(self, rowptr: Array, columns: Array, row: int, matrix: CodeMatrix) -> Floats:
-        """See the protocol."""
+        """Unpack the row of each sum once, and the rows of its entries eight columns at a time.
+
+        Needs room for a single row, where numpy needs it for a whole part of the entries.
+        """
         out, stream = np.empty(columns.size), _words(matrix.stream)
         left = np.empty(-(-matrix.width // LANES) * LANES)
         entries = rowptr, rowptr.size - 1, columns, row
@@ -214,7 +241,7 @@ class CompiledEngine:
     def degree_weights(
         self, rowptr: Array, columns: Array, row: int, degrees: PackedIntegers, table: Floats
     ) -> Floats:
-        """See the protocol."""
+        """Read each degree from its packed bits and look it up; one pass over the entries."""
         out, stream = np.empty(columns.size + _PAST), _words(degrees.stream)
         entries = rowptr, rowptr.size - 1, columns, row
         code = stream, stream.size, degrees.bits
@@ -222,7 +249,7 @@ class CompiledEngine:
         return out[: columns.size]
 
     def fake_quantize(self, values: Floats, ranges: Ranges, group: int) -> Floats:
-        """See the protocol."""
+        """Round a padded copy in place, eight values at a time; ``values`` stays as it was."""
         padded = np.empty(values.size + _PAST)
         padded[: values.size] = values
         step, offset = float(ranges.step[group]), float(ranges.offset[group])

@@ -26,7 +26,10 @@ class NumpyEngine:
     def decode(
         self, rows: EliasFanoRows | BitmapRows, chunk: Chunk, *, loops: bool
     ) -> tuple[Array, Array]:
-        """See the protocol."""
+        """Decode all positions of the chunk at once, then split them into rows and columns.
+
+        A bitmap is unpacked to a byte a bit, so this needs more memory than the compiled engine.
+        """
         start, stop = (int(rows.block_starts[b]) for b in (chunk.block, chunk.last_block))
         if isinstance(rows, EliasFanoRows):
             first_bit = rows.first_bit(chunk)
@@ -49,7 +52,11 @@ class NumpyEngine:
     def pick(
         self, rows: EliasFanoRows | BitmapRows, blocks: Blocks, wanted: Array
     ) -> tuple[Array, Array, Array]:
-        """See the protocol."""
+        """Decode whole runs of blocks and keep the wanted rows of each.
+
+        numpy is fast on long arrays only: decoding rows that nobody wants costs less than a call
+        for each row.
+        """
         counts, found = np.zeros(wanted.size, dtype=np.int64), [np.empty(0, np.int32)]
         starts = np.empty(wanted.size, dtype=np.int64)
         for chunk, held in blocks.chunks_of(wanted):
@@ -63,17 +70,21 @@ class NumpyEngine:
         return np.concatenate(([0], np.cumsum(counts))), np.concatenate(found), starts
 
     def take(self, matrix: CodeMatrix, rows: Array) -> Floats:
-        """See the protocol."""
+        """Gather the bytes that each row touches, one bucket after another, then unpack them."""
         return _take(matrix, rows)
 
     def read(self, matrix: CodeMatrix, row: int, stop: int) -> Floats:
-        """See the protocol."""
+        """Unpack one run of codes; consecutive rows of a bucket lie next to each other."""
         bucket = matrix.bucket_of(row)
         start = row - int(matrix.row_starts[bucket])
         return _values(matrix, bucket, matrix.slice(bucket), start, stop - row)
 
     def write(self, matrix: CodeMatrix, row: int, values: Floats) -> None:
-        """See the protocol."""
+        """Pack the values on their own, then shift them to the bit where the first row starts.
+
+        The bits of the first byte that belong to rows before stay zero here;
+        :meth:`CodeMatrix.put` joins the two.
+        """
         bucket, skip = matrix.bucket_of(row), matrix.first_bit(row) % 8
         bits = matrix.bits[bucket]
         if bits == FULL_PRECISION:
@@ -89,7 +100,11 @@ class NumpyEngine:
     def weighted_sum(
         self, rowptr: Array, columns: Array, weights: Floats, matrix: CodeMatrix
     ) -> Floats:
-        """See the protocol."""
+        """Unpack a part of the entries at a time, weigh them, and sum them up by ``reduceat``.
+
+        A row whose entries are in two parts is added up from both. ``reduceat`` gives a wrong sum
+        for an empty row, so that these are left out and stay zero.
+        """
         rows, heads = rowptr.size - 1, weights.shape[1]
         out = np.zeros((rows, matrix.width))
         for start, stop in _parts(columns.size, matrix.width):
@@ -107,7 +122,10 @@ class NumpyEngine:
     def bitmap_product(
         self, rows: BitmapRows, chunk: Chunk, weight: PackedWeight
     ) -> tuple[Floats, Floats]:
-        """See the protocol."""
+        """Unpack both to fp64 and multiply them as matrices, a part at a time.
+
+        The parts keep the unpacked values below a fixed size, whatever the width of the features.
+        """
         out = np.zeros((chunk.num_rows, weight.codes.width))
         counts = np.empty(chunk.num_rows)
         for start, stop in _parts(chunk.num_rows, rows.columns):
@@ -127,7 +145,7 @@ class NumpyEngine:
         weight: PackedWeight,
         starts: Array | None = None,
     ) -> tuple[Floats, Floats]:
-        """See the protocol."""
+        """Unpack the stored values, and sum the rows of the weight that they weigh."""
         if starts is None:
             weights = self.read(values, first, first + columns.size)
         else:
@@ -139,7 +157,7 @@ class NumpyEngine:
         return weight.scaled(out, sums), sums
 
     def row_dots(self, rows: Array, matrix: CodeMatrix, vectors: Floats) -> Floats:
-        """See the protocol."""
+        """Unpack the rows a part at a time, and multiply them by ``einsum``."""
         heads = vectors.shape[0]
         out = np.empty((rows.size, heads))
         for start, stop in _parts(rows.size, matrix.width):
@@ -148,7 +166,11 @@ class NumpyEngine:
         return out
 
     def cosines(self, rowptr: Array, columns: Array, row: int, matrix: CodeMatrix) -> Floats:
-        """See the protocol."""
+        """Unpack both ends of each entry and scale them to length 1, a part at a time.
+
+        A row is scaled again for each entry it is in: to keep all directions would take the memory
+        that packing saves.
+        """
         left = np.repeat(np.arange(row, row + rowptr.size - 1), np.diff(rowptr))
         out = np.empty(columns.size)
         for start, stop in _parts(columns.size, 2 * matrix.width):
@@ -159,13 +181,13 @@ class NumpyEngine:
     def degree_weights(
         self, rowptr: Array, columns: Array, row: int, degrees: PackedIntegers, table: Floats
     ) -> Floats:
-        """See the protocol."""
+        """Look up the degrees of both ends of all entries at once."""
         own = table[degrees[np.arange(row, row + rowptr.size - 1)]]
         weights: Floats = np.repeat(own, np.diff(rowptr)) * table[degrees[columns]]
         return weights
 
     def fake_quantize(self, values: Floats, ranges: Ranges, group: int) -> Floats:
-        """See the protocol."""
+        """Round to codes and back; nothing is packed."""
         return ranges.values(ranges.codes(values, group), group)
 
 

@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 
@@ -50,6 +49,11 @@ class Chunk:
         rows = self.row + first, self.row + last
         return Chunk(self.bucket, *rows, self.block, self.last_block, self, skipped)
 
+    def rows_from(self, first: int, last: int) -> "Chunk":
+        """Its rows from the ``first`` on, up to ``last``, to read but their edges' coefficients."""
+        rows = self.row + first, self.row + last
+        return Chunk(self.bucket, *rows, self.block, self.last_block, self.blocks)
+
     def own(self, rowptr: Array, columns: Array) -> tuple[Array, Array, int]:
         """Of the entries of its whole blocks its own, and how many come before them."""
         if self.whole is None:
@@ -62,22 +66,6 @@ class Chunk:
     def num_rows(self) -> int:
         """How many rows."""
         return self.stop - self.row
-
-
-class CodedRows(Protocol):
-    """A coded pattern ``[rows, columns]`` with an index to its blocks of rows."""
-
-    @property
-    def columns(self) -> int:
-        """Number of columns."""
-
-    @property
-    def block_starts(self) -> Array:
-        """``uint32 [blocks + 1]``, entries before each block."""
-
-    @property
-    def num_bytes(self) -> int:
-        """Bytes of the code, the block index left out."""
 
 
 @dataclass(frozen=True, eq=False)

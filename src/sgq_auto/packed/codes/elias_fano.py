@@ -52,17 +52,17 @@ class EliasFano:
 
     @property
     def high_bytes(self) -> int:
-        """Bytes of the bitmap."""
+        """Bytes of the bitmap of high parts, filled up to whole bytes."""
         return packed_bytes(self.bitmap_bits, 1)
 
     @property
     def low_bytes(self) -> int:
-        """Bytes of the low parts."""
+        """Bytes of the packed low parts, filled up to whole bytes."""
         return packed_bytes(self.count, self.low_bits)
 
     @property
     def num_bytes(self) -> int:
-        """Bytes of both."""
+        """Bytes of both parts: what the code takes on disk and in memory."""
         return self.high_bytes + self.low_bytes
 
     def encode_parts(self, parts: Iterable[Array]) -> tuple[Bytes, Bytes]:

@@ -77,6 +77,32 @@ class PackedFeatures:
         first = int(starts[np.argmax(np.diff(rowptr) > 0)])
         return engine.sparse_product(rowptr, columns, self.values, first, weight, starts)
 
+    def rows_of(self, engine: Engine, chunk: Chunk) -> Floats:
+        """Values ``[rows, features]`` of a chunk, zeros of sparse rows among them, normalised."""
+        if self.pattern is None:
+            return self.dense_rows(engine, chunk)
+        rowptr, columns, skipped = chunk.own(
+            *entries_of(engine, self.pattern, chunk.blocks, loops=False)
+        )
+        out = np.zeros((chunk.num_rows, self.spec.num_features))
+        rows = np.repeat(np.arange(chunk.num_rows), np.diff(rowptr))
+        out[rows, columns] = self._stored(engine, chunk, rowptr, skipped)
+        if self.normalize_rows:
+            out /= np.maximum(out.sum(axis=1, keepdims=True), 1.0)
+        return out
+
+    def _stored(self, engine: Engine, chunk: Chunk, rowptr: Array, skipped: int) -> Array:
+        """The stored values of a chunk's entries, fp64."""
+        assert self.pattern is not None
+        if rowptr[-1] == 0:
+            return np.empty(0)
+        if not isinstance(self.pattern, ListedRows):
+            first = int(self.pattern.block_starts[chunk.block]) + skipped
+            return engine.read(self.values, first, first + int(rowptr[-1]))[:, 0]
+        starts = self.pattern.starts[chunk.row : chunk.stop]
+        places = listed_rows(rowptr, starts)
+        return engine.take(self.values, places.astype(np.int32))[:, 0]
+
     def dense_rows(self, engine: Engine, chunk: Chunk) -> Floats:
         """Values ``[rows, features]`` of a chunk of dense rows, normalised."""
         if self.rows is None:

@@ -1,7 +1,6 @@
 """A packed model and what one asks of it."""
 
-import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,15 +16,15 @@ from sgq_auto.packed.allocation import (
 )
 from sgq_auto.packed.backends import Engine, fastest_engine
 from sgq_auto.packed.codes.bit_packing import Array
-from sgq_auto.packed.codes.coded_rows import Chunk
-from sgq_auto.packed.codes.ranges import Floats, to_fp32
+from sgq_auto.packed.codes.ranges import Ranges
 from sgq_auto.packed.runtime.edge_weights import PackedEdgeWeights
+from sgq_auto.packed.runtime.execution import Parts, run_program
 from sgq_auto.packed.runtime.features import PackedFeatures
 from sgq_auto.packed.runtime.graph import PackedGraph
 from sgq_auto.packed.runtime.inputs import Input, NewInput, StoredInput, check_nodes
 from sgq_auto.packed.runtime.layers.layer import PackedLayer
 from sgq_auto.packed.runtime.neighborhood import neighborhood
-from sgq_auto.packed.runtime.products import Source
+from sgq_auto.packed.runtime.program import Program
 from sgq_auto.packed.runtime.workspace import Inference
 from sgq_auto.packed.sizes.footprint import Footprint, FootprintModel
 from sgq_auto.packed.sizes.specs import ModelSpec
@@ -40,8 +39,10 @@ class PackedModel:
     Attributes:
         graph: The graph it was trained on.
         features: That graph's node features.
-        layers: Its layers in order.
+        layers: Its layers, in the order in which they run.
+        program: What happens between them.
         classes: Names of the classes.
+        skips: Ranges of its skip connections, by name.
         source: Where it came from: study, trial, seed, accuracies.
         engine: Does the arithmetic.
     """
@@ -49,7 +50,9 @@ class PackedModel:
     graph: PackedGraph
     features: PackedFeatures
     layers: tuple[PackedLayer, ...]
+    program: Program
     classes: tuple[str, ...]
+    skips: Mapping[str, Ranges] = field(default_factory=dict)
     source: dict[str, Any] = field(default_factory=dict)
     engine: Engine = field(default_factory=fastest_engine)
 
@@ -59,19 +62,27 @@ class PackedModel:
         return self.graph.spec.num_nodes
 
     @property
+    def parts(self) -> Parts:
+        """What a forward pass needs of it besides the graph."""
+        return Parts(self.program, {la.spec.name: la for la in self.layers}, self.skips)
+
+    @property
     def footprints(self) -> FootprintModel:
         """Sizes of the model on its graph."""
-        return FootprintModel(ModelSpec(tuple(la.spec for la in self.layers)), self.graph.spec)
+        specs = tuple(layer.spec for layer in self.layers)
+        return FootprintModel(ModelSpec(specs, self.program.flow()), self.graph.spec)
 
     @property
     def allocation(self) -> BitAllocation:
         """Bits of every site."""
-        sites = _bucket_bits(FEATURES, Component.EMBEDDING, self.layers[0].inputs.bits)
+        sites = _bucket_bits(FEATURES, Component.EMBEDDING, self.features.values.ranges.bits)
         if isinstance(self.graph.weights, PackedEdgeWeights):
             bits = self.graph.weights.ranges.bits
             sites += _bucket_bits(EDGE_WEIGHTS, Component.ATTENTION, bits)
-        for position, layer in enumerate(self.layers):
-            sites += _bits(layer, reads_features=position == 0)
+        for layer in self.layers:
+            sites += _bits(layer, reads_features=self.program.reads_features(layer.spec.name))
+        for name, ranges in self.skips.items():
+            sites += _bucket_bits(name, Component.EMBEDDING, ranges.bits)
         return BitAllocation(sites)
 
     def footprint(self) -> Footprint:
@@ -110,18 +121,21 @@ class PackedModel:
             raise ValueError(f"threads={threads}: it must be at least 1")
         given = self._given(x, edge_index, edge_weight)
         if nodes is None:
-            features = given.features(None)
-            return run_layers(self.layers, Inference(given.graph, features, self.engine, threads))
+            return self._run(given.graph, given.features(None), threads)
         wanted = check_nodes(np.asarray(nodes), given.graph.spec.num_nodes)
         if wanted.size == 0:
             return np.empty((0, len(self.classes)), dtype=np.float32)
+        if self.program.needs_all_nodes:
+            return self._run(given.graph, given.features(None), threads)[wanted]
         hops = sum(layer.spec.propagates for layer in self.layers)
         width = sum(la.spec.transformed_features or la.out_features for la in self.layers)
         rows = given.graph.rows_of(wanted)
         part = neighborhood(given.graph, rows, hops, width, self.engine)
         graph, places = (given.graph, wanted) if part is None else (part.graph, part.places)
-        inference = Inference(graph, given.features(part), self.engine, threads)
-        return run_layers(self.layers, inference)[places]
+        return self._run(graph, given.features(part), threads)[places]
+
+    def _run(self, graph: PackedGraph, features: PackedFeatures, threads: int) -> Logits:
+        return run_program(self.parts, Inference(graph, features, self.engine, threads))
 
     def _given(self, x: Array | None, edge_index: Array | None, edge_weight: Array | None) -> Input:
         if (x is None) != (edge_index is None):
@@ -136,36 +150,6 @@ class PackedModel:
         weights = self.graph.weights
         assert weights is None or isinstance(weights, PackedEdgeWeights)
         return new.weighted(arrays[1], edge_weight, weights, from_zero=roots)
-
-
-def run_layers(layers: Sequence[PackedLayer], inference: Inference) -> Logits:
-    """One forward pass.
-
-    Each layer writes its output, a chunk of rows at a time, into the packed input of the next one;
-    the last one into the logits.
-
-    Args:
-        layers: A chain of layers; the first one reads the node features.
-        inference: The graph, its features, and the arithmetic.
-
-    Returns:
-        Logits fp32 ``[N, classes]``, nodes in their own order.
-    """
-    nodes = inference.graph.spec.num_nodes
-    logits = np.empty((nodes, layers[-1].out_features), dtype=np.float32)
-    order = inference.graph.node_order()
-
-    def emit(chunk: Chunk, x: Floats) -> None:
-        logits[order[chunk.row : chunk.stop]] = to_fp32(x)
-
-    source: Source = inference.features
-    for layer, following in itertools.pairwise(layers):
-        name, width = f"{following.spec.name}.input", layer.out_features
-        embedding = inference.embedding(name, width, following.inputs)
-        layer.run(inference, source, inference.writer(embedding))
-        source = embedding
-    layers[-1].run(inference, source, emit)
-    return logits
 
 
 def _bits(layer: PackedLayer, *, reads_features: bool) -> list[tuple[Site, int]]:

@@ -73,6 +73,19 @@ class Inference:
         """What gives the products of a layer's input with a weight, where a layer asks for them."""
         return Product(self.engine, self.graph.blocks, source, weight)
 
+    def for_feature_rows(self, work: Sink) -> None:
+        """Call ``work`` with the node features of every chunk, fp64 ``[rows, features]``."""
+        width = max(1, self.features.spec.num_features)
+        chunks = self.graph.blocks.chunks(self.graph.blocks.rows * width, _CHUNK_VALUES)
+        rows = max(1, _CHUNK_VALUES // width)
+
+        def pieces(chunk: Chunk) -> None:
+            for first, last in _parts(chunk.num_rows, rows):
+                piece = chunk.rows_from(first, last)
+                work(piece, self.features.rows_of(self.engine, piece))
+
+        self._for_chunks(chunks, pieces)
+
     def for_edges(
         self,
         work: Callable[[Chunk, Array, Array], None],

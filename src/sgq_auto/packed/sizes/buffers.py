@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sgq_auto.packed.allocation import FEATURES
 from sgq_auto.packed.sizes.specs import GraphSpec, ModelSpec
 from sgq_auto.packed.sizes.storage import TensorStorage
 
@@ -50,7 +51,7 @@ def inference_buffers(model: ModelSpec, graph: GraphSpec, storage: TensorStorage
         Buffer("bucket_map", Part.GRAPH, bucket_map, 0, last_step, bucket_map),
         *_edge_weight_buffers(model, storage),
         *_feature_buffers(model, graph, storage),
-        _stored("outside.vectors", Part.WEIGHTS, 4 * flow.vector_elements, last_step),
+        _stored("outside.vectors", Part.WEIGHTS, storage.outside_vectors(flow), last_step),
     ]
     for k in range(len(layers)):
         first = k == (from_degrees[0] if from_degrees else 0)
@@ -59,6 +60,11 @@ def inference_buffers(model: ModelSpec, graph: GraphSpec, storage: TensorStorage
         first_step, last = _last_step(model, tensor.made - 1), _last_step(model, tensor.read - 1)
         size = storage.carried(tensor)
         buffers.append(Buffer(f"carried.{k}", Part.EMBEDDING, size, first_step, last))
+    for skip in flow.skips:
+        steps = _last_step(model, skip.made - 1), _last_step(model, skip.read - 1)
+        size, scales = storage.embedding(skip.name, skip.features), skip.name + ".scales"
+        buffers.append(Buffer(skip.name, Part.EMBEDDING, size, *steps))
+        buffers.append(_stored(scales, Part.SCALES, storage.embedding_scales(skip.name), steps[1]))
     return [buffer for buffer in buffers if buffer.num_bytes]
 
 
@@ -67,6 +73,7 @@ def _layer_buffers(
 ) -> Iterator[Buffer]:
     layer, transform, propagate = model.layers[k], 2 * k, 2 * k + 1
     last, made = _last_step(model, k), model.dataflow.inputs[k]
+    reads = model.dataflow.input_reads
     weight_last = last if layer.keeps_input else transform
     ran_before = any(other.name == layer.name for other in model.layers[:k])
     # A layer that runs again has new activations and no more weights.
@@ -74,7 +81,10 @@ def _layer_buffers(
     if made is not None:
         size = storage.input(layer, shared=k in model.dataflow.shared)
         first = _last_step(model, made - 1)
-        yield Buffer(f"{name}.input", Part.EMBEDDING, size, first, _input_last(model, k))
+        # A skip connection may read the codes of a layer's input after the layer.
+        again = _last_step(model, model.dataflow.input_reads[k] - 1) if reads else 0
+        input_last = max(_input_last(model, k), again)
+        yield Buffer(f"{name}.input", Part.EMBEDDING, size, first, input_last)
     if not ran_before:
         scales = storage.scales(layer, reads_features=made is None)
         # Two matrices of one shape; a node's own is needed when what it gathers is there.
@@ -85,10 +95,10 @@ def _layer_buffers(
         yield _stored(f"{name}.vectors", Part.WEIGHTS, 4 * layer.vector_elements, last)
         yield _stored(f"{name}.scales", Part.SCALES, scales, last)
     if layer.transformed_features:
-        size = storage.embedding(layer, layer.transformed_features)
+        size = storage.embedding(layer.name, layer.transformed_features)
         yield Buffer(f"{name}.transformed", Part.EMBEDDING, size, transform, last)
     if layer.further_hops:
-        size = layer.further_hops * storage.embedding(layer, layer.gathered_features)
+        size = layer.further_hops * storage.embedding(layer.name, layer.gathered_features)
         yield Buffer(f"{name}.hops", Part.EMBEDDING, size, propagate, propagate)
     if layer.heads:
         size = storage.attention(layer, first=first_attention)
@@ -116,6 +126,10 @@ def _feature_buffers(
     reads = [_input_last(model, k) for k, made in enumerate(flow.inputs) if made is None]
     last = max([*reads, _last_step(model, (flow.feature_reads or 0) - 1)])
     yield _stored("features", Part.FEATURES, storage.features(), last)
+    if not reads:
+        # No layer has their ranges among its own.
+        scales = storage.embedding_scales(FEATURES)
+        yield _stored("features.scales", Part.SCALES, scales, last)
     index = 0 if graph.features.dense else storage.block_index()
     yield Buffer("feature_index", Part.FEATURES, index, 0, last)
 

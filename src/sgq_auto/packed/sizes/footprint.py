@@ -123,18 +123,19 @@ class FootprintModel:
         hidden += [
             (la, la.gathered_features) for la in self.model.layers for _ in range(la.further_hops)
         ]
-        hidden = [(layer, width) for layer, width in hidden if width]
-        if not hidden:
+        named = [(layer.name, width) for layer, width in hidden if width]
+        named += [(skip.name, skip.features) for skip in self.model.dataflow.skips]
+        if not named:
             return 0.0
         held = storage.bucket_map() + sum(
-            storage.embedding(layer, width) + storage.embedding_scales(layer.name)
-            for layer, width in hidden
+            storage.embedding(name, width) + storage.embedding_scales(name) for name, width in named
         )
-        return 8 * held / (self.graph.num_nodes * sum(width for _, width in hidden))
+        return 8 * held / (self.graph.num_nodes * sum(width for _, width in named))
 
     def sgquant_elements(self) -> dict[str, int]:
         """Elements per layer in the accounting of the SGQuant authors."""
         totals = {layer.name: 0 for layer in self.model.layers}
+        totals |= {skip.name: 0 for skip in self.model.dataflow.skips}
         for layer, _, count in sgquant_elements(self.model, self.graph):
             totals[layer] += count
         return totals
@@ -185,6 +186,9 @@ class FootprintModel:
                     yield site, gathered[bucket] * layer.heads
             for rows, columns in layer.weight_shapes:
                 yield Site(layer.name, Component.WEIGHT), rows * columns
+        for skip in self.model.dataflow.skips:
+            for bucket, nodes in enumerate(graph.bucket_nodes):
+                yield Site(skip.name, Component.EMBEDDING, bucket), nodes * skip.features
 
     def all_full(self) -> BitAllocation:
         """Full precision at every site."""

@@ -24,6 +24,11 @@ def sgquant_elements(model: ModelSpec, graph: GraphSpec) -> Iterator[tuple[str, 
             if layer.heads:
                 attention = into[bucket] * layer.heads * layer.attention_copies
                 yield layer.name, Site(layer.name, Component.ATTENTION, bucket), attention
+    # What a model holds besides, which their models do not.
+    for skip in model.dataflow.skips:
+        for bucket, nodes in enumerate(graph.bucket_nodes):
+            site = Site(skip.name, Component.EMBEDDING, bucket)
+            yield skip.name, site, nodes * skip.features
 
 
 def _output_layer(model: ModelSpec, position: int) -> str:

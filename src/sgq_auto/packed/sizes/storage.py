@@ -18,7 +18,7 @@ from sgq_auto.packed.allocation import (
     Site,
 )
 from sgq_auto.packed.codes.bit_packing import packed_bytes
-from sgq_auto.packed.sizes.specs import Carried, GraphSpec, LayerSpec
+from sgq_auto.packed.sizes.specs import Carried, DataFlow, GraphSpec, LayerSpec
 
 _FP32 = 4
 _INT32 = 4
@@ -59,11 +59,14 @@ class TensorStorage(Protocol):
     def bucket_map(self) -> int:
         """The degree bucket of every node."""
 
-    def embedding(self, layer: LayerSpec, width: int) -> int:
-        """An embedding matrix of ``width`` columns that belongs to ``layer``."""
+    def embedding(self, layer: str, width: int) -> int:
+        """An embedding of ``width`` columns that belongs to a layer or a skip connection."""
 
     def input(self, layer: LayerSpec, *, shared: bool) -> int:
         """The input of ``layer``; ``shared`` if an earlier layer reads that very tensor."""
+
+    def outside_vectors(self, flow: DataFlow) -> int:
+        """Parameters of what happens between the layers."""
 
     def carried(self, tensor: Carried) -> int:
         """A tensor that the model keeps for itself while layers run."""
@@ -76,6 +79,9 @@ class TensorStorage(Protocol):
 
     def scales(self, layer: LayerSpec, *, reads_features: bool) -> int:
         """Every scale and offset of ``layer``, those of features that it reads among them."""
+
+    def embedding_scales(self, layer: str) -> int:
+        """Scales and offsets of one embedding of a layer, of a skip connection or the features."""
 
 
 @dataclass(frozen=True)
@@ -142,14 +148,19 @@ class PackedStorage:
         """Packed buckets: rows are nodes sorted by bucket, so this says which node a row is."""
         return self.spec.bucket_map_bytes
 
-    def embedding(self, layer: LayerSpec, width: int) -> int:
-        """Codes at the bits of the layer's embedding, bucket by bucket."""
+    def embedding(self, layer: str, width: int) -> int:
+        """Codes at the bits of its embedding, bucket by bucket."""
         counts = [count * width for count in self.spec.bucket_nodes]
-        return self._bucket_codes(layer.name, Component.EMBEDDING, counts)
+        return self._bucket_codes(layer, Component.EMBEDDING, counts)
 
     def input(self, layer: LayerSpec, *, shared: bool) -> int:  # noqa: ARG002
         """Codes of its own: each layer has its ranges and bits."""
-        return self.embedding(layer, layer.in_features)
+        return self.embedding(layer.name, layer.in_features)
+
+    def outside_vectors(self, flow: DataFlow) -> int:
+        """What the operations of a packed model hold, batch norms folded."""
+        packed = flow.packed_vector_elements
+        return _FP32 * (flow.vector_elements if packed is None else packed)
 
     def carried(self, tensor: Carried) -> int:
         """fp32: no layer quantizes it."""
@@ -251,13 +262,17 @@ class PygStorage:
         """Nodes have no buckets."""
         return 0
 
-    def embedding(self, layer: LayerSpec, width: int) -> int:  # noqa: ARG002
+    def outside_vectors(self, flow: DataFlow) -> int:
+        """The parameters of norms, fp32."""
+        return _FP32 * flow.vector_elements
+
+    def embedding(self, layer: str, width: int) -> int:  # noqa: ARG002
         """``N * width`` fp32."""
         return self.spec.num_nodes * width * _FP32
 
     def input(self, layer: LayerSpec, *, shared: bool) -> int:
         """``N * width`` fp32, once for all layers that read it."""
-        return 0 if shared else self.embedding(layer, layer.in_features)
+        return 0 if shared else self.embedding(layer.name, layer.in_features)
 
     def carried(self, tensor: Carried) -> int:
         """fp32, unless it is held as a layer's input."""
@@ -273,6 +288,10 @@ class PygStorage:
 
     def scales(self, layer: LayerSpec, *, reads_features: bool) -> int:  # noqa: ARG002
         """Full precision has no scales."""
+        return 0
+
+    def embedding_scales(self, layer: str) -> int:  # noqa: ARG002
+        """None either."""
         return 0
 
 

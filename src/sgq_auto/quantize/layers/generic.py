@@ -9,12 +9,12 @@ from torch.func import functional_call
 from torch_geometric.nn import MessagePassing
 
 from sgq_auto.packed import LayerSpec
-from sgq_auto.quantize.deferred_dropout import Dropped
-from sgq_auto.quantize.edge_weights import EdgeWeights
+from sgq_auto.quantize.forward.deferred_dropout import Dropped
+from sgq_auto.quantize.forward.edge_weights import EdgeWeights
+from sgq_auto.quantize.forward.lazy_tensor import LazyTensor, plain
+from sgq_auto.quantize.forward.node_features import NodeFeatures
 from sgq_auto.quantize.layer import QuantizedLayer
 from sgq_auto.quantize.layers.fixed_layer import KNOWN_AGGREGATIONS
-from sgq_auto.quantize.lazy_tensor import LazyTensor, plain
-from sgq_auto.quantize.node_features import NodeFeatures
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 

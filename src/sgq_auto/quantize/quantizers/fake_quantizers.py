@@ -178,7 +178,7 @@ class MinMaxQuantizer(TrainedQuantizer):
 
     @property
     def wants_to_observe(self) -> bool:
-        """Until frozen."""
+        """Every forward pass until the range is frozen, as the tensor still changes."""
         return not self.frozen
 
 
@@ -203,7 +203,7 @@ class LearnedQuantizer(TrainedQuantizer):
 
     @property
     def wants_to_observe(self) -> bool:
-        """Once, to set where learning starts."""
+        """Only the first forward pass, which sets where learning starts."""
         return not self.calibrated
 
     def ranges(self) -> tuple[Tensor, Tensor]:
@@ -211,7 +211,7 @@ class LearnedQuantizer(TrainedQuantizer):
         return _learned_ranges(self.log_step, self.shift, self)
 
     def round(self, x: Tensor, ends: Tensor) -> Tensor:
-        """Fake-quantize, learning the range."""
+        """Fake-quantize; gradients reach the values, the steps and the offsets."""
         out: Tensor = _LearnedRound.apply(x, self.log_step, self.shift, ends, self)
         return out
 

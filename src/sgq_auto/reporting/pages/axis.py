@@ -4,8 +4,12 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from matplotlib.ticker import MaxNLocator
+
 # More labels than these would touch one another on a phone.
 _MOST_TICKS = 6
+_ROUND = MaxNLocator(_MOST_TICKS, steps=(1, 2, 5, 10))
+# Sizes span a decade or two: of these, matplotlib's LogLocator labels one value, or twenty.
 _LOG_MANTISSAS = (
     (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8),
     (1, 1.5, 2, 3, 5, 7),
@@ -76,11 +80,8 @@ class Axis:
         return tuple(Tick(self.place(value), f"{value:,.10g}") for value in values)
 
     def _linear_values(self) -> list[float]:
-        span = self.high - self.low
-        step = 10.0 ** math.floor(math.log10(span / _MOST_TICKS))
-        step *= next(m for m in (1, 2, 5, 10, 20) if span / (m * step) <= _MOST_TICKS)
-        first = math.ceil(self.low / step)
-        return [round(k * step, 10) for k in range(first, math.floor(self.high / step) + 1)]
+        ticks = map(float, _ROUND.tick_values(self.low, self.high))
+        return [value for value in ticks if self.low <= value <= self.high]
 
     def _log_values(self) -> list[float]:
         decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)

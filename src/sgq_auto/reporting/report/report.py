@@ -22,6 +22,7 @@ from sgq_auto.reporting.report.sections import (
 from sgq_auto.reporting.units import kib, percent
 from sgq_auto.reporting.verdict.panels import Panels
 from sgq_auto.searching.progress import StudyProgress, Summary
+from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.study.command_lines import export_command
 
 
@@ -98,8 +99,7 @@ class Report:
             progress: The study, with its trials.
             summary: What the search found.
         """
-        bench = progress.bench
-        settings, space = bench.settings, bench.space
+        bench, settings = progress.bench, progress.bench.settings
         complete = {r.number: progress.allocation(r) for r in progress.records if r.complete}
         best = summary["recommended"] or {}
         choices = _choices(progress, summary)
@@ -110,8 +110,7 @@ class Report:
         infer = shlex.join(["python", "-m", "sgq_auto.infer", f"artifact={artifact}"])
         return cls(
             study=progress.study_name,
-            description=f"{settings.model.name} on {settings.dataset}, "
-            f"{settings.granularity.value}, sampler {settings.sampler_name}, seed {settings.seed}",
+            description=_description(settings),
             answer=answer(summary),
             warning=warning(summary),
             facts=facts(summary),
@@ -122,7 +121,7 @@ class Report:
             export_command=export_command(progress.study_name, settings.output_root),
             infer_command=infer if artifact else None,
             artifact_reason=best.get("artifact_reason"),
-            bits_map=BitsMap.of(bench.footprints.sites(), space, bench.graph),
+            bits_map=BitsMap.of(bench.footprints.sites(), bench.space, bench.graph),
             choices=choices,
             chosen=chosen,
             bits={number: tuple(bits.values()) for number, bits in complete.items()},
@@ -137,6 +136,14 @@ class Report:
             environment=summary.get("environment", {}),
             command=summary.get("command"),
         )
+
+
+def _description(settings: SearchSettings) -> str:
+    """What was searched, in a line."""
+    return (
+        f"{settings.model.name} on {settings.dataset}, {settings.granularity.value}, "
+        f"sampler {settings.sampler_name}, seed {settings.seed}"
+    )
 
 
 def _choices(progress: StudyProgress, summary: Summary) -> tuple[Choice, ...]:

@@ -24,7 +24,10 @@ class PlainConsole(Console):
     """
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """See rich; every string that is printed, cells of tables too, comes here."""
+        """Make a string harmless before rich lays it out.
+
+        Rich sends every string that is printed through here, cells of tables too.
+        """
         return super().render_str(plain_text(printable(text), self.encoding), **options)
 
 

@@ -16,7 +16,7 @@ from sgq_auto.reporting.terminal.stage_lines import stage_view
 from sgq_auto.reporting.terminal.tables import print_columns
 from sgq_auto.reporting.units import kib, percent
 from sgq_auto.reporting.verdict import file_lines, more_than_allowed, promised, why_this_one
-from sgq_auto.searching.progress import StudyProgress, Summary
+from sgq_auto.searching.progress import StudyProgress, Summary, Watcher
 from sgq_auto.searching.stages import Stage
 from sgq_auto.searching.study.command_lines import export_command, sync_command
 from sgq_auto.searching.trials.records import TrialRecord
@@ -24,7 +24,7 @@ from sgq_auto.searching.trials.records import TrialRecord
 _WIDE = 100
 
 
-class Terminal:
+class Terminal(Watcher):
     """What a search does while it runs, and a table at its end.
 
     Args:

@@ -19,10 +19,9 @@ def why_this_one(summary: Summary) -> str | None:
     Returns:
         ``None`` where nothing is recommended, or by a version that knew no bound.
     """
-    confirmed = drop_points(summary)
-    best = next((point for point in confirmed if point.is_best), None)
+    confirmed, best = _recommended(summary)
     allowed, sure = allowed_drop(summary), confidence_text(summary)
-    if best is None or best.at_most is None or allowed is None or sure is None:
+    if best is None or allowed is None or sure is None:
         return None
     smaller = [point for point in confirmed if point.num_bytes < best.num_bytes]
     among = (
@@ -34,6 +33,13 @@ def why_this_one(summary: Summary) -> str | None:
         f"Why this one: {among} loses at most {points(allowed)} with {sure} confidence "
         f"(bound {best.at_most:+.2f}); {_next_smaller(best, smaller)}"
     )
+
+
+def _recommended(summary: Summary) -> tuple[list[DropPoint], DropPoint | None]:
+    """The confirmed points, and of them the recommended one where its drop has a bound."""
+    confirmed = drop_points(summary)
+    found = (point for point in confirmed if point.is_best and point.at_most is not None)
+    return confirmed, next(found, None)
 
 
 def _next_smaller(best: DropPoint, smaller: list[DropPoint]) -> str:
@@ -59,11 +65,9 @@ def more_than_allowed(summary: Summary) -> str | None:
         ``None`` where it holds on test nodes too, or nothing is recommended, or by a version that
         knew means alone.
     """
-    confirmed, allowed = drop_points(summary), allowed_drop(summary)
-    best = next((point for point in confirmed if point.is_best), None)
-    if best is None or best.at_most is None or allowed is None:
-        return None
-    if best.test_drop <= allowed + _TIE:
+    confirmed, best = _recommended(summary)
+    allowed = allowed_drop(summary)
+    if best is None or allowed is None or best.test_drop <= allowed + _TIE:
         return None
     limit = f"the tolerance of {allowed:g}"
     if summary.get("max_drop") is not None:

@@ -38,11 +38,11 @@ class Answer:
 
     @property
     def confirmed(self) -> list[Estimate]:
-        """The points that have results."""
+        """The points that have results; fewer than ``points`` where a round failed."""
         return [p for p in self.points if p.number in self.results]
 
     def recommended(self, settings: SearchSettings) -> Estimate | None:
-        """The recommended one of them."""
+        """The smallest confirmed point that keeps the promise; ``None`` if none does."""
         return choose_recommended(self.confirmed, self.results, settings.promise)
 
 

@@ -281,5 +281,10 @@ def _mean_prediction(models: Sequence[Pretrained], graph: Graph) -> Tensor:
 
 
 def finetune_seed(settings: SearchSettings, repeat: int) -> int:
-    """The seed of a trial's fine-tuning."""
+    """The seed of a fine-tuning.
+
+    Args:
+        settings: The search.
+        repeat: How often the allocation was measured before; each measurement has its own seed.
+    """
     return settings.seed + _SEEDS_APART * repeat

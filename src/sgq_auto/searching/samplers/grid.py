@@ -37,7 +37,7 @@ class Grid:
         return np.array([_size(d) for d in self.space.values()], dtype=np.int64)
 
     def decode(self, positions: NDArray[np.int64]) -> dict[str, Any]:
-        """Parameters at ``[parameters]`` positions."""
+        """Parameters of a trial at ``[parameters]`` positions; :meth:`encode` undoes it."""
         items = zip(self.space.items(), positions.tolist(), strict=True)
         return {name: _value(distribution, position) for (name, distribution), position in items}
 

@@ -50,13 +50,13 @@ class ReproducibleSampler(BaseSampler):
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """See Optuna."""
+        """Ask the trial's own sampler; :meth:`before_trial` made it."""
         return self._sampler.infer_relative_search_space(study, trial)
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """See Optuna."""
+        """Ask the trial's own sampler, which draws from a seed of this trial alone."""
         return self._sampler.sample_relative(study, trial, search_space)
 
     def sample_independent(
@@ -66,7 +66,7 @@ class ReproducibleSampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """See Optuna."""
+        """Ask the trial's own sampler for a parameter that it did not sample with others."""
         return self._sampler.sample_independent(study, trial, param_name, param_distribution)
 
     def after_trial(
@@ -76,5 +76,5 @@ class ReproducibleSampler(BaseSampler):
         state: TrialState,
         values: Sequence[float] | None,
     ) -> None:
-        """See Optuna."""
+        """Tell the trial's own sampler how the trial ended; it may note attributes."""
         self._sampler.after_trial(study, trial, state, values)

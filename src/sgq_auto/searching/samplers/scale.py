@@ -46,11 +46,11 @@ class Scale:
         return cls((low, 2 * high - low), (float(seen.min()), float(seen.max())), log)
 
     def scaled_accuracy(self, accuracy: Floats) -> Floats:
-        """Accuracies, 0..1 inside the frame."""
+        """Accuracies on the scale, 0..1 inside the frame; a surrogate learns these."""
         return (accuracy - self.accuracy[0]) / self.accuracy_span
 
     def scaled_size(self, size: Floats) -> Floats:
-        """Sizes, 0..1 inside the frame."""
+        """Sizes on the scale, 0..1 inside the frame; by their logarithms where ``log`` says so."""
         low, high = self.size
         sizes = np.log(size) if self.log else size
         scaled: Floats = (sizes - low) / (high - low or 1.0)

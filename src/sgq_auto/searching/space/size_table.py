@@ -25,7 +25,10 @@ class SizeTable:
     def build(
         cls, footprints: FootprintModel, space: SearchSpace, objective: Objective
     ) -> "SizeTable":
-        """The table of a search space."""
+        """Measure what each group adds at each position, one footprint a pair.
+
+        Sizes are sums, so that the table then gives those of a whole space without a footprint.
+        """
         smallest = dict.fromkeys(space.searched, 0)
 
         def terms(changed: dict[str, int]) -> NDArray[np.int64]:

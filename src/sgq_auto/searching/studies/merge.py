@@ -55,7 +55,7 @@ class Part:
 
     @cached_property
     def study(self) -> optuna.Study:
-        """The study."""
+        """The part's Optuna study, opened when it is first read."""
         return open_study(self.settings, self.folder.path, self.folder.name)
 
     @property

@@ -95,7 +95,17 @@ class CheckedJournalStorage(ReplayedJournal):
         super().__init__(journal)
 
     def explained(self, error: Exception, line: int) -> Exception | None:
-        """See the base class."""
+        """Turn what Optuna raises for a malformed line into a message that names the file and line.
+
+        A damaged journal would otherwise end in a bare ``KeyError`` that tells the user nothing.
+
+        Args:
+            error: What replaying the line raised.
+            line: The last line that was read.
+
+        Returns:
+            The error to raise; ``None`` to keep ``error``, where the line is not to blame.
+        """
         asked_for = error.args == (NOT_FOUND,)  # By this process itself.
         if isinstance(error, InputError) or not isinstance(error, _MALFORMED) or asked_for:
             return None

@@ -57,7 +57,7 @@ class StudyFolder:
 
     @property
     def config(self) -> Path:
-        """The configuration of the search."""
+        """The configuration of the search, from which the study is reopened."""
         return self.path / "config.json"
 
     def keep_config(self, config: Mapping[str, Any]) -> None:
@@ -98,7 +98,7 @@ class StudyFolder:
 
     @property
     def summary(self) -> Path:
-        """What its last search found."""
+        """What the study's last search found; missing until one has ended."""
         return self.path / "summary.json"
 
     @property

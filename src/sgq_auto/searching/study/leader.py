@@ -41,7 +41,7 @@ class Lead(Protocol):
         """
 
     def release(self) -> None:
-        """Let another command lead."""
+        """Let another command lead; done by the leader when it ends, even by an error."""
 
 
 def lead_of(storage: StorageSettings, folder: Path, study_name: str) -> Lead:
@@ -97,7 +97,7 @@ class FileLead:
         return True
 
     def release(self) -> None:
-        """Unlock the folder."""
+        """Unlock the folder, so that a later command on the study may run."""
         self._lock.release(force=True)
 
 

@@ -2,7 +2,6 @@
 
 import logging
 import random
-import time
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, TypeVar
@@ -11,6 +10,15 @@ from optuna.distributions import BaseDistribution, check_distribution_compatibil
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import TrialState
 from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_before_delay,
+    wait_exponential,
+    wait_random,
+)
 
 from sgq_auto.searching.optuna_internals import ParameterRows, wrap_database_calls
 from sgq_auto.text.safe_text import one_line
@@ -19,10 +27,14 @@ _logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_FIRST_PAUSE_SECONDS = 0.2
-_LONGEST_PAUSE_SECONDS = 5.0
-# Tries to open a database whose tables another command is making.
-_RACES = 10
+_PAUSE = wait_exponential(multiplier=0.2, max=5.0)
+# Several commands make the tables of a fresh database at once: one succeeds, the others try again.
+_RACES = Retrying(
+    retry=retry_if_exception_type((IntegrityError, ProgrammingError)),
+    stop=stop_after_attempt(10),
+    wait=wait_random(0.1, 0.5),
+    reraise=True,
+)
 # A connection whose other end vanished is found out within half a minute, on both ends.
 CONNECTION = {
     "connect_timeout": 10,
@@ -60,7 +72,11 @@ class PatientStorage(ParameterRows):
         super().__init__(url, engine_kwargs=engine_kwargs)
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Any = None) -> bool:
-        """See the base class."""
+        """Finish a trial, with patience.
+
+        A try whose answer was lost may have finished the trial. The next try then finds it
+        finished as it was to be, which is success and no error.
+        """
         tries = 0
 
         def set_state() -> bool:
@@ -81,7 +97,11 @@ class PatientStorage(ParameterRows):
         distribution: BaseDistribution,
         previous: BaseDistribution | None,
     ) -> None:
-        """See the base class."""
+        """Keep a parameter back until the next call, which writes all of a trial together.
+
+        The first parameter of a name in a study is written at once: another worker may have given
+        it another distribution, and only the database knows.
+        """
         if previous is None:  # Others of this study may have had another one.
             first = super().set_parameter
             self.patiently(lambda: first(row, distribution, None))
@@ -123,38 +143,33 @@ def open_patiently(url: str, patience_seconds: float, *, opening_seconds: float)
     """
 
     def open_once() -> PatientStorage:
-        for attempt in range(_RACES):
-            try:
-                return PatientStorage(url, patience_seconds)
-            except (IntegrityError, ProgrammingError) as error:
-                # Several commands make the tables of a fresh database at once: one succeeds.
-                if attempt == _RACES - 1:
-                    raise StorageInternalError(_reason(error)) from error
-                time.sleep(random.uniform(0.1, 0.5))
-            except SQLAlchemyError as error:
-                raise StorageInternalError(_reason(error)) from error
-        raise AssertionError
+        try:
+            return _RACES(PatientStorage, url, patience_seconds)
+        except SQLAlchemyError as error:
+            raise StorageInternalError(_reason(error)) from error
 
     return _patiently(open_once, opening_seconds)
 
 
 def _patiently(call: Callable[[], T], seconds: float) -> T:
-    deadline = time.monotonic() + seconds
-    pause = _FIRST_PAUSE_SECONDS
-    while True:
-        try:
-            return call()
-        except StorageInternalError as error:
-            if time.monotonic() + pause > deadline:
-                raise
-            if pause == _FIRST_PAUSE_SECONDS:
-                _logger.warning(
-                    "the study's database cannot be reached (%s); trying for %.0f s",
-                    _reason(error.__cause__ or error),
-                    seconds,
-                )
-        time.sleep(pause * random.uniform(0.5, 1.0))
-        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+    def warn_once(state: RetryCallState) -> None:
+        error = state.outcome and state.outcome.exception()
+        if error and state.attempt_number == 1:
+            _logger.warning(
+                "the study's database cannot be reached (%s); trying for %.0f s",
+                _reason(error.__cause__ or error),
+                seconds,
+            )
+
+    retrying = Retrying(
+        retry=retry_if_exception_type(StorageInternalError),
+        stop=stop_before_delay(seconds),
+        # Not all workers at once, when the server is back.
+        wait=lambda state: _PAUSE(state) * random.uniform(0.5, 1.0),
+        before_sleep=warn_once,
+        reraise=True,
+    )
+    return retrying(call)
 
 
 def _reason(error: BaseException) -> str:

@@ -1,6 +1,6 @@
 """A search, summed up."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -8,6 +8,7 @@ import optuna
 
 from sgq_auto.searching.attributes import SEARCH_SECONDS, WALL_SECONDS, own_attributes
 from sgq_auto.searching.confirming.recommendation import Answer
+from sgq_auto.searching.measuring.workbench import Workbench
 from sgq_auto.searching.progress import StudyProgress, Summary
 from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.study.command_lines import repeat_command
@@ -39,22 +40,11 @@ def summarise(
     """
     bench, settings, records = progress.bench, progress.bench.settings, progress.records
     confirmed, results = answer.confirmed, answer.results
-    chosen = answer.recommended(settings)
-    recommended = chosen and describe_recommended(
-        bench, chosen, results[chosen.number], answer.artifact
-    )
-    miss = None if chosen else nearest_miss(bench, confirmed, results)
-    attributes = own_attributes(study.user_attrs)
-    search_seconds = attributes.get(SEARCH_SECONDS, 0.0)
-    finetune = sum(r.measurement.finetune_seconds for r in records if r.measurement)
-    worker = sum(r.worker_seconds for r in records)
     return {
         "study": progress.study_name,
         "family": settings.family(bench.graph),
         **_asked(settings),
-        "wall_seconds": attributes[WALL_SECONDS],
-        "trials_per_second": len(records) / search_seconds if search_seconds else None,
-        "overhead_fraction": 1 - finetune / worker if worker else None,
+        **_times(own_attributes(study.user_attrs), records),
         "hypervolume": progress.hypervolume,
         "trials": _counts(records),
         "repeated_trials": sum(r.complete and r.repeat > 0 for r in records),
@@ -64,9 +54,7 @@ def summarise(
         "tuning": progress.tuning and progress.tuning.as_dict(),
         "distilled": describe_distilled(results),
         "guessing": describe_guessing(bench, results),
-        "recommended": recommended,
-        "recommended_reason": failure or (miss and miss.pop("reason")),
-        "nearest_miss": miss,
+        **_recommended(bench, answer, failure),
         "front": describe_points(bench, progress.front, results),
         "confirmed": describe_points(bench, confirmed, results),
         "command": repeat_command(settings.config),
@@ -87,6 +75,30 @@ def _asked(settings: SearchSettings) -> dict[str, Any]:
         "confidence": settings.confidence,
         **asdict(settings.budget),
     }
+
+
+def _times(attributes: Mapping[str, Any], records: Sequence[TrialRecord]) -> dict[str, Any]:
+    """How long the study took, and which share of the workers' time was no training."""
+    search_seconds = attributes.get(SEARCH_SECONDS, 0.0)
+    finetune = sum(r.measurement.finetune_seconds for r in records if r.measurement)
+    worker = sum(r.worker_seconds for r in records)
+    return {
+        "wall_seconds": attributes[WALL_SECONDS],
+        "trials_per_second": len(records) / search_seconds if search_seconds else None,
+        "overhead_fraction": 1 - finetune / worker if worker else None,
+    }
+
+
+def _recommended(bench: Workbench, answer: Answer, failure: str | None) -> dict[str, Any]:
+    """The recommended point; or why there is none, and the confirmed point that comes closest."""
+    chosen = answer.recommended(bench.settings)
+    if chosen is not None:
+        found = answer.results[chosen.number]
+        recommended = describe_recommended(bench, chosen, found, answer.artifact)
+        return {"recommended": recommended, "recommended_reason": failure, "nearest_miss": None}
+    miss = nearest_miss(bench, answer.confirmed, answer.results)
+    reason = failure or miss.pop("reason")
+    return {"recommended": None, "recommended_reason": reason, "nearest_miss": miss}
 
 
 def _counts(records: Sequence[TrialRecord]) -> dict[str, int]:

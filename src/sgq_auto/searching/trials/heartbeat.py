@@ -49,18 +49,18 @@ class WorkerIdentity:
 
     @classmethod
     def of(cls, trial: FrozenTrial) -> "WorkerIdentity | None":
-        """The worker that signed a trial."""
+        """The worker that signed a trial; ``None`` where nobody has begun it."""
         attr = trial.user_attrs.get(WORKER)
         return attr and cls(attr["host"], attr["pid"], attr["worker"])
 
     @property
     def name(self) -> str:
-        """The machine as people call it."""
+        """The machine's name without its process namespace, for messages."""
         return self.host.rpartition(":")[0]
 
     @property
     def here(self) -> bool:
-        """Whether it is of this machine."""
+        """Whether it runs on this machine, so that its process can be looked up."""
         return self.host == _host()
 
     @property

@@ -61,13 +61,13 @@ class Measurement:
 
     @classmethod
     def from_attr(cls, attr: dict[str, Any]) -> "Measurement":
-        """Read what :meth:`as_attr` wrote."""
+        """Rebuild a measurement from a trial's attribute; the curve's pairs become tuples again."""
         fields = {name: attr[name] for name in cls.__dataclass_fields__}
         fields["curve"] = tuple((int(epoch), float(acc)) for epoch, acc in attr["curve"])
         return cls(**fields)
 
     def as_attr(self) -> dict[str, Any]:
-        """JSON-ready fields."""
+        """The fields as Optuna keeps them on a trial: values of JSON only."""
         return asdict(self)
 
 
@@ -123,7 +123,10 @@ class TrialRecord:
 
     @classmethod
     def from_trial(cls, trial: FrozenTrial) -> "TrialRecord":
-        """Read a finished trial."""
+        """Read a finished trial, whatever version of this project wrote it.
+
+        A trial that was stopped at a rung has no values of its own: it stands with its forecast.
+        """
         attrs = own_attributes(trial.user_attrs)
         attr = attrs.get(RECORD, {})
         stopped = trial.state == TrialState.PRUNED

@@ -41,7 +41,7 @@ class Finalist:
 
     @property
     def mean(self) -> float:
-        """Mean validation accuracy, 0..1."""
+        """Mean validation accuracy over the seeds, 0..1; what is reported, not what is ranked."""
         return statistics.fmean(result.val_accuracy for result in self.results)
 
     def _loss_within(self, epochs: int) -> float:

@@ -60,7 +60,7 @@ class Plan:
 
     @property
     def runs(self) -> int:
-        """Training runs in all."""
+        """Training runs of all rounds together, for showing progress."""
         return self.recipes + _LONG_RUNS
 
 
@@ -84,7 +84,7 @@ class TunedRun:
 
     @classmethod
     def of(cls, run: TrainingRun, result: RunResult, stage: str) -> "TunedRun":
-        """A run and its result."""
+        """Keep of a run and its result what a study remembers."""
         return cls(run.recipe.values, stage, run.seed, result.val_accuracy, result.kept_epoch)
 
 

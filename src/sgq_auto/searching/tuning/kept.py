@@ -55,7 +55,7 @@ class Tuning:
 
     @property
     def line(self) -> str:
-        """What was found, in a line."""
+        """What was found and how to repeat it without tuning, for the terminal."""
         own, usual = (f"{100 * a:.1f} %" for a in (self.val_accuracy, self.default_val_accuracy))
         if any(not name.startswith("finetune.") for name in self.changes.values):
             found = f"validation accuracy {own}, with the settings given {usual}"

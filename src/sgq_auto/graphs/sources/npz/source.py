@@ -85,8 +85,8 @@ class NpzSource:
             x=x,
             edge_index=edge_index,
             y=y,
-            split=given.splits[0] if len(given.splits) == 1 else None,
-            splits=given.splits if len(given.splits) > 1 else (),
+            split=given.single,
+            splits=given.choices,
             class_names=classes,
             edge_weight=weights,
             notes=(

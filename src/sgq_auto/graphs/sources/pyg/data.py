@@ -55,8 +55,8 @@ def graph_of_data(data: object, name: str) -> RawGraph:
         x=x,
         edge_index=edge_index,
         y=y,
-        split=given.splits[0] if len(given.splits) == 1 else None,
-        splits=given.splits if len(given.splits) > 1 else (),
+        split=given.single,
+        splits=given.choices,
         class_names=names,
         edge_weight=weights,
         notes=(

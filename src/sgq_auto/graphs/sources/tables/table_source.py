@@ -125,7 +125,7 @@ class TableSource:
             x=x,
             edge_index=edge_index,
             y=y,
-            split=split.splits[0] if split.splits else None,
+            split=split.single,
             class_names=names,
             edge_weight=weights,
             spare_edges_noted=True,

@@ -36,10 +36,8 @@ def decode_elias_fano(
     while entry < stop:
         count, byte = _find_high_parts(high, byte, cleared, entry, stop, ranks, positions)
         cleared = 0
-        for k in range(0, count if low_bits > 0 else 0, LANES):
-            shifted = shift_integers(load_integers(positions, k), low_bits)
-            added = _integers(low, low_size, (entry + k) * low_bits, low_bits)
-            store_integers(positions, k, add(shifted, added))
+        if low_bits > 0:
+            _add_low_parts(low, low_size, low_bits, entry, count, positions)
         k = 0
         while k < count:
             # A loop of its own, so that the next eight need not wait for how many these are.
@@ -60,12 +58,7 @@ def decode_elias_fano(
                     out[filled] = row + current
                     filled += 1
         entry += count
-    while current < rows:
-        current += 1
-        rowptr[current] = filled
-        if loops and current < rows:
-            out[filled] = row + current
-            filled += 1
+    _end_rows(current, filled, row, rows, loops, rowptr, out)
 
 
 @inlined
@@ -83,6 +76,26 @@ def _find_high_parts(high, byte, cleared, entry, stop, ranks, positions):
         count += count_ones(np.uint64(octet))
         byte += 1
     return min(count, stop - entry), byte
+
+
+@inlined
+def _add_low_parts(low, low_size, low_bits, entry, count, positions):
+    """Make positions of ``count`` high parts, of which the first is that of ``entry``."""
+    for k in range(0, count, LANES):
+        shifted = shift_integers(load_integers(positions, k), low_bits)
+        added = _integers(low, low_size, (entry + k) * low_bits, low_bits)
+        store_integers(positions, k, add(shifted, added))
+
+
+@inlined
+def _end_rows(current, filled, row, rows, loops, rowptr, out):
+    """End the row ``current`` and all after it, which have no entries but their loops."""
+    while current < rows:
+        current += 1
+        rowptr[current] = filled
+        if loops and current < rows:
+            out[filled] = row + current
+            filled += 1
 
 
 @inlined

@@ -8,7 +8,6 @@ and which tensors of its own an artifact holds.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -25,22 +24,6 @@ from sgq_auto.packed.sizes.specs import LayerSpec
 Float32 = npt.NDArray[np.float32]
 Shapes = dict[str, tuple[int, ...]]
 _WEIGHTED = "edge_weights"
-
-
-class Activation(StrEnum):
-    """What is applied to a layer's output, element by element."""
-
-    NONE = "none"
-    RELU = "relu"
-    ELU = "elu"
-
-    def __call__(self, x: Floats) -> Floats:
-        """The activated values; may change ``x``."""
-        if self is Activation.RELU:
-            return np.maximum(x, 0.0, out=x)
-        if self is Activation.ELU:
-            return np.where(x > 0, x, np.expm1(np.minimum(x, 0.0)))
-        return x
 
 
 @dataclass(frozen=True)
@@ -80,7 +63,6 @@ class LayerParts:
 
     Attributes:
         spec: Its sizes.
-        activation: Applied to its output.
         inputs: Ranges of its input embedding, bucket by bucket.
         made: Ranges of what it makes and holds while it runs: its transformed embedding
             (``EMBEDDING``) and its coefficients (``ATTENTION``), where it has them.
@@ -90,7 +72,6 @@ class LayerParts:
     """
 
     spec: LayerSpec
-    activation: Activation
     inputs: Ranges
     made: Mapping[Component, Ranges] = field(default_factory=dict)
     weights: Mapping[str, PackedWeight] = field(default_factory=dict)
@@ -107,7 +88,6 @@ class PackedLayer(ABC):
         feature_fault: Why a layer of this kind cannot read the node features, as the rest of a
             line; empty where it can.
         spec: Its sizes.
-        activation: Applied to its output.
         inputs: Ranges of its input embedding, bucket by bucket.
         bias: fp32 ``[out]``, or ``None``.
     """
@@ -116,7 +96,6 @@ class PackedLayer(ABC):
     feature_fault: ClassVar[str] = ""
 
     spec: LayerSpec
-    activation: Activation
     inputs: Ranges
     bias: Float32 | None = None
 
@@ -130,10 +109,10 @@ class PackedLayer(ABC):
         """Compute the layer's output from ``source`` and write it to ``sink``, chunk by chunk."""
 
     def finish(self, x: Floats) -> Floats:
-        """Bias and activation: the last step of every layer."""
+        """The bias: the last step of every layer."""
         if self.bias is not None:
             x += self.bias
-        return self.activation(x)
+        return x
 
     # What an artifact's header says of it.
 
@@ -196,7 +175,6 @@ class PackedLayer(ABC):
         """What its class is called with; a kind adds what it has besides."""
         return {
             "spec": parts.spec,
-            "activation": parts.activation,
             "inputs": parts.inputs,
             "bias": parts.vectors.get("bias"),
             **parts.settings,

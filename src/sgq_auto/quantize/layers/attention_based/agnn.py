@@ -33,7 +33,7 @@ class QuantizedAGNNConv(AttentionLayer):
 
     @classmethod
     def covers(cls, source: AGNNConv) -> bool:
-        """Whether it has self-loops."""
+        """Whether it sums messages over edges with self-loops: all that this class computes."""
         return source.add_self_loops and sums_messages(source)
 
     def forward(self, x: Tensor, edge_index: Any) -> Tensor:

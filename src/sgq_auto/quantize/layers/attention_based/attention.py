@@ -9,7 +9,7 @@ from torch.utils.checkpoint import checkpoint
 
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.graphs.csr import RowChunk
-from sgq_auto.quantize.deferred_dropout import dropout
+from sgq_auto.quantize.forward.deferred_dropout import dropout
 from sgq_auto.quantize.layer import QuantizedLayer, stacked_linear, sums_messages
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 from sgq_auto.quantize.quantizers.fake_quantizers import TrainedQuantizer

@@ -9,7 +9,7 @@ from torch_geometric.nn import APPNP, SGConv
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.runtime.layers.gcn import gcn_spec
-from sgq_auto.quantize.deferred_dropout import dropout
+from sgq_auto.quantize.forward.deferred_dropout import dropout
 from sgq_auto.quantize.layer import linear, sums_messages
 from sgq_auto.quantize.layers.fixed_layer import NormalizedLayer
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory

@@ -3,7 +3,7 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sgq_auto.optional_packages import check_engine
+from sgq_auto.errors.optional_packages import check_engine
 from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.study.folder import StudyFolder
 from sgq_auto.searching.workers.launchers.launcher import Launcher

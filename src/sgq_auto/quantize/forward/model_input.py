@@ -1,26 +1,28 @@
 """What stands before a prepared model's forward pass: features, edges and dropout made ready."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from torch import Tensor, nn
 
 from sgq_auto.graphs import CsrPattern, Features
-from sgq_auto.quantize.deferred_dropout import DropoutAfterQuantization
-from sgq_auto.quantize.edge_weights import EdgeWeights, QuantizedEdgeWeights
-from sgq_auto.quantize.node_features import Edges, NodeFeatures, QuantizedFeatures
+from sgq_auto.quantize.forward.edge_weights import EdgeWeights, QuantizedEdgeWeights
+from sgq_auto.quantize.forward.node_features import Edges, NodeFeatures, QuantizedFeatures
+from sgq_auto.quantize.forward.signature import Signature
+from sgq_auto.quantize.forward.skip_connections import ForwardPass, SkipConnections
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 from sgq_auto.quantize.quantizers.fake_quantizers import ConstantQuantizer
-from sgq_auto.quantize.signature import Signature
 
 # A child of every prepared model, under a name that no model has.
 _NAME = "_sgq_auto_input"
 
 
 class ModelInput(nn.Module):
-    """Quantizes the node features of a prepared model and defers its dropout.
+    """Quantizes the node features of a prepared model and what it keeps, and defers its dropout.
 
     Attributes:
         quantizer: The fake-quantizer of the features' stored values.
+        skips: The skip connections of the model.
         edge_quantizer: That of the weights of edges; ``None`` where they stay as they are.
         dropout: Replaces every dropout probability above 0; ``None`` keeps the model's own.
         own_dropout: The largest probability that the model's own forward passes in training have
@@ -37,16 +39,22 @@ class ModelInput(nn.Module):
         self._graph = quantizers.graph
         self._signature = Signature.of(model)
         self._features: QuantizedFeatures | None = None
+        self.skips = SkipConnections(quantizers)
+        self._passes: list[ForwardPass] = []
         self._weights: QuantizedEdgeWeights | None = None
-        self._modes: list[DropoutAfterQuantization] = []
 
     @classmethod
-    def attach(cls, model: nn.Module, quantizers: QuantizerFactory) -> "ModelInput":
-        """Stand before every forward pass of ``model``."""
+    def attach(
+        cls, model: nn.Module, layers: Iterable[nn.Module], quantizers: QuantizerFactory
+    ) -> "ModelInput":
+        """Stand before every forward pass of ``model``, whose quantized layers are ``layers``."""
         made = cls(model, quantizers)
         model.add_module(_NAME, made)
         model.register_forward_pre_hook(made._enter, with_kwargs=True)
         model.register_forward_hook(made._leave, always_call=True)
+        for layer in layers:
+            layer.register_forward_pre_hook(made._enter_layer)
+            layer.register_forward_hook(made._leave_layer)
         return made
 
     @classmethod
@@ -96,18 +104,26 @@ class ModelInput(nn.Module):
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         features, adj_t = inputs
         x, edges = NodeFeatures(self.features(features)), Edges(adj_t)
+        forward = ForwardPass(self._engine, self.dropout, self.skips)
+        forward.__enter__()
+        self._passes.append(forward)
         held = self.edge_weights(adj_t)
         given = [] if held is None else _weights_as_given(held)
-        mode = DropoutAfterQuantization(self._engine, self.dropout)
-        mode.__enter__()
-        self._modes.append(mode)
         return self._signature.arguments(x, edges, *given)
 
     def _leave(self, _module: nn.Module, _inputs: Any, _output: Tensor) -> None:
-        if self._modes:
-            mode = self._modes.pop()
-            mode.__exit__(None, None, None)
-            self.own_dropout = max(self.own_dropout, mode.largest)
+        if self._passes:
+            forward = self._passes.pop()
+            forward.__exit__(None, None, None)
+            self.own_dropout = max(self.own_dropout, forward.largest)
+
+    def _enter_layer(self, _layer: nn.Module, _inputs: Any) -> None:
+        if self._passes:
+            self._passes[-1].enter_layer()
+
+    def _leave_layer(self, layer: Any, _inputs: Any, output: Any) -> None:
+        if self._passes:
+            self._passes[-1].leave_layer(layer.name, output)
 
 
 def _weights_as_given(weights: QuantizedEdgeWeights) -> list[Tensor]:

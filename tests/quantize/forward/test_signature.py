@@ -14,7 +14,7 @@ from torch_geometric.typing import Adj
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import PreparedData
 from sgq_auto.quantize import prepare
-from sgq_auto.quantize.signature import Role, Signature
+from sgq_auto.quantize.forward.signature import Role, Signature
 from sgq_auto.training import predict
 
 _X, _E, _D, _NONE = Role.FEATURES, Role.EDGES, Role.DATA, Role.ABSENT

@@ -4,7 +4,7 @@ import importlib
 import importlib.util
 import re
 
-from sgq_auto.errors import InputError
+from sgq_auto.errors.input_error import InputError
 
 _ENGINES = ("ray", "submitit")
 # Drivers by the name of SQLAlchemy's dialect; the first is the one of this project's extra.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sgq_auto.graphs import CsrPattern
-from sgq_auto.quantize.lazy_tensor import LazyTensor
+from sgq_auto.quantize.forward.lazy_tensor import LazyTensor
 
 # What people do to a column of numbers to have a vector, or the other way round, and casts.
 _RESHAPES = frozenset(

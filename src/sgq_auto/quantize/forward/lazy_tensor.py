@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 # What is known without the values.
-_METADATA = frozenset(
+METADATA = frozenset(
     {
         Tensor.size,
         Tensor.dim,
@@ -53,7 +53,7 @@ class LazyTensor(Tensor):
         del types
         if function in _CASTS and args[0].dtype is _CASTS[function]:
             return args[0]  # It is of that type already.
-        if function in _METADATA:
+        if function in METADATA:
             with torch._C.DisableTorchFunctionSubclass():
                 return function(*args, **(kwargs or {}))
         return function(*plain(args), **plain(kwargs or {}))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.graphs.features import FeatureMatrix
-from sgq_auto.quantize.lazy_tensor import LazyTensor
+from sgq_auto.quantize.forward.lazy_tensor import LazyTensor
 
 
 class QuantizedFeatures:
@@ -48,12 +48,12 @@ class NodeFeatures(LazyTensor):
 
     @property
     def matrix(self) -> FeatureMatrix:
-        """What products use."""
+        """The matrix that quantized layers multiply, sparse where the features are."""
         return self.features.matrix
 
     @property
     def tensor(self) -> Tensor:
-        """The dense tensor."""
+        """The dense tensor, made when something other than a quantized layer reads it."""
         return self.features.dense
 
 

@@ -10,8 +10,8 @@ from sgq_auto.models import GAT
 from sgq_auto.packed import FootprintModel
 from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import RangeMode, prepare, trace_spec
-from sgq_auto.quantize.deferred_dropout import DropoutAfterQuantization, Dropped
-from sgq_auto.quantize.node_features import NodeFeatures, QuantizedFeatures
+from sgq_auto.quantize.forward.deferred_dropout import DropoutAfterQuantization, Dropped
+from sgq_auto.quantize.forward.node_features import NodeFeatures, QuantizedFeatures
 
 _ENGINE = engine_for("cpu")
 

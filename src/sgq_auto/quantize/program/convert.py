@@ -5,8 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, SparseFeatures
@@ -15,18 +14,10 @@ from sgq_auto.packed.codes.ranges import Ranges
 from sgq_auto.packed.runtime.edge_weights import pack_edge_weights
 from sgq_auto.packed.runtime.features import PackedFeatures, code_pattern, pack_values
 from sgq_auto.packed.runtime.graph import PackedGraph, graph_of
-from sgq_auto.packed.runtime.layers.layer import Activation, PackedLayer
-from sgq_auto.quantize.layer import QuantizedLayer
-from sgq_auto.quantize.model_input import ModelInput
+from sgq_auto.packed.runtime.layers.layer import PackedLayer
+from sgq_auto.quantize.forward.model_input import ModelInput
 from sgq_auto.quantize.packing import Packing, array, packed_ranges
-from sgq_auto.quantize.trace import LayerCall, Trace, trace_model
-
-_NO_CHAIN = "a packed model is a chain of layers that run once, the first on the features"
-_ACTIVATIONS = {
-    Activation.NONE: lambda x: x,
-    Activation.RELU: torch.relu,
-    Activation.ELU: nn.functional.elu,
-}
+from sgq_auto.quantize.program.trace import Trace, trace_model
 
 
 def convert(
@@ -42,78 +33,43 @@ def convert(
         source: Where it comes from; written into the artifact's header.
 
     Raises:
-        InputError: If it is not a chain of layers that the packed runtime has.
+        InputError: If it does something that the packed runtime cannot.
     """
     if graph.bucket_rows is not None:
         raise InputError(
             "the model has a row for each node in a parameter or a buffer, which a packed model "
             "cannot have"
         )
-    feature_quantizer = ModelInput.of(prepared).quantizer
-    layers = tuple(
-        _layer(layer, activation, layer.input_quantizer or feature_quantizer, graph)
-        for layer, activation in _chain(trace_model(prepared, graph))
+    trace = trace_model(prepared, graph)
+    if trace.program is None:
+        raise InputError(f"cannot pack {trace.unpackable}")
+    model_input, buckets = ModelInput.of(prepared), len(graph.bucket_nodes)
+    feature_ranges = packed_ranges(model_input.quantizer, buckets)
+    layers = []
+    for call in trace.calls:
+        own = call.layer.input_quantizer
+        inputs = (
+            feature_ranges if call.input is None or own is None else packed_ranges(own, buckets)
+        )
+        layers.append(call.layer.packed(Packing(inputs, buckets)))
+    skips = {
+        name: packed_ranges(model_input.skips.named(name).quantizer, buckets)
+        for name in trace.program.skips
+    }
+    return PackedModel(
+        _weighted(_graph(graph), tuple(layers), prepared, graph),
+        _features(graph, feature_ranges),
+        tuple(layers),
+        trace.program,
+        graph.classes,
+        skips,
+        dict(source or {}),
     )
-    features = _features(graph, layers[0].inputs)
-    packed = _weighted(_graph(graph), layers, prepared, graph)
-    return PackedModel(packed, features, layers, graph.classes, dict(source or {}))
 
 
 def unpackable_reason(trace: Trace) -> str | None:
     """Why a prepared model that was traced cannot be packed; ``None`` where it can."""
-    try:
-        _chain(trace)
-    except InputError as error:
-        return str(error)
-    return None
-
-
-def _chain(trace: Trace) -> list[tuple[QuantizedLayer, Activation]]:
-    """The layers of a traced model and what follows each.
-
-    Raises:
-        InputError: If the packed runtime does not have a layer, or the model is no chain of them
-            with one known activation between two.
-    """
-    calls = trace.calls
-    for position, call in enumerate(calls):
-        if call.layer.packs_as is None:
-            raise InputError(call.layer.unpackable())
-        again = call.layer in [before.layer for before in calls[:position]]
-        if again or (call.input is None) != (position == 0):
-            raise InputError(f"{call.layer.name}: {_NO_CHAIN}")
-    first = calls[0].layer
-    if first.packs_as is not None and first.packs_as.feature_fault:
-        raise InputError(f"{first.name}: in a packed model, {first.packs_as.feature_fault}")
-    following = [call.input for call in calls[1:]]
-    chained = [(c.layer, _activation(c, x)) for c, x in zip(calls[:-1], following, strict=True)]
-    last = calls[-1].output
-    # Logits tell the classes as well as their logarithmic softmax does.
-    if not _is_same(last, trace.output) and not _is_same(last.log_softmax(1), trace.output):
-        raise InputError(f"{calls[-1].layer.name}: the last layer's output must be the logits")
-    return [*chained, (calls[-1].layer, Activation.NONE)]
-
-
-def _activation(call: LayerCall, following: Any) -> Activation:
-    for activation, function in _ACTIVATIONS.items():
-        if _is_same(function(call.output), following):
-            return activation
-    known = ", ".join(_ACTIVATIONS)
-    raise InputError(
-        f"after {call.layer.name} the model does something that cannot be packed, like a "
-        f"norm or a residual; {_NO_CHAIN} with one of these between them: {known}"
-    )
-
-
-def _is_same(made: Tensor, given: Any) -> bool:
-    return made.shape == given.shape and torch.equal(made, given)
-
-
-def _layer(
-    layer: QuantizedLayer, activation: Activation, inputs: nn.Module, graph: Graph
-) -> PackedLayer:
-    buckets = len(graph.bucket_nodes)
-    return layer.packed(Packing(activation, packed_ranges(inputs, buckets), buckets))
+    return trace.unpackable or None
 
 
 def _graph(graph: Graph) -> PackedGraph:

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from sgq_auto.compute import Engine
-from sgq_auto.quantize.lazy_tensor import LazyTensor
-from sgq_auto.quantize.node_features import NodeFeatures
+from sgq_auto.quantize.forward.lazy_tensor import LazyTensor
+from sgq_auto.quantize.forward.node_features import NodeFeatures
 
 
 def dropout(x: Tensor, p: float, engine: Engine) -> Tensor:
@@ -52,7 +52,7 @@ class Dropped(LazyTensor):
 
     @cached_property
     def tensor(self) -> Tensor:
-        """The dropped tensor."""
+        """The tensor after dropout, for what reads it before a quantized layer does."""
         if isinstance(self.source, NodeFeatures):
             matrix = self.source.matrix
             return matrix.with_values(self.apply(matrix.values)).dense()

@@ -1,0 +1,57 @@
+"""Ranges from the scales that an artifact holds, checked."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from sgq_auto.errors import ArtifactError
+from sgq_auto.packed.allocation import FULL_PRECISION
+from sgq_auto.packed.codes.bit_packing import Array
+from sgq_auto.packed.codes.ranges import Ranges
+
+
+def checked_ranges(
+    name: str,
+    runs: Sequence[tuple[int, ...]],
+    bits: Sequence[tuple[int, ...]],
+    tensors: Mapping[str, Array],
+) -> Iterator[Ranges]:
+    """The ranges of runs of scale groups, which one tensor holds one after the other.
+
+    Args:
+        name: What the tensor belongs to: a layer, a skip connection or the node features.
+        runs: For each run, the groups that have a scale.
+        bits: For each run, the bits of all its groups.
+        tensors: What the artifact holds.
+
+    Raises:
+        ArtifactError: If a step is not above 0, or a range ends beyond fp32.
+    """
+    scales = tensors.get(f"{name}.scales", np.empty((0, 2), np.float32))
+    if scales.size and not (scales[:, 0] > 0).all():
+        raise ArtifactError(f"tensor {name}.scales holds a step that is not above 0")
+    start = 0
+    for groups, widths in zip(runs, bits, strict=True):
+        ranges = _ranges(widths, groups, scales[start : start + len(groups)])
+        tops = ranges.offset + ranges.step * (2.0 ** np.array(widths) - 1)
+        if (tops > np.finfo(np.float32).max).any():
+            raise ArtifactError(f"tensor {name}.scales holds a range that ends beyond fp32")
+        yield ranges
+        start += len(groups)
+
+
+def _ranges(bits: tuple[int, ...], groups: tuple[int, ...], scales: Array) -> Ranges:
+    """Ranges of all groups; one that holds nothing here takes over the nearest one's."""
+    if not groups:
+        return Ranges(bits, np.ones(len(bits), np.float32), np.zeros(len(bits), np.float32))
+    widths, held, index = np.array(bits), np.array(groups), np.arange(len(bits))
+    after = np.minimum(np.searchsorted(held, index), held.size - 1)
+    before = np.maximum(after - 1, 0)
+    nearest = np.where(index - held[before] <= held[after] - index, before, after)
+    levels = 2.0**widths - 1
+    step = scales[nearest, 0] * (levels[held[nearest]] / levels).astype(np.float32)
+    # Neither 0 nor infinite, however much wider or narrower the nearest one's codes are.
+    step = np.clip(step, np.finfo(np.float32).smallest_subnormal, np.finfo(np.float32).max)
+    full = widths == FULL_PRECISION
+    step, offset = np.where(full, 1, step), np.where(full, 0, scales[nearest, 1])
+    return Ranges(bits, step.astype(np.float32), offset.astype(np.float32))

@@ -1,0 +1,1 @@
+"""What a packed model does between its layers, on chunks of rows in fp64."""

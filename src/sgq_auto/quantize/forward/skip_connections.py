@@ -1,0 +1,174 @@
+"""Skip connections: embeddings that a model keeps while layers run, quantized as it reads them.
+
+A residual, or what jumping knowledge collects, is held while other layers run. In a packed model
+it is held in codes. Where a layer has read it too, the codes are those of the layer's input, and
+it has no other; otherwise it is a site of its own, called after the layer that ran before it was
+made: ``conv1.skip``.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from sgq_auto.compute import Engine
+from sgq_auto.packed.allocation import FEATURES
+from sgq_auto.quantize.forward.deferred_dropout import DropoutAfterQuantization, Dropped
+from sgq_auto.quantize.forward.lazy_tensor import METADATA, LazyTensor
+from sgq_auto.quantize.quantizers.factory import QuantizerFactory
+
+# The attribute that tells where a tensor comes from.
+_ORIGIN = "_sgq_auto_origin"
+
+
+@dataclass(eq=False)
+class Origin:
+    """Where an embedding was made.
+
+    Attributes:
+        made: Layers that had run.
+        quantized: What stands for it where it is read after another layer; ``None`` until a layer
+            has quantized it as its input, or a skip connection has.
+    """
+
+    made: int
+    quantized: Tensor | None = None
+
+
+def origin_of(tensor: Tensor) -> Origin | None:
+    """Where a tensor was made; ``None`` for what no forward pass made, like a parameter."""
+    return getattr(tensor, _ORIGIN, None)
+
+
+class SkipQuantizer(nn.Module):
+    """The fake-quantizer of one skip connection.
+
+    Attributes:
+        name: The name of its sites, like ``conv1.skip``.
+    """
+
+    def __init__(self, name: str, quantizers: QuantizerFactory) -> None:
+        super().__init__()
+        self.name = name
+        self.quantizer = quantizers.of_layer(name).embedding(name)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The quantized embedding."""
+        quantized: Tensor = self.quantizer(x)
+        return quantized
+
+
+class SkipConnections(nn.Module):
+    """The skip connections of a prepared model, made as its first forward pass meets them."""
+
+    def __init__(self, quantizers: QuantizerFactory) -> None:
+        super().__init__()
+        self._factory = quantizers
+        self.quantizers = nn.ModuleList()
+        self.num_nodes = quantizers.graph.num_nodes
+
+    def named(self, name: str) -> SkipQuantizer:
+        """The quantizer of the skip connection called ``name``."""
+        for quantizer in self.quantizers:
+            if isinstance(quantizer, SkipQuantizer) and quantizer.name == name:
+                return quantizer
+        made = SkipQuantizer(name, self._factory)
+        self.quantizers.append(made)
+        return made
+
+
+class ForwardPass(DropoutAfterQuantization):
+    """One forward pass of a prepared model: defers dropout, and quantizes what is kept.
+
+    Args:
+        engine: Drops.
+        probability: Replaces every dropout probability above 0; ``None`` keeps the model's own.
+        skips: The model's skip connections.
+    """
+
+    def __init__(self, engine: Engine, probability: float | None, skips: SkipConnections) -> None:
+        super().__init__(engine, probability)
+        self._skips = skips
+        self._depth = 0
+        self._ran: list[str] = []
+        self._named: Counter[str] = Counter()
+
+    def enter_layer(self) -> None:
+        """A quantized layer begins: what it does inside is its own."""
+        self._depth += 1
+
+    def leave_layer(self, name: str, output: Any) -> None:
+        """A quantized layer has run."""
+        self._depth -= 1
+        if self._depth == 0:
+            self._ran.append(name)
+            self._note(output)
+
+    def __torch_function__(
+        self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Call a function with what is kept quantized; note where its result was made."""
+        del types
+        kwargs = kwargs or {}
+        if function is nn.functional.dropout:
+            return self._defer(*args, **kwargs)
+        if self._depth or function in METADATA:
+            return function(*args, **kwargs)
+        if self._ran:
+            args, kwargs = self._with_quantized(function, args, kwargs)
+        out = function(*args, **kwargs)
+        self._note(out)
+        return out
+
+    def _with_quantized(
+        self, function: Callable[..., Any], args: Any, kwargs: Any
+    ) -> tuple[Any, Any]:
+        """The arguments of a function, quantized codes in place of what is kept."""
+        name = getattr(function, "__name__", "")
+        changes = name.endswith("_") and not name.endswith("__")
+        if changes:
+            # A method that changes its tensor: the tensor itself must change.
+            return (*args[:1], *self._read(args[1:])), self._read(kwargs)
+        read, keywords = self._read(args), self._read(kwargs)
+        if read and read[0] is not args[0] and (name.startswith("__i") or "inplace" in kwargs):
+            # The result is what is used from here on; what a layer has quantized stays.
+            read = (read[0].clone(), *read[1:])
+        return read, keywords
+
+    def _read(self, value: Any) -> Any:
+        """``value`` with each tensor in it that is kept past a layer quantized."""
+        if isinstance(value, Tensor):
+            return self._read_tensor(value)
+        if type(value) in (list, tuple):
+            return type(value)(self._read(item) for item in value)
+        if isinstance(value, dict):
+            return {key: self._read(item) for key, item in value.items()}
+        return value
+
+    def _read_tensor(self, x: Tensor) -> Tensor:
+        source = x.source if isinstance(x, Dropped) else x
+        origin = origin_of(source)
+        if origin is None or origin.made >= len(self._ran) or not self._is_embedding(source):
+            return x
+        if origin.quantized is None:
+            origin.quantized = self._skips.named(self._name(origin))(source)
+        return x.apply(origin.quantized) if isinstance(x, Dropped) else origin.quantized
+
+    def _is_embedding(self, x: Tensor) -> bool:
+        return x.dim() > 1 and x.size(0) == self._skips.num_nodes and x.is_floating_point()
+
+    def _name(self, origin: Origin) -> str:
+        layer = self._ran[origin.made - 1] if origin.made else FEATURES
+        self._named[layer] += 1
+        number = self._named[layer]
+        return f"{layer}.skip{number if number > 1 else ''}"
+
+    def _note(self, made: Any) -> None:
+        if isinstance(made, Tensor):
+            if not isinstance(made, LazyTensor | nn.Parameter):
+                setattr(made, _ORIGIN, Origin(len(self._ran)))
+        elif isinstance(made, list | tuple):
+            for item in made:
+                self._note(item)
