@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 from agreement import always_neighborhoods
-from cases import exact_logits, random_allocation, trained
+from cases import exact_logits, held_bytes, random_allocation, trained
 
 from sgq_auto.graphs import BucketSettings, Graph, PreparedData, RawGraph
 from sgq_auto.models import SAGE
 from sgq_auto.packed import PackedModel, load, save
-from sgq_auto.packed.artifact.tensors import resident_arrays, tensors_of
+from sgq_auto.packed.artifact.tensors import tensors_of
 from sgq_auto.packed.backends import NumpyEngine, fastest_engine
-from sgq_auto.packed.runtime.model import run_layers
+from sgq_auto.packed.runtime.execution import run_program
 from sgq_auto.packed.runtime.workspace import Inference
 from sgq_auto.quantize import convert
 from weighted_graphs import prepared, weighted_net, with_weights
@@ -59,10 +59,10 @@ def test_bytes_and_logits_are_those_of_training(
     model, expected = packed(data.graph, net, ladder, tmp_path / "model.safetensors")
     footprint = model.footprint()
     assert footprint.stored_bytes == sum(t.nbytes for t in tensors_of(model).values())
-    held = sum(array.nbytes for array in resident_arrays(model))
+    held = held_bytes(model)
     for engine in _ENGINES:
         inference = Inference(model.graph, model.features, engine)
-        logits = run_layers(model.layers, inference)
+        logits = run_program(model.parts, inference)
         assert footprint.resident_bytes == held + sum(inference.made.values())
         assert np.abs(logits - expected).max() < 1e-4
         np.testing.assert_array_equal(logits.argmax(1), expected.argmax(1))
