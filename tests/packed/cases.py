@@ -25,6 +25,7 @@ from sgq_auto.packed import PackedModel
 from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.packed.artifact.tensors import tensors_of
 from sgq_auto.packed.codes.coded_rows import BitmapRows, EliasFanoRows
+from sgq_auto.packed.runtime.edge_weights import PackedEdgeWeights
 from sgq_auto.quantize import FakeQuantizer, MinMaxQuantizer, convert, prepare, trace_spec
 from sgq_auto.quantize.forward.model_input import ModelInput
 from sgq_auto.quantize.layer import QuantizedLayer
@@ -197,12 +198,17 @@ def held_bytes(model: PackedModel) -> int:
     edges, pattern = model.graph.edges, model.features.pattern
     assert isinstance(edges, EliasFanoRows)
     # As on disk, but for edges, of which a file has one direction where the graph is symmetric.
-    arrays = [t for name, t in tensors_of(model).items() if not name.startswith("edges.")]
+    other = ("edges.", "edge_weight.values")
+    arrays = [t for name, t in tensors_of(model).items() if not name.startswith(other)]
     arrays += [edges.high, edges.low, edges.block_starts]
     if isinstance(pattern, BitmapRows | EliasFanoRows):
         arrays.append(pattern.block_starts)
     if any(layer.spec.attention_from_degrees for layer in model.layers):
         arrays.append(model.graph.degrees.stream)
+    if isinstance(model.graph.weights, PackedEdgeWeights):
+        arrays.append(model.graph.weights.codes.stream)
+        if any(la.spec.edge_weights and la.spec.attention_from_degrees for la in model.layers):
+            arrays.append(model.graph.weight_roots)
     return sum(array.nbytes for array in arrays)
 
 

@@ -111,6 +111,21 @@ class FakeQuantizer(nn.Module):
         out: Tensor = _Round.apply(x, self.step, self.offset, ends, self)
         return out
 
+    def exact(self, x: Tensor) -> Tensor:
+        """Fake-quantize fp64 ``[rows]`` by the ranges there are, as the packed runtime does.
+
+        Values of many edges lie next to the border of two codes, where fp32 finds the other one.
+        """
+        rows, ends, order = self._by_group(x, 0)
+        groups = (t.double() for t in (self.step, self.offset, self.levels))
+        step, offset, levels = (spread_groups(t, ends, rows) for t in groups)
+        codes = ((rows - offset) / step).round_().clamp_(min=0).minimum(levels)
+        out = codes * step + offset
+        if self.full is not None:
+            held = rows.float().double()
+            out = torch.where(spread_groups(self.full, ends, rows), held, out)
+        return out if order is None else torch.empty_like(out).index_copy(0, order, out)
+
     def _by_group(self, x: Tensor, start: int) -> tuple[Tensor, Tensor, Tensor | None]:
         """The rows of ``x``, rows from ``start`` on of a whole, sorted by scale group.
 
@@ -228,21 +243,6 @@ class ConstantQuantizer(FakeQuantizer):
             return self.exact(x)
         with torch.no_grad():
             return super().forward(x, start)
-
-    def exact(self, x: Tensor) -> Tensor:
-        """Fake-quantize fp64 ``[rows]`` by the ranges there are, as the packed runtime does.
-
-        Values of many edges lie next to the border of two codes, where fp32 finds the other one.
-        """
-        rows, ends, order = self._by_group(x, 0)
-        groups = (t.double() for t in (self.step, self.offset, self.levels))
-        step, offset, levels = (spread_groups(t, ends, rows) for t in groups)
-        codes = ((rows - offset) / step).round_().clamp_(min=0).minimum(levels)
-        out = codes * step + offset
-        if self.full is not None:
-            held = rows.float().double()
-            out = torch.where(spread_groups(self.full, ends, rows), held, out)
-        return out if order is None else torch.empty_like(out).index_copy(0, order, out)
 
 
 def freeze_ranges(model: nn.Module) -> None:
