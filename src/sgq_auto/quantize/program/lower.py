@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from sgq_auto.errors import InputError
 from sgq_auto.packed.runtime.program import Program, input_buffer
+from sgq_auto.quantize.program.arranging import lower_split
 from sgq_auto.quantize.program.builder import (
     Builder,
     Failed,
@@ -19,7 +20,7 @@ from sgq_auto.quantize.program.builder import (
     Value,
 )
 from sgq_auto.quantize.program.norms import lower_norm
-from sgq_auto.quantize.program.operators import lower_operator, lower_split
+from sgq_auto.quantize.program.operators import lower_operator
 from sgq_auto.quantize.program.recording import LayerCall, OutsideCall, Recording, SkipCall
 
 
