@@ -6,8 +6,9 @@ from sgq_auto.packed import FeatureSpec, FootprintModel, GraphSpec, LayerSpec, M
 from sgq_auto.packed.allocation import BitAllocation, Site
 from sgq_auto.packed.runtime.layers.linear import linear_spec
 from sgq_auto.packed.sizes.buffers import inference_buffers
+from sgq_auto.packed.sizes.reference_storage import PygStorage
 from sgq_auto.packed.sizes.specs import Carried, DataFlow
-from sgq_auto.packed.sizes.storage import PackedStorage, PygStorage
+from sgq_auto.packed.sizes.storage import PackedStorage
 from sgq_auto.quantize.layers.attention_based.transformer import transformer_spec
 from sgq_auto.quantize.layers.generic import generic_spec
 from sgq_auto.quantize.layers.multi_hop.sgc_appnp import appnp_spec, sgc_spec

@@ -18,8 +18,8 @@ from sgq_auto.models import GAT, GCN, GIN, SAGE
 from sgq_auto.packed import FootprintModel
 from sgq_auto.packed.allocation import EDGE_WEIGHTS, BitAllocation, Component, Site
 from sgq_auto.quantize import RangeMode, in_order_of, prepare, trace_spec
-from sgq_auto.quantize.model_input import ModelInput
-from sgq_auto.quantize.signature import Role, Signature, run_plain
+from sgq_auto.quantize.forward.model_input import ModelInput
+from sgq_auto.quantize.forward.signature import Role, Signature, run_plain
 from sgq_auto.training import predict
 from weighted_graphs import WeightedNet, prepared, weighted_net, with_weights
 
@@ -149,6 +149,9 @@ def test_the_sites_of_weights_are_there_once_and_in_the_size(data: PreparedData)
     assert footprints.full_precision().resident_bytes == (
         without.full_precision().resident_bytes + 4 * sum(edges)
     )
+    # Careful code keeps the coefficients alone.
+    careful = footprints.sparse_fp32().resident_bytes
+    assert careful == without.sparse_fp32().resident_bytes
 
 
 @pytest.mark.parametrize("model", [GAT, GIN, SAGE])
