@@ -126,6 +126,21 @@ def some_nodes() -> list[str]:
     return table(("graph", "model", "one node", "ten nodes", "a new node"), rows)
 
 
+def weighted() -> list[str]:
+    """Accuracy with weights of edges at few bits, where they tell."""
+    widths = (1, 2, 3, 4, 8)
+    rows = [
+        [
+            str(row["graph"]),
+            *(f"{100 * row[name]:.1f}" for name in ("unweighted", "weighted")),
+            *(f"{100 * row[f'{bits}_bits']:.1f}" for bits in widths),
+        ]
+        for row in rows_of("weighted")
+    ]
+    named = [f"{bits} bit{'s' * (bits > 1)}" for bits in widths]
+    return table(("graph", "without weights", "with weights, fp32", *named), rows)
+
+
 def drop_estimates() -> list[str]:
     """How far two estimates of the test drop are from what test labels say."""
     rows = [
@@ -229,6 +244,7 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "temperatures": temperatures,
     "throughput": throughput,
     "some_nodes": some_nodes,
+    "weighted": weighted,
     "drop_estimates": drop_estimates,
     "default_seeds": default_seeds,
     "trust": trust,

@@ -149,6 +149,9 @@ def test_the_sites_of_weights_are_there_once_and_in_the_size(data: PreparedData)
     assert footprints.full_precision().resident_bytes == (
         without.full_precision().resident_bytes + 4 * sum(edges)
     )
+    # Careful code keeps the coefficients alone.
+    careful = footprints.sparse_fp32().resident_bytes
+    assert careful == without.sparse_fp32().resident_bytes
 
 
 @pytest.mark.parametrize("model", [GAT, GIN, SAGE])

@@ -110,7 +110,9 @@ def _edge_weight_buffers(model: ModelSpec, storage: TensorStorage) -> Iterator[B
     reading = [k for k, layer in enumerate(model.layers) if layer.edge_weights]
     if not reading:
         return
-    last, held = _last_step(model, reading[-1]), storage.edge_weights()
+    last = _last_step(model, reading[-1])
+    normalized = all(model.layers[k].attention_from_degrees for k in reading)
+    held = storage.edge_weights(normalized=normalized)
     stored = storage.stored_edge_weights()
     yield Buffer("edge_weights", Part.ATTENTION, held, 0, last, stored)
     yield _stored("edge_weights.scales", Part.SCALES, storage.edge_weight_scales(), last)

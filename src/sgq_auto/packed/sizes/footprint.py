@@ -21,14 +21,10 @@ from sgq_auto.packed.allocation import (
     Site,
 )
 from sgq_auto.packed.sizes.buffers import Buffer, Part, inference_buffers
+from sgq_auto.packed.sizes.reference_storage import PygStorage, SparseFp32Storage
 from sgq_auto.packed.sizes.sgquant import sgquant_elements
 from sgq_auto.packed.sizes.specs import GraphSpec, ModelSpec
-from sgq_auto.packed.sizes.storage import (
-    PackedStorage,
-    PygStorage,
-    SparseFp32Storage,
-    TensorStorage,
-)
+from sgq_auto.packed.sizes.storage import PackedStorage, TensorStorage
 
 
 @dataclass(frozen=True)
