@@ -9,12 +9,7 @@ from sgq_auto.packed.runtime.layers.linear import linear_spec
 from sgq_auto.packed.sizes.buffers import inference_buffers
 from sgq_auto.packed.sizes.reference_storage import PygStorage
 from sgq_auto.packed.sizes.specs import Carried, DataFlow
-<<<<<<< HEAD
-from sgq_auto.packed.sizes.storage import PackedStorage, PygStorage
-=======
 from sgq_auto.packed.sizes.storage import PackedStorage
-from sgq_auto.quantize.layers.attention_based.transformer import transformer_spec
->>>>>>> weights
 from sgq_auto.quantize.layers.generic import generic_spec
 from sgq_auto.quantize.layers.multi_hop.sgc_appnp import appnp_spec, sgc_spec
 
