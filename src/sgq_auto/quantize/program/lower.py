@@ -86,8 +86,9 @@ class _Walk:
             self._hold(call.input, input_buffer(name), f"the input of {name}")
             if call.quantized is not None:
                 self._alias(call.quantized, call.input)
+        further = [self._held(tensor, name) for tensor in call.further]
         self._after = name
-        builder.set(call.output, builder.add_layer(name, call.output.size(1)))
+        builder.set(call.output, builder.add_layer(name, call.output.size(1), further))
 
     def _skip(self, call: SkipCall) -> None:
         self._hold(call.input, call.name, call.name)
@@ -101,6 +102,14 @@ class _Walk:
         if not isinstance(value, Row):
             raise InputError(f"{what}: it is no embedding that the model made of nodes")
         self._builder.hold(value, buffer)
+
+    def _held(self, tensor: Tensor, layer: str) -> str:
+        """The buffer of an embedding that a layer reads besides its input."""
+        value = self._builder.get(tensor)
+        buffer = self._builder.buffer_of(value) if isinstance(value, Row) else None
+        if buffer is None:
+            raise InputError(f"cannot pack {layer}: it reads what is held in no codes")
+        return buffer
 
     def _alias(self, tensor: Tensor, other: Tensor) -> None:
         value = self._builder.get(other)
