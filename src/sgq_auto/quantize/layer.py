@@ -146,12 +146,17 @@ class QuantizedLayer(nn.Module):
         Raises:
             InputError: If the packed runtime has no such layer.
         """
-        if self.packs_as is None:
+        kind = self.packed_kind()
+        if kind is None:
             raise InputError(self.unpackable())
-        return self.packs_as.of(self.packed_parts(packing))
+        return kind.of(self.packed_parts(packing))
+
+    def packed_kind(self) -> type[PackedLayer] | None:
+        """What it is packed as, known once it has run: :attr:`packs_as`, or ``None``."""
+        return self.packs_as
 
     def unpackable(self) -> str:
-        """Why a model with this layer cannot be packed, where :attr:`packs_as` says that."""
+        """Why a model with this layer cannot be packed, where :meth:`packed_kind` says that."""
         return f"{self.name}: the packed runtime has no such layer"
 
     def packed_parts(self, packing: Packing) -> LayerParts:

@@ -178,12 +178,13 @@ def _check_layers(recording: Recording) -> None:
     runs = Counter(call.layer.name for call in recording.calls)
     for call in recording.calls:
         layer = call.layer
-        if layer.packs_as is None:
+        kind = layer.packed_kind()
+        if kind is None:
             raise InputError(layer.unpackable())
         if runs[layer.name] > 1:
             raise InputError(f"{layer.name}: it runs {runs[layer.name]} times")
-        if call.input is None and layer.packs_as.feature_fault:
-            raise InputError(f"{layer.name}: in a packed model, {layer.packs_as.feature_fault}")
+        if call.input is None and kind.feature_fault:
+            raise InputError(f"{layer.name}: in a packed model, {kind.feature_fault}")
 
 
 def _name(call: OutsideCall) -> str:

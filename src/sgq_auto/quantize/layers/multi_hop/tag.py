@@ -1,5 +1,6 @@
 """The quantized twin of PyG's ``TAGConv``."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -8,7 +9,7 @@ from torch_geometric.nn import TAGConv
 
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
-from sgq_auto.packed.runtime.layers.layer import LayerParts
+from sgq_auto.packed.runtime.layers.layer import LayerParts, PackedLayer
 from sgq_auto.packed.runtime.layers.multi_hop.tag import TagLayer, own_names, tag_spec
 from sgq_auto.quantize.layer import differing, linear, sum_differs
 from sgq_auto.quantize.layers.multi_hop.hops import HopLayer, hops_differ
@@ -39,7 +40,7 @@ class QuantizedTAGConv(HopLayer):
 
     def forward(self, x: Tensor, edge_index: Any, edge_weight: Any = None) -> Tensor:
         """``[N, in]`` to ``[N, out]``."""
-        adj_t = self.pattern(edge_index, edge_weight=edge_weight)
+        adj_t = self.weighted_pattern(edge_index, edge_weight)
         weight = self.weight_quantizer(torch.cat([lin.weight for lin in self._lins]))
         made = linear(self.quantize_input(x), weight)
         out: Tensor
@@ -52,9 +53,14 @@ class QuantizedTAGConv(HopLayer):
     def coefficients(self, adj_t: CsrPattern, dtype: torch.dtype) -> Tensor:
         """Coefficients whose degrees count no self-loop, which have 0: quantized in fp64."""
         edges = adj_t.row != adj_t.col
-        degrees = (adj_t.rowptr.diff() - 1).double()
+        row, col = adj_t.row[edges].long(), adj_t.col[edges].long()
+        weights = torch.ones(row.numel(), dtype=torch.float64, device=row.device)
+        if self.edge_weights is not None:
+            self.check_weights(self.edge_weights)
+            weights = self.edge_weights.values[edges]
+        degrees = weights.new_zeros(adj_t.shape[0]).index_add_(0, row, weights)
         roots = torch.where(degrees > 0, degrees.rsqrt(), 0)
-        own = roots[adj_t.row[edges].long()] * roots[adj_t.col[edges].long()]
+        own = roots[row] * weights * roots[col]
         out = own.new_zeros(adj_t.num_entries)
         out[edges] = self.attention_quantizer(own)
         return out.to(dtype)
@@ -62,7 +68,16 @@ class QuantizedTAGConv(HopLayer):
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""
         sizes = self.name, self.in_features, self.lins[0].weight.size(0)
-        return tag_spec(*sizes, hops=self.hops, bias=self.bias is not None)
+        spec = tag_spec(*sizes, hops=self.hops, bias=self.bias is not None)
+        return replace(spec, edge_weights=self.edge_weights is not None)
+
+    def packed_kind(self) -> type[PackedLayer] | None:
+        """Nothing on weighted edges, whose sums a packed graph has with self-loops alone."""
+        return super().packed_kind() if self.edge_weights is None else None
+
+    def unpackable(self) -> str:
+        """The weights are the reason."""
+        return f"{self.name}: TAGConv with weights of edges cannot be packed"
 
     def packed_parts(self, packing: Packing) -> LayerParts:
         """Its weights, which are quantized together, and its bias."""
