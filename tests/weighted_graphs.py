@@ -44,6 +44,18 @@ class WeightedNet(nn.Module):
         return out
 
 
+class OnItself(nn.Module):
+    """GCNII's layer, whose input is its initial embedding too."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv = pyg.GCN2Conv(width, 0.3, 0.5, 1, shared_weights=False)
+
+    def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
+        out: Tensor = self.conv(x, x, edge_index, edge_weight)
+        return out
+
+
 def weighted_net(name: str, features: int, classes: int) -> WeightedNet:
     """A network by the name of its convolutions."""
     convs = {
@@ -54,6 +66,8 @@ def weighted_net(name: str, features: int, classes: int) -> WeightedNet:
         ),
         "mixed": (pyg.GraphConv(features, 8, aggr="mean"), pyg.GCNConv(8, classes)),
         "sgc": (pyg.SGConv(features, 8, K=2), pyg.GraphConv(8, classes)),
+        "appnp": (pyg.GCNConv(features, classes), pyg.APPNP(4, 0.2)),
+        "gcn2": (pyg.SGConv(features, classes, K=3), OnItself(classes)),
         "tag": (pyg.TAGConv(features, 8), pyg.GCNConv(8, classes)),
     }
     return WeightedNet(*convs[name])

@@ -7,13 +7,18 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn import (
+    APPNP,
     MLP,
     GATConv,
     GATv2Conv,
+    GCN2Conv,
+    GCNConv,
     GINConv,
     GraphConv,
     PNAConv,
     SAGEConv,
+    SGConv,
+    TAGConv,
     TransformerConv,
 )
 
@@ -45,6 +50,29 @@ class TwoLayers(nn.Module):
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
         x = nn.functional.elu(self.conv1(x, edge_index))
         out: Tensor = self.conv2(x, edge_index)
+        return out
+
+
+class InitialResiduals(nn.Module):
+    """GCNII: the first layer's input is what all of them read besides; then a norm's is not."""
+
+    def __init__(self, in_features: int, num_classes: int) -> None:
+        super().__init__()
+        self.first = nn.Linear(in_features, 9)
+        self.conv1 = GCN2Conv(9, 0.2, 0.5, 1)
+        self.conv2 = GCN2Conv(9, 0.3, 0.5, 2, shared_weights=False)
+        self.norm = nn.LayerNorm(9)
+        self.conv3 = GCN2Conv(9, 0.4)
+        self.last = nn.Linear(9, num_classes)
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        x = x_0 = self.first(x).relu()
+        for conv in (self.conv1, self.conv2):
+            x = nn.functional.dropout(x, 0.2, self.training)
+            x = conv(x, x_0, edge_index).relu()
+        mean = (x + x_0) / 2
+        x = self.conv3(self.norm(mean), mean, edge_index)
+        out: Tensor = self.last(x.relu())
         return out
 
 
@@ -128,6 +156,13 @@ MODELS: dict[str, Callable[[int, int], nn.Module]] = {
             PNAConv(6, o, ["sum", "var"], _SCALERS[2:], _DEGREES, train_norm=True),
         )
     ),
+    "sgc": _two(lambda i, o: (SGConv(i, 9, K=4), SGConv(9, o, bias=False))),
+    "appnp": _two(lambda i, o: (SGConv(i, o, K=2), APPNP(K=5, alpha=0.2))),
+    "appnp_few": _two(
+        lambda i, o: (TwoLayers(GCNConv(i, o), APPNP(K=2, alpha=0.5)), APPNP(K=1, alpha=0.1))
+    ),
+    "tag": _two(lambda i, o: (TAGConv(i, 9, K=4), TAGConv(9, o, K=1, bias=False))),
+    "gcn2": InitialResiduals,
     "gin_sums": _two(
         lambda i, o: (
             GINConv(nn.Identity(), eps=0.3, train_eps=True),
@@ -135,6 +170,9 @@ MODELS: dict[str, Callable[[int, int], nn.Module]] = {
         )
     ),
 }
+
+# How often messages are passed in each; twice in others.
+HOPS = {"sgc": 5, "appnp": 7, "appnp_few": 4, "tag": 5, "gcn2": 3}
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 from sgq_auto.packed.artifact.file import _checksum, header
 from sgq_auto.packed.artifact.tensors import expected_tensors
 from sgq_auto.packed.runtime.graph import graph_of, stored_edge_code
+from sgq_auto.packed.runtime.layers.kinds import KINDS
 
 TYPES = {"U8": np.uint8, "F32": np.float32}
 
@@ -40,6 +41,20 @@ def header_of(nodes: int, layers: list[dict[str, Any]], **features: Any) -> dict
     classes = [f"c{k}" for k in range(layers[-1]["out"])]
     parts = {"graph": graph, "features": stored | features, "layers": layers}
     return {"version": 2, **parts, "classes": classes, "source": {}}
+
+
+def as_program(root: dict[str, Any]) -> dict[str, Any]:
+    """A header of version 3 of the same chain; each layer reads its own input once more."""
+    names = [layer["name"] for layer in root["layers"]]
+    buffers = [*(f"{name}.input" for name in names[1:]), None]
+    stages = [
+        {"layer": name, "operations": [], "outputs": [{"value": 0, "buffer": buffer}]}
+        for name, buffer in zip(names, buffers, strict=True)
+    ]
+    for layer, stage in zip(root["layers"], stages, strict=True):
+        if KINDS[layer["kind"]].further_inputs:
+            stage["further"] = [f"{layer['name']}.input"]
+    return {**root, "version": 3, "skips": {}, "stages": stages}
 
 
 def with_edges(root: dict[str, Any], pattern: np.ndarray) -> dict[str, np.ndarray]:

@@ -33,6 +33,11 @@ from sgq_auto.packed.runtime.layers.graph_conv import GraphConvLayer
 from sgq_auto.packed.runtime.layers.kinds import KINDS
 from sgq_auto.packed.runtime.layers.layer import LayerParts, PackedLayer
 from sgq_auto.packed.runtime.layers.linear import LinearLayer, linear_spec
+from sgq_auto.packed.runtime.layers.multi_hop.appnp import AppnpLayer, appnp_spec
+from sgq_auto.packed.runtime.layers.multi_hop.gcn2 import Gcn2Layer, gcn2_spec
+from sgq_auto.packed.runtime.layers.multi_hop.hops import HopLayer
+from sgq_auto.packed.runtime.layers.multi_hop.sgc import SgcLayer, sgc_spec
+from sgq_auto.packed.runtime.layers.multi_hop.tag import tag_spec
 from sgq_auto.packed.runtime.layers.neighbors import Aggregation, NeighborLayer, neighbor_spec
 from sgq_auto.packed.runtime.layers.pna import PnaLayer, Scaler, pna_spec
 from sgq_auto.packed.runtime.layers.sage import SageLayer
@@ -74,6 +79,7 @@ class RandomModels:
         for position in range(count):
             reads_features = not position and not drawn.stages
             kinds = [k for k in KINDS.values() if not reads_features or not k.feature_fault]
+            kinds = [k for k in kinds if has_program or not k.further_inputs]
             own = inputs
             if not reads_features:
                 own = self._ranges(self._bucket_bits(graph, ladder))
@@ -82,11 +88,12 @@ class RandomModels:
             embedding = self._bucket_bits(graph, ladder) if reads_features else own.bits
             shared = graph, ladder, embedding
             layers.append(self._layer(kind, f"layer{position}", width, own, *shared))
+            further = drawn.further(kind.further_inputs, width)
             width = layers[-1].out_features
             if has_program:
                 following = f"layer{position + 1}" if position + 1 < count else None
                 skip = self._ranges(self._bucket_bits(graph, ladder))
-                width = drawn.add(layers[-1].spec.name, width, following, skip)
+                width = drawn.add(layers[-1].spec.name, width, following, skip, further)
         classes = tuple(f"class{k}" for k in range(width))
         program = Program.chain([layer.spec.name for layer in layers])
         if has_program:
@@ -179,6 +186,8 @@ class RandomModels:
             return GinSumLayer(**common, spec=gin_sum_spec(name, width), eps=eps)
         if kind is GatheringLayer:
             return self._gathering(name, (width, out), self._one_of(ladder), embedding, common)
+        if issubclass(kind, HopLayer | Gcn2Layer):
+            return self._multi_hop(kind, name, (width, out), graph, ladder, embedding, common)
         if kind is PnaLayer:
             return self._pna(name, (width, out), self._one_of(ladder), embedding, common)
         if issubclass(kind, MultiHeadLayer):
@@ -220,6 +229,37 @@ class RandomModels:
         return self._of(
             GatheringLayer, spec, bits, vectors, embedding, common | {"settings": settings}
         )
+
+    def _multi_hop(
+        self,
+        kind: type[PackedLayer],
+        name: str,
+        widths: tuple[int, int],
+        graph: PackedGraph,
+        ladder: tuple[int, ...],
+        embedding: tuple[int, ...],
+        common: dict[str, Any],
+    ) -> PackedLayer:
+        hops, bias = self._integer(1, 5), self._chance(0.5)
+        settings: dict[str, Any] = {}
+        if kind is Gcn2Layer:
+            spec = gcn2_spec(name, widths[0], initial_weight=self._chance(0.5))
+            settings = {"alpha": self._share(), "beta": self._share()}
+        elif kind is AppnpLayer:
+            spec, settings = appnp_spec(name, widths[0], hops=hops), {"alpha": self._share()}
+        else:
+            sizes = sgc_spec if kind is SgcLayer else tag_spec
+            spec = sizes(name, *widths, hops=hops, bias=bias)
+        vectors = {"bias": self._vector(widths[1])} if spec.vector_elements else {}
+        common |= {
+            "settings": settings,
+            "made": {Component.ATTENTION: self._attention(graph, ladder)},
+            "hops": tuple(self._ranges(embedding) for _ in range(spec.further_hops)),
+        }
+        return self._of(kind, spec, self._one_of(ladder), vectors, embedding, common)
+
+    def _share(self) -> float:
+        return float(self._one_of((0.0, 1.0, self.random.uniform(0, 1), self.random.normal())))
 
     def _pna(
         self,

@@ -40,7 +40,19 @@ class RandomProgram:
     def __post_init__(self) -> None:
         self.buffers[FEATURES] = self.num_features
 
-    def add(self, layer: str | None, width: int, following: str | None, ranges: Ranges) -> int:
+    def further(self, count: int, width: int) -> tuple[str, ...]:
+        """Buffers that a layer of this width may read besides its input, that among them."""
+        fitting = [name for name, columns in self.buffers.items() if columns == width]
+        return tuple(self._one_of(fitting) for _ in range(count))
+
+    def add(
+        self,
+        layer: str | None,
+        width: int,
+        following: str | None,
+        ranges: Ranges,
+        further: tuple[str, ...] = (),
+    ) -> int:
         """A stage with random operations.
 
         Args:
@@ -48,6 +60,7 @@ class RandomProgram:
             width: Columns of that layer's output.
             following: The layer that reads its result; ``None`` for the logits.
             ranges: Ranges of a skip connection, if there is one.
+            further: What its layer reads besides its input.
 
         Returns:
             Columns of its result.
@@ -67,7 +80,7 @@ class RandomProgram:
             name, value = f"{layer}.skip", int(self.random.integers(0, len(widths)))
             outputs.append(Output(value, name))
             self.skips[name] = widths[value], ranges
-        self.stages.append(Stage(layer, tuple(operations), tuple(outputs)))
+        self.stages.append(Stage(layer, tuple(operations), tuple(outputs), further))
         if following is not None:
             self.buffers[input_buffer(following)] = widths[last]
         self.buffers |= {name: width for name, (width, _) in self.skips.items()}
@@ -88,6 +101,7 @@ class RandomProgram:
                     or output.buffer.endswith(".input")
                     or output.buffer in self.skips
                 ),
+                stage.further,
             )
             for stage in self.stages
         )

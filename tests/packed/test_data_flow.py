@@ -2,16 +2,19 @@
 
 from dataclasses import replace
 
+import pytest
+
 from sgq_auto.packed import FeatureSpec, FootprintModel, GraphSpec, LayerSpec, ModelSpec
 from sgq_auto.packed.allocation import BitAllocation, Site
 from sgq_auto.packed.runtime.layers.attention_based.transformer import transformer_spec
 from sgq_auto.packed.runtime.layers.linear import linear_spec
+from sgq_auto.packed.runtime.layers.multi_hop.appnp import appnp_spec
+from sgq_auto.packed.runtime.layers.multi_hop.sgc import sgc_spec
 from sgq_auto.packed.sizes.buffers import inference_buffers
 from sgq_auto.packed.sizes.reference_storage import PygStorage
 from sgq_auto.packed.sizes.specs import Carried, DataFlow
 from sgq_auto.packed.sizes.storage import PackedStorage
 from sgq_auto.quantize.layers.generic import generic_spec
-from sgq_auto.quantize.layers.multi_hop.sgc_appnp import appnp_spec, sgc_spec
 
 # Eight nodes in one bucket, 16 edges and 8 self-loops, two dense features.
 _GRAPH = GraphSpec((8,), (24,), (24,), 3, FeatureSpec(2, True, (16,), (False,)))
@@ -89,10 +92,20 @@ def test_a_layer_that_runs_twice_is_stored_once() -> None:
     assert _buffers(model)["lin2.2.input"] == (16, 2, 4)
 
 
-def test_hops_hold_an_embedding_each_and_have_ranges_of_their_own() -> None:
+@pytest.mark.parametrize("hops", [1, 2, 3, 7])
+def test_two_embeddings_are_enough_for_any_number_of_hops(hops: int) -> None:
+    sgc, appnp = sgc_spec("conv", 2, 4, hops=hops, bias=True), appnp_spec("prop", 4, hops=hops)
+    buffers = _buffers(_model((sgc, appnp)))
+    # conv's transformed embedding is one of the two; the input of prop is read by every hop.
+    assert buffers.get("conv.hops", (0,))[0] == 16 * min(hops - 1, 1)
+    assert buffers.get("prop.hops", (0,))[0] == 16 * min(hops - 1, 2)
+    assert (sgc.hops, appnp.hops, _LIN.hops) == (hops, hops, 0)
+
+
+def test_hops_have_ranges_of_their_own() -> None:
     sgc, appnp = sgc_spec("conv", 2, 4, hops=3, bias=True), appnp_spec("prop", 4, hops=3)
     buffers = _buffers(_model((sgc, appnp)))
-    assert buffers["conv.hops"] == (2 * 16, 1, 1)
+    assert buffers["conv.hops"] == (16, 1, 1)
     # Features, transformed, two hops, adjacency, four output channels.
     assert buffers["conv.scales"][0] == 8 * (1 + 1 + 2 + 1 + 4)
     assert buffers["prop.hops"] == (2 * 16, 3, 3)

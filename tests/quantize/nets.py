@@ -157,15 +157,16 @@ class OwnLayer(pyg.MessagePassing):
 class InitialResidual(nn.Module):
     """GCNII, whose layers read two embeddings."""
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, **options: Any) -> None:
         super().__init__()
         self.lin = nn.Linear(in_channels, 6)
-        self.convs = nn.ModuleList(pyg.GCN2Conv(6, 0.1, 0.5, layer) for layer in (1, 2))
+        self.convs = nn.ModuleList(pyg.GCN2Conv(6, 0.1, 0.5, k, **options) for k in (1, 2))
         self.out = nn.Linear(6, out_channels)
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
         x = first = self.lin(x).relu()
         for conv in self.convs:
+            x = functional.dropout(x, 0.3, training=self.training)
             x = conv(x, first, edge_index).relu()
         out: Tensor = self.out(x)
         return out
@@ -213,6 +214,8 @@ TWINS: dict[str, NetBuilder] = {
         "transformer-1": lambda i, o: pyg.TransformerConv(i, o, bias=False),
         "sgc": lambda i, o: pyg.SGConv(i, o, K=3),
         "sgc-1": lambda i, o: pyg.SGConv(i, o, bias=False),
+        "tag": lambda i, o: pyg.TAGConv(i, o, K=3),
+        "tag-1": lambda i, o: pyg.TAGConv(i, o, K=1, bias=False),
         "gat": lambda i, o: pyg.GATConv(i, o, heads=2, concat=False),
         "gcn": lambda i, o: pyg.GCNConv(i, o),
         "sage": lambda i, o: pyg.SAGEConv(i, o),
@@ -265,7 +268,7 @@ GENERIC: dict[str, NetBuilder] = {
         lambda i, o: pyg.PNAConv(i, o, ["mean"], ["identity"], torch.tensor([1, 3]), post_layers=2)
     ),
     "own-layer": _on_features(OwnLayer),
-    "gcn2": InitialResidual,
+    "gcn2-plain": lambda i, o: InitialResidual(i, o, normalize=False),
 }
 # Arrangements.
 ARRANGED: dict[str, NetBuilder] = {
@@ -275,6 +278,8 @@ ARRANGED: dict[str, NetBuilder] = {
     "agnn-features": lambda f, c: pyg.Sequential(
         "x, e", [(pyg.AGNNConv(), "x, e -> x"), (nn.Linear(f, c), "x -> x")]
     ),
+    "gcn2": InitialResidual,
+    "gcn2-own": lambda f, c: InitialResidual(f, c, shared_weights=False),
     "jumping-gat": JumpingGat,
     "raw-features": OnRawFeatures,
     "residual-sage": ResidualSage,

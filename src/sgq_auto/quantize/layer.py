@@ -15,8 +15,10 @@ from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.runtime.layers.layer import LayerParts, PackedLayer
 from sgq_auto.quantize.forward.deferred_dropout import Dropped
 from sgq_auto.quantize.forward.edge_weights import EdgeWeights, QuantizedEdgeWeights
+from sgq_auto.quantize.forward.held_arguments import HeldArgument
+from sgq_auto.quantize.forward.lazy_tensor import plain
 from sgq_auto.quantize.forward.node_features import Edges, NodeFeatures
-from sgq_auto.quantize.forward.skip_connections import origin_of
+from sgq_auto.quantize.forward.skip_connections import origin_of, source_of
 from sgq_auto.quantize.packing import Packing
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
@@ -31,6 +33,8 @@ class QuantizedLayer(nn.Module):
     Attributes:
         packs_as: The class of the packed runtime that does the same, or ``None``: a model with
             such a layer is trained and measured, and never packed.
+        held_arguments: Embeddings that it reads besides its input, each as wide as that: as what
+            holds them has quantized them, a skip connection or the input of an earlier layer.
         input_quantizer: The fake-quantizer of its input, made when the first embedding comes:
             node features come quantized.
         dropout: Probability with which it drops its own coefficients.
@@ -39,6 +43,7 @@ class QuantizedLayer(nn.Module):
     """
 
     packs_as: ClassVar[type[PackedLayer] | None] = None
+    held_arguments: ClassVar[tuple[HeldArgument, ...]] = ()
     dropout = 0.0
 
     def __init__(self, name: str, quantizers: QuantizerFactory) -> None:
@@ -60,7 +65,7 @@ class QuantizedLayer(nn.Module):
 
     def quantize_input(self, x: Tensor) -> Tensor | FeatureMatrix:
         """The quantized input (features as a matrix), dropout applied after quantization."""
-        source = x.source if isinstance(x, Dropped) else x
+        source = source_of(x)
         if isinstance(source, NodeFeatures):
             self.in_features = source.size(1)
             matrix = source.matrix
@@ -79,6 +84,14 @@ class QuantizedLayer(nn.Module):
         """The quantized input as a tensor, for layers that do more than multiply it."""
         quantized = self.quantize_input(x)
         return quantized if isinstance(quantized, Tensor) else quantized.dense()
+
+    def read_held(self, x: Tensor) -> Tensor:
+        """One of its :attr:`held_arguments`, quantized; called after the input is."""
+        origin = origin_of(source_of(x))
+        if origin is None or origin.quantized is None:
+            held: Tensor = plain(x)
+            return held
+        return x.apply(origin.quantized) if isinstance(x, Dropped) else origin.quantized
 
     def pattern(self, edge_index: Any, **unsupported: Any) -> CsrPattern:
         """The graph's pattern behind ``edge_index``.
@@ -133,12 +146,17 @@ class QuantizedLayer(nn.Module):
         Raises:
             InputError: If the packed runtime has no such layer.
         """
-        if self.packs_as is None:
+        kind = self.packed_kind()
+        if kind is None:
             raise InputError(self.unpackable())
-        return self.packs_as.of(self.packed_parts(packing))
+        return kind.of(self.packed_parts(packing))
+
+    def packed_kind(self) -> type[PackedLayer] | None:
+        """What it is packed as, known once it has run: :attr:`packs_as`, or ``None``."""
+        return self.packs_as
 
     def unpackable(self) -> str:
-        """Why a model with this layer cannot be packed, where :attr:`packs_as` says that."""
+        """Why a model with this layer cannot be packed, where :meth:`packed_kind` says that."""
         return f"{self.name}: the packed runtime has no such layer"
 
     def packed_parts(self, packing: Packing) -> LayerParts:

@@ -49,11 +49,13 @@ class Packing:
             made[Component.EMBEDDING] = packed_ranges(layer.transformed_quantizer, self.buckets)
         if spec.heads:
             made[Component.ATTENTION] = packed_ranges(layer.attention_quantizer, self.buckets)
+        hops = layer.hop_quantizers if spec.further_hops else ()
         held = {key: array(v) for key, v in (vectors or {}).items() if v is not None}
         return LayerParts(
             spec=spec,
             inputs=self.inputs,
             made=made,
+            hops=tuple(packed_ranges(quantizer, self.buckets) for quantizer in hops),
             weights=_packed_weights(weights, layer.weight_quantizer) if weights else {},
             vectors=held,
             settings=settings or {},

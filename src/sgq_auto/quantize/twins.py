@@ -10,6 +10,7 @@ from torch_geometric.nn import (
     AGNNConv,
     GATConv,
     GATv2Conv,
+    GCN2Conv,
     GCNConv,
     GINConv,
     GraphConv,
@@ -17,6 +18,7 @@ from torch_geometric.nn import (
     PNAConv,
     SAGEConv,
     SGConv,
+    TAGConv,
     TransformerConv,
 )
 from torch_geometric.nn import Linear as PygLinear
@@ -30,7 +32,9 @@ from sgq_auto.quantize.layers.generic import GenericConv
 from sgq_auto.quantize.layers.gin import QuantizedGINConv, SummingGINConv
 from sgq_auto.quantize.layers.graph_conv import GatheringGraphConv, QuantizedGraphConv
 from sgq_auto.quantize.layers.linear import QuantizedLinear
+from sgq_auto.quantize.layers.multi_hop.gcn2 import QuantizedGCN2Conv
 from sgq_auto.quantize.layers.multi_hop.sgc_appnp import QuantizedAPPNP, QuantizedSGConv
+from sgq_auto.quantize.layers.multi_hop.tag import QuantizedTAGConv
 from sgq_auto.quantize.layers.pna import QuantizedPNAConv
 from sgq_auto.quantize.layers.sage import GatheringSAGEConv, QuantizedSAGEConv
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
@@ -49,6 +53,8 @@ _TWINS: dict[type[nn.Module], tuple[Any, ...]] = {
     PNAConv: (QuantizedPNAConv,),
     SGConv: (QuantizedSGConv,),
     APPNP: (QuantizedAPPNP,),
+    GCN2Conv: (QuantizedGCN2Conv,),
+    TAGConv: (QuantizedTAGConv,),
     nn.Linear: (QuantizedLinear,),
     PygLinear: (QuantizedLinear,),
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from headers import header_of, with_edges, written
+from headers import as_program, header_of, with_edges, written
 from safetensors import safe_open
 
 from sgq_auto.packed import ArtifactError, load
@@ -47,6 +47,16 @@ _ENTRIES = {
     '"scalers":["identity","linear"]}',
     "gin_sum": '{"kind":"gin_sum","name":"a","in":4,"out":4,"activation":"none","bias":false,'
     '"bits":{"embedding":[3]}}',
+    "sgc": '{"kind":"sgc","name":"a","in":4,"out":4,"activation":"none","bias":true,'
+    '"bits":{"embedding":[3],"attention":[5],"weight":2},"hops":3}',
+    "appnp": '{"kind":"appnp","name":"a","in":4,"out":4,"activation":"none","bias":false,'
+    '"bits":{"embedding":[3],"attention":[5]},"hops":3,"alpha":0.1}',
+    "tag": '{"kind":"tag","name":"a","in":4,"out":4,"activation":"none","bias":true,'
+    '"bits":{"embedding":[3],"attention":[5],"weight":2},"hops":2}',
+    # Only a program can say what it reads besides its input.
+    "gcn2": '{"kind":"gcn2","name":"a","in":4,"out":4,"bias":false,'
+    '"bits":{"embedding":[3],"attention":[5],"weight":2},"alpha":0.1,"beta":0.5,'
+    '"initial_weight":true}',
 }
 _TENSORS = {
     "linear": {"bias", "scales", "weight"},
@@ -66,6 +76,10 @@ _TENSORS = {
         "weight",
     },
     "gin_sum": {"eps", "scales"},
+    "sgc": {"bias", "scales", "weight"},
+    "appnp": {"scales"},
+    "tag": {"bias", "scales", "weight", "weight0", "weight1"},
+    "gcn2": {"initial_weight", "scales", "weight"},
     "pna": {
         "bias",
         "degree_averages",
@@ -85,14 +99,19 @@ def _first() -> dict[str, Any]:
     return {"kind": "linear", "name": "first", "in": 2, "out": 4, **own}
 
 
+def _root(kind: str, own: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The header of a model whose second layer is of a kind."""
+    root = header_of(5, [_first(), json.loads(_ENTRIES[kind]) | (own or {})])
+    return as_program(root) if KINDS[kind].further_inputs else root
+
+
 def test_every_kind_is_here() -> None:
     assert _ENTRIES.keys() == KINDS.keys() == _TENSORS.keys()
 
 
 @pytest.mark.parametrize("kind", _ENTRIES)
 def test_an_entry_is_written_as_it_was_read(kind: str, tmp_path: Path) -> None:
-    root = header_of(5, [_first(), json.loads(_ENTRIES[kind])])
-    model = load(written(root, tmp_path / "model.safetensors"))
+    model = load(written(_root(kind), tmp_path / "model.safetensors"))
     assert type(model.layers[1]) is KINDS[kind]
     assert _ENTRIES[kind] in describe(model)
 
@@ -125,17 +144,59 @@ def test_what_earlier_versions_do_not_know_is_written_where_it_differs(tmp_path:
         ("pna", {"channels": 0}, "channels"),
         ("pna", {"scalers": ["cubic"]}, "a: scalers is ['cubic']"),
         ("gin_sum", {"bias": True}, "a: a sum keeps its width and has no bias"),
+        ("sgc", {"hops": 0}, "hops"),
+        ("tag", {"hops": 257}, "hops is 257; it must be at most 256"),
+        ("appnp", {"alpha": None}, "alpha"),
+        ("appnp", {"bias": True}, "a: an APPNP layer keeps its width and has no bias"),
+        ("gcn2", {"beta": "x"}, "beta"),
+        ("gcn2", {"initial_weight": 1}, "initial_weight"),
+        ("gcn2", {"bias": True}, "a: a GCN2 layer keeps its width and has no bias"),
     ],
 )
 def test_an_entry_that_contradicts_itself_is_refused(
     kind: str, own: dict[str, Any], said: str
 ) -> None:
-    root = header_of(5, [_first(), json.loads(_ENTRIES[kind])])
-    root["layers"][1] |= own
+    root = _root(kind, own)
     with pytest.raises(ArtifactError) as caught:
         parse(json.dumps(root))
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("further", "said"),
+    [
+        (None, "a reads 1 embeddings besides its input; further: 0"),
+        (["a.input", "a.input"], "a reads 1 embeddings besides its input; further: 2"),
+        (["last.input"], "a reads 'last.input', which is not held then"),
+        (["features"], "a reads 'features', which is not held then or not as wide as its input"),
+        ([3], "further names a buffer that is no text"),
+        ("a.input", "further"),
+    ],
+)
+def test_what_a_layer_reads_besides_must_be_held(further: Any, said: str) -> None:
+    last = {"kind": "linear", "name": "last", "in": 4, "out": 4, "bias": False}
+    last |= {"bits": {"embedding": [3], "weight": 2}}
+    root = as_program(header_of(5, [_first(), json.loads(_ENTRIES["gcn2"]), last]))
+    parse(json.dumps(root))
+    del root["stages"][1]["further"]
+    root["stages"][1] |= {} if further is None else {"further": further}
+    with pytest.raises(ArtifactError) as caught:
+        parse(json.dumps(root))
+    assert said in str(caught.value)
+
+
+def test_a_layer_of_one_input_reads_no_other() -> None:
+    root = as_program(header_of(5, [_first(), json.loads(_ENTRIES["gcn"])]))
+    root["stages"][1]["further"] = ["a.input"]
+    with pytest.raises(ArtifactError, match="a reads 0 embeddings besides its input; further: 1"):
+        parse(json.dumps(root))
+
+
+def test_a_chain_cannot_have_a_layer_that_reads_two() -> None:
+    root = header_of(5, [_first(), json.loads(_ENTRIES["gcn2"]) | {"activation": "none"}])
+    with pytest.raises(ArtifactError, match="a reads 1 embeddings besides its input"):
+        parse(json.dumps(root))
 
 
 def test_what_reductions_are_divided_by_is_above_0(tmp_path: Path) -> None:
@@ -177,8 +238,7 @@ def _is_refused(root: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("kind", _ENTRIES)
 def test_a_kind_has_its_tensors(kind: str, tmp_path: Path) -> None:
-    root = header_of(5, [_first(), json.loads(_ENTRIES[kind])])
-    path = written(root, tmp_path / "model.safetensors")
+    path = written(_root(kind), tmp_path / "model.safetensors")
     with safe_open(path, framework="np") as file:
         held = {name.removeprefix("a.") for name in file.keys() if name.startswith("a.")}  # noqa: SIM118
     assert held == _TENSORS[kind]

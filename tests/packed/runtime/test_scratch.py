@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from headers import header_of, peak_of, with_edges, written
+from headers import as_program, header_of, peak_of, with_edges, written
 
-from sgq_auto.packed import load
+from sgq_auto.packed import PackedModel, load
 from sgq_auto.packed.backends import Engine, NumpyEngine
 from sgq_auto.packed.backends.compiled_engine import CompiledEngine
+from sgq_auto.packed.runtime.layers.kinds import KINDS
 
 _ENGINES: list[Engine] = [NumpyEngine(), CompiledEngine()]
 _SCRATCH = 6 << 20
@@ -78,6 +79,8 @@ _CASES = {
         ),
     ),
     "a wide sum": (_COMPLETE, _layer("gin_sum", 9_000, 9_000)),
+    "hops of many channels": (_COMPLETE, _layer("sgc", 1, 9_000, hops=3)),
+    "hops of many weights": (_COMPLETE, _layer("tag", 9_000, 20, hops=3)),
     "many channels": (_COMPLETE, _layer("gcn", 1, 9_000)),
     "a wide input": (_COMPLETE, _layer("gin", 9_000, 3)),
     "two wide weights": (
@@ -88,13 +91,31 @@ _CASES = {
 }
 
 
-@pytest.mark.parametrize("engine", _ENGINES)
-@pytest.mark.parametrize("case", _CASES)
-def test_scratch_is_bounded(case: str, engine: Engine, tmp_path: Path) -> None:
-    pattern, layer = _CASES[case]
-    root = header_of(pattern.shape[0], [layer])
+_BEHIND = {
+    "a wide start": (_COMPLETE, _layer("appnp", 9_000, 9_000, hops=3, alpha=0.1)),
+    "two wide inputs": (
+        _COMPLETE,
+        _layer("gcn2", 1_000, 1_000, alpha=0.1, beta=0.5, initial_weight=True),
+    ),
+}
+
+
+def _model(layer: dict[str, Any], pattern: np.ndarray, folder: Path) -> PackedModel:
+    """A layer, behind a linear one where it cannot read the node features."""
+    layers = [layer]
+    if KINDS[layer["kind"]].feature_fault:
+        layers = [_layer("linear", 1, layer["in"], name="first"), layer]
+    root = header_of(pattern.shape[0], layers)
     edges = with_edges(root, pattern)
-    model = replace(load(written(root, tmp_path / "wide.safetensors", edges)), engine=engine)
+    root = as_program(root) if KINDS[layer["kind"]].further_inputs else root
+    return load(written(root, folder / "wide.safetensors", edges))
+
+
+@pytest.mark.parametrize("engine", _ENGINES)
+@pytest.mark.parametrize("case", _CASES | _BEHIND)
+def test_scratch_is_bounded(case: str, engine: Engine, tmp_path: Path) -> None:
+    pattern, layer = (_CASES | _BEHIND)[case]
+    model = replace(_model(layer, pattern, tmp_path), engine=engine)
     held = model.footprint().resident_bytes + 4 * model.num_nodes * len(model.classes)
     # Once before, for what is made once.
     expected = model.predict([0])
@@ -105,15 +126,13 @@ def test_scratch_is_bounded(case: str, engine: Engine, tmp_path: Path) -> None:
 def test_parts_of_blocks_give_what_whole_ones_give(tmp_path: Path, monkeypatch: Any) -> None:
     """The kinds of the cases above, in the smallest parts: the same logits."""
     pattern = _COMPLETE[:18, :18]
-    for case, (_, layer) in _CASES.items():
+    for case, (_, layer) in (_CASES | _BEHIND).items():
         small = layer | {"out": layer["out"] % 97 + 3, "in": layer["in"] % 89 + 1}
         if "heads" in small:
             small |= {"heads": 3, "out": 6}
-        if small["kind"] == "gin_sum":
+        if layer["in"] == layer["out"] and layer["kind"] != "linear":
             small |= {"out": small["in"]}
-        root = header_of(pattern.shape[0], [small])
-        edges = with_edges(root, pattern)
-        model = load(written(root, tmp_path / "small.safetensors", edges))
+        model = _model(small, pattern, tmp_path)
         for engine in _ENGINES:
             whole = replace(model, engine=engine).predict()
             for name in ("workspace._CHUNK_SUMS", "workspace._CHUNK_VALUES"):

@@ -21,7 +21,7 @@ from weighted_graphs import prepared, weighted_net, with_weights
 
 _ENGINES = [NumpyEngine(), fastest_engine()]
 _LADDERS = [[1, 2, 3, 4, 6, 8], [2, 5, 7, 11, 16, 32]]
-_NETS = ["gcn", "graph_conv", "mixed"]
+_NETS = ["gcn", "graph_conv", "mixed", "sgc", "appnp", "gcn2"]
 
 
 def packed(graph: Graph, net: str, ladder: list[int], path: Path) -> tuple[PackedModel, np.ndarray]:

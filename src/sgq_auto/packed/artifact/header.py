@@ -171,6 +171,7 @@ def parse(text: str) -> Header:
         inputs={layer.spec.name: layer.spec.in_features for layer in layers},
         outputs={layer.spec.name: layer.out_features for layer in layers},
         classes=len(classes),
+        further={layer.spec.name: layer.kind.further_inputs for layer in layers},
     )
     stages = check_stages(stages, skips, widths)
     fault = class_names_fault(classes, len(classes))

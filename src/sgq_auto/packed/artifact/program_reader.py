@@ -26,7 +26,7 @@ def program_of(header: Header, tensors: Tensors) -> Program:
         operations = tuple(
             _operation(op, position, place, tensors) for place, op in enumerate(stage.operations)
         )
-        stages.append(Stage(stage.layer, operations, stage.outputs))
+        stages.append(Stage(stage.layer, operations, stage.outputs, stage.further))
     skips = {name: skip.features for name, skip in header.skips.items()}
     return Program(tuple(stages), skips)
 

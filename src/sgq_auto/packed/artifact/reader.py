@@ -95,11 +95,13 @@ def _layer(layer: LayerHeader, graph: GraphSpec, tensors: Tensors) -> PackedLaye
         made[Component.EMBEDDING] = next(runs)
     if spec.heads:
         made[Component.ATTENTION] = next(runs)
+    hops = tuple(next(runs) for _ in range(spec.further_hops))
     keys = layer.kind.weight_shapes(spec)
     parts = LayerParts(
         spec=spec,
         inputs=inputs,
         made=made,
+        hops=hops,
         weights={key: _weight(layer, key, next(runs), tensors) for key in keys},
         vectors={key: tensors[f"{name}.{key}"] for key in vectors(layer)},
         settings=layer.settings,

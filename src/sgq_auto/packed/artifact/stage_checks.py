@@ -19,12 +19,14 @@ class Widths:
         inputs: Columns of what each layer reads, by its name.
         outputs: Columns of what each layer makes, by its name.
         classes: Columns of the logits.
+        further: How many buffers each layer reads besides its input, by its name.
     """
 
     features: int
     inputs: Mapping[str, int]
     outputs: Mapping[str, int]
     classes: int
+    further: Mapping[str, int]
 
 
 def check_stages(
@@ -50,6 +52,7 @@ def check_stages(
             raise ArtifactError("each stage must hand something on, the last one the logits")
         held |= {o.buffer: buffers[o.buffer] for o in stage.outputs if o.buffer is not None}
         read |= {op.settings["buffer"] for op in stage.operations if op.kind is Read}
+        read |= set(stage.further)
         checked.append(filled)
     unread = [name for name in skips if name not in read]
     if unread:
@@ -80,6 +83,7 @@ def _filled(stage: StageHeader, held: Mapping[str, int], widths: Widths) -> Stag
         raise ArtifactError(
             f"{stage.layer} reads {widths.inputs[stage.layer]} features; it is given {given}"
         )
+    _check_further(stage, held, widths)
     first = widths.features if stage.layer is None else widths.outputs[stage.layer]
     described = [(op.kind, op.inputs, op.settings) for op in stage.operations]
     made = value_widths(first, described, held)
@@ -88,6 +92,18 @@ def _filled(stage: StageHeader, held: Mapping[str, int], widths: Widths) -> Stag
         for op in stage.operations
     )
     return replace(stage, operations=operations, widths=tuple(made))
+
+
+def _check_further(stage: StageHeader, held: Mapping[str, int], widths: Widths) -> None:
+    name, given = stage.layer, len(stage.further)
+    wanted = 0 if name is None else widths.further[name]
+    if given != wanted:
+        raise ArtifactError(f"{name} reads {wanted} embeddings besides its input; further: {given}")
+    for buffer in stage.further:
+        if name is not None and held.get(buffer) != widths.inputs[name]:
+            raise ArtifactError(
+                f"{name} reads {buffer[:60]!r}, which is not held then or not as wide as its input"
+            )
 
 
 def _source(layer: str, widths: Widths, held: Mapping[str, int]) -> int:

@@ -7,7 +7,8 @@ or ``elu``). One of version 3 has these entries:
 - ``stages``, in order: ``layer`` (a name; null for a first stage that works on the node features),
   ``operations`` (``kind``, ``inputs`` and what the kind adds) and ``outputs`` (``value`` and
   ``buffer``: the name of a skip connection, ``NAME.input`` for what layer NAME reads, or null for
-  the logits). Value 0 is the layer's output, value ``k + 1`` is what operation ``k`` made.
+  the logits). Value 0 is the layer's output, value ``k + 1`` is what operation ``k`` made. Where
+  the layer reads more than its input, ``further`` lists these buffers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -63,12 +64,14 @@ class StageHeader:
         operations: What follows.
         outputs: What it hands on.
         widths: Columns of each value; empty until :func:`check_stages` has filled it in.
+        further: The buffers that its layer reads besides its input.
     """
 
     layer: str | None
     operations: tuple[OperationHeader, ...]
     outputs: tuple[Output, ...]
     widths: tuple[int, ...] = ()
+    further: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,7 @@ def describe_program(program: Program, skips: Mapping[str, Ranges]) -> dict[str,
                     for op in stage.operations
                 ],
                 "outputs": [{"value": o.value, "buffer": o.buffer} for o in stage.outputs],
+                **({"further": stage.further} if stage.further else {}),
             }
             for stage in program.stages
         ],
@@ -109,6 +113,7 @@ def chain_activations(program: Program) -> list[str] | None:
         for stage, buffer in zip(stages, buffers, strict=False)
     ]
     is_chain = None not in names and [stage.outputs for stage in stages] == chained
+    is_chain = is_chain and not any(stage.further for stage in stages)
     found = [_activation(stage) for stage in stages]
     known = [name for name in found if name is not None]
     return known if is_chain and len(known) == len(found) and not program.skips else None
@@ -194,7 +199,10 @@ def _stage(node: Any) -> StageHeader:
         raise ArtifactError("a stage names a layer that is no text")
     operations = tuple(_operation(op) for op in list_of(node, "operations", _MAX_OPERATIONS))
     outputs = tuple(_output(output) for output in list_of(node, "outputs", _MAX_SKIPS))
-    return StageHeader(layer, operations, outputs)
+    further = tuple(list_of(node, "further", _MAX_SKIPS)) if "further" in node else ()
+    if not all(isinstance(buffer, str) for buffer in further):
+        raise ArtifactError("further names a buffer that is no text")
+    return StageHeader(layer, operations, outputs, further=further)
 
 
 def _operation(node: Any) -> OperationHeader:

@@ -129,6 +129,7 @@ def _layer_tensors(layer: PackedLayer, graph: GraphSpec) -> dict[str, Array]:
     # Each run of scale groups, and how much each of its groups holds.
     runs = [(layer.inputs, nodes)]
     runs += [(r, edges if c is Component.ATTENTION else nodes) for c, r in layer.made().items()]
+    runs += [(ranges, nodes) for ranges in layer.hop_ranges()]
     for key, weight in layer.weights().items():
         tensors[f"{name}.{key}"] = weight.codes.stream
         runs.append((weight.channels, (1,) * len(weight.channels.bits)))
@@ -149,6 +150,7 @@ def group_bits(layer: LayerHeader) -> list[tuple[int, ...]]:
         runs.append(layer.embedding_bits)
     if spec.heads:
         runs.append(layer.attention_bits)
+    runs += [layer.embedding_bits] * spec.further_hops
     shapes = layer.kind.weight_shapes(spec).values()
     return runs + [(layer.weight_bits,) * channels for channels, _ in shapes]
 
@@ -160,6 +162,7 @@ def scale_groups(layer: LayerHeader, graph: GraphSpec) -> list[tuple[int, ...]]:
         counts.append(graph.bucket_nodes)
     if spec.heads:
         counts.append(graph.gathered_edges(spec))
+    counts += [graph.bucket_nodes] * spec.further_hops
     counts += [(1,) * channels for channels, _ in layer.kind.weight_shapes(spec).values()]
     return [_groups(bits, n) for bits, n in zip(group_bits(layer), counts, strict=True)]
 
@@ -172,6 +175,8 @@ def _num_scales(layer: LayerHeader, graph: GraphSpec) -> int:
         groups += len(_groups(layer.embedding_bits, nodes))
     if spec.heads:
         groups += len(_groups(layer.attention_bits, graph.gathered_edges(spec)))
+    if spec.further_hops:
+        groups += spec.further_hops * len(_groups(layer.embedding_bits, nodes))
     if layer.weight_bits == FULL_PRECISION:
         return groups
     return groups + sum(channels for channels, _ in layer.kind.weight_shapes(spec).values())

@@ -2,7 +2,7 @@
 
 import threading
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Self
 
@@ -40,6 +40,20 @@ class CodeMatrix:
         """A matrix of zero codes at the bits of ``ranges``."""
         size = stream_bytes(bucket_rows, width, ranges.bits)
         return cls(bucket_rows, width, ranges.bits, ranges, np.zeros(size, dtype=np.uint8))
+
+    def reused(self, ranges: Ranges) -> Self:
+        """A matrix of zero codes of as many bits in the same memory, whose codes are lost.
+
+        Args:
+            ranges: What the new codes stand for.
+        """
+        if ranges.bits != self.bits:
+            raise ValueError(
+                f"codes of {ranges.bits} bits do not lie where those of {self.bits} do"
+            )
+        # Bytes that two writers share are joined from their bits, so old ones must not be there.
+        self.stream[:] = 0
+        return replace(self, ranges=ranges)
 
     @cached_property
     def row_starts(self) -> Index:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -190,7 +191,8 @@ class _StageRun:
             return
         source = parts.program.source_of(name)
         held = inference.features if source == FEATURES else self._state.held[source]
-        parts.layers[name].run(inference, held, sink)
+        rows = [partial(self._state.rows, buffer) for buffer in self._stage.further]
+        parts.layers[name].run_with(inference, held, rows, sink)
 
     def _values(self, chunk: Chunk, x: Floats, plan: _Plan) -> dict[int, Floats]:
         values = {0: x}

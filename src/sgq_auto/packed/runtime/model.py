@@ -127,7 +127,7 @@ class PackedModel:
             return np.empty((0, len(self.classes)), dtype=np.float32)
         if self.program.needs_all_nodes:
             return self._run(given.graph, given.features(None), threads)[wanted]
-        hops = sum(layer.spec.propagates for layer in self.layers)
+        hops = sum(layer.spec.hops for layer in self.layers)
         width = sum(la.spec.transformed_features or la.out_features for la in self.layers)
         rows = given.graph.rows_of(wanted)
         part = neighborhood(given.graph, rows, hops, width, self.engine)

@@ -39,16 +39,19 @@ class Stage:
         layer: The name of the layer; ``None`` for a first stage that works on the node features.
         operations: What follows, each from earlier values.
         outputs: What of it is handed on.
+        further: The buffers that its layer reads besides its input, in order.
     """
 
     layer: str | None
     operations: tuple[Operation, ...]
     outputs: tuple[Output, ...]
+    further: tuple[str, ...] = ()
 
     @property
     def reads(self) -> frozenset[str]:
-        """The buffers whose rows its operations read."""
-        return frozenset(op.buffer for op in self.operations if isinstance(op, Read))
+        """The buffers that it reads, but for the input of its layer."""
+        read = {op.buffer for op in self.operations if isinstance(op, Read)}
+        return frozenset(read.union(self.further))
 
 
 @dataclass(frozen=True, eq=False)

@@ -129,10 +129,19 @@ class Inference:
         """
         return _parts(columns.size, max(1, _CHUNK_SUMS // heads))
 
-    def degree_coefficients(self, chunk: Chunk, rowptr: Array, columns: Array) -> Floats:
-        """GCN's ``1 / sqrt(d_i d_j)`` of a chunk's entries, self-loops counted in degrees."""
-        degrees = self.graph.degrees
-        return self.engine.degree_weights(rowptr, columns, chunk.row, degrees, self._root_table)
+    def degree_coefficients(
+        self, chunk: Chunk, rowptr: Array, columns: Array, *, loops: bool
+    ) -> Floats:
+        """GCN's ``1 / sqrt(d_i d_j)`` of a chunk's entries.
+
+        Args:
+            chunk: The chunk.
+            rowptr: Where the entries of each of its rows start.
+            columns: The column of each.
+            loops: Whether degrees count a self-loop.
+        """
+        table, degrees = self._root_tables[loops], self.graph.degrees
+        return self.engine.degree_weights(rowptr, columns, chunk.row, degrees, table)
 
     def weight_coefficients(self, chunk: Chunk, rowptr: Array, columns: Array) -> Floats:
         """The same of weighted edges: ``w_ij / sqrt(d_i d_j)`` with weighted degrees."""
@@ -164,10 +173,10 @@ class Inference:
         return out
 
     @cached_property
-    def _root_table(self) -> Floats:
-        """``1 / sqrt(1 + d)`` of every degree ``d``."""
-        table: Floats = 1 / np.sqrt(1.0 + np.arange(self.graph.spec.max_in_degree + 1))
-        return table
+    def _root_tables(self) -> tuple[Floats, Floats]:
+        """``1 / sqrt(d)`` of every degree ``d``, 0 of degree 0; and ``1 / sqrt(1 + d)``."""
+        roots = 1 / np.sqrt(1.0 + np.arange(self.graph.spec.max_in_degree + 1))
+        return np.concatenate(([0.0], roots[:-1])), roots
 
     def make(self, name: str, rows: tuple[int, ...], width: int, ranges: Ranges) -> CodeMatrix:
         """A matrix of codes with so many rows a bucket, whose bytes :attr:`made` counts."""

@@ -98,7 +98,7 @@ def _layer_buffers(
         size = storage.embedding(layer.name, layer.transformed_features)
         yield Buffer(f"{name}.transformed", Part.EMBEDDING, size, transform, last)
     if layer.further_hops:
-        size = layer.further_hops * storage.embedding(layer.name, layer.gathered_features)
+        size = layer.hop_buffers * storage.embedding(layer.name, layer.gathered_features)
         yield Buffer(f"{name}.hops", Part.EMBEDDING, size, propagate, propagate)
     if layer.heads:
         size = storage.attention(layer, first=first_attention)

@@ -25,8 +25,8 @@ class LayerSpec:
         further_weights: Shapes of more weight matrices, of the same bits.
         further_inputs: Embeddings beside the first among its input, each with ranges of its own.
         keeps_input: Whether its input and weights are needed until messages have arrived.
-        further_hops: Embeddings of the gathered width that are held between hops, for layers that
-            propagate several times.
+        further_hops: Embeddings of the gathered width that are made between hops, for layers that
+            propagate several times; each has ranges of its own.
         root_weight: Whether a second such matrix transforms what a node itself holds (GraphSAGE).
         heads: Attention coefficients per edge, 0 if no edge has one: neighbours are then summed or
             averaged, which the graph alone determines.
@@ -70,6 +70,20 @@ class LayerSpec:
     def propagates(self) -> bool:
         """Whether the layer passes messages along the edges."""
         return self.gathered_features > 0
+
+    @property
+    def hops(self) -> int:
+        """How many times in a row it passes messages."""
+        return 1 + self.further_hops if self.propagates else 0
+
+    @property
+    def hop_buffers(self) -> int:
+        """How many of the embeddings between hops are held, beside what the first hop gathers.
+
+        A hop reads the one before and writes the next one, so two are enough; the transformed
+        embedding is one of these two once the first hop has read it.
+        """
+        return min(self.further_hops, 1 if self.transformed_features else 2)
 
     @property
     def num_weights(self) -> int:

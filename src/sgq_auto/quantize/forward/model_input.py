@@ -53,7 +53,7 @@ class ModelInput(nn.Module):
         model.register_forward_pre_hook(made._enter, with_kwargs=True)
         model.register_forward_hook(made._leave, always_call=True)
         for layer in layers:
-            layer.register_forward_pre_hook(made._enter_layer)
+            layer.register_forward_pre_hook(made._enter_layer, with_kwargs=True)
             layer.register_forward_hook(made._leave_layer)
         return made
 
@@ -117,9 +117,12 @@ class ModelInput(nn.Module):
             forward.__exit__(None, None, None)
             self.own_dropout = max(self.own_dropout, forward.largest)
 
-    def _enter_layer(self, _layer: nn.Module, _inputs: Any) -> None:
-        if self._passes:
-            self._passes[-1].enter_layer()
+    def _enter_layer(
+        self, layer: Any, args: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        if not self._passes:
+            return args, keywords
+        return self._passes[-1].enter_layer(layer.held_arguments, args, keywords)
 
     def _leave_layer(self, layer: Any, _inputs: Any, output: Any) -> None:
         if self._passes:

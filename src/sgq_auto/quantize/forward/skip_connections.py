@@ -7,7 +7,7 @@ made: ``conv1.skip``.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from sgq_auto.compute import Engine
 from sgq_auto.packed.allocation import FEATURES
 from sgq_auto.quantize.forward.deferred_dropout import DropoutAfterQuantization, Dropped
+from sgq_auto.quantize.forward.held_arguments import HeldArgument, other_arguments
 from sgq_auto.quantize.forward.lazy_tensor import METADATA, LazyTensor
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
@@ -35,6 +36,11 @@ class Origin:
 
     made: int
     quantized: Tensor | None = None
+
+
+def source_of(tensor: Tensor) -> Tensor:
+    """A tensor before dropout that is still to come."""
+    return tensor.source if isinstance(tensor, Dropped) else tensor
 
 
 def origin_of(tensor: Tensor) -> Origin | None:
@@ -95,9 +101,28 @@ class ForwardPass(DropoutAfterQuantization):
         self._ran: list[str] = []
         self._named: Counter[str] = Counter()
 
-    def enter_layer(self) -> None:
-        """A quantized layer begins: what it does inside is its own."""
+    def enter_layer(
+        self, held: Sequence[HeldArgument], args: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """A quantized layer begins: what it does inside is its own.
+
+        Args:
+            held: The arguments that it reads as they are held.
+            args: What it is called with.
+            keywords: The same, by name.
+
+        Returns:
+            The arguments with these quantized; what is the layer's input too, that quantizes.
+        """
         self._depth += 1
+        if self._depth > 1:
+            return args, keywords
+        others = [source_of(x) for x in _tensors(other_arguments(held, args, keywords))]
+        for argument in held:
+            given = argument.of(args, keywords)
+            if not any(source_of(given) is other for other in others):
+                args, keywords = argument.replaced(args, keywords, self._held(given))
+        return args, keywords
 
     def leave_layer(self, name: str, output: Any) -> None:
         """A quantized layer has run."""
@@ -149,9 +174,16 @@ class ForwardPass(DropoutAfterQuantization):
         return value
 
     def _read_tensor(self, x: Tensor, *, copied: bool = False) -> Tensor:
-        source = x.source if isinstance(x, Dropped) else x
+        origin = origin_of(source_of(x))
+        if origin is None or origin.made >= len(self._ran):
+            return x
+        return self._held(x, copied=copied)
+
+    def _held(self, x: Tensor, *, copied: bool = False) -> Tensor:
+        """What stands for an embedding that is held in codes."""
+        source = source_of(x)
         origin = origin_of(source)
-        if origin is None or origin.made >= len(self._ran) or not self._is_embedding(source):
+        if origin is None or not self._is_embedding(source):
             return x
         if origin.quantized is None:
             given = source.clone() if copied else source
@@ -174,3 +206,8 @@ class ForwardPass(DropoutAfterQuantization):
         elif isinstance(made, list | tuple):
             for item in made:
                 self._note(item)
+
+
+def _tensors(arguments: tuple[tuple[Any, ...], dict[str, Any]]) -> Iterator[Tensor]:
+    args, keywords = arguments
+    return (x for x in (*args, *keywords.values()) if isinstance(x, Tensor))

@@ -14,6 +14,7 @@ from sgq_auto.graphs.csr import multiply_fixed
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.runtime.layers.layer import LayerParts
 from sgq_auto.packed.runtime.layers.neighbors import Aggregation, neighbor_spec
+from sgq_auto.quantize.forward.edge_weights import QuantizedEdgeWeights
 from sgq_auto.quantize.layer import QuantizedLayer, flow_differs, linear
 from sgq_auto.quantize.packing import Packing
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
@@ -50,13 +51,21 @@ class NormalizedLayer(FixedLayer):
         if self.edge_weights is None:
             quantized: Tensor = self.attention_quantizer(normalized_adjacency(adj_t, dtype))
             return quantized
-        if self.edge_weights.are_negative:
+        self.check_weights(self.edge_weights)
+        exact: Tensor = self.attention_quantizer(self.edge_weights.normalized)
+        return exact.to(dtype)
+
+    def check_weights(self, weights: QuantizedEdgeWeights) -> None:
+        """Check that sums of weights have square roots.
+
+        Raises:
+            InputError: If a weight is below 0.
+        """
+        if weights.are_negative:
             raise InputError(
                 f"{self.name}: a weight of an edge is below 0, and this layer divides by the "
                 "square roots of their sums; give weights from 0 on"
             )
-        exact: Tensor = self.attention_quantizer(self.edge_weights.normalized)
-        return exact.to(dtype)
 
     def matrix(self, adj_t: CsrPattern, dtype: torch.dtype) -> FixedMatrix:
         """The coefficients are the same in every pass, so they are quantized once."""

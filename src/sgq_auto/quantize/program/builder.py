@@ -1,5 +1,6 @@
 """Builds the program of a packed model while one walks through a recorded forward pass."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,6 +80,7 @@ class _StageDraft:
 
     layer: str | None
     width: int
+    further: tuple[str, ...] = ()
     operations: list[Operation] = field(default_factory=list)
     outputs: dict[str | None, int] = field(default_factory=dict)
 
@@ -153,9 +155,9 @@ class Builder:
         stage.operations.append(operation)
         return Row(len(self._stages) - 1, len(stage.operations), width)
 
-    def add_layer(self, layer: str, width: int) -> Row:
-        """Begin the stage of a layer; its output."""
-        self._stages.append(_StageDraft(layer, width))
+    def add_layer(self, layer: str, width: int, further: Iterable[str] = ()) -> Row:
+        """Begin the stage of a layer, which reads some buffers besides its input; its output."""
+        self._stages.append(_StageDraft(layer, width, tuple(further)))
         return Row(len(self._stages) - 1, 0, width)
 
     def hold(self, row: Row, buffer: str) -> None:
@@ -164,6 +166,10 @@ class Builder:
             row = Row(0, 0, row.width)
         self._stages[row.stage].outputs[buffer] = row.value
         self._held.setdefault((row.stage, row.value), buffer)
+
+    def buffer_of(self, row: Row) -> str | None:
+        """The buffer that holds an embedding; ``None`` where none does."""
+        return self._held.get((row.stage, row.value))
 
     def finish(self, logits: Row) -> Program:
         """The program, without what nothing needs.
@@ -220,7 +226,7 @@ def _pruned(draft: _StageDraft) -> Stage:
             operations.append(_renumbered(operation, places))
             places[position + 1] = len(operations)
     outputs = tuple(Output(places[value], name) for name, value in draft.outputs.items())
-    return Stage(draft.layer, tuple(operations), outputs)
+    return Stage(draft.layer, tuple(operations), outputs, draft.further)
 
 
 def _renumbered(operation: Operation, places: dict[int, int]) -> Operation:

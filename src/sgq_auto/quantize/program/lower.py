@@ -87,8 +87,9 @@ class _Walk:
             self._hold(call.input, input_buffer(name), f"the input of {name}")
             if call.quantized is not None:
                 self._alias(call.quantized, call.input)
+        further = [self._held(tensor, name) for tensor in call.further]
         self._after = name
-        builder.set(call.output, builder.add_layer(name, call.output.size(1)))
+        builder.set(call.output, builder.add_layer(name, call.output.size(1), further))
 
     def _skip(self, call: SkipCall) -> None:
         self._hold(call.input, call.name, call.name)
@@ -102,6 +103,14 @@ class _Walk:
         if not isinstance(value, Row):
             raise InputError(f"{what}: it is no embedding that the model made of nodes")
         self._builder.hold(value, buffer)
+
+    def _held(self, tensor: Tensor, layer: str) -> str:
+        """The buffer of an embedding that a layer reads besides its input."""
+        value = self._builder.get(tensor)
+        buffer = self._builder.buffer_of(value) if isinstance(value, Row) else None
+        if buffer is None:
+            raise InputError(f"cannot pack {layer}: it reads what is held in no codes")
+        return buffer
 
     def _alias(self, tensor: Tensor, other: Tensor) -> None:
         value = self._builder.get(other)
@@ -170,12 +179,13 @@ def _check_layers(recording: Recording) -> None:
     runs = Counter(call.layer.name for call in recording.calls)
     for call in recording.calls:
         layer = call.layer
-        if layer.packs_as is None:
+        kind = layer.packed_kind()
+        if kind is None:
             raise InputError(layer.unpackable())
         if runs[layer.name] > 1:
             raise InputError(f"{layer.name}: it runs {runs[layer.name]} times")
-        if call.input is None and layer.packs_as.feature_fault:
-            raise InputError(f"{layer.name}: in a packed model, {layer.packs_as.feature_fault}")
+        if call.input is None and kind.feature_fault:
+            raise InputError(f"{layer.name}: in a packed model, {kind.feature_fault}")
 
 
 def _name(call: OutsideCall) -> str:

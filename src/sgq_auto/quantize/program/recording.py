@@ -10,12 +10,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from sgq_auto.graphs import Graph
 from sgq_auto.packed.sizes.specs import Carried, DataFlow, SkipSpec
-from sgq_auto.quantize.forward.deferred_dropout import Dropped
 from sgq_auto.quantize.forward.edge_weights import EdgeWeights
+from sgq_auto.quantize.forward.held_arguments import other_arguments
 from sgq_auto.quantize.forward.lazy_tensor import LazyTensor
 from sgq_auto.quantize.forward.model_input import ModelInput
 from sgq_auto.quantize.forward.node_features import NodeFeatures
-from sgq_auto.quantize.forward.skip_connections import SkipQuantizer, origin_of
+from sgq_auto.quantize.forward.skip_connections import SkipQuantizer, origin_of, source_of
 from sgq_auto.quantize.layer import QuantizedLayer
 from sgq_auto.quantize.program.norms import NORMS
 
@@ -29,12 +29,14 @@ class LayerCall:
         input: Its first embedding, before it is quantized; ``None`` where it reads node features.
         quantized: The same, quantized, where the model may read that again.
         output: What it returned.
+        further: The embeddings that it reads as something else holds them, like GCNII's ``x_0``.
     """
 
     layer: QuantizedLayer
     input: Tensor | None
     quantized: Tensor | None
     output: Any
+    further: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,14 +229,20 @@ class _Watch(TorchDispatchMode):
             yield read if read > max(made.get(key, 0), position) else 0
 
     def _note_layer(self, layer: Any, args: Any, kwargs: Any, output: Any) -> None:
-        sources = [x.source if isinstance(x, Dropped) else x for x in _tensors([args, kwargs])]
+        own = other_arguments(layer.held_arguments, args, kwargs)
+        sources = [source_of(x) for x in _tensors(list(own))]
         embeddings = [x for x in sources if x.dim() > 1 and x.size(0) == self._num_nodes]
         embeddings = [x for x in embeddings if not isinstance(x, NodeFeatures | EdgeWeights)]
         first = embeddings[0] if embeddings else None
         origin = None if first is None else origin_of(first)
-        call = LayerCall(layer, first, None if origin is None else origin.quantized, output)
+        quantized = None if origin is None else origin.quantized
+        held = [source_of(h.of(args, kwargs)) for h in layer.held_arguments]
+        further = tuple(x.tensor if isinstance(x, NodeFeatures) else x for x in held)
+        call = LayerCall(layer, first, quantized, output, further)
         self._calls.append(call)
         self.events.append(call)
+        for tensor in further:
+            self._read[_key(tensor)] = len(self._calls)
         self._note_made(output)
 
     def _note_call(self, call: OutsideCall) -> None:

@@ -87,6 +87,12 @@ class QuantizerFactory:
         bits = self._bucket_bits(layer, Component.ATTENTION)
         return self._constant(bits, self.graph.bucket_edges, self._edges_by_bucket())
 
+    def fixed_neighbor_attention(self, layer: str) -> nn.Module:
+        """For coefficients of ``layer`` that never change, on edges without the self-loops."""
+        bits = self._bucket_bits(layer, Component.ATTENTION)
+        order = self.graph.entries_by_bucket(self.graph.adj_t.without_loops)
+        return self._constant(bits, self._neighbor_edges(), order)
+
     def weight(self, layer: str, out_channels: int) -> nn.Module:
         """For a weight matrix ``[out, in]``: a scale group for each output channel."""
         if self.allocation is None:

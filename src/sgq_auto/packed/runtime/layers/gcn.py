@@ -12,6 +12,7 @@ from sgq_auto.packed.runtime.layers.layer import (
     reading_weights,
     reads_weights,
 )
+from sgq_auto.packed.runtime.layers.normalized import NormalizedSum
 from sgq_auto.packed.runtime.products import Source
 from sgq_auto.packed.runtime.workspace import Inference, Sink
 from sgq_auto.packed.sizes.specs import LayerSpec
@@ -29,15 +30,10 @@ class GcnLayer(AttentionConvLayer):
     def run(self, inference: Inference, source: Source, sink: Sink) -> None:
         """The coefficients of a chunk are made when it is gathered, so none are held."""
         hidden = self.embed(inference, source)
-        weighted = self.spec.edge_weights
-        coefficients = inference.weight_coefficients if weighted else inference.degree_coefficients
+        normalized = NormalizedSum(inference, self.spec, self.attention)
 
         def gather(chunk: Chunk, rowptr: Array, columns: Array) -> None:
-            weights = coefficients(chunk, rowptr, columns)
-            if self.attention.is_quantized(chunk.bucket):
-                weights = inference.engine.fake_quantize(weights, self.attention, chunk.bucket)
-            out = inference.engine.weighted_sum(rowptr, columns, weights[:, None], hidden)
-            sink(chunk, self.finish(out))
+            sink(chunk, self.finish(normalized(chunk, rowptr, columns, hidden)))
 
         inference.for_edges(gather, width=hidden.width)
 

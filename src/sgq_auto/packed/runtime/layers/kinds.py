@@ -13,6 +13,10 @@ from sgq_auto.packed.runtime.layers.gin_sum import GinSumLayer
 from sgq_auto.packed.runtime.layers.graph_conv import GraphConvLayer
 from sgq_auto.packed.runtime.layers.layer import PackedLayer
 from sgq_auto.packed.runtime.layers.linear import LinearLayer
+from sgq_auto.packed.runtime.layers.multi_hop.appnp import AppnpLayer
+from sgq_auto.packed.runtime.layers.multi_hop.gcn2 import Gcn2Layer
+from sgq_auto.packed.runtime.layers.multi_hop.sgc import SgcLayer
+from sgq_auto.packed.runtime.layers.multi_hop.tag import TagLayer
 from sgq_auto.packed.runtime.layers.pna import PnaLayer
 from sgq_auto.packed.runtime.layers.sage import SageLayer
 
@@ -32,5 +36,9 @@ KINDS: Mapping[str, type[PackedLayer]] = {
         GatheringLayer,
         GinSumLayer,
         PnaLayer,
+        SgcLayer,
+        AppnpLayer,
+        Gcn2Layer,
+        TagLayer,
     )
 }

@@ -6,7 +6,7 @@ and which tensors of its own an artifact holds.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from sgq_auto.packed.allocation import Component
 from sgq_auto.packed.codes.code_matrix import CodeMatrix, PackedWeight
+from sgq_auto.packed.codes.coded_rows import Chunk
 from sgq_auto.packed.codes.ranges import Floats, Ranges
 from sgq_auto.packed.header_fields import flag
 from sgq_auto.packed.runtime.products import Source
@@ -23,6 +24,8 @@ from sgq_auto.packed.sizes.specs import LayerSpec
 
 Float32 = npt.NDArray[np.float32]
 Shapes = dict[str, tuple[int, ...]]
+# What gives the rows of an embedding that a chunk has, fp64.
+Rows = Callable[[Chunk], Floats]
 _WEIGHTED = "edge_weights"
 
 
@@ -66,6 +69,7 @@ class LayerParts:
         inputs: Ranges of its input embedding, bucket by bucket.
         made: Ranges of what it makes and holds while it runs: its transformed embedding
             (``EMBEDDING``) and its coefficients (``ATTENTION``), where it has them.
+        hops: Ranges of each embedding between its hops, where it has several.
         weights: Its weight matrices, by the name of their tensors.
         vectors: Its fp32 parameters, by the name of their tensors; ``bias`` among them.
         settings: What its class takes besides, by the name of the argument.
@@ -74,6 +78,7 @@ class LayerParts:
     spec: LayerSpec
     inputs: Ranges
     made: Mapping[Component, Ranges] = field(default_factory=dict)
+    hops: tuple[Ranges, ...] = ()
     weights: Mapping[str, PackedWeight] = field(default_factory=dict)
     vectors: Mapping[str, Float32] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -87,6 +92,7 @@ class PackedLayer(ABC):
         kind: The name of its kind in a header.
         feature_fault: Why a layer of this kind cannot read the node features, as the rest of a
             line; empty where it can.
+        further_inputs: How many embeddings it reads besides its input, each as wide as that.
         spec: Its sizes.
         inputs: Ranges of its input embedding, bucket by bucket.
         bias: fp32 ``[out]``, or ``None``.
@@ -94,6 +100,7 @@ class PackedLayer(ABC):
 
     kind: ClassVar[str]
     feature_fault: ClassVar[str] = ""
+    further_inputs: ClassVar[int] = 0
 
     spec: LayerSpec
     inputs: Ranges
@@ -107,6 +114,20 @@ class PackedLayer(ABC):
     @abstractmethod
     def run(self, inference: Inference, source: Source, sink: Sink) -> None:
         """Compute the layer's output from ``source`` and write it to ``sink``, chunk by chunk."""
+
+    def run_with(
+        self, inference: Inference, source: Source, further: Sequence[Rows], sink: Sink
+    ) -> None:
+        """The same for a layer that may read more than its input.
+
+        Args:
+            inference: The graph and the arithmetic.
+            source: Its input.
+            further: What gives the rows of each of its :attr:`further_inputs`.
+            sink: What its output is written to.
+        """
+        del further
+        self.run(inference, source, sink)
 
     def finish(self, x: Floats) -> Floats:
         """The bias: the last step of every layer."""
@@ -162,6 +183,10 @@ class PackedLayer(ABC):
     def made(self) -> dict[Component, Ranges]:
         """Ranges of what it makes and holds while it runs, as in :class:`LayerParts`."""
         return {}
+
+    def hop_ranges(self) -> tuple[Ranges, ...]:
+        """Ranges of each embedding between its hops."""
+        return ()
 
     # How it is made.
 

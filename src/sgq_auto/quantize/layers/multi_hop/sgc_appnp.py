@@ -1,42 +1,24 @@
 """The quantized twins of PyG's layers that propagate several times: ``SGConv`` and ``APPNP``."""
 
-from dataclasses import replace
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch_geometric.nn import APPNP, SGConv
 
-from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
-from sgq_auto.packed.runtime.layers.gcn import gcn_spec
-from sgq_auto.quantize.forward.deferred_dropout import dropout
+from sgq_auto.packed.runtime.layers.layer import LayerParts
+from sgq_auto.packed.runtime.layers.multi_hop.appnp import AppnpLayer, appnp_spec
+from sgq_auto.packed.runtime.layers.multi_hop.sgc import SgcLayer, sgc_spec
 from sgq_auto.quantize.layer import differing, linear, sum_differs
-from sgq_auto.quantize.layers.fixed_layer import NormalizedLayer
+from sgq_auto.quantize.layers.multi_hop.hops import HopLayer, hops_differ
+from sgq_auto.quantize.packing import Packing
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
-
-
-class HopLayer(NormalizedLayer):
-    """A layer that multiplies by GCN's normalised adjacency ``hops`` times.
-
-    What is gathered is quantized before each hop.
-    """
-
-    def __init__(self, name: str, quantizers: QuantizerFactory, hops: int) -> None:
-        super().__init__(name, quantizers)
-        self.hops = hops
-        self.hop_quantizers = nn.ModuleList(quantizers.embedding(name) for _ in range(hops - 1))
-        self.attention_quantizer = quantizers.fixed_attention(name)
-
-    def hop(self, adj_t: CsrPattern, nodes: Tensor) -> Tensor:
-        """The quantized adjacency times ``nodes`` ``[N, features]``."""
-        if self.training and self.dropout > 0:
-            coefficients = self.coefficients(adj_t, nodes.dtype)
-            return adj_t.spmm(dropout(coefficients, self.dropout, self.engine), nodes)
-        return self.gather(adj_t, nodes)
 
 
 class QuantizedSGConv(HopLayer):
     """``y = Q(A)^K Q(Q(x) Q(W)^T) + b``: the product comes first, for its rows are shorter."""
+
+    packs_as = SgcLayer
 
     def __init__(self, source: SGConv, name: str, quantizers: QuantizerFactory) -> None:
         super().__init__(name, quantizers, source.K)
@@ -46,9 +28,8 @@ class QuantizedSGConv(HopLayer):
 
     @classmethod
     def lacks(cls, source: SGConv) -> str | None:
-        """What has no self-loops, or does not propagate at all."""
-        own = differing(source, add_self_loops=True)
-        return own or (None if source.K > 0 else "K=0") or sum_differs(source)
+        """What adds no self-loops, and a number of hops that is not packed."""
+        return differing(source, add_self_loops=True) or hops_differ(source) or sum_differs(source)
 
     def forward(self, x: Tensor, edge_index: Any, edge_weight: Any = None) -> Tensor:
         """``[N, in]`` to ``[N, out]``."""
@@ -61,13 +42,20 @@ class QuantizedSGConv(HopLayer):
 
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""
-        rows, bias = self.lin.weight.size(0), self.lin.bias is not None
-        spec = sgc_spec(self.name, self.in_features, rows, hops=self.hops, bias=bias)
-        return replace(spec, edge_weights=self.edge_weights is not None)
+        bias, weighted = self.lin.bias is not None, self.edge_weights is not None
+        sizes = self.name, self.in_features, self.lin.weight.size(0)
+        return sgc_spec(*sizes, hops=self.hops, bias=bias, edge_weights=weighted)
+
+    def packed_parts(self, packing: Packing) -> LayerParts:
+        """Its weight and its bias."""
+        weights = {"weight": self.lin.weight}
+        return packing.parts(self, weights=weights, vectors={"bias": self.lin.bias})
 
 
 class QuantizedAPPNP(HopLayer):
     """``z <- (1 - alpha) Q(A) Q(z) + alpha Q(x)``, ``K`` times from ``z = x`` on."""
+
+    packs_as = AppnpLayer
 
     def __init__(self, source: APPNP, name: str, quantizers: QuantizerFactory) -> None:
         super().__init__(name, quantizers, source.K)
@@ -76,9 +64,9 @@ class QuantizedAPPNP(HopLayer):
 
     @classmethod
     def lacks(cls, source: APPNP) -> str | None:
-        """Another normalisation than the default, and what does not propagate at all."""
+        """Another normalisation than the default, and a number of hops that is not packed."""
         own = differing(source, normalize=True, add_self_loops=True)
-        return own or (None if source.K > 0 else "K=0") or sum_differs(source)
+        return own or hops_differ(source) or sum_differs(source)
 
     def forward(self, x: Tensor, edge_index: Any, edge_weight: Any = None) -> Tensor:
         """``[N, features]`` to ``[N, features]``."""
@@ -91,26 +79,9 @@ class QuantizedAPPNP(HopLayer):
 
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""
-        spec = appnp_spec(self.name, self.in_features, hops=self.hops)
-        return replace(spec, edge_weights=self.edge_weights is not None)
+        weighted = self.edge_weights is not None
+        return appnp_spec(self.name, self.in_features, hops=self.hops, edge_weights=weighted)
 
-
-def appnp_spec(name: str, in_features: int, *, hops: int) -> LayerSpec:
-    """Sizes of a propagation by personalised PageRank (Klicpera et al. 2019)."""
-    return LayerSpec(
-        name=name,
-        in_features=in_features,
-        keeps_input=True,
-        further_hops=hops - 1,
-        heads=1,
-        attention_from_degrees=True,
-        gathered_features=in_features,
-        source_copies=1,
-        attention_copies=1,
-    )
-
-
-def sgc_spec(name: str, in_features: int, out_features: int, *, hops: int, bias: bool) -> LayerSpec:
-    """Sizes of a simplified graph convolution (Wu et al. 2019)."""
-    gcn = gcn_spec(name, in_features, out_features, bias=bias)
-    return replace(gcn, further_hops=hops - 1)
+    def packed_parts(self, packing: Packing) -> LayerParts:
+        """Its alpha: it has no weight."""
+        return packing.parts(self, settings={"alpha": self.alpha})
