@@ -57,10 +57,12 @@ class RandomModels:
     Attributes:
         random: Where chance comes from.
         spread: Powers of ten that ranges and parameters reach to either side of 1.
+        most_nodes: What numbers of nodes lie below, one of them.
     """
 
     random: np.random.Generator
     spread: float = 0.0
+    most_nodes: tuple[int, ...] = (4, 10, 40, 40, 150)
 
     def model(self) -> PackedModel:
         """A model on a graph of its own."""
@@ -106,7 +108,7 @@ class RandomModels:
         return self.random.integers(0, model.num_nodes, self._integer(1, 6))
 
     def _graph(self) -> PackedGraph:
-        nodes = self._integer(1, self._one_of((4, 10, 40, 40, 150)))
+        nodes = self._integer(1, self._one_of(self.most_nodes))
         density = self._one_of((0.0, *(0.05, 0.1, 0.3) * 4, 1.0))
         pattern = self.random.random((nodes, nodes)) < density
         if self._chance(0.2):  # A star.

@@ -169,6 +169,7 @@ def _fill(name: str, value: float) -> Edit:
     [
         (_set("version", to=1), "version 1"),
         (_set("version", to=True), "version True"),
+        (_set("version", to=2.0), "version 2.0"),
         (_set("graph", to=[]), "graph is"),
         (_set("graph", "bucket_nodes", to=[300]), "bucket_in_edges"),
         (_set("graph", "bucket_nodes", 0, to=2**31 - 1), "bucket_nodes"),

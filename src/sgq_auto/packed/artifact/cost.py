@@ -23,6 +23,10 @@ _SORTED_EDGE_BYTES = 48
 _ENTRY_BYTES = 64
 # A row of an embedding, or of features, in fp64, and its codes.
 _COLUMN_BYTES = 64
+# Sums of a column over all nodes and of its squares, those of a chunk, and what follows from both.
+_NORM_COLUMN_BYTES = 64
+# A number of a matrix inside a norm, in fp64.
+_PROJECTED_BYTES = 8
 # The range of a channel, and what it is scaled by.
 _CHANNEL_BYTES = 64
 # Weights of edges in both directions, where they are, and how they are sorted.
@@ -52,9 +56,21 @@ def needed_bytes(header: Header) -> int:
         + _SORTED_EDGE_BYTES * min(graph.num_edges, sorted_at_once(graph.num_edges))
         + _ENTRY_BYTES * _largest_block(header)
         + _COLUMN_BYTES * max(widths)
+        + _norm_bytes(header)
         + _CHANNEL_BYTES * channels
         + (0 if graph.weights is None else _WEIGHTED_EDGE_BYTES * graph.num_edges)
     )
+
+
+def _norm_bytes(header: Header) -> int:
+    """What norms over all nodes, and matrices inside norms, take of the stage that has the most."""
+    stages = [
+        _NORM_COLUMN_BYTES * sum(stage.widths)
+        + _PROJECTED_BYTES
+        * sum(math.prod(s) for op in stage.operations for s in op.shapes.values())
+        for stage in header.stages
+    ]
+    return max(stages)
 
 
 def _largest_block(header: Header) -> int:

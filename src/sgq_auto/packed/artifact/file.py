@@ -27,11 +27,13 @@ from sgq_auto.packed.artifact.reader import model_from_tensors
 from sgq_auto.packed.artifact.tensors import expected_tensors, tensors_of
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.runtime.model import PackedModel
+from sgq_auto.text.safe_text import one_line
 
 __all__ = ["ArtifactError", "load", "save"]
 
 _HEADER, _CHECKSUM = "sgq_auto", "sha256"
 _MAX_HEADER_BYTES = 1 << 24
+_LONGEST_MESSAGE = 300
 # What a file may make the runtime take: many times its own size, and always this much. An fp32
 # embedding of a thousand columns beside features and edges of a few bits is still within it.
 _ALWAYS_ALLOWED, _GROWTH = 1 << 26, 256
@@ -59,12 +61,11 @@ def load(path: str | Path, *, max_bytes: int | None = None) -> PackedModel:
     path = Path(path)
     try:
         return _load(path, max_bytes)
-    except ArtifactError as error:
-        raise ArtifactError(f"{path}: {error}") from error
     except OSError as error:
         raise ArtifactError(f"{path}: {error.strerror or error}") from error
-    except (SafetensorError, ValueError, KeyError, struct.error) as error:
-        raise ArtifactError(f"{path}: {' '.join(str(error).split())[:200]}") from error
+    except (ArtifactError, SafetensorError, ValueError, KeyError, struct.error) as error:
+        # Names of layers, skip connections and tensors are the file's: they must steer no terminal.
+        raise ArtifactError(f"{path}: {one_line(error)[:_LONGEST_MESSAGE]}") from error
 
 
 def _load(path: Path, max_bytes: int | None) -> PackedModel:

@@ -150,7 +150,7 @@ def parse(text: str) -> Header:
     if not isinstance(root, dict):
         raise ArtifactError("the header is no JSON object")
     version = root.get("version")
-    if version not in (CHAIN_VERSION, VERSION) or isinstance(version, bool):
+    if type(version) is not int or version not in (CHAIN_VERSION, VERSION):
         known = f"{CHAIN_VERSION} and {VERSION}"
         raise ArtifactError(f"the header has version {version!r}; this runtime reads {known}")
     graph = _graph(object_of(root, "graph"), object_of(root, "features"))

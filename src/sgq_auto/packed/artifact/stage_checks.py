@@ -4,8 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sgq_auto.errors import ArtifactError
-from sgq_auto.packed.allocation import FEATURES
-from sgq_auto.packed.artifact.stages import OPERATION_PREFIX, SkipHeader, StageHeader
+from sgq_auto.packed.allocation import EDGE_WEIGHTS, FEATURES
+from sgq_auto.packed.artifact.stages import (
+    OPERATION_PREFIX,
+    SkipHeader,
+    StageHeader,
+    written_buffers,
+)
 from sgq_auto.packed.runtime.operations.combining import Read
 from sgq_auto.packed.runtime.program import input_buffer, value_widths
 
@@ -42,8 +47,11 @@ def check_stages(
     buffers |= {name: skip.features for name, skip in skips.items()}
     # What is held when a stage runs: the node features, and what stages before it wrote.
     held = {FEATURES: widths.features}
-    checked, read = [], set()
+    checked, read, written = [], set(), written_buffers(stages)
     for position, stage in enumerate(stages):
+        waits_for = None if stage.layer is None else input_buffer(stage.layer)
+        if waits_for in written and waits_for not in held:
+            raise ArtifactError(f"{stage.layer} runs before {waits_for} is written")
         last = position + 1 == len(stages)
         filled = _filled(stage, held, widths)
         for output in stage.outputs:
@@ -64,7 +72,7 @@ def _check_names(
     stages: Sequence[StageHeader], skips: Mapping[str, SkipHeader], widths: Widths
 ) -> None:
     layers = list(widths.inputs)
-    taken = {*layers, *(input_buffer(name) for name in layers), FEATURES}
+    taken = {*layers, *(input_buffer(name) for name in layers), FEATURES, EDGE_WEIGHTS}
     for name in skips:
         if not name or name in taken:
             raise ArtifactError(f"a skip connection is called {name!r}, as something else is")

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -20,8 +20,8 @@ from sgq_auto.packed.runtime.workspace import Inference
 
 # The positions of operations, and the values that nothing reads after each.
 _Plan = list[tuple[int, tuple[int, ...]]]
-# Values of a chunk that operations have at once, 512 KiB in fp64.
-_CHUNK_VALUES = 1 << 16
+# Numbers of one value of a chunk that operations have at once, 512 KiB in fp64, and of all.
+_CHUNK_VALUES, _CHUNK_ALL_VALUES = 1 << 16, 1 << 18
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,26 +119,36 @@ class _State:
             self.inference.engine.write(self.held[buffer], chunk.row, np.ascontiguousarray(x))
 
 
-@dataclass
 class _Sums:
-    """Sums of a value over the chunks of a graph, added up in the order of their rows."""
+    """Sums of a value over the chunks of a graph, added up in the order of their rows.
 
-    value: int
-    parts: dict[int, tuple[Floats, Floats]] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    They are thus the same whatever thread comes first. Only chunks that come too early are kept.
+
+    Args:
+        value: Which value of the stage.
+        width: Its columns.
+    """
+
+    def __init__(self, value: int, width: int) -> None:
+        self._value = value
+        self._totals = np.zeros((2, width))
+        self._next_row = 0
+        self._early: dict[int, tuple[int, Floats]] = {}
+        self._lock = threading.Lock()
 
     def add(self, chunk: Chunk, values: dict[int, Floats]) -> None:
         """Take in the rows of a chunk."""
-        x = values[self.value]
-        sums = x.sum(axis=0), np.square(x).sum(axis=0)
-        with self.lock:
-            self.parts[chunk.row] = sums
+        x = values[self._value]
+        sums = np.stack([x.sum(axis=0), np.square(x).sum(axis=0)])
+        with self._lock:
+            self._early[chunk.row] = chunk.stop, sums
+            while self._next_row in self._early:
+                self._next_row, sums = self._early.pop(self._next_row)
+                self._totals += sums
 
     def found(self, nodes: int) -> Statistics:
-        """What all chunks together say; the same whatever thread came first."""
-        ordered = [self.parts[row] for row in sorted(self.parts)]
-        sums, squares = (np.sum([part[k] for part in ordered], axis=0) for k in range(2))
-        return Statistics(nodes, sums, squares)
+        """What all chunks together say."""
+        return Statistics(nodes, *self._totals)
 
 
 class _StageRun:
@@ -154,7 +164,9 @@ class _StageRun:
         self._stage = stage
         self._state = state
         self._inference = state.inference
-        self._rows = max(1, _CHUNK_VALUES // max(widths))
+        self._widths = widths
+        rows = min(_CHUNK_VALUES // max(widths), _CHUNK_ALL_VALUES // sum(widths))
+        self._rows = max(1, rows)
         # Factors and shifts of norms over all nodes, by the position of their operation.
         self._affine: dict[int, tuple[Floats, Floats]] = {}
 
@@ -163,7 +175,7 @@ class _StageRun:
         nodes = self._inference.graph.spec.num_nodes
         for position, operation in enumerate(self._stage.operations):
             if isinstance(operation, GraphNorm):
-                sums = _Sums(operation.inputs[0])
+                sums = _Sums(operation.inputs[0], self._widths[operation.inputs[0]])
                 self._pass(sums.add, {operation.inputs[0]})
                 self._affine[position] = operation.affine(sums.found(nodes))
         self._pass(self._write, {output.value for output in self._stage.outputs})
