@@ -100,7 +100,8 @@ def test_random_damage_is_noticed(artifact: Callable[[str], Path], tmp_path: Pat
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "model", ["gcn", "gat", "agnn", "sage", "gin", "gatv2", "transformer", "sage_many", "pna"]
+    "model",
+    ["gcn", "gat", "agnn", "sage", "gin", "gatv2", "transformer", "sage_many", "pna", "gcn2"],
 )
 def test_random_damage_is_noticed_20000_times(
     model: str, artifact: Callable[[str], Path], tmp_path: Path
@@ -121,7 +122,7 @@ def _random_lie(random: np.random.Generator) -> Edit:
     return edit
 
 
-@pytest.mark.parametrize("model", _EARLIER)
+@pytest.mark.parametrize("model", [*_EARLIER, "appnp", "tag", "gcn2"])
 def test_random_lies_are_refused_or_mean_the_same_to_every_engine(
     model: str, artifact: Callable[[str], Path], tmp_path: Path
 ) -> None:
