@@ -12,8 +12,9 @@ from sgq_auto.packed.allocation import (
 from sgq_auto.packed.artifact.header import Header
 from sgq_auto.packed.codes.coded_rows import ROW_BLOCK
 from sgq_auto.packed.runtime.graph import sorted_at_once
+from sgq_auto.packed.sizes.data_flow import DataFlow, SkipSpec
 from sgq_auto.packed.sizes.footprint import FootprintModel
-from sgq_auto.packed.sizes.specs import DataFlow, ModelSpec, SkipSpec
+from sgq_auto.packed.sizes.specs import ModelSpec
 
 # Degrees, their running total, buckets and the order of nodes, at the moment that holds the most.
 _NODE_BYTES = 40

@@ -7,7 +7,8 @@ import numpy as np
 from sgq_auto.errors import ArtifactError
 from sgq_auto.packed.allocation import FULL_PRECISION, Component
 from sgq_auto.packed.artifact.edge_weights import weights_from_tensors
-from sgq_auto.packed.artifact.header import Header, LayerHeader
+from sgq_auto.packed.artifact.header import Header
+from sgq_auto.packed.artifact.layer_headers import LayerHeader
 from sgq_auto.packed.artifact.program_reader import feature_ranges, program_of, skip_ranges
 from sgq_auto.packed.artifact.scale_reader import checked_ranges
 from sgq_auto.packed.artifact.tensors import feature_layout, group_bits, scale_groups, vectors

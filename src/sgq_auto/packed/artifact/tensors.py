@@ -9,7 +9,8 @@ from sgq_auto.packed.artifact.edge_weights import (
     expected_weight_tensors,
     weight_tensors,
 )
-from sgq_auto.packed.artifact.header import Header, LayerHeader
+from sgq_auto.packed.artifact.header import Header
+from sgq_auto.packed.artifact.layer_headers import LayerHeader
 from sgq_auto.packed.artifact.stages import OPERATION_PREFIX
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import stream_bytes

@@ -15,7 +15,7 @@ from sgq_auto.packed.allocation import FEATURES
 from sgq_auto.packed.runtime.operations.combining import Read
 from sgq_auto.packed.runtime.operations.norms import GraphNorm
 from sgq_auto.packed.runtime.operations.operation import Operation
-from sgq_auto.packed.sizes.specs import DataFlow, SkipSpec
+from sgq_auto.packed.sizes.data_flow import DataFlow, SkipSpec
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from sgq_auto.packed.allocation import EDGE_WEIGHTS, FEATURES, Component, Site
 from sgq_auto.packed.codes.bit_packing import index_bits, packed_bytes
 from sgq_auto.packed.codes.coded_rows import ROW_BLOCK
 from sgq_auto.packed.codes.elias_fano import EliasFano
+from sgq_auto.packed.sizes.data_flow import DataFlow
 from sgq_auto.packed.sizes.edge_weight_spec import EdgeWeightSpec
 
 _BLOCK_START_BYTES = 4
@@ -109,74 +110,6 @@ class LayerSpec:
             *([Component.ATTENTION] if self.heads else []),
             *([Component.WEIGHT] if self.weight_shape else []),
         )
-
-
-@dataclass(frozen=True)
-class Carried:
-    """A full-precision tensor that a model keeps for itself while layers run, and no site has.
-
-    Attributes:
-        num_bytes: Its size.
-        made: Layers that had run when it was made.
-        read: Layers that had run when it was last read.
-        is_input: Whether a layer reads it too, and holds it in codes of its own.
-    """
-
-    num_bytes: int
-    made: int
-    read: int
-    is_input: bool
-
-
-@dataclass(frozen=True)
-class SkipSpec:
-    """A skip connection: an embedding that is held past a layer, in codes of its own.
-
-    Attributes:
-        name: The name of its sites, like ``conv1.skip``.
-        features: Its columns.
-        made: Layers that had run when it was made.
-        read: Layers that had run when it was last read.
-    """
-
-    name: str
-    features: int
-    made: int
-    read: int
-
-
-@dataclass(frozen=True)
-class DataFlow:
-    """How tensors pass between the layers of a model.
-
-    Attributes:
-        inputs: For each layer, how many layers had run when its input was made; ``None`` where it
-            reads the node features.
-        shared: Positions of layers that read the very tensor that an earlier one reads.
-        carried: Tensors that are held outside the layers while some run.
-        skips: Embeddings that are held outside the layers in codes.
-        input_reads: For each layer, how many layers had run when its input was last read outside
-            the layers (a skip connection that shares its codes); 0 where it never was.
-        vector_elements: fp32 parameters that are read outside the layers, those of norms say.
-        packed_vector_elements: How many fp32 numbers a packed model has instead of these; ``None``
-            for as many.
-        feature_reads: Layers that had run when something that is no layer last read the node
-            features; ``None`` if nothing did.
-    """
-
-    inputs: tuple[int | None, ...]
-    shared: frozenset[int] = frozenset()
-    carried: tuple[Carried, ...] = ()
-    skips: tuple[SkipSpec, ...] = ()
-    input_reads: tuple[int, ...] = ()
-    vector_elements: int = 0
-    packed_vector_elements: int | None = None
-    feature_reads: int | None = None
-
-    @classmethod
-    def chain(cls, layers: int) -> "DataFlow":
-        """The first layer reads the node features, each other one what its predecessor made."""
-        return cls((None, *range(1, layers)))
 
 
 @dataclass(frozen=True)

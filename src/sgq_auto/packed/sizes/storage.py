@@ -17,7 +17,8 @@ from sgq_auto.packed.allocation import (
     Site,
 )
 from sgq_auto.packed.codes.bit_packing import packed_bytes
-from sgq_auto.packed.sizes.specs import Carried, DataFlow, GraphSpec, LayerSpec
+from sgq_auto.packed.sizes.data_flow import Carried, DataFlow
+from sgq_auto.packed.sizes.specs import GraphSpec, LayerSpec
 
 _FP32 = 4
 _SCALE_AND_OFFSET = 2 * _FP32

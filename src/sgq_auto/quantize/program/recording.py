@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from sgq_auto.graphs import Graph
-from sgq_auto.packed.sizes.specs import Carried, DataFlow, SkipSpec
+from sgq_auto.packed.sizes.data_flow import Carried, DataFlow, SkipSpec
 from sgq_auto.quantize.forward.edge_weights import EdgeWeights
 from sgq_auto.quantize.forward.held_arguments import other_arguments
 from sgq_auto.quantize.forward.lazy_tensor import LazyTensor

@@ -8,7 +8,7 @@ from torch import nn
 from sgq_auto.graphs import Graph
 from sgq_auto.packed import ModelSpec
 from sgq_auto.packed.runtime.program import Program
-from sgq_auto.packed.sizes.specs import DataFlow
+from sgq_auto.packed.sizes.data_flow import DataFlow
 from sgq_auto.quantize.program.lower import lower
 from sgq_auto.quantize.program.recording import LayerCall, Recording, record
 
