@@ -49,7 +49,7 @@ class Outcome(StrEnum):
 
     ACCEPTED = "accepted"
     REFUSED = "refused"
-    ROUNDING = "accepted, decided by rounding"
+    ROUNDING = "decided by rounding"
     FAULT = "fault"
     DIFFERENCE = "difference"
 
@@ -161,20 +161,30 @@ def _predicted(model: PackedModel, seed: int, random: np.random.Generator) -> Fo
         engines = (NoisyEngine(np.random.default_rng(k)) for k in range(6))
         noisy = [replace(model, engine=engine).predict() for engine in engines]
         noise = max(_difference(logits, expected) for logits in noisy)
+        far, noisy_far = (
+            max(_distance(*each) for each in both)
+            for both in (pairs.values(), [(logits, expected) for logits in noisy])
+        )
     line = f"{name} by {worst[name]:.1e}, rounding makes {noise:.1e}"
-    explained = worst[name] <= _ROUNDING * noise
+    # Other classes alone explain nothing: distances must be alike, too.
+    explained = worst[name] <= _ROUNDING * noise and far <= _ROUNDING * noisy_far
     return Found(Outcome.ROUNDING if explained else Outcome.DIFFERENCE, line)
 
 
 def _difference(logits: np.ndarray, expected: np.ndarray) -> float:
     """The largest difference, relative above 1; infinite for another class."""
     wide, other = expected.astype(np.float64), logits.astype(np.float64)
-    unit = max(1.0, float(np.abs(wide).max(initial=0.0)))
-    difference = float(np.nan_to_num(np.abs(wide - other) / unit, nan=np.inf).max(initial=0.0))
     # Of classes that are as likely, but for fp32 rounding, either may be the first.
     chosen = wide[np.arange(len(wide)), other.argmax(axis=1)]
     lost = wide.max(axis=1) - chosen > _NEAR_TIE * np.abs(wide).max(axis=1)
-    return np.inf if lost.any() else difference
+    return np.inf if lost.any() else _distance(logits, expected)
+
+
+def _distance(logits: np.ndarray, expected: np.ndarray) -> float:
+    """The largest difference, as a share of the largest logit where that is above 1."""
+    wide, other = expected.astype(np.float64), logits.astype(np.float64)
+    unit = max(1.0, float(np.abs(wide).max(initial=0.0)))
+    return float(np.nan_to_num(np.abs(wide - other) / unit, nan=np.inf).max(initial=0.0))
 
 
 def _needed(path: Path) -> int:
