@@ -45,14 +45,16 @@ class WeightedNet(nn.Module):
 
 
 class OnItself(nn.Module):
-    """GCNII's layer, whose input is its initial embedding too."""
+    """GCNII's layers, the input of the first one their initial embedding too."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.conv = pyg.GCN2Conv(width, 0.3, 0.5, 1, shared_weights=False)
+        self.first = pyg.GCN2Conv(width, 0.3, 0.5, 1, shared_weights=False)
+        self.second = pyg.GCN2Conv(width, 0.3, normalize=False)
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
-        out: Tensor = self.conv(x, x, edge_index, edge_weight)
+        hidden = self.first(x, x, edge_index, edge_weight)
+        out: Tensor = self.second(hidden, x, edge_index, edge_weight)
         return out
 
 

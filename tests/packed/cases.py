@@ -62,7 +62,7 @@ class InitialResiduals(nn.Module):
         self.conv1 = GCN2Conv(9, 0.2, 0.5, 1)
         self.conv2 = GCN2Conv(9, 0.3, 0.5, 2, shared_weights=False)
         self.norm = nn.LayerNorm(9)
-        self.conv3 = GCN2Conv(9, 0.4)
+        self.conv3 = GCN2Conv(9, 0.4, normalize=False)
         self.last = nn.Linear(9, num_classes)
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:

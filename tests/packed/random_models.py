@@ -245,7 +245,8 @@ class RandomModels:
         hops, bias = self._integer(1, 5), self._chance(0.5)
         settings: dict[str, Any] = {}
         if kind is Gcn2Layer:
-            spec = gcn2_spec(name, widths[0], initial_weight=self._chance(0.5))
+            own = {"initial_weight": self._chance(0.5), "normalize": self._chance(0.7)}
+            spec = gcn2_spec(name, widths[0], **own)
             settings = {"alpha": self._share(), "beta": self._share()}
         elif kind is AppnpLayer:
             spec, settings = appnp_spec(name, widths[0], hops=hops), {"alpha": self._share()}
@@ -255,7 +256,7 @@ class RandomModels:
         vectors = {"bias": self._vector(widths[1])} if spec.vector_elements else {}
         common |= {
             "settings": settings,
-            "made": {Component.ATTENTION: self._attention(graph, ladder)},
+            "made": {Component.ATTENTION: self._attention(graph, ladder)} if spec.heads else {},
             "hops": tuple(self._ranges(embedding) for _ in range(spec.further_hops)),
         }
         return self._of(kind, spec, self._one_of(ladder), vectors, embedding, common)

@@ -268,7 +268,7 @@ GENERIC: dict[str, NetBuilder] = {
         lambda i, o: pyg.PNAConv(i, o, ["mean"], ["identity"], torch.tensor([1, 3]), post_layers=2)
     ),
     "own-layer": _on_features(OwnLayer),
-    "gcn2-plain": lambda i, o: InitialResidual(i, o, normalize=False),
+    "gcn2-no-loops": lambda i, o: InitialResidual(i, o, add_self_loops=False),
 }
 # Arrangements.
 ARRANGED: dict[str, NetBuilder] = {
@@ -279,6 +279,7 @@ ARRANGED: dict[str, NetBuilder] = {
         "x, e", [(pyg.AGNNConv(), "x, e -> x"), (nn.Linear(f, c), "x -> x")]
     ),
     "gcn2": InitialResidual,
+    "gcn2-plain": lambda f, c: InitialResidual(f, c, normalize=False),
     "gcn2-own": lambda f, c: InitialResidual(f, c, shared_weights=False),
     "jumping-gat": JumpingGat,
     "raw-features": OnRawFeatures,

@@ -170,7 +170,7 @@ def test_pygs_basic_models_have_twins_alone(name: str, synthetic: PreparedData) 
 
 def test_one_warning_names_the_layers_without_twin(synthetic: PreparedData) -> None:
     with pytest.warns(GenericLayerWarning) as caught:
-        prepare(_net(GENERIC["gcn2-plain"], synthetic.graph), synthetic.graph)
+        prepare(_net(GENERIC["gcn2-no-loops"], synthetic.graph), synthetic.graph)
     (warning,) = caught
     for k in range(2):
         assert f"convs.{k} (GCN2Conv)" in str(warning.message)

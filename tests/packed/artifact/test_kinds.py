@@ -56,7 +56,7 @@ _ENTRIES = {
     # Only a program can say what it reads besides its input.
     "gcn2": '{"kind":"gcn2","name":"a","in":4,"out":4,"bias":false,'
     '"bits":{"embedding":[3],"attention":[5],"weight":2},"alpha":0.1,"beta":0.5,'
-    '"initial_weight":true}',
+    '"initial_weight":true,"normalize":true}',
 }
 _TENSORS = {
     "linear": {"bias", "scales", "weight"},
@@ -150,6 +150,7 @@ def test_what_earlier_versions_do_not_know_is_written_where_it_differs(tmp_path:
         ("appnp", {"bias": True}, "a: an APPNP layer keeps its width and has no bias"),
         ("gcn2", {"beta": "x"}, "beta"),
         ("gcn2", {"initial_weight": 1}, "initial_weight"),
+        ("gcn2", {"normalize": None}, "normalize"),
         ("gcn2", {"bias": True}, "a: a GCN2 layer keeps its width and has no bias"),
     ],
 )

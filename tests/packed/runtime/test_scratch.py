@@ -95,7 +95,7 @@ _BEHIND = {
     "a wide start": (_COMPLETE, _layer("appnp", 9_000, 9_000, hops=3, alpha=0.1)),
     "two wide inputs": (
         _COMPLETE,
-        _layer("gcn2", 1_000, 1_000, alpha=0.1, beta=0.5, initial_weight=True),
+        _layer("gcn2", 1_000, 1_000, alpha=0.1, beta=0.5, initial_weight=True, normalize=True),
     ),
 }
 

@@ -6,12 +6,15 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import GCN2Conv
 
+from sgq_auto.compute import FixedMatrix
+from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.runtime.layers.layer import LayerParts
 from sgq_auto.packed.runtime.layers.multi_hop.gcn2 import Gcn2Layer, gcn2_spec
+from sgq_auto.packed.runtime.layers.neighbors import Aggregation
 from sgq_auto.quantize.forward.held_arguments import HeldArgument
 from sgq_auto.quantize.layer import differing, sum_differs
-from sgq_auto.quantize.layers.fixed_layer import NormalizedLayer
+from sgq_auto.quantize.layers.fixed_layer import NormalizedLayer, neighbor_matrix
 from sgq_auto.quantize.packing import Packing
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
@@ -33,12 +36,15 @@ class QuantizedGCN2Conv(NormalizedLayer):
         self.weight2 = source.weight2
         rows = sum(weight.size(1) for weight in self._weights)
         self.weight_quantizer = quantizers.weight(name, rows)
-        self.attention_quantizer = quantizers.fixed_attention(name)
+        self.normalize = source.normalize
+        if self.normalize:
+            self.attention_quantizer = quantizers.fixed_attention(name)
 
     @classmethod
     def lacks(cls, source: GCN2Conv) -> str | None:
-        """Another normalisation than the default."""
-        return differing(source, normalize=True, add_self_loops=True) or sum_differs(source)
+        """A normalisation without self-loops."""
+        own = differing(source, add_self_loops=True) if source.normalize else None
+        return own or sum_differs(source)
 
     def forward(self, x: Tensor, x_0: Tensor, edge_index: Any, edge_weight: Any = None) -> Tensor:
         """``[N, features]`` and ``[N, features]`` to ``[N, features]``."""
@@ -51,10 +57,22 @@ class QuantizedGCN2Conv(NormalizedLayer):
             return self._mixed(own + start, weight)
         return self._mixed(own, weight) + self._mixed(start, initial[0])
 
+    def matrix(self, adj_t: CsrPattern, dtype: torch.dtype) -> FixedMatrix:
+        """The normalised adjacency, or neighbours as they are."""
+        if self.normalize:
+            return super().matrix(adj_t, dtype)
+        weights = None if self.edge_weights is None else self.edge_weights.values.to(dtype)
+        return neighbor_matrix(adj_t, Aggregation.SUM, dtype, weights)
+
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""
-        own, weighted = self.weight2 is not None, self.edge_weights is not None
-        return gcn2_spec(self.name, self.in_features, initial_weight=own, edge_weights=weighted)
+        return gcn2_spec(
+            self.name,
+            self.in_features,
+            initial_weight=self.weight2 is not None,
+            normalize=self.normalize,
+            edge_weights=self.edge_weights is not None,
+        )
 
     def packed_parts(self, packing: Packing) -> LayerParts:
         """Its weights, which are quantized together, and its shares."""

@@ -25,7 +25,7 @@ from sgq_auto.packed.runtime.products import Multiplier, Source
 from sgq_auto.packed.runtime.workspace import Inference, Sink
 from sgq_auto.packed.sizes.specs import LayerSpec
 
-_INITIAL = "initial_weight"
+_INITIAL, _NORMALIZE = "initial_weight", "normalize"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -36,7 +36,8 @@ class Gcn2Layer(WeightedLayer):
     ``y = (1 - alpha) Q(A) x M + alpha x_0 M_0``, each ``M`` made of its own weight in that way.
 
     Attributes:
-        attention: Ranges of the coefficients, bucket by bucket of their target.
+        attention: Ranges of the coefficients, bucket by bucket of their target; ``None`` where
+            neighbours are summed as they are, the node itself not among them.
         initial: The weight of ``x_0``, ``[in, in]``; ``None`` where it is that of ``x``.
         alpha: The share of ``x_0``.
         beta: The share of the weight beside the identity.
@@ -46,7 +47,7 @@ class Gcn2Layer(WeightedLayer):
     feature_fault = "a GCN2 layer cannot read the node features"
     further_inputs = 1
 
-    attention: Ranges
+    attention: Ranges | None
     initial: PackedWeight | None
     alpha: float
     beta: float
@@ -72,7 +73,8 @@ class Gcn2Layer(WeightedLayer):
             out = mixed(own + start) if self.initial is None else mixed(own) + mixed_start(start)
             sink(chunk, out)
 
-        inference.for_edges(gather, width=3 * hidden.width)
+        loops = self.spec.gathers_itself
+        inference.for_edges(gather, width=3 * hidden.width, loops=loops)
 
     def _mixer(self, inference: Inference, weight: PackedWeight) -> "_Mixer":
         return _Mixer(Multiplier(inference.engine, weight), self.beta)
@@ -86,6 +88,7 @@ class Gcn2Layer(WeightedLayer):
             entry.name,
             entry.in_features,
             initial_weight=flag(node, _INITIAL),
+            normalize=flag(node, _NORMALIZE),
             edge_weights=reads_weights(node),
         )
         return spec, {name: number(node, name) for name in ("alpha", "beta")}
@@ -93,7 +96,8 @@ class Gcn2Layer(WeightedLayer):
     def described(self) -> dict[str, Any]:
         """Its shares, its weights, and whether it reads weights of edges, if it does."""
         shares = {"alpha": self.alpha, "beta": self.beta}
-        return {**shares, _INITIAL: self.initial is not None, **reading_weights(self.spec)}
+        options = {_INITIAL: self.initial is not None, _NORMALIZE: self.attention is not None}
+        return {**shares, **options, **reading_weights(self.spec)}
 
     @classmethod
     def weight_shapes(cls, spec: LayerSpec) -> dict[str, tuple[int, int]]:
@@ -106,13 +110,16 @@ class Gcn2Layer(WeightedLayer):
         return super().weights() | ({} if self.initial is None else {_INITIAL: self.initial})
 
     def made(self) -> dict[Component, Ranges]:
-        """The coefficients."""
-        return {Component.ATTENTION: self.attention}
+        """The coefficients, if there are some."""
+        return {} if self.attention is None else {Component.ATTENTION: self.attention}
 
     @classmethod
     def arguments(cls, parts: LayerParts) -> dict[str, Any]:
         """The ranges of its coefficients and the weight of ``x_0`` besides."""
-        own = {"attention": parts.made[Component.ATTENTION], "initial": parts.weights.get(_INITIAL)}
+        own = {
+            "attention": parts.made.get(Component.ATTENTION),
+            "initial": parts.weights.get(_INITIAL),
+        }
         return super().arguments(parts) | own
 
 
@@ -137,7 +144,12 @@ def _embedding(source: Source) -> CodeMatrix:
 
 
 def gcn2_spec(
-    name: str, in_features: int, *, initial_weight: bool, edge_weights: bool = False
+    name: str,
+    in_features: int,
+    *,
+    initial_weight: bool,
+    normalize: bool,
+    edge_weights: bool = False,
 ) -> LayerSpec:
     """Sizes of a graph convolution with an initial residual."""
     shape = (in_features, in_features)
@@ -147,10 +159,11 @@ def gcn2_spec(
         weight_shape=shape,
         further_weights=(shape,) if initial_weight else (),
         keeps_input=True,
-        heads=1,
-        attention_from_degrees=True,
+        heads=1 if normalize else 0,
+        attention_from_degrees=normalize,
         gathered_features=in_features,
+        gathers_itself=normalize,
         source_copies=1,
-        attention_copies=1,
+        attention_copies=1 if normalize else 0,
         edge_weights=edge_weights,
     )
