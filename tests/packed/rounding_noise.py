@@ -36,9 +36,9 @@ class NoisyEngine(NumpyEngine):
         return values if is_exact else self._noisy(values, _largest(matrix))
 
     def weighted_sum(
-        self, rowptr: Any, columns: Any, weights: Floats, matrix: CodeMatrix
+        self, rowptr: Any, columns: Any, weights: Floats, matrix: CodeMatrix, span: Any = None
     ) -> Floats:
-        out = super().weighted_sum(rowptr, columns, weights, matrix)
+        out = super().weighted_sum(rowptr, columns, weights, matrix, span)
         sizes = _row_sums(rowptr, np.abs(weights).max(axis=1, initial=0.0))
         return self._noisy(out, sizes[:, None] * _largest(matrix))
 
@@ -61,6 +61,39 @@ class NoisyEngine(NumpyEngine):
 
     def cosines(self, rowptr: Any, columns: Any, row: int, matrix: CodeMatrix) -> Floats:
         return self._noisy(super().cosines(rowptr, columns, row, matrix), 1.0)
+
+    def row_extremes(
+        self, rowptr: Any, columns: Any, matrix: CodeMatrix, *, largest: bool
+    ) -> Floats:
+        out = super().row_extremes(rowptr, columns, matrix, largest=largest)
+        return self._noisy(out, _largest(matrix))
+
+    def squared_distances(
+        self, rowptr: Any, columns: Any, centers: Floats, matrix: CodeMatrix
+    ) -> Floats:
+        out = super().squared_distances(rowptr, columns, centers, matrix)
+        sizes = np.diff(rowptr)[:, None] * np.square(_largest(matrix))
+        return self._noisy(out, sizes)
+
+    def pair_dots(
+        self, rowptr: Any, columns: Any, row: int, matrix: CodeMatrix, parts: Any
+    ) -> Floats:
+        out = super().pair_dots(rowptr, columns, row, matrix, parts)
+        return self._noisy(out, parts.channels * np.square(_largest(matrix)))
+
+    def leaky_dots(
+        self,
+        rowptr: Any,
+        columns: Any,
+        row: int,
+        matrix: CodeMatrix,
+        parts: Any,
+        vectors: Floats,
+        slope: float,
+    ) -> Floats:
+        out = super().leaky_dots(rowptr, columns, row, matrix, parts, vectors, slope)
+        bent = max(1.0, abs(slope)) * 2 * _largest(matrix)
+        return self._noisy(out, np.abs(vectors).sum(axis=1) * bent)
 
     def degree_weights(self, *arguments: Any) -> Floats:
         return self._noisy(super().degree_weights(*arguments), 1.0)
