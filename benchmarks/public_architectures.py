@@ -142,7 +142,7 @@ class Pna(nn.Module):
         super().__init__()
         reductions, scalers = ["mean", "max", "std"], ["identity", "amplification"]
         self.encode = nn.Linear(in_channels, hidden)
-        self.conv = PNAConv(hidden, hidden, reductions, scalers, deg, towers=2, divide_input=True)
+        self.conv = PNAConv(hidden, hidden, reductions, scalers, deg, towers=2)
         self.norm = nn.BatchNorm1d(hidden)
         self.out = nn.Linear(hidden, out_channels)
 
