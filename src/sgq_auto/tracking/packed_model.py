@@ -16,7 +16,7 @@ from mlflow.types.schema import Array, ColSpec, DataType, Schema
 
 import sgq_auto
 
-# What the packed runtime imports beside two packages.
+# What the packed runtime imports beside three packages.
 _RUNTIME_FILES = ("__init__.py", "atomic_file.py", "file_ownership.py", "objective.py")
 _SCRIPT = Path(__file__).with_name("served_model.py")
 _DIGEST_TAG = "sgq_auto.sha256"
@@ -125,7 +125,7 @@ def _copy_runtime(folder: Path) -> None:
     package = Path(sgq_auto.__file__).parent
     copy = folder / package.name
     caches = shutil.ignore_patterns("__pycache__")
-    for name in ("packed", "errors"):
+    for name in ("packed", "errors", "text"):
         shutil.copytree(package / name, copy / name, ignore=caches)
     for name in _RUNTIME_FILES:
         shutil.copy(package / name, copy)

