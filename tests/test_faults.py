@@ -261,6 +261,7 @@ def sync(folder: Path) -> subprocess.CompletedProcess[str]:
     return call(folder, "sync", f"study={study.name}")
 
 
+@pytest.mark.slow
 def test_status_says_who_runs_what_and_what_failed(tmp_path: Path) -> None:
     search = RunningSearch.start(tmp_path, StorageSettings(), "n_trials=1000")
     wait_until(lambda: len(finished_numbers(search)) >= 5, search)

@@ -89,6 +89,7 @@ def test_code_is_kept_with_the_user_where_the_package_is_read_only(
     assert _run(copy, "block", home=home) == "CompiledEngine False"
 
 
+@pytest.mark.slow
 def test_code_that_cannot_be_kept_is_compiled_each_time(copy: Path, tmp_path: Path) -> None:
     engines = copy / "sgq_auto/packed/backends"
     shutil.rmtree(engines / "__pycache__", ignore_errors=True)

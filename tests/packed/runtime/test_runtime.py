@@ -32,7 +32,7 @@ from sgq_auto.quantize import convert
 
 _ENGINES: list[Engine] = [NumpyEngine(), fastest_engine()]
 _LADDERS = [[1, 2, 3, 4, 6, 8], [2, 5, 7, 11, 16, 32]]
-_REAL = ["Cora", "CiteSeer", "PubMed", "Computers"]
+_REAL = ["Cora", "CiteSeer", "PubMed", pytest.param("Computers", marks=pytest.mark.slow)]
 _MODELS = list(MODELS)
 # What gathers or transforms a thousand features a node takes seconds in PyG's layers, too.
 _WIDE = {"pna", "sage_many", "sage_project", "sage_max", "gin_sums"}

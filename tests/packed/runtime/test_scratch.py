@@ -123,6 +123,7 @@ def test_scratch_is_bounded(case: str, engine: Engine, tmp_path: Path) -> None:
     np.testing.assert_allclose(model.predict()[:1], expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_parts_of_blocks_give_what_whole_ones_give(tmp_path: Path, monkeypatch: Any) -> None:
     """The kinds of the cases above, in the smallest parts: the same logits."""
     pattern = _COMPLETE[:18, :18]
