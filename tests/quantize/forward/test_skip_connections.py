@@ -160,6 +160,25 @@ def test_a_view_that_changes_what_is_kept_is_refused(synthetic: PreparedData) ->
     assert "it changes an embedding that has another view" in trace.unpackable
 
 
+def test_what_is_written_into_a_kept_embedding_is_read_again(synthetic: PreparedData) -> None:
+    graph = synthetic.graph
+
+    def forward(net: Any, x: Tensor) -> Tensor:
+        kept = net.lin1(x).relu()
+        hidden = net.lin2(kept * 1.0)
+        kept[:, 0] = 5.0
+        out: Tensor = net.lin3(hidden + kept)
+        return out
+
+    model = Net(forward, graph.features.num_features, graph.num_classes).eval()
+    prepared = prepare(model, graph)
+    with torch.no_grad():
+        expected = model(graph.features.dense(), graph.adj_t.edge_index)
+        torch.testing.assert_close(prepared(graph.features, graph.adj_t), expected)
+    # It is trained and measured; the packed runtime has no such operation.
+    assert trace_model(prepared, graph).unpackable
+
+
 def test_what_it_takes_is_said_once(synthetic: PreparedData) -> None:
     """A skip connection that shares a layer's codes costs no bytes, and keeps them longer."""
     graph = synthetic.graph

@@ -141,27 +141,25 @@ class ForwardPass(DropoutAfterQuantization):
             return self._defer(*args, **kwargs)
         if self._depth or function in METADATA:
             return function(*args, **kwargs)
+        changed = _changed_by(function, args, kwargs)
         if self._ran:
-            args, kwargs = self._with_quantized(function, args, kwargs)
+            args, kwargs = self._with_quantized(changed, args, kwargs)
         out = function(*args, **kwargs)
         self._note(out)
+        # Its codes, if it had any, are those of what it was.
+        self._note(changed)
         return out
 
-    def _with_quantized(
-        self, function: Callable[..., Any], args: Any, kwargs: Any
-    ) -> tuple[Any, Any]:
+    def _with_quantized(self, changed: Tensor | None, args: Any, kwargs: Any) -> tuple[Any, Any]:
         """The arguments of a function, quantized codes in place of what is kept."""
-        name = getattr(function, "__name__", "")
-        changes = (name.endswith("_") and not name.endswith("__")) or kwargs.get("inplace", False)
-        if not changes:
+        if changed is None:
             return self._read(args), self._read(kwargs)
-        first = args[0]
         # A copy is quantized: gradients need what was quantized as it was.
-        quantized = self._read_tensor(first, copied=True) if isinstance(first, Tensor) else first
-        if quantized is not first:
+        quantized = self._read_tensor(changed, copied=True)
+        if quantized is not changed:
             # The tensor itself changes, from the values that it has where it is kept.
-            first.copy_(quantized)
-        return (first, *self._read(args[1:])), self._read(kwargs)
+            changed.copy_(quantized)
+        return (changed, *self._read(args[1:])), self._read(kwargs)
 
     def _read(self, value: Any) -> Any:
         """``value`` with each tensor in it that is kept past a layer quantized."""
@@ -211,3 +209,12 @@ class ForwardPass(DropoutAfterQuantization):
 def _tensors(arguments: tuple[tuple[Any, ...], dict[str, Any]]) -> Iterator[Tensor]:
     args, keywords = arguments
     return (x for x in (*args, *keywords.values()) if isinstance(x, Tensor))
+
+
+def _changed_by(function: Callable[..., Any], args: Any, kwargs: Any) -> Tensor | None:
+    """The tensor that a function changes in place, if it does."""
+    name = getattr(function, "__name__", "")
+    changes = name == "__setitem__" or (name.endswith("_") and not name.endswith("__"))
+    if not (changes or kwargs.get("inplace", False)) or not args:
+        return None
+    return args[0] if isinstance(args[0], Tensor) else None

@@ -109,7 +109,7 @@ class _Walk:
         value = self._builder.get(tensor)
         buffer = self._builder.buffer_of(value) if isinstance(value, Row) else None
         if buffer is None:
-            raise InputError(f"cannot pack {layer}: it reads what is held in no codes")
+            raise InputError(f"{layer}: it reads what is held in no codes")
         return buffer
 
     def _alias(self, tensor: Tensor, other: Tensor) -> None:

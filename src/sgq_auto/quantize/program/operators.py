@@ -33,7 +33,11 @@ def lower_operator(
     plain = name.removesuffix("_") if not name.startswith("_") else name
     if plain not in _OPERATORS:
         raise UnpackableError("the packed runtime has no such operation")
-    return _OPERATORS[plain](builder, args, keywords, output)
+    try:
+        return _OPERATORS[plain](builder, args, keywords, output)
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        # An operator has many forms, of which the table knows those that models use.
+        raise UnpackableError("it is called in a way that is not known") from error
 
 
 def _batch_norm(builder: Builder, args: Arguments, _keywords: Any, _output: Any) -> Value:
