@@ -79,7 +79,7 @@ def _repair_operations(operations: list[Any], first: int, held: dict[str, int]) 
             op["buffer"] = next(reversed(held))
         if op["kind"] == "columns":
             wide = widths[op["inputs"][0]]
-            op["first"] %= wide
+            op["first"] %= max(1, wide)
             op["last"] = min(max(op["last"], op["first"] + 1), wide)
         described.append((kind, tuple(op["inputs"]), op))
         try:

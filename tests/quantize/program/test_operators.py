@@ -119,7 +119,7 @@ def test_it_is_packed_as_torch_computes_it(name: str, synthetic: PreparedData) -
     made = torch.from_numpy(packed.predict()).double()
     differences = (made - exact_logits(prepared, graph)).abs().amax(dim=1)
     # A batch norm is folded into fp32: a value on the border of two codes may get the other one.
-    assert (differences < 1e-5).double().mean() > 0.99
+    assert (differences < 1e-4).double().mean() > 0.99
     assert packed.footprint() == packed.footprints.packed(packed.allocation)
 
 
