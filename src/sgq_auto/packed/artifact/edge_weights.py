@@ -8,7 +8,7 @@ import numpy as np
 
 from sgq_auto.errors import ArtifactError
 from sgq_auto.packed.allocation import EDGE_WEIGHTS, FULL_PRECISION
-from sgq_auto.packed.artifact.scale_reader import checked_ranges
+from sgq_auto.packed.artifact.scales import checked_ranges, scaled_groups, scales_of
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import CodeMatrix, stream_bytes
 from sgq_auto.packed.codes.coded_rows import EliasFanoRows
@@ -70,14 +70,7 @@ def weight_tensors(graph: PackedGraph) -> dict[str, Array]:
         return {}
     assert isinstance(graph.edges, EliasFanoRows)
     stored = weights.stored(*edge_ends(graph.edges))
-    return {VALUES: stored, SCALES: weight_scales(weights)}
-
-
-def weight_scales(weights: PackedEdgeWeights) -> Array:
-    """Step and offset of each bucket that has some, fp32 ``[groups, 2]``."""
-    ranges = weights.ranges
-    groups = list(_groups(ranges.bits, weights.codes.bucket_rows))
-    return np.stack([ranges.step[groups], ranges.offset[groups]], axis=1).astype(np.float32)
+    return {VALUES: stored, SCALES: scales_of(weights.ranges, weights.codes.bucket_rows)}
 
 
 def expected_weight_tensors(
@@ -86,7 +79,10 @@ def expected_weight_tensors(
     """Type and shape of each of these tensors; those without an element are left out."""
     if graph.weights is None:
         return {}
-    size, groups = stream_bytes(graph.weights.stored, 1, bits), _groups(bits, graph.bucket_edges)
+    size, groups = (
+        stream_bytes(graph.weights.stored, 1, bits),
+        scaled_groups(bits, graph.bucket_edges),
+    )
     found: dict[str, tuple[str, tuple[int, ...]]] = {}
     if size:
         found[VALUES] = ("U8", (size,))
@@ -115,7 +111,9 @@ def weights_from_tensors(
     if spec.weights is None:
         return None
     stored = tensors.get(VALUES, np.empty(0, np.uint8))
-    (ranges,) = checked_ranges(EDGE_WEIGHTS, [_groups(bits, spec.bucket_edges)], [bits], tensors)
+    (ranges,) = checked_ranges(
+        EDGE_WEIGHTS, [scaled_groups(bits, spec.bucket_edges)], [bits], tensors
+    )
     held = CodeMatrix(spec.weights.stored, 1, bits, ranges, stored)
     for bucket, width in enumerate(bits):
         if width == FULL_PRECISION and not np.isfinite(held.slice(bucket).view("<f4")).all():
@@ -128,9 +126,3 @@ def weights_from_tensors(
     if tuple(np.diff(lower).tolist()) != spec.weights.stored:
         raise ArtifactError(f"{_KEY}: stored is not what the edges are")
     return unpack_edge_weights(held, row, col, spec.bucket_edges)
-
-
-def _groups(bits: tuple[int, ...], edges: tuple[int, ...]) -> tuple[int, ...]:
-    """Buckets that have a scale: those with edges that are quantized."""
-    both = enumerate(zip(bits, edges, strict=True))
-    return tuple(k for k, (width, n) in both if n and width != FULL_PRECISION)

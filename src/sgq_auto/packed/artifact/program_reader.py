@@ -7,9 +7,9 @@ import numpy as np
 from sgq_auto.errors import ArtifactError
 from sgq_auto.packed.allocation import FEATURES
 from sgq_auto.packed.artifact.header import Header
-from sgq_auto.packed.artifact.scale_reader import checked_ranges
+from sgq_auto.packed.artifact.scales import checked_ranges, scaled_groups
 from sgq_auto.packed.artifact.stages import OperationHeader
-from sgq_auto.packed.artifact.tensors import operation_tensor, program_groups
+from sgq_auto.packed.artifact.tensors import operation_tensor
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.ranges import Ranges
 from sgq_auto.packed.runtime.layers.layer import PackedLayer
@@ -65,5 +65,6 @@ def _operation(
 
 def _named_ranges(name: str, bits: tuple[int, ...], header: Header, tensors: Tensors) -> Ranges:
     """The ranges of a skip connection, or of the node features."""
-    (ranges,) = checked_ranges(name, [program_groups(bits, header.graph)], [bits], tensors)
+    groups = scaled_groups(bits, header.graph.bucket_nodes)
+    (ranges,) = checked_ranges(name, [groups], [bits], tensors)
     return ranges

@@ -10,7 +10,7 @@ from sgq_auto.packed.artifact.edge_weights import weights_from_tensors
 from sgq_auto.packed.artifact.header import Header
 from sgq_auto.packed.artifact.layer_headers import LayerHeader
 from sgq_auto.packed.artifact.program_reader import feature_ranges, program_of, skip_ranges
-from sgq_auto.packed.artifact.scale_reader import checked_ranges
+from sgq_auto.packed.artifact.scales import checked_ranges
 from sgq_auto.packed.artifact.tensors import feature_layout, group_bits, scale_groups, vectors
 from sgq_auto.packed.codes.bit_packing import Array, PackedIntegers, index_bits, unpack_codes
 from sgq_auto.packed.codes.code_matrix import CodeMatrix, PackedWeight

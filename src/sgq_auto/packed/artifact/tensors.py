@@ -11,11 +11,11 @@ from sgq_auto.packed.artifact.edge_weights import (
 )
 from sgq_auto.packed.artifact.header import Header
 from sgq_auto.packed.artifact.layer_headers import LayerHeader
+from sgq_auto.packed.artifact.scales import scaled_groups, scales_of
 from sgq_auto.packed.artifact.stages import OPERATION_PREFIX
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import stream_bytes
 from sgq_auto.packed.codes.coded_rows import BitmapRows, EliasFanoRows
-from sgq_auto.packed.codes.ranges import Ranges
 from sgq_auto.packed.runtime.graph import stored_edge_code
 from sgq_auto.packed.runtime.layers.layer import PackedLayer
 from sgq_auto.packed.runtime.model import PackedModel
@@ -85,8 +85,7 @@ def _program_tensors(model: PackedModel) -> dict[str, Array]:
     if not any(program.reads_features(layer.spec.name) for layer in model.layers):
         runs[FEATURES] = model.features.values.ranges
     tensors: dict[str, Array] = {
-        f"{name}.scales": _scales(ranges, _groups(ranges.bits, nodes))
-        for name, ranges in runs.items()
+        f"{name}.scales": scales_of(ranges, nodes) for name, ranges in runs.items()
     }
     for position, stage in enumerate(program.stages):
         for place, operation in enumerate(stage.operations):
@@ -102,25 +101,13 @@ def _program_shapes(header: Header) -> dict[str, tuple[int, ...]]:
     if not any(layer.reads_features for layer in header.layers):
         runs[FEATURES] = header.feature_bits
     shapes: dict[str, tuple[int, ...]] = {
-        f"{name}.scales": (len(_groups(bits, nodes)), 2) for name, bits in runs.items()
+        f"{name}.scales": (len(scaled_groups(bits, nodes)), 2) for name, bits in runs.items()
     }
     for position, stage in enumerate(header.stages):
         for place, operation in enumerate(stage.operations):
             for name, shape in operation.shapes.items():
                 shapes[operation_tensor(position, place, name)] = shape
     return shapes
-
-
-def program_groups(bits: tuple[int, ...], graph: GraphSpec) -> tuple[int, ...]:
-    """The groups of a skip connection, or of the features, that have a scale."""
-    return _groups(bits, graph.bucket_nodes)
-
-
-def _scales(ranges: Ranges, groups: tuple[int, ...]) -> Array:
-    """fp32 step and offset of some groups."""
-    listed = list(groups)
-    stacked: Array = np.stack([ranges.step[listed], ranges.offset[listed]], axis=1)
-    return stacked.astype(np.float32)
 
 
 def _layer_tensors(layer: PackedLayer, graph: GraphSpec) -> dict[str, Array]:
@@ -134,14 +121,8 @@ def _layer_tensors(layer: PackedLayer, graph: GraphSpec) -> dict[str, Array]:
     for key, weight in layer.weights().items():
         tensors[f"{name}.{key}"] = weight.codes.stream
         runs.append((weight.channels, (1,) * len(weight.channels.bits)))
-    scales = [_scales(ranges, _groups(ranges.bits, counts)) for ranges, counts in runs]
+    scales = [scales_of(ranges, counts) for ranges, counts in runs]
     return tensors | {f"{name}.scales": np.concatenate(scales)}
-
-
-def _groups(bits: tuple[int, ...], counts: tuple[int, ...]) -> tuple[int, ...]:
-    """The groups that have a scale: those that hold something and are quantized."""
-    both = enumerate(zip(bits, counts, strict=True))
-    return tuple(g for g, (width, n) in both if n and width != FULL_PRECISION)
 
 
 def group_bits(layer: LayerHeader) -> list[tuple[int, ...]]:
@@ -165,19 +146,19 @@ def scale_groups(layer: LayerHeader, graph: GraphSpec) -> list[tuple[int, ...]]:
         counts.append(graph.gathered_edges(spec))
     counts += [graph.bucket_nodes] * spec.further_hops
     counts += [(1,) * channels for channels, _ in layer.kind.weight_shapes(spec).values()]
-    return [_groups(bits, n) for bits, n in zip(group_bits(layer), counts, strict=True)]
+    return [scaled_groups(bits, n) for bits, n in zip(group_bits(layer), counts, strict=True)]
 
 
 def _num_scales(layer: LayerHeader, graph: GraphSpec) -> int:
     """How many groups have a scale; nothing is listed, so that a header may claim any width."""
     spec, nodes = layer.spec, graph.bucket_nodes
-    groups = len(_groups(layer.input_bits, nodes))
+    groups = len(scaled_groups(layer.input_bits, nodes))
     if spec.transformed_features:
-        groups += len(_groups(layer.embedding_bits, nodes))
+        groups += len(scaled_groups(layer.embedding_bits, nodes))
     if spec.heads:
-        groups += len(_groups(layer.attention_bits, graph.gathered_edges(spec)))
+        groups += len(scaled_groups(layer.attention_bits, graph.gathered_edges(spec)))
     if spec.further_hops:
-        groups += spec.further_hops * len(_groups(layer.embedding_bits, nodes))
+        groups += spec.further_hops * len(scaled_groups(layer.embedding_bits, nodes))
     if layer.weight_bits == FULL_PRECISION:
         return groups
     return groups + sum(channels for channels, _ in layer.kind.weight_shapes(spec).values())

@@ -14,7 +14,6 @@ from sgq_auto.packed.runtime.operations.operation import (
     Operation,
     Settings,
     bounded,
-    same_width,
 )
 
 
@@ -37,14 +36,28 @@ class Read(Operation):
         """The rows, which the runtime has decoded."""
         return values[0]
 
+
+class ColumnwiseOperation(Operation):
+    """Combines values column by column; one column beside more stands for all of them."""
+
     @classmethod
-    def width(cls, widths: Sequence[int], settings: Mapping[str, Any]) -> int:
-        """The width of its embedding, which the runtime looks up."""
-        raise NotImplementedError
+    def width(cls, widths: Sequence[int], settings: Mapping[str, Any]) -> int:  # noqa: ARG003
+        """The width that they share.
+
+        Raises:
+            ArtifactError: If there are fewer than two, or their widths differ otherwise.
+        """
+        wide = max(widths, default=0)
+        if len(widths) < 2 or any(width not in (1, wide) for width in widths):
+            listed = list(widths)
+            raise ArtifactError(
+                f"{cls.kind} reads values of {listed} columns, which must be as many"
+            )
+        return wide
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Add(Operation):
+class Add(ColumnwiseOperation):
     """The sum of several values: a residual, say."""
 
     kind = "add"
@@ -56,14 +69,9 @@ class Add(Operation):
             total += value
         return bounded(total)
 
-    @classmethod
-    def width(cls, widths: Sequence[int], settings: Mapping[str, Any]) -> int:  # noqa: ARG003
-        """The width that they share."""
-        return same_width(cls.kind, widths)
-
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Multiply(Operation):
+class Multiply(ColumnwiseOperation):
     """The product of two values, column by column: a gate, say."""
 
     kind = "multiply"
@@ -74,15 +82,15 @@ class Multiply(Operation):
         return bounded(first * second)
 
     @classmethod
-    def width(cls, widths: Sequence[int], settings: Mapping[str, Any]) -> int:  # noqa: ARG003
-        """The width that they share."""
+    def width(cls, widths: Sequence[int], settings: Mapping[str, Any]) -> int:
+        """The width that both share."""
         if len(widths) != 2:
             raise ArtifactError(f"multiply reads two values, not {len(widths)}")
-        return same_width(cls.kind, widths)
+        return super().width(widths, settings)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Maximum(Operation):
+class Maximum(ColumnwiseOperation):
     """The largest of several values, column by column (jumping knowledge, ``max``)."""
 
     kind = "maximum"
@@ -93,11 +101,6 @@ class Maximum(Operation):
         for value in values[2:]:
             np.maximum(largest, value, out=largest)
         return largest
-
-    @classmethod
-    def width(cls, widths: Sequence[int], settings: Mapping[str, Any]) -> int:  # noqa: ARG003
-        """The width that they share."""
-        return same_width(cls.kind, widths)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

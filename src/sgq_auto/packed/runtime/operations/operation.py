@@ -78,15 +78,3 @@ class Operation(ABC):
 def bounded(values: Floats) -> Floats:
     """Values cut to what fp32 has; changes them in place."""
     return np.clip(values, -_LARGEST, _LARGEST, out=values)
-
-
-def same_width(kind: str, widths: Sequence[int]) -> int:
-    """The width that several inputs share; one column beside more stands for all of them.
-
-    Raises:
-        ArtifactError: If there are fewer than two, or their widths differ otherwise.
-    """
-    wide = max(widths, default=0)
-    if len(widths) < 2 or any(width not in (1, wide) for width in widths):
-        raise ArtifactError(f"{kind} reads values of {list(widths)} columns, which must be as many")
-    return wide

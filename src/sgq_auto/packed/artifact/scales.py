@@ -1,4 +1,4 @@
-"""Ranges from the scales that an artifact holds, checked."""
+"""The scales that an artifact holds: which groups have one, written, and read as ranges."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -8,6 +8,24 @@ from sgq_auto.errors import ArtifactError
 from sgq_auto.packed.allocation import FULL_PRECISION
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.ranges import Ranges
+
+
+def scaled_groups(bits: tuple[int, ...], counts: tuple[int, ...]) -> tuple[int, ...]:
+    """The groups that have a scale: those that hold something and are quantized.
+
+    Args:
+        bits: Bits of each group.
+        counts: How much each group holds.
+    """
+    both = enumerate(zip(bits, counts, strict=True))
+    return tuple(g for g, (width, n) in both if n and width != FULL_PRECISION)
+
+
+def scales_of(ranges: Ranges, counts: tuple[int, ...]) -> Array:
+    """Step and offset of each group that has a scale, fp32 ``[groups, 2]``."""
+    groups = list(scaled_groups(ranges.bits, counts))
+    stacked: Array = np.stack([ranges.step[groups], ranges.offset[groups]], axis=1)
+    return stacked.astype(np.float32)
 
 
 def checked_ranges(
