@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from weighted_graph import weighted_graph
 
 from problem import finished_search, load_problem, newest_summary
 from report import Row, argument_parser, finish
 from sgq_auto.packed import load
+from weighted_graph import weighted_graph
 
 _FOLDER = Path("outputs/architectures")
 _TOLERANCE = 0.4
