@@ -40,11 +40,11 @@ from torch import Tensor
 from problem import Problem, load_problem, scratch_overrides
 from report import Row, finish, interleaved, timed
 from sgq_auto.graphs import Graph
-from sgq_auto.graphs.features import DenseFeatures, SparseFeatures
+from sgq_auto.graphs.feature_matrix import DenseFeatures, SparseFeatures
 from sgq_auto.packed import load
-from sgq_auto.searching.confirming.packing import pack_trial
+from sgq_auto.searching.confirming.pack_trial import pack_trial
 from sgq_auto.searching.measuring.workbench import Workbench
-from sgq_auto.searching.study.folder import StudyFolder
+from sgq_auto.searching.study.study_folder import StudyFolder
 
 _DATASETS = "cora,citeseer,pubmed,amazon_computers"
 Summary = dict[str, Any]

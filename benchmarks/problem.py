@@ -10,7 +10,7 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 
-from sgq_auto.configuration.build import checked, conf_dir, load_data, search_settings
+from sgq_auto.configuration.checked_settings import checked, conf_dir, load_data, search_settings
 from sgq_auto.graphs import PreparedData
 from sgq_auto.searching import SearchSettings
 from sgq_auto.searching.measuring.workbench import Workbench

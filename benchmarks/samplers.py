@@ -20,15 +20,15 @@ import torch
 from problem import load_problem
 from recorded import RecordedWorkbench
 from report import Row, finish
-from sgq_auto.searching.measuring.start import SearchStart
-from sgq_auto.searching.space.front import pareto_front
+from sgq_auto.searching.measuring.search_start import SearchStart
+from sgq_auto.searching.space.pareto_front import pareto_front
 from sgq_auto.searching.study.study import (
     enqueue_start,
     finished_trials,
     open_study,
 )
-from sgq_auto.searching.trials.records import TrialRecord
 from sgq_auto.searching.trials.trial_claims import requeue_stale
+from sgq_auto.searching.trials.trial_records import TrialRecord
 from sgq_auto.searching.workers.trial_runner import TrialRunner
 
 PROBLEMS = {

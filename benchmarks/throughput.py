@@ -25,11 +25,11 @@ from sgq_auto.graphs.store import load_graph, save_graph
 from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.processes.fork_server import process_context
 from sgq_auto.searching import SearchSettings
-from sgq_auto.searching.measuring.start import SearchStart
-from sgq_auto.searching.measuring.stopping import DominationStopper
+from sgq_auto.searching.measuring.early_stopping import DominationStopper
+from sgq_auto.searching.measuring.search_start import SearchStart
 from sgq_auto.searching.measuring.workbench import Workbench
 from sgq_auto.searching.study.study import finished_trials, open_study
-from sgq_auto.searching.trials.records import Measurement
+from sgq_auto.searching.trials.trial_records import Measurement
 from sgq_auto.searching.workers.trial_runner import TrialRunner
 from sgq_auto.settings.storage_settings import StorageKind, StorageSettings
 

@@ -27,9 +27,9 @@ from cells import GRAPHS, MODELS, random_split
 from problem import finished_search, newest_summary
 from report import Row, argument_parser, finish
 from sgq_auto.searching.confirming.confirm_rows import DISTILLED, ConfirmRow
-from sgq_auto.searching.confirming.confirmed import Shipped, shipped_of
+from sgq_auto.searching.confirming.confirmed_allocation import Shipped, shipped_of
 from sgq_auto.searching.confirming.drop_estimate import BIASES, Bias, Biases
-from sgq_auto.searching.settings.promise import Promise
+from sgq_auto.searching.settings.promise_settings import Promise
 
 _FOLDER = Path("outputs/trust")
 _PROMISE = Promise(drop=0.4, confidence=0.9)

@@ -19,10 +19,10 @@ from report import Row, argument_parser, finish, std
 from sgq_auto.graphs import PreparedData
 from sgq_auto.quantize import prepare
 from sgq_auto.searching import SearchSettings
+from sgq_auto.searching.command_stages import unheard
 from sgq_auto.searching.measuring.workbench import pretrain_model
-from sgq_auto.searching.stages import unheard
 from sgq_auto.searching.tuning import tuned
-from sgq_auto.searching.tuning.recipe import Recipe
+from sgq_auto.searching.tuning.training_recipe import Recipe
 from sgq_auto.searching.tuning.training_runs import TrainingRun, train
 from sgq_auto.training import predict
 

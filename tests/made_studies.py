@@ -6,18 +6,18 @@ from pathlib import Path
 from sgq_auto.graphs import PreparedData
 from sgq_auto.searching import Granularity, ModelSettings, SearchSettings, StudyProgress
 from sgq_auto.searching.confirming.confirm_rows import DISTILLED
-from sgq_auto.searching.confirming.confirmed import Confirmed, Shipped
-from sgq_auto.searching.measuring.start import SearchStart
+from sgq_auto.searching.confirming.confirmed_allocation import Confirmed, Shipped
+from sgq_auto.searching.measuring.search_start import SearchStart
 from sgq_auto.searching.measuring.workbench import Workbench
-from sgq_auto.searching.progress import Summary
-from sgq_auto.searching.summary.entries import (
+from sgq_auto.searching.search_progress import Summary
+from sgq_auto.searching.summary.summary_entries import (
     describe_distilled,
     describe_full_precision,
     describe_points,
     describe_recommended,
 )
-from sgq_auto.searching.trials.records import Measurement, TrialRecord
 from sgq_auto.searching.trials.repeated_measurements import estimates
+from sgq_auto.searching.trials.trial_records import Measurement, TrialRecord
 from sgq_auto.training import FitSettings
 
 

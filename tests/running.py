@@ -15,8 +15,8 @@ import pytest
 from optuna.trial import TrialState
 
 from command_runs import QUICK, SYNTHETIC, command
-from sgq_auto.searching.study.storage import open_storage
-from sgq_auto.searching.trials.heartbeat import WorkerIdentity
+from sgq_auto.searching.study.study_storage import open_storage
+from sgq_auto.searching.trials.worker_heartbeat import WorkerIdentity
 from sgq_auto.settings.storage_settings import StorageSettings
 
 N_TRIALS = 30

@@ -22,7 +22,7 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs import RawGraph
 from sgq_auto.graphs.splits import PerClassSplit
 from sgq_auto.models import GCN
-from sgq_auto.searching.study.folder import StudyFolder
+from sgq_auto.searching.study.study_folder import StudyFolder
 
 pytestmark = pytest.mark.system
 

@@ -22,7 +22,7 @@ import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
-from sgq_auto.configuration.build import conf_dir, with_own_arguments
+from sgq_auto.configuration.checked_settings import conf_dir, with_own_arguments
 from sgq_auto.graphs.sources import EmbeddedCora
 
 pytestmark = pytest.mark.system

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from sgq_auto.configuration.build import checked, conf_dir, load_data, search_settings
+from sgq_auto.configuration.checked_settings import checked, conf_dir, load_data, search_settings
 from sgq_auto.graphs import PreparedData
 from sgq_auto.searching import Granularity
-from sgq_auto.searching.measuring.start import SearchStart
+from sgq_auto.searching.measuring.search_start import SearchStart
 from sgq_auto.searching.measuring.workbench import Workbench
 from sgq_auto.searching.study.study import enqueue_start, finished_trials, open_study
 from sgq_auto.searching.workers.trial_runner import TrialRunner

@@ -11,9 +11,9 @@ import pytest
 
 from sgq_auto.configuration.schema import CHOICES
 from sgq_auto.packed import Footprint, Objective
-from sgq_auto.packed.runtime.layers.kinds import KINDS
-from sgq_auto.quantize.layer import QuantizedLayer
+from sgq_auto.packed.runtime.layers.layer_kinds import KINDS
 from sgq_auto.quantize.layers.graph_conv import QuantizedGraphConv
+from sgq_auto.quantize.quantized_layer import QuantizedLayer
 from sgq_auto.searching.samplers import Knowledge
 from test_docs import blocks, run_command, run_python
 

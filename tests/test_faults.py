@@ -23,8 +23,8 @@ from running import (
 )
 from servers import MlflowServer, PostgresServer
 from sgq_auto.searching.study.study import finished_trials
-from sgq_auto.searching.trials.heartbeat import WorkerIdentity
-from sgq_auto.searching.trials.standing import standing_trials
+from sgq_auto.searching.trials.standing_trials import standing_trials
+from sgq_auto.searching.trials.worker_heartbeat import WorkerIdentity
 from sgq_auto.settings.storage_settings import StorageKind, StorageSettings
 
 pytestmark = pytest.mark.system

@@ -10,16 +10,16 @@ import optuna
 import pytest
 
 from command_runs import QUICK, SYNTHETIC, call, run, summaries
-from sgq_auto.configuration.build import settings_of_study
+from sgq_auto.configuration.checked_settings import settings_of_study
 from sgq_auto.errors import InputError
 from sgq_auto.packed import load
 from sgq_auto.searching import Granularity
-from sgq_auto.searching.studies.archive import read_bundle
-from sgq_auto.searching.studies.merge import Part, merge_studies
-from sgq_auto.searching.study.folder import StudyFolder
-from sgq_auto.searching.study.storage import open_storage
+from sgq_auto.searching.studies.merge_studies import Part, merge_studies
+from sgq_auto.searching.studies.study_archive import read_bundle
 from sgq_auto.searching.study.study import finished_trials
-from sgq_auto.searching.trials.standing import standing_trials
+from sgq_auto.searching.study.study_folder import StudyFolder
+from sgq_auto.searching.study.study_storage import open_storage
+from sgq_auto.searching.trials.standing_trials import standing_trials
 from sgq_auto.settings.storage_settings import StorageSettings
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]

@@ -12,7 +12,7 @@ import pytest
 
 from command_runs import QUICK, fails, npz, run
 from sgq_auto.commands import export, infer, restore
-from sgq_auto.configuration.build import checked, conf_dir, load_data
+from sgq_auto.configuration.checked_settings import checked, conf_dir, load_data
 
 pytestmark = pytest.mark.system
 

@@ -17,7 +17,7 @@ from command_runs import SYNTHETIC, call, run, summaries, tracked
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.store import load_graph
 from sgq_auto.packed import load
-from sgq_auto.searching.study.folder import StudyFolder
+from sgq_auto.searching.study.study_folder import StudyFolder
 
 pytestmark = pytest.mark.system
 

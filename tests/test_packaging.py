@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sgq_auto.configuration.build import conf_dir
+from sgq_auto.configuration.checked_settings import conf_dir
 
 pytestmark = pytest.mark.system
 

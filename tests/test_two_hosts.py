@@ -13,8 +13,8 @@ from optuna.trial import TrialState
 from command_runs import summaries
 from running import RunningSearch, wait_until
 from servers import PostgresServer
-from sgq_auto.searching.trials.heartbeat import WorkerIdentity
-from sgq_auto.searching.trials.standing import standing_trials
+from sgq_auto.searching.trials.standing_trials import standing_trials
+from sgq_auto.searching.trials.worker_heartbeat import WorkerIdentity
 from sgq_auto.settings.storage_settings import StorageKind, StorageSettings
 
 pytestmark = pytest.mark.system

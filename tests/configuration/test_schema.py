@@ -22,7 +22,7 @@ from sgq_auto.settings import (
     StorageSettings,
     TuneSettings,
 )
-from sgq_auto.settings.fields import setting_name, settings_from
+from sgq_auto.settings.setting_fields import setting_name, settings_from
 
 
 def _composed(*overrides: str) -> Any:

@@ -10,7 +10,7 @@ import scipy.sparse
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import RawGraph
-from sgq_auto.graphs.sources import NpzSource, PygSource, memory
+from sgq_auto.graphs.sources import NpzSource, PygSource, memory_needed
 from sgq_auto.graphs.splits import OwnOrPerClassSplit
 
 _X = np.float32([[1, 0], [0, 2], [0, 0], [3, 4]])
@@ -145,7 +145,7 @@ _GRAPH = {"x": _X, "y": _Y, "edge_index": _EDGES.T}
 def test_what_would_not_fit_is_refused_before_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "available_bytes", lambda: 1 << 20)
+    monkeypatch.setattr(memory_needed, "available_bytes", lambda: 1 << 20)
     assert read(tmp_path, _GRAPH).num_nodes == 4
     monkeypatch.setattr(np, "load", lambda *_, **__: pytest.fail("the bomb was opened"))
     bomb = _GRAPH | {"x": np.zeros((4, 1 << 20), np.float32)}
@@ -155,7 +155,7 @@ def test_what_would_not_fit_is_refused_before_it_is_read(
 
 
 def test_what_is_not_used_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "available_bytes", lambda: 1 << 20)
+    monkeypatch.setattr(memory_needed, "available_bytes", lambda: 1 << 20)
     trap = np.array([{"a": 1}], dtype=object)
     raw = read(tmp_path, _GRAPH | {"more": np.zeros(1 << 22), "names": trap})
     assert any("'more', 'names'" in note for note in raw.notes)

@@ -9,7 +9,7 @@ import torch
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import BucketSettings, PreparedData, RawGraph, prepare_graph
-from sgq_auto.graphs.csr import CsrPattern, entries_of_rows
+from sgq_auto.graphs.csr_products import CsrPattern, entries_of_rows
 from sgq_auto.graphs.splits import PublicSplit
 from sgq_auto.graphs.store import load_graph, save_graph
 

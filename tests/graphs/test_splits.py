@@ -7,7 +7,7 @@ import pytest
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import RawGraph, Split
-from sgq_auto.graphs.raw import check_split
+from sgq_auto.graphs.raw_graph import check_split
 from sgq_auto.graphs.splits import OwnOrPerClassSplit, PerClassSplit, PublicSplit
 
 

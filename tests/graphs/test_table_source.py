@@ -9,7 +9,7 @@ import pytest
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import BucketSettings, RawGraph, prepare_graph
-from sgq_auto.graphs.raw import check_split
+from sgq_auto.graphs.raw_graph import check_split
 from sgq_auto.graphs.sources import TableSource
 from sgq_auto.graphs.splits import PerClassSplit
 

@@ -24,16 +24,16 @@ from torch_geometric.nn import (
 
 from sgq_auto.compute import TorchEngine
 from sgq_auto.graphs import Graph
-from sgq_auto.graphs.features import SparseFeatures
+from sgq_auto.graphs.feature_matrix import SparseFeatures
 from sgq_auto.models import AGNN, GAT, GCN, GIN, SAGE
 from sgq_auto.packed import PackedModel
 from sgq_auto.packed.allocation import BitAllocation
-from sgq_auto.packed.artifact.tensors import tensors_of
+from sgq_auto.packed.artifact.tensor_shapes import tensors_of
 from sgq_auto.packed.codes.coded_rows import BitmapRows, EliasFanoRows
 from sgq_auto.packed.runtime.edge_weights import PackedEdgeWeights
 from sgq_auto.quantize import FakeQuantizer, MinMaxQuantizer, convert, prepare, trace_spec
 from sgq_auto.quantize.forward.model_input import ModelInput
-from sgq_auto.quantize.layer import QuantizedLayer
+from sgq_auto.quantize.quantized_layer import QuantizedLayer
 from sgq_auto.training import FitSettings, fit
 
 _FIT = FitSettings(epochs=3, learning_rate=0.02, weight_decay=0.0)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from sgq_auto.packed.artifact.file import _checksum, header
-from sgq_auto.packed.artifact.tensors import expected_tensors
-from sgq_auto.packed.runtime.graph import graph_of, stored_edge_code
-from sgq_auto.packed.runtime.layers.kinds import KINDS
+from sgq_auto.packed.artifact.artifact_file import _checksum, header
+from sgq_auto.packed.artifact.tensor_shapes import expected_tensors
+from sgq_auto.packed.runtime.layers.layer_kinds import KINDS
+from sgq_auto.packed.runtime.packed_graph import graph_of, stored_edge_code
 
 TYPES = {"U8": np.uint8, "F32": np.float32}
 

@@ -15,8 +15,6 @@ from sgq_auto.packed import PackedModel
 from sgq_auto.packed.allocation import Component
 from sgq_auto.packed.codes.code_matrix import PackedWeight, pack_matrix
 from sgq_auto.packed.codes.ranges import Ranges
-from sgq_auto.packed.runtime.features import PackedFeatures, code_pattern
-from sgq_auto.packed.runtime.graph import PackedGraph, bucket_sums, graph_of
 from sgq_auto.packed.runtime.layers.attention_based.agnn import AgnnLayer, agnn_spec
 from sgq_auto.packed.runtime.layers.attention_based.gat import GatLayer, gat_spec
 from sgq_auto.packed.runtime.layers.attention_based.gatv2 import gatv2_spec
@@ -30,20 +28,22 @@ from sgq_auto.packed.runtime.layers.gcn import GcnLayer, gcn_spec
 from sgq_auto.packed.runtime.layers.gin import GinLayer, gin_spec
 from sgq_auto.packed.runtime.layers.gin_sum import GinSumLayer, gin_sum_spec
 from sgq_auto.packed.runtime.layers.graph_conv import GraphConvLayer
-from sgq_auto.packed.runtime.layers.kinds import KINDS
 from sgq_auto.packed.runtime.layers.layer import LayerParts, PackedLayer
+from sgq_auto.packed.runtime.layers.layer_kinds import KINDS
 from sgq_auto.packed.runtime.layers.linear import LinearLayer, linear_spec
 from sgq_auto.packed.runtime.layers.multi_hop.appnp import AppnpLayer, appnp_spec
 from sgq_auto.packed.runtime.layers.multi_hop.gcn2 import Gcn2Layer, gcn2_spec
 from sgq_auto.packed.runtime.layers.multi_hop.hops import HopLayer
 from sgq_auto.packed.runtime.layers.multi_hop.sgc import SgcLayer, sgc_spec
 from sgq_auto.packed.runtime.layers.multi_hop.tag import tag_spec
-from sgq_auto.packed.runtime.layers.neighbors import Aggregation, NeighborLayer, neighbor_spec
+from sgq_auto.packed.runtime.layers.neighbor_sums import Aggregation, NeighborLayer, neighbor_spec
 from sgq_auto.packed.runtime.layers.pna import PnaLayer, Scaler, pna_spec
 from sgq_auto.packed.runtime.layers.sage import SageLayer
+from sgq_auto.packed.runtime.neighbor_reductions import Reduction
+from sgq_auto.packed.runtime.packed_features import PackedFeatures, code_pattern
+from sgq_auto.packed.runtime.packed_graph import PackedGraph, bucket_sums, graph_of
 from sgq_auto.packed.runtime.program import Program
-from sgq_auto.packed.runtime.reductions import Reduction
-from sgq_auto.packed.sizes.specs import FeatureSpec, LayerSpec
+from sgq_auto.packed.sizes.shape_specs import FeatureSpec, LayerSpec
 
 _CODED = (*range(1, 17),)
 _LADDERS = ((1, 2, 3, 4, 6, 8), _CODED, (*_CODED, 32), (1, 8, 32), (32,), (9, 13, 16, 32))

@@ -7,11 +7,11 @@ import numpy as np
 
 from sgq_auto.packed.allocation import FEATURES
 from sgq_auto.packed.codes.ranges import Ranges
-from sgq_auto.packed.runtime.operations.combining import Read
 from sgq_auto.packed.runtime.operations.elementwise import Function
-from sgq_auto.packed.runtime.operations.kinds import OPERATIONS
+from sgq_auto.packed.runtime.operations.joins import Read
 from sgq_auto.packed.runtime.operations.norms import GraphNorm
 from sgq_auto.packed.runtime.operations.operation import Operation
+from sgq_auto.packed.runtime.operations.operation_kinds import OPERATIONS
 from sgq_auto.packed.runtime.program import Output, Program, Stage, input_buffer
 
 _MOST_OPERATIONS = 6

@@ -13,7 +13,7 @@ from sgq_auto.packed.runtime.layers.multi_hop.sgc import sgc_spec
 from sgq_auto.packed.sizes.buffers import inference_buffers
 from sgq_auto.packed.sizes.data_flow import Carried, DataFlow
 from sgq_auto.packed.sizes.reference_storage import PygStorage
-from sgq_auto.packed.sizes.storage import PackedStorage
+from sgq_auto.packed.sizes.tensor_storage import PackedStorage
 from sgq_auto.quantize.layers.generic import generic_spec
 
 # Eight nodes in one bucket, 16 edges and 8 self-loops, two dense features.

@@ -32,7 +32,7 @@ from sgq_auto.quantize import (
     unpackable_reason,
 )
 from sgq_auto.quantize.forward.skip_connections import SkipQuantizer
-from sgq_auto.quantize.layer import QuantizedLayer
+from sgq_auto.quantize.quantized_layer import QuantizedLayer
 from sgq_auto.training import FitSettings, fit, predict
 
 _ALL = TWINS | GENERIC | ARRANGED

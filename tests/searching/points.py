@@ -1,8 +1,8 @@
 """Measured allocations that tests make up."""
 
 from sgq_auto.searching import TrialRecord
-from sgq_auto.searching.trials.records import Measurement
 from sgq_auto.searching.trials.repeated_measurements import Estimate
+from sgq_auto.searching.trials.trial_records import Measurement
 
 
 def point(number: int, accuracy: float, num_bytes: int) -> Estimate:

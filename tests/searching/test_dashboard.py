@@ -10,10 +10,10 @@ from test_pipeline import SettingsBuilder
 
 from servers import PostgresServer
 from sgq_auto.graphs import PreparedData
-from sgq_auto.searching.attributes import LADDER
 from sgq_auto.searching.measuring.workbench import Workbench
-from sgq_auto.searching.study.storage import open_storage
 from sgq_auto.searching.study.study import open_study
+from sgq_auto.searching.study.study_storage import open_storage
+from sgq_auto.searching.study_attributes import LADDER
 from sgq_auto.settings.storage_settings import StorageKind, StorageSettings
 
 pytestmark = pytest.mark.system

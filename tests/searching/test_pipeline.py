@@ -26,12 +26,12 @@ from sgq_auto.searching import (
     TrialRecord,
     run_search,
 )
+from sgq_auto.searching.command_stages import Stage
 from sgq_auto.searching.confirming.confirm import confirm
 from sgq_auto.searching.measuring.workbench import Workbench
-from sgq_auto.searching.stages import Stage
-from sgq_auto.searching.studies.reopen import reopen
-from sgq_auto.searching.study.folder import StudyFolder
-from sgq_auto.searching.study.storage import open_storage
+from sgq_auto.searching.studies.reopen_study import reopen
+from sgq_auto.searching.study.study_folder import StudyFolder
+from sgq_auto.searching.study.study_storage import open_storage
 from sgq_auto.training import DivergedError, FitSettings
 
 pytestmark = pytest.mark.system
@@ -344,7 +344,7 @@ def test_an_artifact_that_cannot_be_written_costs_no_result(
     def full_disk(*_: object) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("sgq_auto.searching.confirming.packing.save", full_disk)
+    monkeypatch.setattr("sgq_auto.searching.confirming.pack_trial.save", full_disk)
     outcome = run_search(settings(tolerance=100), synthetic, [], tmp_path / "summary.json")
     best = outcome.summary["recommended"]
     assert best["artifact_path"] is None

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from rich.table import Table
 
-from sgq_auto.comparison import files
+from sgq_auto.comparison import comparison_files
 from sgq_auto.graphs import PreparedData
 from sgq_auto.graphs.store import save_graph
 from sgq_auto.node_files.predictions import write_predictions
-from sgq_auto.reporting.pages.render import _environment
+from sgq_auto.reporting.pages.page_templates import _environment
 from sgq_auto.reporting.terminal import console as consoles
 from sgq_auto.text.safe_text import csv_cell, harmless, one_line, printable
 
@@ -65,7 +65,7 @@ def test_pages_do_not_turn_round(text: str) -> None:
 
 
 def test_markdown_holds_no_link_of_a_name() -> None:
-    cell = files._markdown_cell("[a](http://x)|<img src=x>\n`\x1b")
+    cell = comparison_files._markdown_cell("[a](http://x)|<img src=x>\n`\x1b")
     assert cell == "\\[a](http://x)\\|\\<img src=x>\\\\n\\`\\\\x1b"
 
 

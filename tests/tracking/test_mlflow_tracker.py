@@ -14,8 +14,8 @@ from made_studies import confirmed_summary, record, summary
 from sgq_auto.errors import InputError
 from sgq_auto.reporting import write_results
 from sgq_auto.searching import StudyProgress
-from sgq_auto.searching.progress import Summary
-from sgq_auto.searching.trials.records import TrialRecord
+from sgq_auto.searching.search_progress import Summary
+from sgq_auto.searching.trials.trial_records import TrialRecord
 from sgq_auto.tracking import Delivery, MlflowTracker, TrackingSettings
 from sgq_auto.tracking.stores import studied_experiments
 

@@ -12,7 +12,7 @@ from mlflow.entities import Metric, Run
 
 from made_studies import confirmed_summary, record
 from sgq_auto.searching import StudyProgress
-from sgq_auto.searching.progress import Summary
+from sgq_auto.searching.search_progress import Summary
 from sgq_auto.tracking import MlflowTracker, TrackingSettings
 from sgq_auto.tracking.runs import study_run
 

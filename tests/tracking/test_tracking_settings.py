@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from sgq_auto.errors import InputError
 from sgq_auto.text.passwords import reveal
 from sgq_auto.tracking import MlflowTracker, TrackingSettings
-from sgq_auto.tracking.settings import EXPERIMENT, EXPERIMENT_ID, URI, default_store
+from sgq_auto.tracking.tracking_settings import EXPERIMENT, EXPERIMENT_ID, URI, default_store
 
 
 @pytest.fixture(autouse=True)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from sgq_auto.searching.measuring.search_start import SearchStart
 from sgq_auto.searching.measuring.sensitivity import Sensitivities
-from sgq_auto.searching.measuring.start import SearchStart
 from sgq_auto.searching.samplers import Knowledge
 from sgq_auto.tracking.views.trial_axes import MOST_AXES, short_names, trial_axes
 

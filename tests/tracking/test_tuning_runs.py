@@ -7,8 +7,8 @@ from mlflow.entities import Run
 
 from sgq_auto.searching import StudyProgress
 from sgq_auto.searching.tuning import Tuning
-from sgq_auto.searching.tuning.halving import TunedRun
-from sgq_auto.searching.tuning.recipe import Recipe
+from sgq_auto.searching.tuning.successive_halving import TunedRun
+from sgq_auto.searching.tuning.training_recipe import Recipe
 from sgq_auto.tracking import MlflowTracker, TrackingSettings
 from sgq_auto.tracking.runs.study_run import child_runs
 from sgq_auto.tracking.runs.tuning_runs import TUNING_TAG

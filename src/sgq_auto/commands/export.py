@@ -8,7 +8,7 @@ from sgq_auto.errors import InputError
 
 if TYPE_CHECKING:
     from sgq_auto.searching import SearchSettings
-    from sgq_auto.searching.study.folder import StudyFolder
+    from sgq_auto.searching.study.study_folder import StudyFolder
 
 _USAGE = (
     "python -m sgq_auto.export study=NAME [trial=17] [out=PATH] [output_root=outputs] "
@@ -41,7 +41,7 @@ def _run(arguments: list[str]) -> None:
         raise InputError(f"trial={given['trial']}: it must be the number of a trial")
     # Not before the arguments are right: it takes seconds.
     from sgq_auto.commands.named_study import named_study
-    from sgq_auto.searching.confirming.packing import pack_trial
+    from sgq_auto.searching.confirming.pack_trial import pack_trial
 
     settings, folder = named_study(given)
     out = as_path(given["out"]) if "out" in given else None
@@ -53,7 +53,7 @@ def _run(arguments: list[str]) -> None:
 
 
 def _export_study(settings: "SearchSettings", folder: "StudyFolder", out: Path | None) -> Path:
-    from sgq_auto.searching.studies.archive import write_bundle
+    from sgq_auto.searching.studies.study_archive import write_bundle
 
     path = out or Path(f"{folder.name}.zip")
     write_bundle(settings, folder, path)

@@ -26,9 +26,9 @@ def _run(arguments: list[str]) -> None:
     given = parse_arguments(arguments, _KNOWN, ("studies",), _USAGE, _EXPLAINED)
     # Not before the arguments are right: it takes seconds.
     from sgq_auto.commands.named_study import names_in, open_named
-    from sgq_auto.configuration.build import settings_of_study
+    from sgq_auto.configuration.checked_settings import settings_of_study
     from sgq_auto.reporting import ResultFiles, Terminal
-    from sgq_auto.searching.studies.merge import Part, conclude, merge_studies
+    from sgq_auto.searching.studies.merge_studies import Part, conclude, merge_studies
     from sgq_auto.searching.study.command_lines import study_command
 
     output_root = as_path(given.get("output_root", "outputs"))

@@ -6,11 +6,11 @@ from pathlib import Path
 import torch
 
 from sgq_auto.commands.arguments import as_path, takes_own_code
-from sgq_auto.configuration.build import settings_of_study
+from sgq_auto.configuration.checked_settings import settings_of_study
 from sgq_auto.reporting import quiet_libraries
 from sgq_auto.searching import SearchSettings
-from sgq_auto.searching.studies.reopen import study_folder
-from sgq_auto.searching.study.folder import StudyFolder
+from sgq_auto.searching.studies.reopen_study import study_folder
+from sgq_auto.searching.study.study_folder import StudyFolder
 
 
 def named_study(given: Mapping[str, str]) -> tuple[SearchSettings, StudyFolder]:

@@ -27,9 +27,9 @@ def _run(arguments: list[str]) -> None:
     output_root, own_code = as_path(given.get("output_root", "outputs")), takes_own_code(given)
     # Not before the arguments are right: it takes seconds.
     from sgq_auto.reporting import quiet_libraries
-    from sgq_auto.searching.studies.archive import read_bundle
+    from sgq_auto.searching.studies.study_archive import read_bundle
     from sgq_auto.searching.study.command_lines import study_command
-    from sgq_auto.tracking.settings import default_store, local_artifacts
+    from sgq_auto.tracking.tracking_settings import default_store, local_artifacts
 
     quiet_libraries()
     store = {"uri": hide(default_store()), "artifacts": str(local_artifacts())}

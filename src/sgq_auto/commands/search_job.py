@@ -13,12 +13,12 @@ from optuna.exceptions import StorageInternalError
 from sgq_auto.commands.command_process import FAILED, end
 from sgq_auto.commands.ui import ui_command
 from sgq_auto.configuration import as_typed
-from sgq_auto.configuration.build import load_data, search_settings
+from sgq_auto.configuration.checked_settings import load_data, search_settings
 from sgq_auto.processes.fork_server import process_context
 from sgq_auto.processes.stop_signals import interrupted_status
 from sgq_auto.reporting import ResultFiles, Terminal, quiet_libraries
 from sgq_auto.searching import run_search
-from sgq_auto.searching.study.folder import search_notes
+from sgq_auto.searching.study.study_folder import search_notes
 from sgq_auto.text.passwords import mask_files
 from sgq_auto.tracking import Delivery, MlflowTracker, TrackingSettings
 from sgq_auto.training import DivergedError

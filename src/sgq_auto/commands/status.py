@@ -27,8 +27,8 @@ def _run(arguments: list[str]) -> None:
     # Not before the arguments are right: it takes seconds.
     from sgq_auto.commands.named_study import named_study
     from sgq_auto.reporting.terminal.status_report import print_status
-    from sgq_auto.searching.studies.reopen import reopen
-    from sgq_auto.searching.studies.status import Status
+    from sgq_auto.searching.studies.reopen_study import reopen
+    from sgq_auto.searching.studies.study_status import Status
 
     found = reopen(*named_study(given))
     print_status(Status.of(found), found.progress)

@@ -38,7 +38,7 @@ def _run(arguments: list[str]) -> None:
     # Not before the arguments are right: it takes seconds.
     from sgq_auto.commands.named_study import named_study
     from sgq_auto.reporting import write_results
-    from sgq_auto.searching.studies.reopen import reopen
+    from sgq_auto.searching.studies.reopen_study import reopen
     from sgq_auto.tracking import MlflowTracker
     from sgq_auto.tracking.stores import STORE_ERRORS
 
@@ -72,7 +72,7 @@ def _tracking(config: Path, uri: str | None, *, own_code: bool) -> "TrackingSett
     """
     from sgq_auto.searching.studies.kept_config import KeptConfig
     from sgq_auto.tracking import TrackingSettings
-    from sgq_auto.tracking.settings import URI, default_store, local_artifacts
+    from sgq_auto.tracking.tracking_settings import URI, default_store, local_artifacts
 
     kept = KeptConfig.read(config, own_code=own_code)
     tracking = dict(kept.config["tracking"])

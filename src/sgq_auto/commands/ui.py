@@ -43,7 +43,7 @@ def main() -> None:
 
 def ui_command(uri: str) -> str:
     """What opens the UI on the store ``uri`` from here, MLflow's variables as they are."""
-    from sgq_auto.tracking.settings import default_store
+    from sgq_auto.tracking.tracking_settings import default_store
 
     if uri == hide(default_store()):
         return "python -m sgq_auto.ui"
@@ -55,8 +55,8 @@ def _run(arguments: list[str]) -> None:
     if arguments[-1:] == ["-h"]:
         arguments = [*arguments[:-1], "--help"]
     answer_about([a for a in arguments if a != "-h"], _USAGE, _EXPLAINED)
-    from sgq_auto.tracking.settings import URI, default_store, local_store
     from sgq_auto.tracking.stores import holds_nothing
+    from sgq_auto.tracking.tracking_settings import URI, default_store, local_store
 
     given = [a.removeprefix(_URI) for a in arguments if a.startswith(_URI)]
     uri = given[-1] if given else default_store()

@@ -4,11 +4,11 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sgq_auto.comparison.groups import Group, group_studies
+from sgq_auto.comparison.seed_groups import Group, group_studies
 from sgq_auto.reporting.pages import Axis, Band, Chart, Curve, Level, Mark, MarkKind, steps
 from sgq_auto.reporting.report import warning
-from sgq_auto.reporting.units import kib, percent
-from sgq_auto.searching.progress import Summary
+from sgq_auto.reporting.written_units import kib, percent
+from sgq_auto.searching.search_progress import Summary
 
 # Colours that the style sheet has.
 _COLORS = 8

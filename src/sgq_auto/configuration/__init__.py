@@ -4,9 +4,9 @@ What is imported here needs the standard library only (but for the types of the 
 misspelt settings are answered before anything large is imported. ``build`` imports the rest.
 """
 
-from sgq_auto.configuration.early_check import check_arguments, chosen_files, no_such_setting
-from sgq_auto.configuration.files import ConfFile, ConfTree, Setting, conf_dir
-from sgq_auto.configuration.literals import as_typed, with_literals, with_own_arguments
+from sgq_auto.configuration.configuration_files import ConfFile, ConfTree, Setting, conf_dir
+from sgq_auto.configuration.literal_values import as_typed, with_literals, with_own_arguments
+from sgq_auto.configuration.misspelt_settings import check_arguments, chosen_files, no_such_setting
 from sgq_auto.configuration.search_help import search_help
 
 __all__ = [

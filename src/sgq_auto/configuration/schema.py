@@ -17,7 +17,7 @@ from sgq_auto.settings import (
     TrackingConfig,
     TuneSettings,
 )
-from sgq_auto.settings.fields import required_type, setting_name
+from sgq_auto.settings.setting_fields import required_type, setting_name
 from sgq_auto.text.passwords import hide
 
 # Sections, and the classes whose fields are their settings; "" is the root.

@@ -4,7 +4,7 @@ import shutil
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
-from sgq_auto.configuration.files import ConfTree
+from sgq_auto.configuration.configuration_files import ConfTree
 
 _NARROWEST, _WIDEST, _NAMES_WIDTH = 60, 110, 34
 # What a group is chosen by says already.

@@ -1,10 +1,10 @@
 """Graphs: from a dataset's name to one prepared graph."""
 
-from sgq_auto.graphs.csr import CsrPattern
-from sgq_auto.graphs.features import DenseFeatures, Features, SparseFeatures
-from sgq_auto.graphs.graph import Graph, LabelledNodes
-from sgq_auto.graphs.prepare import PreparedData, prepare_graph
-from sgq_auto.graphs.raw import RawGraph, Split
+from sgq_auto.graphs.csr_products import CsrPattern
+from sgq_auto.graphs.feature_matrix import DenseFeatures, Features, SparseFeatures
+from sgq_auto.graphs.prepare_graph import PreparedData, prepare_graph
+from sgq_auto.graphs.prepared_graph import Graph, LabelledNodes
+from sgq_auto.graphs.raw_graph import RawGraph, Split
 from sgq_auto.settings.bucket_settings import BucketSettings
 
 __all__ = [

@@ -6,7 +6,7 @@ and two of them sort a matrix. Their random writes bound them, a few seconds for
 
 import numpy as np
 
-from sgq_auto.compute.compiled import Array
+from sgq_auto.compute.kernel_compiler import Array
 from sgq_auto.compute.kernels.layout import (
     group_by_target,
     merge_repeats_and_add_loops,

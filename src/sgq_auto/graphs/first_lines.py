@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sgq_auto.graphs.missing_labels import called_missing, unlabelled_setting
-from sgq_auto.graphs.raw import UNLABELLED, RawGraph, Split
+from sgq_auto.graphs.raw_graph import UNLABELLED, RawGraph, Split
 
 _MOST_CLASSES = 10
 

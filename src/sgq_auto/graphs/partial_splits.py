@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from sgq_auto.errors import InputError
-from sgq_auto.graphs.raw import UNLABELLED, IntArray, RawGraph, Split
+from sgq_auto.graphs.raw_graph import UNLABELLED, IntArray, RawGraph, Split
 
 # Of each class, the share of training nodes that validate where no others are given.
 _SHARE_OF_TRAINING = 4

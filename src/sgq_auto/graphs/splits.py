@@ -7,7 +7,7 @@ import numpy as np
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.partial_splits import completed_split
-from sgq_auto.graphs.raw import UNLABELLED, IntArray, RawGraph, Split
+from sgq_auto.graphs.raw_graph import UNLABELLED, IntArray, RawGraph, Split
 
 
 class PublicSplit:

@@ -12,13 +12,13 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from sgq_auto.configuration.build import conf_dir, prepare_raw, search_settings
+from sgq_auto.configuration.checked_settings import conf_dir, prepare_raw, search_settings
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.graphs.sources.pyg.data import graph_of_data
-from sgq_auto.library.arguments import refuse_other_kinds, refuse_unmade, widths_of_groups
-from sgq_auto.library.configuration import DATA_NAME, configuration
-from sgq_auto.library.models import ModelToSearch
+from sgq_auto.library.checked_arguments import refuse_other_kinds, refuse_unmade, widths_of_groups
+from sgq_auto.library.given_model import ModelToSearch
+from sgq_auto.library.library_configuration import DATA_NAME, configuration
 from sgq_auto.packed import Footprint, FootprintModel, save
 from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import (
@@ -33,10 +33,10 @@ from sgq_auto.quantize import (
 from sgq_auto.quantize import prepare as prepare_model
 from sgq_auto.reporting import quiet_libraries
 from sgq_auto.searching import Granularity, Outcome, run_search
-from sgq_auto.searching.progress import Summary
-from sgq_auto.searching.study.folder import search_notes
+from sgq_auto.searching.search_progress import Summary
+from sgq_auto.searching.study.study_folder import search_notes
 from sgq_auto.settings import FitSettings, Schedule
-from sgq_auto.settings.fields import choice
+from sgq_auto.settings.setting_fields import choice
 from sgq_auto.training import fit, predict
 
 # Groups whose bits a prepared model prints.

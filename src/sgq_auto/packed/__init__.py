@@ -4,12 +4,12 @@
 """
 
 from sgq_auto.objective import Objective
-from sgq_auto.packed.artifact.file import ArtifactError, load, save
+from sgq_auto.packed.artifact.artifact_file import ArtifactError, load, save
 from sgq_auto.packed.codes.bit_packing import index_bits, pack_codes, packed_bytes, unpack_codes
-from sgq_auto.packed.runtime.model import PackedModel
+from sgq_auto.packed.runtime.packed_model import PackedModel
 from sgq_auto.packed.sizes.buffers import Part
 from sgq_auto.packed.sizes.footprint import Footprint, FootprintModel
-from sgq_auto.packed.sizes.specs import FeatureSpec, GraphSpec, LayerSpec, ModelSpec
+from sgq_auto.packed.sizes.shape_specs import FeatureSpec, GraphSpec, LayerSpec, ModelSpec
 
 __all__ = [
     "ArtifactError",

@@ -10,7 +10,7 @@ from typing import Any
 
 from sgq_auto.processes.stop_signals import held_signals
 
-_PRELOADED = "sgq_auto.searching.workers.launchers.local"
+_PRELOADED = "sgq_auto.searching.workers.launchers.local_launcher"
 
 
 def process_context() -> Any:

@@ -1,7 +1,7 @@
 """Quantization: bits and a plain PyG model make a quantization-aware model."""
 
-from sgq_auto.quantize.forward.outputs import TakesLogits, check_logits, returning_logits
-from sgq_auto.quantize.forward.signature import run_plain
+from sgq_auto.quantize.forward.forward_signature import run_plain
+from sgq_auto.quantize.forward.model_output import TakesLogits, check_logits, returning_logits
 from sgq_auto.quantize.plain_comparison import in_order_of
 from sgq_auto.quantize.prepare import (
     GenericLayerWarning,
@@ -11,7 +11,7 @@ from sgq_auto.quantize.prepare import (
     unused_weights,
 )
 from sgq_auto.quantize.program.convert import convert, unpackable_reason
-from sgq_auto.quantize.program.trace import trace_model, trace_spec
+from sgq_auto.quantize.program.model_trace import trace_model, trace_spec
 from sgq_auto.quantize.quantizers.fake_quantizers import (
     ConstantQuantizer,
     FakeQuantizer,

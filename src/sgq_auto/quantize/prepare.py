@@ -12,10 +12,10 @@ from sgq_auto.errors.user_code import described
 from sgq_auto.graphs import Graph
 from sgq_auto.packed.allocation import EDGE_WEIGHTS, FEATURES, BitAllocation
 from sgq_auto.quantize.forward.model_input import ModelInput
-from sgq_auto.quantize.layer import QuantizedLayer
+from sgq_auto.quantize.layer_twins import twin_maker
 from sgq_auto.quantize.layers.generic import GenericConv
+from sgq_auto.quantize.quantized_layer import QuantizedLayer
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
-from sgq_auto.quantize.twins import twin_maker
 from sgq_auto.settings.root_settings import RangeMode
 
 

@@ -11,17 +11,14 @@ import optuna
 
 from sgq_auto.graphs import PreparedData
 from sgq_auto.processes.fork_server import process_context
-from sgq_auto.searching.attributes import CONFIRMING, SEARCH_SECONDS, WALL_SECONDS, own_attributes
-from sgq_auto.searching.compiling import compiling_noted
+from sgq_auto.searching.command_stages import Stage
 from sgq_auto.searching.confirming.recommendation import Answer, confirm_front, pack_recommended
-from sgq_auto.searching.measuring.start import SearchStart
+from sgq_auto.searching.kernel_compilation import compiling_noted
+from sgq_auto.searching.measuring.search_start import SearchStart
 from sgq_auto.searching.measuring.workbench import Workbench
-from sgq_auto.searching.progress import StudyProgress, Summary, Watcher, announce, say
+from sgq_auto.searching.search_progress import StudyProgress, Summary, Watcher, announce, say
 from sgq_auto.searching.settings.search_settings import SearchSettings
-from sgq_auto.searching.stages import Stage
-from sgq_auto.searching.study.folder import StudyFolder, settings_in
-from sgq_auto.searching.study.leader import Lead, lead_of, leads_to_the_end
-from sgq_auto.searching.study.make_folder import make_folder
+from sgq_auto.searching.study.make_study_folder import make_folder
 from sgq_auto.searching.study.own_code import keep_sources
 from sgq_auto.searching.study.study import (
     check_server,
@@ -30,13 +27,21 @@ from sgq_auto.searching.study.study import (
     make_sampler,
     open_study,
 )
-from sgq_auto.searching.summary.entries import write_summary
+from sgq_auto.searching.study.study_folder import StudyFolder, settings_in
+from sgq_auto.searching.study.study_leader import Lead, lead_of, leads_to_the_end
+from sgq_auto.searching.study_attributes import (
+    CONFIRMING,
+    SEARCH_SECONDS,
+    WALL_SECONDS,
+    own_attributes,
+)
 from sgq_auto.searching.summary.summarise import summarise
-from sgq_auto.searching.trials.records import TrialRecord
+from sgq_auto.searching.summary.summary_entries import write_summary
 from sgq_auto.searching.trials.trial_claims import requeue_stale
+from sgq_auto.searching.trials.trial_records import TrialRecord
 from sgq_auto.searching.tuning import keep_tuning, kept_tuning, tuned, untuned_note
 from sgq_auto.searching.workers.launchers import Launcher, check_launcher, launcher_for
-from sgq_auto.searching.workers.pool import WorkerError, run_workers
+from sgq_auto.searching.workers.worker_pool import WorkerError, run_workers
 from sgq_auto.training import DivergedError
 
 

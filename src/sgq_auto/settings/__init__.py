@@ -6,7 +6,7 @@ it: its type is checked, ``--help`` explains it, and MLflow shows it.
 """
 
 from sgq_auto.settings.bucket_settings import BucketSettings
-from sgq_auto.settings.budget import Budget
+from sgq_auto.settings.budget_settings import Budget
 from sgq_auto.settings.confirm_settings import ConfirmSettings
 from sgq_auto.settings.fit_settings import FitSettings, Keep, Schedule
 from sgq_auto.settings.root_settings import RangeMode, RootSettings

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sgq_auto.errors import InputError
-from sgq_auto.settings.fields import NAME
+from sgq_auto.settings.setting_fields import NAME
 
 
 class TuneMode(StrEnum):

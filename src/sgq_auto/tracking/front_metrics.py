@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Run
 
-from sgq_auto.searching.progress import Summary
+from sgq_auto.searching.search_progress import Summary
 
 # The accuracy that the search measured, of each point of the front.
 FRONT_ACCURACY = "front_val_accuracy"

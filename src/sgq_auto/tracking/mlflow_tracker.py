@@ -10,13 +10,13 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Run, RunStatus, RunTag
 
 from sgq_auto.reporting.report import answer, warning
-from sgq_auto.reporting.results import result_files
-from sgq_auto.searching.progress import StudyProgress, Summary
-from sgq_auto.searching.trials.records import TrialRecord
+from sgq_auto.reporting.result_files import result_files
+from sgq_auto.searching.search_progress import StudyProgress, Summary
+from sgq_auto.searching.trials.trial_records import TrialRecord
 from sgq_auto.text.passwords import mask
 from sgq_auto.tracking.front_metrics import front_metrics, logged_points, point_of
 from sgq_auto.tracking.mlflow_internals import NOTE_TAG, PARENT_TAG, SOURCE_TAGS, charts_url
-from sgq_auto.tracking.packed_model import ModelNotes, log_packed_model
+from sgq_auto.tracking.mlflow_model import ModelNotes, log_packed_model
 from sgq_auto.tracking.runs.study_params import study_params
 from sgq_auto.tracking.runs.study_run import (
     BATCH,
@@ -29,10 +29,10 @@ from sgq_auto.tracking.runs.study_run import (
 )
 from sgq_auto.tracking.runs.trial_run import trial_metrics, trial_params
 from sgq_auto.tracking.runs.tuning_runs import log_tuning
-from sgq_auto.tracking.settings import TrackingSettings
 from sgq_auto.tracking.stores import STUDY_TAG, open_store
+from sgq_auto.tracking.tracking_settings import TrackingSettings
 from sgq_auto.tracking.views import SavedView, studies_view, trials_view
-from sgq_auto.tracking.views.saving import save_views
+from sgq_auto.tracking.views.saved_views import save_views
 from sgq_auto.tracking.views.trial_axes import trial_axes
 
 _TRIAL_TAG = "sgq_auto.trial"
@@ -40,7 +40,9 @@ _RECOMMENDED = "recommended"
 
 
 class MlflowTracker:
-    """Keeps MLflow in step with a study; see :class:`~sgq_auto.tracking.delivery.TrackingStore`.
+    """Keeps MLflow in step with a study.
+
+    See :class:`~sgq_auto.tracking.tracking_delivery.TrackingStore`.
 
     Attributes:
         model_uri: The recommended model in the store, once it is there.
@@ -118,7 +120,7 @@ class MlflowTracker:
         """Log the trials that are not tracked yet, each as a run below the study's.
 
         Whatever MLflow's client raises is for the caller;
-        :class:`~sgq_auto.tracking.delivery.Delivery` opens the store again then.
+        :class:`~sgq_auto.tracking.tracking_delivery.Delivery` opens the store again then.
         """
         client, parent = self._open_runs()
         steps = []

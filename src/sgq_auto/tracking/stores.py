@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from sgq_auto.errors import InputError
 from sgq_auto.text.passwords import mask, reveal
-from sgq_auto.tracking.settings import URI, TrackingSettings
+from sgq_auto.tracking.tracking_settings import URI, TrackingSettings
 from sgq_auto.tracking.views import studies_view
 
 # What stores raise; anything else is a fault of who calls them.

@@ -1,7 +1,7 @@
 """Training: one loop for pre-training and for quantization-aware fine-tuning."""
 
 from sgq_auto.settings.fit_settings import FitSettings, Keep, Schedule
-from sgq_auto.training.fit import (
+from sgq_auto.training.fit_loop import (
     DivergedError,
     FitResult,
     Stopper,

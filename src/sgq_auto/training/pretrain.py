@@ -14,7 +14,7 @@ from sgq_auto.graphs import Graph
 from sgq_auto.graphs.store import save_tensors
 from sgq_auto.quantize import plain_state, prepare
 from sgq_auto.settings.fit_settings import FitSettings
-from sgq_auto.training.fit import fit
+from sgq_auto.training.fit_loop import fit
 
 # Raised whenever training changes in a way that makes older weights incomparable.
 _VERSION = 3

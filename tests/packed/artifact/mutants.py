@@ -27,10 +27,10 @@ from weighted_models import weighted
 
 from sgq_auto.packed import ArtifactError, PackedModel, load
 from sgq_auto.packed.artifact import header
-from sgq_auto.packed.artifact.cost import needed_bytes
-from sgq_auto.packed.artifact.file import _checksum
-from sgq_auto.packed.artifact.stages import describe_program
-from sgq_auto.packed.artifact.tensors import tensors_of
+from sgq_auto.packed.artifact.artifact_file import _checksum
+from sgq_auto.packed.artifact.memory_cost import needed_bytes
+from sgq_auto.packed.artifact.stage_headers import describe_program
+from sgq_auto.packed.artifact.tensor_shapes import tensors_of
 from sgq_auto.packed.backends import NumpyEngine
 from sgq_auto.packed.backends.compiled_engine import CompiledEngine
 

@@ -6,7 +6,7 @@ import numpy as np
 from header_changes import one_of
 
 from sgq_auto.packed.artifact.header import Header
-from sgq_auto.packed.artifact.tensors import expected_tensors
+from sgq_auto.packed.artifact.tensor_shapes import expected_tensors
 from sgq_auto.packed.codes.bit_packing import index_bits, pack_codes
 
 Tensors = dict[str, np.ndarray]

@@ -7,9 +7,9 @@ import numpy as np
 from header_changes import copied, one_of
 
 from sgq_auto.errors import ArtifactError
-from sgq_auto.packed.runtime.operations.combining import Read
 from sgq_auto.packed.runtime.operations.elementwise import Function
-from sgq_auto.packed.runtime.operations.kinds import OPERATIONS
+from sgq_auto.packed.runtime.operations.joins import Read
+from sgq_auto.packed.runtime.operations.operation_kinds import OPERATIONS
 from sgq_auto.packed.runtime.program import input_buffer, value_widths
 
 _BITS = (*range(1, 17), 32)

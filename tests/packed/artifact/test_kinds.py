@@ -15,7 +15,7 @@ from sgq_auto.packed import ArtifactError, load
 from sgq_auto.packed.artifact.header import describe, parse
 from sgq_auto.packed.backends import NumpyEngine
 from sgq_auto.packed.backends.compiled_engine import CompiledEngine
-from sgq_auto.packed.runtime.layers.kinds import KINDS
+from sgq_auto.packed.runtime.layers.layer_kinds import KINDS
 
 # As version 0.1.0 writes them, keys in its order; GraphConv came later.
 _ENTRIES = {

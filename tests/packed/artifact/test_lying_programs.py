@@ -8,8 +8,8 @@ import pytest
 from headers import header_of, linear, peak_of, written
 
 from sgq_auto.packed import ArtifactError, load
-from sgq_auto.packed.artifact.cost import needed_bytes
-from sgq_auto.packed.artifact.file import header
+from sgq_auto.packed.artifact.artifact_file import header
+from sgq_auto.packed.artifact.memory_cost import needed_bytes
 
 _MIB = 1 << 20
 _LOGITS = [{"value": 0, "buffer": None}]

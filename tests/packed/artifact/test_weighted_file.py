@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 from sgq_auto.errors import ArtifactError
 from sgq_auto.graphs import PreparedData, RawGraph
 from sgq_auto.packed import load, save
-from sgq_auto.packed.artifact.file import _checksum, header
+from sgq_auto.packed.artifact.artifact_file import _checksum, header
 from sgq_auto.packed.backends import NumpyEngine
 from sgq_auto.packed.backends.compiled_engine import CompiledEngine
 from sgq_auto.quantize import convert

@@ -11,8 +11,8 @@ from cases import MODELS, Case, make_case
 
 from sgq_auto.graphs import PreparedData, RawGraph
 from sgq_auto.packed.backends import Engine, NumpyEngine, fastest_engine
-from sgq_auto.packed.runtime.graph import PackedGraph
-from sgq_auto.packed.runtime.workspace import Inference
+from sgq_auto.packed.runtime.forward_pass import Inference
+from sgq_auto.packed.runtime.packed_graph import PackedGraph
 
 _ENGINES: list[Engine] = [NumpyEngine(), fastest_engine()]
 _MODELS = list(MODELS)
@@ -62,7 +62,7 @@ def _computed(packed: Any, nodes: list[int], monkeypatch: pytest.MonkeyPatch) ->
         graphs.append(graph)
         return Inference(graph, *rest)
 
-    monkeypatch.setattr("sgq_auto.packed.runtime.model.Inference", watched)
+    monkeypatch.setattr("sgq_auto.packed.runtime.packed_model.Inference", watched)
     packed.predict(nodes)
     return graphs[0]
 

@@ -12,10 +12,10 @@ from torch import nn
 
 from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.packed import load, save
-from sgq_auto.packed.artifact.tensors import tensors_of
+from sgq_auto.packed.artifact.tensor_shapes import tensors_of
 from sgq_auto.packed.backends import NumpyEngine, fastest_engine
-from sgq_auto.packed.runtime.execution import run_program
-from sgq_auto.packed.runtime.workspace import Inference
+from sgq_auto.packed.runtime.forward_pass import Inference
+from sgq_auto.packed.runtime.program_execution import run_program
 from sgq_auto.quantize import convert, prepare
 
 _LADDER = [1, 2, 3, 4, 6, 8, 32]

@@ -23,11 +23,11 @@ from torch_geometric.nn import GINConv, SAGEConv
 
 from sgq_auto.graphs import BucketSettings, Graph, PreparedData, RawGraph, Split, prepare_graph
 from sgq_auto.packed import load, save
-from sgq_auto.packed.artifact.tensors import tensors_of
+from sgq_auto.packed.artifact.tensor_shapes import tensors_of
 from sgq_auto.packed.backends import Engine, NumpyEngine, fastest_engine
-from sgq_auto.packed.runtime.execution import run_program
-from sgq_auto.packed.runtime.graph import PackedGraph
-from sgq_auto.packed.runtime.workspace import Inference
+from sgq_auto.packed.runtime.forward_pass import Inference
+from sgq_auto.packed.runtime.packed_graph import PackedGraph
+from sgq_auto.packed.runtime.program_execution import run_program
 from sgq_auto.quantize import convert
 
 _ENGINES: list[Engine] = [NumpyEngine(), fastest_engine()]
@@ -156,7 +156,7 @@ def test_only_the_neighborhood_of_some_nodes_is_computed(
         computed.append(graph)
         return Inference(graph, *rest)
 
-    monkeypatch.setattr("sgq_auto.packed.runtime.model.Inference", watched)
+    monkeypatch.setattr("sgq_auto.packed.runtime.packed_model.Inference", watched)
     nodes = [0, 1000, 2707]
     with always_neighborhoods():
         logits = packed.predict(nodes)

@@ -11,7 +11,7 @@ from headers import as_program, header_of, peak_of, with_edges, written
 from sgq_auto.packed import PackedModel, load
 from sgq_auto.packed.backends import Engine, NumpyEngine
 from sgq_auto.packed.backends.compiled_engine import CompiledEngine
-from sgq_auto.packed.runtime.layers.kinds import KINDS
+from sgq_auto.packed.runtime.layers.layer_kinds import KINDS
 
 _ENGINES: list[Engine] = [NumpyEngine(), CompiledEngine()]
 _SCRATCH = 6 << 20
@@ -138,7 +138,7 @@ def test_parts_of_blocks_give_what_whole_ones_give(tmp_path: Path, monkeypatch: 
             whole = replace(model, engine=engine).predict()
             for name in ("workspace._CHUNK_SUMS", "workspace._CHUNK_VALUES"):
                 monkeypatch.setattr(f"sgq_auto.packed.runtime.{name}", 10)
-            monkeypatch.setattr("sgq_auto.packed.runtime.products._UNPACKED_VALUES", 10)
+            monkeypatch.setattr("sgq_auto.packed.runtime.weight_products._UNPACKED_VALUES", 10)
             parts = replace(model, engine=engine).predict(threads=2)
             monkeypatch.undo()
             np.testing.assert_allclose(parts, whole, atol=1e-5, err_msg=case)

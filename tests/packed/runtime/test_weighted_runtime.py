@@ -12,10 +12,10 @@ from cases import exact_logits, held_bytes, random_allocation, trained
 from sgq_auto.graphs import BucketSettings, Graph, PreparedData, RawGraph
 from sgq_auto.models import SAGE
 from sgq_auto.packed import PackedModel, load, save
-from sgq_auto.packed.artifact.tensors import tensors_of
+from sgq_auto.packed.artifact.tensor_shapes import tensors_of
 from sgq_auto.packed.backends import NumpyEngine, fastest_engine
-from sgq_auto.packed.runtime.execution import run_program
-from sgq_auto.packed.runtime.workspace import Inference
+from sgq_auto.packed.runtime.forward_pass import Inference
+from sgq_auto.packed.runtime.program_execution import run_program
 from sgq_auto.quantize import convert
 from weighted_graphs import prepared, weighted_net, with_weights
 

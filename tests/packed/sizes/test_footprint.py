@@ -16,10 +16,10 @@ from sgq_auto.packed.allocation import DEFAULT_LADDER, BitAllocation
 from sgq_auto.packed.codes.bit_packing import packed_bytes
 from sgq_auto.packed.runtime.layers.gin import gin_spec
 from sgq_auto.packed.runtime.layers.linear import linear_spec
-from sgq_auto.packed.runtime.layers.neighbors import neighbor_spec
+from sgq_auto.packed.runtime.layers.neighbor_sums import neighbor_spec
 from sgq_auto.packed.sizes.buffers import inference_buffers
 from sgq_auto.packed.sizes.reference_storage import PygStorage
-from sgq_auto.packed.sizes.storage import PackedStorage
+from sgq_auto.packed.sizes.tensor_storage import PackedStorage
 from sgq_auto.quantize import prepare, trace_spec
 
 # Three nodes in two buckets, four edges and three self-loops, five stored feature values.

@@ -11,8 +11,8 @@ import pytest
 from made_studies import answered, of_earlier_version, shipped, summary
 from sgq_auto.reporting.pages import MarkKind
 from sgq_auto.reporting.pictures.front_picture import front_figure, save_front_png
-from sgq_auto.reporting.report.charts import drop_chart, search_chart
-from sgq_auto.reporting.verdict.panels import Panels
+from sgq_auto.reporting.report.report_charts import drop_chart, search_chart
+from sgq_auto.reporting.verdict.front_panels import Panels
 from sgq_auto.searching import StudyProgress
 
 MODELS = [shipped(0.5, 1.9, 0.3), shipped(-0.4, 0.31, 1.2), shipped(-0.9, -0.2, -0.7)]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from rich.console import Console
 
 from sgq_auto.reporting.terminal.stage_lines import LogLines, MovingLine
-from sgq_auto.searching.stages import Stage
+from sgq_auto.searching.command_stages import Stage
 
 
 def logged() -> tuple[io.StringIO, Callable[[], list[str]]]:

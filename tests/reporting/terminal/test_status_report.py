@@ -4,7 +4,7 @@ import pytest
 
 from sgq_auto.reporting.terminal.status_report import print_status
 from sgq_auto.searching import StudyProgress
-from sgq_auto.searching.studies.status import Status
+from sgq_auto.searching.studies.study_status import Status
 
 
 def test_each_kind_of_failure_is_printed_with_its_traceback(

@@ -10,7 +10,7 @@ from rich.console import Console
 from test_terminal import confident, point, summary
 
 from sgq_auto.comparison import Comparison
-from sgq_auto.comparison.files import comparison_columns
+from sgq_auto.comparison.comparison_files import comparison_columns
 from sgq_auto.reporting.terminal.confirmed_table import confirmed_columns
 from sgq_auto.reporting.terminal.tables import Column, fitting, print_columns
 

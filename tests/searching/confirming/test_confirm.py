@@ -11,16 +11,16 @@ from points import point
 from sgq_auto.graphs import PreparedData
 from sgq_auto.graphs.store import save_graph, save_labels
 from sgq_auto.searching import Granularity, SearchSettings
+from sgq_auto.searching.command_stages import Stage
 from sgq_auto.searching.confirming.confirm import confirm, confirmed_rows, fresh_seeds
 from sgq_auto.searching.confirming.confirm_rows import DISTILLED, ConfirmRow
-from sgq_auto.searching.confirming.confirmed import Confirmed, Shipped
+from sgq_auto.searching.confirming.confirmed_allocation import Confirmed, Shipped
 from sgq_auto.searching.confirming.drop_estimate import DropEvidence, StepEvidence
 from sgq_auto.searching.confirming.recommendation import choose_recommended
 from sgq_auto.searching.measuring.workbench import Workbench
-from sgq_auto.searching.settings.promise import Promise
-from sgq_auto.searching.stages import Stage
-from sgq_auto.searching.study.folder import StudyFolder
-from sgq_auto.searching.summary.entries import nearest_miss
+from sgq_auto.searching.settings.promise_settings import Promise
+from sgq_auto.searching.study.study_folder import StudyFolder
+from sgq_auto.searching.summary.summary_entries import nearest_miss
 
 SettingsBuilder = Callable[..., SearchSettings]
 

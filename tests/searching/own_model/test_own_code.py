@@ -6,7 +6,7 @@ import pytest
 from projects import Project
 
 from sgq_auto.searching import ModelSettings
-from sgq_auto.searching.own_model.sources import essence
+from sgq_auto.searching.own_model.module_sources import essence
 
 _NET = "from torch import nn\n\n\nclass Net(nn.Linear):\n    def __init__(self):\n"
 _NET += "        super().__init__(80, 4)\n\n    def forward(self, x):\n        {}\n"

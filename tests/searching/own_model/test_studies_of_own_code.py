@@ -12,8 +12,8 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs import PreparedData
 from sgq_auto.searching import SearchSettings
 from sgq_auto.searching.measuring.workbench import model_path
-from sgq_auto.searching.study.folder import StudyFolder, search_notes
 from sgq_auto.searching.study.own_code import keep_sources, kept_sources, refuse_edited
+from sgq_auto.searching.study.study_folder import StudyFolder, search_notes
 
 _NET = (
     "from torch import nn\nfrom blocks import act\n\n\nclass Net(nn.Module):\n"

@@ -19,16 +19,16 @@ from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.models import GCN
 from sgq_auto.quantize import prepare
 from sgq_auto.searching import ModelSettings, SearchSettings, run_search
-from sgq_auto.searching.attributes import RECORD
 from sgq_auto.searching.measuring.workbench import Workbench, mean_probabilities, pretrain_models
 from sgq_auto.searching.own_model.trained_model import save_weights, trained_note
-from sgq_auto.searching.studies.archive import read_bundle, write_bundle
-from sgq_auto.searching.studies.merge import Part, merge_studies
-from sgq_auto.searching.studies.reopen import reopen
-from sgq_auto.searching.study.folder import StudyFolder, settings_in
-from sgq_auto.searching.study.storage import open_storage
+from sgq_auto.searching.studies.merge_studies import Part, merge_studies
+from sgq_auto.searching.studies.reopen_study import reopen
+from sgq_auto.searching.studies.study_archive import read_bundle, write_bundle
 from sgq_auto.searching.study.study import new_study
-from sgq_auto.searching.trials.records import Measurement
+from sgq_auto.searching.study.study_folder import StudyFolder, settings_in
+from sgq_auto.searching.study.study_storage import open_storage
+from sgq_auto.searching.study_attributes import RECORD
+from sgq_auto.searching.trials.trial_records import Measurement
 from sgq_auto.settings.storage_settings import StorageSettings
 from sgq_auto.training import FitSettings, fit, load_weights, predict
 

@@ -8,9 +8,9 @@ from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import TrialState, create_trial
 
-from sgq_auto.searching.attributes import ESTIMATE, SUPERSEDED
 from sgq_auto.searching.samplers import AutoBitSampler, InformedSampler, Knowledge, PaperSampler
-from sgq_auto.searching.space.front import Frame
+from sgq_auto.searching.space.pareto_front import Frame
+from sgq_auto.searching.study_attributes import ESTIMATE, SUPERSEDED
 
 SITES = 8
 # Not in the order of the names, which Optuna sorts by.

@@ -10,9 +10,9 @@ import hydra.utils
 import pytest
 
 from sgq_auto.errors import InputError
+from sgq_auto.searching.studies.allowed_code import KNOWN, own_code
 from sgq_auto.searching.studies.kept_config import KeptConfig
-from sgq_auto.searching.studies.known_code import KNOWN, own_code
-from sgq_auto.searching.study.folder import StudyFolder
+from sgq_auto.searching.study.study_folder import StudyFolder
 
 PLAIN: dict[str, Any] = {
     "choices": {"dataset": "synthetic", "model": "gcn", "sampler": "abs", "storage": "journal"},
@@ -34,7 +34,9 @@ _CALLS_LOAD = {"_target_": _LOAD, "file": "x.npy", "allow_pickle": True}
 
 FORGED: dict[str, Mapping[str, Any]] = {
     "an attribute of a module": {"model._target_": _LOAD},
-    "a module's own": {"model._target_": "sgq_auto.configuration.build.hydra.utils.instantiate"},
+    "a module's own": {
+        "model._target_": "sgq_auto.configuration.checked_settings.hydra.utils.instantiate"
+    },
     "a name that begins alike": {"model._target_": "sgq_auto.models.GCN.__init__"},
     "a function of a known package": {"model._target_": "torch_geometric.nn.summary"},
     "a layer that takes code as text": {"model._target_": "torch_geometric.nn.Sequential"},

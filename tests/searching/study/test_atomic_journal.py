@@ -18,8 +18,8 @@ import pytest
 from sgq_auto.errors import InputError
 from sgq_auto.searching.study import atomic_journal
 from sgq_auto.searching.study.atomic_journal import WholeJournal
-from sgq_auto.searching.study.storage import open_storage
 from sgq_auto.searching.study.study import new_study
+from sgq_auto.searching.study.study_storage import open_storage
 from sgq_auto.settings.storage_settings import StorageSettings
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from sgq_auto.errors import InputError
 from sgq_auto.packed.allocation import BitAllocation
-from sgq_auto.searching.measuring.start import SearchStart
+from sgq_auto.searching.measuring.search_start import SearchStart
 from sgq_auto.searching.measuring.workbench import Workbench
 from sgq_auto.searching.study.study import (
     enqueue_start,
@@ -18,8 +18,8 @@ from sgq_auto.searching.study.study import (
     make_sampler,
     open_study,
 )
-from sgq_auto.searching.trials.records import Measurement
 from sgq_auto.searching.trials.trial_claims import requeue_stale
+from sgq_auto.searching.trials.trial_records import Measurement
 from sgq_auto.searching.workers.trial_runner import TrialRunner
 from sgq_auto.settings.storage_settings import StorageKind, StorageSettings
 from sgq_auto.training import DivergedError

@@ -2,13 +2,13 @@
 
 import pytest
 
-from sgq_auto.searching.trials.records import Measurement, TrialRecord
 from sgq_auto.searching.trials.repeated_measurements import (
     Noise,
     estimates,
     repeat_is_due,
     worth_repeating,
 )
+from sgq_auto.searching.trials.trial_records import Measurement, TrialRecord
 
 
 def trial(number: int, index: int, accuracy: float, **more: object) -> TrialRecord:

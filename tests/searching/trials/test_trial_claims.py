@@ -10,11 +10,11 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from servers import PostgresServer
-from sgq_auto.searching.attributes import START
 from sgq_auto.searching.measuring.workbench import Workbench
-from sgq_auto.searching.study.storage import open_storage
 from sgq_auto.searching.study.study import enqueue_start, finished_trials
-from sgq_auto.searching.trials.standing import standing_trials
+from sgq_auto.searching.study.study_storage import open_storage
+from sgq_auto.searching.study_attributes import START
+from sgq_auto.searching.trials.standing_trials import standing_trials
 from sgq_auto.searching.trials.trial_claims import (
     give_back,
     has_room,

@@ -7,7 +7,7 @@ import pytest
 
 from sgq_auto.searching import SearchSettings
 from sgq_auto.searching.tuning.finalist import Finalist
-from sgq_auto.searching.tuning.recipe import EPOCHS, LEARNING_RATE, Recipe
+from sgq_auto.searching.tuning.training_recipe import EPOCHS, LEARNING_RATE, Recipe
 from sgq_auto.searching.tuning.training_runs import RunResult
 from sgq_auto.training import FitResult, Schedule
 

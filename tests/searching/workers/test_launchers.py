@@ -15,8 +15,8 @@ from optuna.trial import TrialState
 from command_runs import summaries, tracked
 from running import N_TRIALS, RunningSearch, wait_until
 from servers import free_port
-from sgq_auto.searching.trials.heartbeat import WorkerIdentity
-from sgq_auto.searching.trials.standing import standing_trials
+from sgq_auto.searching.trials.standing_trials import standing_trials
+from sgq_auto.searching.trials.worker_heartbeat import WorkerIdentity
 from sgq_auto.settings.storage_settings import StorageSettings
 
 pytestmark = pytest.mark.system

@@ -12,7 +12,7 @@ from functools import cache
 import numba
 import numpy as np
 
-from sgq_auto.compute.compiled import Array, compiled
+from sgq_auto.compute.kernel_compiler import Array, compiled
 from sgq_auto.compute.kernels.vectors import (
     add,
     add_scaled,

@@ -3,7 +3,7 @@
 import numba
 import numpy as np
 
-from sgq_auto.compute.compiled import Array, compiled
+from sgq_auto.compute.kernel_compiler import Array, compiled
 
 _u32 = numba.uint32
 

@@ -6,7 +6,7 @@ Nothing of edges by features is made: rows of the dense matrix are read where th
 import numpy as np
 from numba import float32, int64
 
-from sgq_auto.compute.compiled import Array, compiled
+from sgq_auto.compute.kernel_compiler import Array, compiled
 
 
 @compiled()

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import int64
 
-from sgq_auto.compute.compiled import Array, compiled
+from sgq_auto.compute.kernel_compiler import Array, compiled
 
 
 @compiled()

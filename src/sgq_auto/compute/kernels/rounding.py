@@ -7,7 +7,7 @@ vectorise and are bound by reading and writing the tensor once.
 import numba
 import numpy as np
 
-from sgq_auto.compute.compiled import Array, compiled
+from sgq_auto.compute.kernel_compiler import Array, compiled
 
 _float32, _float64 = numba.float32, numba.float64
 _SHORT_SUM = 512

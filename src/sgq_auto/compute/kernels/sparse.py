@@ -14,7 +14,7 @@ from functools import cache
 
 import numba
 
-from sgq_auto.compute.compiled import Array, compiled
+from sgq_auto.compute.kernel_compiler import Array, compiled
 from sgq_auto.compute.kernels.vectors import (
     add,
     add_scaled,

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from sgq_auto.errors import InputError
-from sgq_auto.graphs.raw import UNLABELLED, IntArray
+from sgq_auto.graphs.raw_graph import UNLABELLED, IntArray
 
 Names = tuple[str, ...] | None
 

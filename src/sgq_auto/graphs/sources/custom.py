@@ -5,7 +5,7 @@ from typing import Any
 from torch_geometric.data import Data, Dataset
 
 from sgq_auto.errors import InputError
-from sgq_auto.graphs.raw import RawGraph
+from sgq_auto.graphs.raw_graph import RawGraph
 from sgq_auto.graphs.sources.pyg.data import graph_of_data
 from sgq_auto.graphs.sources.source import GraphSource
 

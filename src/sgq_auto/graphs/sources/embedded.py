@@ -8,7 +8,7 @@ import pyarrow.parquet
 import scipy.sparse
 
 from sgq_auto.errors import InputError
-from sgq_auto.graphs.raw import RawGraph
+from sgq_auto.graphs.raw_graph import RawGraph
 
 # The files hold numbers; these are their meanings in serialize_cora.py, the package's script that
 # wrote the files.

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sgq_auto.errors import InputError
-from sgq_auto.graphs.raw import UNLABELLED, RawGraph, Split
+from sgq_auto.graphs.raw_graph import UNLABELLED, RawGraph, Split
 
 _RAW = ("edge", "node-feat", "node-label")
 _SPLITS = ("train", "valid", "test")

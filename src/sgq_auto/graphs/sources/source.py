@@ -2,7 +2,7 @@
 
 from typing import Protocol, runtime_checkable
 
-from sgq_auto.graphs.raw import RawGraph
+from sgq_auto.graphs.raw_graph import RawGraph
 
 
 @runtime_checkable

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from sgq_auto.errors import InputError
-from sgq_auto.graphs.raw import IntArray, Split
+from sgq_auto.graphs.raw_graph import IntArray, Split
 
 _PARTS = {
     "train": ("train", "training"),

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from sgq_auto.errors import InputError
-from sgq_auto.graphs.raw import IntArray, RawGraph
+from sgq_auto.graphs.raw_graph import IntArray, RawGraph
 from sgq_auto.graphs.store import save_tensors
 
 _CHUNK = 1 << 22

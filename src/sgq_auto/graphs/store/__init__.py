@@ -1,6 +1,6 @@
 """Prepared graphs on disk, and what is checked of them before anything is computed."""
 
-from sgq_auto.graphs.store.files import (
+from sgq_auto.graphs.store.stored_graph import (
     load_graph,
     load_labels,
     save_graph,

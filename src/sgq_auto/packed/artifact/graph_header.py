@@ -12,7 +12,7 @@ from sgq_auto.packed.header_fields import (
     flag,
     flags,
 )
-from sgq_auto.packed.sizes.specs import FeatureSpec, GraphSpec
+from sgq_auto.packed.sizes.shape_specs import FeatureSpec, GraphSpec
 
 
 def parse_graph(node: Mapping[str, Any], features: Mapping[str, Any]) -> GraphSpec:

@@ -6,11 +6,11 @@ Version 2 says a chain of layers, version 3 any program; both have these entries
   degree bucket; self-loops counted), ``max_in_degree``, ``symmetric``, ``split_points``;
 - ``features``: ``num_features``, ``dense``, ``bucket_values``, ``bucket_constant``,
   ``normalize_rows``, ``bits`` (a list);
-- ``layers``, in order: ``kind`` (as in :mod:`sgq_auto.packed.runtime.layers.kinds`), ``name``,
-  ``in``, ``out``, ``activation`` (version 2), ``bits`` (``embedding`` and ``attention`` a list,
-  ``weight`` a number; a layer that reads the features has those of its transformed embedding, if
+- ``layers``, in order: ``kind`` (as in :mod:`sgq_auto.packed.runtime.layers.layer_kinds`),
+  ``name``, ``in``, ``out``, ``activation`` (version 2), ``bits`` (``embedding``
+  and ``attention`` a list, ``weight`` a number; a layer that reads the features has those of its transformed embedding, if
   any), ``bias``, and what the kind adds: ``parse`` of its class reads that;
-- ``skips`` and ``stages`` (version 3): see :mod:`sgq_auto.packed.artifact.stages`;
+- ``skips`` and ``stages`` (version 3): see :mod:`sgq_auto.packed.artifact.stage_headers`;
 - ``edge_weights``, only where layers read weights of edges (such a layer has ``edge_weights``
   true): ``symmetric``, ``stored`` (how many the file holds of each bucket), ``bits``;
 - ``classes``: their names (numbers where none are known), different and printable;
@@ -25,7 +25,7 @@ from typing import Any
 
 from sgq_auto.errors import ArtifactError
 from sgq_auto.packed.artifact.class_names import class_names_fault
-from sgq_auto.packed.artifact.edge_weights import check_readers, with_edge_weights
+from sgq_auto.packed.artifact.edge_weight_header import check_readers, with_edge_weights
 from sgq_auto.packed.artifact.graph_header import parse_graph
 from sgq_auto.packed.artifact.layer_headers import (
     LayerHeader,
@@ -34,7 +34,7 @@ from sgq_auto.packed.artifact.layer_headers import (
     parse_layer,
 )
 from sgq_auto.packed.artifact.stage_checks import Widths, check_stages
-from sgq_auto.packed.artifact.stages import (
+from sgq_auto.packed.artifact.stage_headers import (
     SkipHeader,
     StageHeader,
     chain_activations,
@@ -53,8 +53,8 @@ from sgq_auto.packed.header_fields import (
     object_of,
 )
 from sgq_auto.packed.runtime.edge_weights import PackedEdgeWeights
-from sgq_auto.packed.runtime.model import PackedModel
-from sgq_auto.packed.sizes.specs import GraphSpec
+from sgq_auto.packed.runtime.packed_model import PackedModel
+from sgq_auto.packed.sizes.shape_specs import GraphSpec
 
 CHAIN_VERSION, VERSION = 2, 3
 _MAX_LAYERS = 1024

@@ -13,10 +13,10 @@ from sgq_auto.packed.header_fields import (
     flag,
     object_of,
 )
-from sgq_auto.packed.runtime.layers.kinds import KINDS
 from sgq_auto.packed.runtime.layers.layer import LayerEntry, PackedLayer
+from sgq_auto.packed.runtime.layers.layer_kinds import KINDS
 from sgq_auto.packed.runtime.program import input_buffer
-from sgq_auto.packed.sizes.specs import LayerSpec
+from sgq_auto.packed.sizes.shape_specs import LayerSpec
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import numpy as np
 from sgq_auto.errors import ArtifactError
 from sgq_auto.packed.allocation import FEATURES
 from sgq_auto.packed.artifact.header import Header
-from sgq_auto.packed.artifact.scales import checked_ranges, scaled_groups
-from sgq_auto.packed.artifact.stages import OperationHeader
-from sgq_auto.packed.artifact.tensors import operation_tensor
+from sgq_auto.packed.artifact.scale_tensors import checked_ranges, scaled_groups
+from sgq_auto.packed.artifact.stage_headers import OperationHeader
+from sgq_auto.packed.artifact.tensor_shapes import operation_tensor
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.ranges import Ranges
 from sgq_auto.packed.runtime.layers.layer import PackedLayer

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 
 from sgq_auto.errors import ArtifactError
 from sgq_auto.packed.allocation import EDGE_WEIGHTS, FEATURES
-from sgq_auto.packed.artifact.stages import (
+from sgq_auto.packed.artifact.stage_headers import (
     OPERATION_PREFIX,
     SkipHeader,
     StageHeader,
     written_buffers,
 )
-from sgq_auto.packed.runtime.operations.combining import Read
+from sgq_auto.packed.runtime.operations.joins import Read
 from sgq_auto.packed.runtime.program import input_buffer, value_widths
 
 

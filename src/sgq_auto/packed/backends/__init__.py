@@ -1,7 +1,7 @@
 """Engines of the packed runtime: compiled where numba is installed, numpy everywhere."""
 
-from sgq_auto.packed.backends.engine import Engine, HeadParts
 from sgq_auto.packed.backends.numpy_engine import NumpyEngine
+from sgq_auto.packed.backends.packed_engine import Engine, HeadParts
 
 __all__ = ["Engine", "HeadParts", "NumpyEngine", "fastest_engine"]
 

@@ -46,7 +46,7 @@ _RANKS = _ranks()
 
 @dataclass(frozen=True)
 class CompiledEngine(CompiledScores):
-    """:class:`~sgq_auto.packed.backends.engine.Engine` in compiled loops; see there."""
+    """:class:`~sgq_auto.packed.backends.packed_engine.Engine` in compiled loops; see there."""
 
     def decode(
         self, rows: EliasFanoRows | BitmapRows, chunk: Chunk, *, loops: bool

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sgq_auto.packed.backends.engine import HeadParts
 from sgq_auto.packed.backends.machine_code import Kernels, load_kernels
+from sgq_auto.packed.backends.packed_engine import HeadParts
 from sgq_auto.packed.backends.signatures import LANES
 from sgq_auto.packed.codes.bit_packing import Array, Bytes, PackedIntegers
 from sgq_auto.packed.codes.code_matrix import CodeMatrix

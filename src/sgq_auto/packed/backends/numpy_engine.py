@@ -3,7 +3,6 @@
 import numpy as np
 
 from sgq_auto.packed.allocation import FULL_PRECISION
-from sgq_auto.packed.backends.engine import HeadParts
 from sgq_auto.packed.backends.numpy_values import (
     pairs_of,
     parts_of,
@@ -11,6 +10,7 @@ from sgq_auto.packed.backends.numpy_values import (
     take,
     values_of,
 )
+from sgq_auto.packed.backends.packed_engine import HeadParts
 from sgq_auto.packed.codes.bit_packing import Array, Bytes, PackedIntegers, pack_codes
 from sgq_auto.packed.codes.code_matrix import CodeMatrix, PackedWeight
 from sgq_auto.packed.codes.coded_rows import (
@@ -27,7 +27,7 @@ _SMALLEST_NORM = 1e-12
 
 
 class NumpyEngine:
-    """:class:`~sgq_auto.packed.backends.engine.Engine` in numpy; see there."""
+    """:class:`~sgq_auto.packed.backends.packed_engine.Engine` in numpy; see there."""
 
     def decode(
         self, rows: EliasFanoRows | BitmapRows, chunk: Chunk, *, loops: bool

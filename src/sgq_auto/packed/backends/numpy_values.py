@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sgq_auto.packed.allocation import FULL_PRECISION
-from sgq_auto.packed.backends.engine import HeadParts
+from sgq_auto.packed.backends.packed_engine import HeadParts
 from sgq_auto.packed.codes.bit_packing import Array, Bytes, unpack_codes
 from sgq_auto.packed.codes.code_matrix import CodeMatrix
 from sgq_auto.packed.codes.ranges import Floats

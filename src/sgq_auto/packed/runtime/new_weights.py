@@ -10,7 +10,7 @@ from sgq_auto.packed.runtime.edge_weights import (
     both_directions,
     quantized_values,
 )
-from sgq_auto.packed.runtime.graph import PackedGraph
+from sgq_auto.packed.runtime.packed_graph import PackedGraph
 
 
 def checked_weights(edge_index: Array, weights: Array, *, from_zero: bool) -> Floats:

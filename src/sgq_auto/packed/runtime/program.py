@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from sgq_auto.errors import ArtifactError
 from sgq_auto.packed.allocation import FEATURES
-from sgq_auto.packed.runtime.operations.combining import Read
+from sgq_auto.packed.runtime.operations.joins import Read
 from sgq_auto.packed.runtime.operations.norms import GraphNorm
 from sgq_auto.packed.runtime.operations.operation import Operation
 from sgq_auto.packed.sizes.data_flow import DataFlow, SkipSpec

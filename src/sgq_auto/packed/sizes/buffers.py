@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sgq_auto.packed.allocation import FEATURES
-from sgq_auto.packed.sizes.specs import GraphSpec, ModelSpec
-from sgq_auto.packed.sizes.storage import TensorStorage
+from sgq_auto.packed.sizes.shape_specs import GraphSpec, ModelSpec
+from sgq_auto.packed.sizes.tensor_storage import TensorStorage
 
 
 class Part(StrEnum):

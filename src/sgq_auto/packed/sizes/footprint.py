@@ -22,9 +22,9 @@ from sgq_auto.packed.allocation import (
 )
 from sgq_auto.packed.sizes.buffers import Buffer, Part, inference_buffers
 from sgq_auto.packed.sizes.reference_storage import PygStorage, SparseFp32Storage
-from sgq_auto.packed.sizes.sgquant import sgquant_elements
-from sgq_auto.packed.sizes.specs import GraphSpec, ModelSpec
-from sgq_auto.packed.sizes.storage import PackedStorage, TensorStorage
+from sgq_auto.packed.sizes.sgquant_elements import sgquant_elements
+from sgq_auto.packed.sizes.shape_specs import GraphSpec, ModelSpec
+from sgq_auto.packed.sizes.tensor_storage import PackedStorage, TensorStorage
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from sgq_auto.packed.sizes.data_flow import Carried, DataFlow
-from sgq_auto.packed.sizes.specs import GraphSpec, LayerSpec
+from sgq_auto.packed.sizes.shape_specs import GraphSpec, LayerSpec
 
 _FP32 = 4
 _INT32 = 4

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from sgq_auto.graphs import CsrPattern, Features
 from sgq_auto.quantize.forward.edge_weights import EdgeWeights, QuantizedEdgeWeights
+from sgq_auto.quantize.forward.forward_signature import Signature
 from sgq_auto.quantize.forward.node_features import Edges, NodeFeatures, QuantizedFeatures
-from sgq_auto.quantize.forward.signature import Signature
 from sgq_auto.quantize.forward.skip_connections import ForwardPass, SkipConnections
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 from sgq_auto.quantize.quantizers.fake_quantizers import ConstantQuantizer

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from sgq_auto.graphs import CsrPattern
-from sgq_auto.graphs.features import FeatureMatrix
+from sgq_auto.graphs.feature_matrix import FeatureMatrix
 from sgq_auto.quantize.forward.lazy_tensor import LazyTensor
 
 

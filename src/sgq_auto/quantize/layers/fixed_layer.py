@@ -10,13 +10,13 @@ from torch_geometric.nn import MessagePassing
 from sgq_auto.compute import FixedMatrix
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import CsrPattern
-from sgq_auto.graphs.csr import multiply_fixed
+from sgq_auto.graphs.csr_products import multiply_fixed
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.runtime.layers.layer import LayerParts
-from sgq_auto.packed.runtime.layers.neighbors import Aggregation, neighbor_spec
+from sgq_auto.packed.runtime.layers.neighbor_sums import Aggregation, neighbor_spec
 from sgq_auto.quantize.forward.edge_weights import QuantizedEdgeWeights
-from sgq_auto.quantize.layer import QuantizedLayer, flow_differs, linear
-from sgq_auto.quantize.packing import Packing
+from sgq_auto.quantize.packed_parts import Packing
+from sgq_auto.quantize.quantized_layer import QuantizedLayer, flow_differs, linear
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 # By what PyG calls them.

@@ -9,9 +9,9 @@ from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.runtime.layers.gathering import GatheringLayer, gathering_spec
 from sgq_auto.packed.runtime.layers.layer import LayerParts
-from sgq_auto.quantize.layer import flow_differs, linear
 from sgq_auto.quantize.layers.reducing import ReducingLayer, known_reductions
-from sgq_auto.quantize.packing import Packing
+from sgq_auto.quantize.packed_parts import Packing
+from sgq_auto.quantize.quantized_layer import flow_differs, linear
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 

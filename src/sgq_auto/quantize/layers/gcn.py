@@ -8,9 +8,9 @@ from torch_geometric.nn import GCNConv
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.runtime.layers.gcn import GcnLayer, gcn_spec
 from sgq_auto.packed.runtime.layers.layer import LayerParts
-from sgq_auto.quantize.layer import differing, linear, sum_differs
 from sgq_auto.quantize.layers.fixed_layer import NormalizedLayer
-from sgq_auto.quantize.packing import Packing
+from sgq_auto.quantize.packed_parts import Packing
+from sgq_auto.quantize.quantized_layer import differing, linear, sum_differs
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 

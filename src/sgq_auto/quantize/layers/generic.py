@@ -13,7 +13,7 @@ from sgq_auto.quantize.forward.deferred_dropout import Dropped
 from sgq_auto.quantize.forward.edge_weights import EdgeWeights
 from sgq_auto.quantize.forward.lazy_tensor import LazyTensor, plain
 from sgq_auto.quantize.forward.node_features import NodeFeatures
-from sgq_auto.quantize.layer import QuantizedLayer
+from sgq_auto.quantize.quantized_layer import QuantizedLayer
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 

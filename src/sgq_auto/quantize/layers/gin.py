@@ -14,10 +14,10 @@ from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.runtime.layers.gin import GinLayer, gin_spec
 from sgq_auto.packed.runtime.layers.gin_sum import GinSumLayer, gin_sum_spec
 from sgq_auto.packed.runtime.layers.layer import LayerParts
-from sgq_auto.packed.runtime.layers.neighbors import Aggregation
-from sgq_auto.quantize.layer import linear, sum_differs
+from sgq_auto.packed.runtime.layers.neighbor_sums import Aggregation
 from sgq_auto.quantize.layers.fixed_layer import FixedLayer, neighbor_matrix
-from sgq_auto.quantize.packing import Packing
+from sgq_auto.quantize.packed_parts import Packing
+from sgq_auto.quantize.quantized_layer import linear, sum_differs
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 _LINEAR = (nn.Linear, PygLinear)

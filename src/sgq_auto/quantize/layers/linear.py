@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.runtime.layers.layer import LayerParts
 from sgq_auto.packed.runtime.layers.linear import LinearLayer, linear_spec
-from sgq_auto.quantize.layer import QuantizedLayer, linear
-from sgq_auto.quantize.packing import Packing
+from sgq_auto.quantize.packed_parts import Packing
+from sgq_auto.quantize.quantized_layer import QuantizedLayer, linear
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 

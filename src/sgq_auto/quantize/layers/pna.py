@@ -10,10 +10,10 @@ from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.runtime.layers.layer import LayerParts
 from sgq_auto.packed.runtime.layers.pna import PnaLayer, Scaler, pna_spec
-from sgq_auto.packed.runtime.reductions import Reduction
-from sgq_auto.quantize.layer import differing, flow_differs, linear
+from sgq_auto.packed.runtime.neighbor_reductions import Reduction
 from sgq_auto.quantize.layers.reducing import ReducingLayer
-from sgq_auto.quantize.packing import Packing
+from sgq_auto.quantize.packed_parts import Packing
+from sgq_auto.quantize.quantized_layer import differing, flow_differs, linear
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 _REDUCTIONS: dict[type[nn.Module], Reduction] = {

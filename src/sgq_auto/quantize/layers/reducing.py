@@ -8,8 +8,8 @@ from torch import Tensor
 
 from sgq_auto.compute import FixedMatrix
 from sgq_auto.graphs import CsrPattern
-from sgq_auto.packed.runtime.layers.neighbors import Aggregation
-from sgq_auto.packed.runtime.reductions import SMALLEST_VARIANCE, Reduction
+from sgq_auto.packed.runtime.layers.neighbor_sums import Aggregation
+from sgq_auto.packed.runtime.neighbor_reductions import SMALLEST_VARIANCE, Reduction
 from sgq_auto.quantize.layers.fixed_layer import FixedLayer, neighbor_matrix
 
 _KNOWN = {str(reduction): reduction for reduction in Reduction} | {"add": Reduction.SUM}

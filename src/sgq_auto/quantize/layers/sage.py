@@ -8,10 +8,10 @@ from torch_geometric.nn import SAGEConv
 
 from sgq_auto.packed.runtime.layers.layer import LayerParts
 from sgq_auto.packed.runtime.layers.sage import SageLayer
-from sgq_auto.quantize.layer import differing
 from sgq_auto.quantize.layers.fixed_layer import NeighborLayer, aggregation_differs
 from sgq_auto.quantize.layers.gathering import GatheringConv
-from sgq_auto.quantize.packing import Packing
+from sgq_auto.quantize.packed_parts import Packing
+from sgq_auto.quantize.quantized_layer import differing
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 

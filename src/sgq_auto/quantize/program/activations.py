@@ -12,7 +12,8 @@ from sgq_auto.packed.runtime.operations.elementwise import (
     Prelu,
 )
 from sgq_auto.packed.runtime.operations.norms import SoftmaxRows
-from sgq_auto.quantize.program.builder import (
+from sgq_auto.quantize.program.lowering import Arguments, Lowered, one, scaled
+from sgq_auto.quantize.program.program_builder import (
     Builder,
     Lengths,
     LogSoftmax,
@@ -21,7 +22,6 @@ from sgq_auto.quantize.program.builder import (
     Value,
     constant,
 )
-from sgq_auto.quantize.program.lowered import Arguments, Lowered, one, scaled
 
 _LARGEST = 3.0e38
 

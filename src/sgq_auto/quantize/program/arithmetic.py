@@ -6,15 +6,16 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from sgq_auto.packed.runtime.operations.combining import (
-    Add,
-    Multiply,
-)
 from sgq_auto.packed.runtime.operations.elementwise import (
     Affine,
 )
+from sgq_auto.packed.runtime.operations.joins import (
+    Add,
+    Multiply,
+)
 from sgq_auto.packed.runtime.operations.norms import NormalizeRows
-from sgq_auto.quantize.program.builder import (
+from sgq_auto.quantize.program.lowering import Arguments, Lowered, scaled
+from sgq_auto.quantize.program.program_builder import (
     Builder,
     Lengths,
     Row,
@@ -22,7 +23,6 @@ from sgq_auto.quantize.program.builder import (
     Value,
     constant,
 )
-from sgq_auto.quantize.program.lowered import Arguments, Lowered, scaled
 
 
 def _with_constant(

@@ -12,12 +12,12 @@ from sgq_auto.graphs import Graph, SparseFeatures
 from sgq_auto.packed import PackedModel
 from sgq_auto.packed.codes.ranges import Ranges
 from sgq_auto.packed.runtime.edge_weights import pack_edge_weights
-from sgq_auto.packed.runtime.features import PackedFeatures, code_pattern, pack_values
-from sgq_auto.packed.runtime.graph import PackedGraph, graph_of
 from sgq_auto.packed.runtime.layers.layer import PackedLayer
+from sgq_auto.packed.runtime.packed_features import PackedFeatures, code_pattern, pack_values
+from sgq_auto.packed.runtime.packed_graph import PackedGraph, graph_of
 from sgq_auto.quantize.forward.model_input import ModelInput
-from sgq_auto.quantize.packing import Packing, array, packed_ranges
-from sgq_auto.quantize.program.trace import Trace, trace_model
+from sgq_auto.quantize.packed_parts import Packing, array, packed_ranges
+from sgq_auto.quantize.program.model_trace import Trace, trace_model
 
 
 def convert(

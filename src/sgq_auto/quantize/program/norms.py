@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import norm
 
-from sgq_auto.packed.runtime.operations.combining import Multiply, Project
 from sgq_auto.packed.runtime.operations.elementwise import Affine, Scale
+from sgq_auto.packed.runtime.operations.joins import Multiply, Project
 from sgq_auto.packed.runtime.operations.norms import (
     CenterColumns,
     NormalizeRows,
@@ -20,7 +20,7 @@ from sgq_auto.packed.runtime.operations.norms import (
     StandardizeRows,
 )
 from sgq_auto.packed.runtime.operations.operation import Float32
-from sgq_auto.quantize.program.builder import Builder, Row, UnpackableError
+from sgq_auto.quantize.program.program_builder import Builder, Row, UnpackableError
 
 Lowered = Callable[[Builder, Any, Row], Row]
 

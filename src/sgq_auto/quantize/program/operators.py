@@ -5,14 +5,14 @@ from typing import Any
 
 from sgq_auto.quantize.program.activations import ACTIVATIONS
 from sgq_auto.quantize.program.arithmetic import ARITHMETIC
-from sgq_auto.quantize.program.arranging import ARRANGING
-from sgq_auto.quantize.program.builder import (
+from sgq_auto.quantize.program.joins import ARRANGING
+from sgq_auto.quantize.program.lowering import Arguments, Lowered
+from sgq_auto.quantize.program.norms import batch_norm, layer_norm
+from sgq_auto.quantize.program.program_builder import (
     Builder,
     UnpackableError,
     Value,
 )
-from sgq_auto.quantize.program.lowered import Arguments, Lowered
-from sgq_auto.quantize.program.norms import batch_norm, layer_norm
 
 
 def lower_operator(

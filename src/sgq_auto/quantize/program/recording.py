@@ -16,8 +16,8 @@ from sgq_auto.quantize.forward.lazy_tensor import LazyTensor
 from sgq_auto.quantize.forward.model_input import ModelInput
 from sgq_auto.quantize.forward.node_features import NodeFeatures
 from sgq_auto.quantize.forward.skip_connections import SkipQuantizer, origin_of, source_of
-from sgq_auto.quantize.layer import QuantizedLayer
 from sgq_auto.quantize.program.norms import NORMS
+from sgq_auto.quantize.quantized_layer import QuantizedLayer
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,8 @@
 """Pages of one file each, which load nothing: charts as values, and what writes them as HTML."""
 
-from sgq_auto.reporting.pages.axis import Axis, Slots, Tick
 from sgq_auto.reporting.pages.chart import Band, Chart, Curve, Label, Level, Mark, MarkKind, steps
-from sgq_auto.reporting.pages.render import render
+from sgq_auto.reporting.pages.chart_axis import Axis, Slots, Tick
+from sgq_auto.reporting.pages.page_templates import render
 
 __all__ = [
     "Axis",

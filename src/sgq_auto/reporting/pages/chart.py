@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sgq_auto.reporting.pages.axis import Axis, Slots
+from sgq_auto.reporting.pages.chart_axis import Axis, Slots
 
 Place = tuple[float, float]
 

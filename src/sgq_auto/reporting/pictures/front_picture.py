@@ -10,8 +10,8 @@ import matplotlib.ticker
 from matplotlib.transforms import ScaledTranslation
 
 from sgq_auto.reporting.pages import Axis
-from sgq_auto.reporting.verdict.panels import Names, Panels
-from sgq_auto.searching.progress import StudyProgress, Summary
+from sgq_auto.reporting.verdict.front_panels import Names, Panels
+from sgq_auto.searching.search_progress import StudyProgress, Summary
 
 _TRIAL, _FRONT, _ESTIMATE, _TEST = "#b8c4d0", "#1f6fb2", "#24506e", "#d06f14"
 _BEST, _BAND, _TWIN = "#c23030", "#2e8b57", "#7a5195"

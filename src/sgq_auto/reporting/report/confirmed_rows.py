@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sgq_auto.reporting.intervals import half_width_95
-from sgq_auto.reporting.units import kib
 from sgq_auto.reporting.verdict import drop_points
-from sgq_auto.searching.progress import Summary
+from sgq_auto.reporting.written_units import kib
+from sgq_auto.searching.search_progress import Summary
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sgq_auto.reporting.pages import Chart
-from sgq_auto.reporting.report.charts import drop_chart, hypervolume_chart, search_chart
 from sgq_auto.reporting.report.confirmed_rows import ConfirmedRow, confirmed_rows
 from sgq_auto.reporting.report.heat_map import BitsMap, LossTable
-from sgq_auto.reporting.report.sections import (
+from sgq_auto.reporting.report.report_charts import drop_chart, hypervolume_chart, search_chart
+from sgq_auto.reporting.report.report_sections import (
     Fact,
     PartRow,
     answer,
@@ -19,9 +19,9 @@ from sgq_auto.reporting.report.sections import (
     remarks,
     warning,
 )
-from sgq_auto.reporting.units import kib, percent
-from sgq_auto.reporting.verdict.panels import Panels
-from sgq_auto.searching.progress import StudyProgress, Summary
+from sgq_auto.reporting.verdict.front_panels import Panels
+from sgq_auto.reporting.written_units import kib, percent
+from sgq_auto.searching.search_progress import StudyProgress, Summary
 from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.study.command_lines import export_command
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from sgq_auto.reporting.terminal.tables import Column
-from sgq_auto.reporting.units import kib
 from sgq_auto.reporting.verdict import DropPoint, confidence_text, drop_points
-from sgq_auto.searching.progress import Summary
+from sgq_auto.reporting.written_units import kib
+from sgq_auto.searching.search_progress import Summary
 
 _MARKER = "->"
 

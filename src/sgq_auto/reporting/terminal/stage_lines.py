@@ -16,7 +16,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from sgq_auto.searching.stages import Stage
+from sgq_auto.searching.command_stages import Stage
 
 _WIDE = 100
 _POLL_SECONDS = 0.2

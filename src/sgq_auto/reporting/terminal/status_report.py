@@ -4,9 +4,9 @@ from rich.console import Console
 
 from sgq_auto.reporting.terminal.console import output_console, print_words
 from sgq_auto.reporting.terminal.tables import Column, print_columns
-from sgq_auto.reporting.units import kib, percent
-from sgq_auto.searching.progress import StudyProgress
-from sgq_auto.searching.studies.status import Status
+from sgq_auto.reporting.written_units import kib, percent
+from sgq_auto.searching.search_progress import StudyProgress
+from sgq_auto.searching.studies.study_status import Status
 
 
 def print_status(status: Status, progress: StudyProgress) -> None:

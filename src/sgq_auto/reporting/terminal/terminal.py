@@ -14,12 +14,12 @@ from sgq_auto.reporting.terminal.confirmed_table import column_note, confirmed_c
 from sgq_auto.reporting.terminal.console import output_console, print_words
 from sgq_auto.reporting.terminal.stage_lines import stage_view
 from sgq_auto.reporting.terminal.tables import print_columns
-from sgq_auto.reporting.units import kib, percent
 from sgq_auto.reporting.verdict import file_lines, more_than_allowed, promised, why_this_one
-from sgq_auto.searching.progress import StudyProgress, Summary, Watcher
-from sgq_auto.searching.stages import Stage
+from sgq_auto.reporting.written_units import kib, percent
+from sgq_auto.searching.command_stages import Stage
+from sgq_auto.searching.search_progress import StudyProgress, Summary, Watcher
 from sgq_auto.searching.study.command_lines import export_command, sync_command
-from sgq_auto.searching.trials.records import TrialRecord
+from sgq_auto.searching.trials.trial_records import TrialRecord
 
 _WIDE = 100
 

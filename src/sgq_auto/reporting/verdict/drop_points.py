@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from sgq_auto.searching.progress import Summary
+from sgq_auto.searching.search_progress import Summary
 
 # Points that lose more than the allowed drop and so much on top lie on a picture's upper edge.
 _DEEPEST = 3.0

@@ -1,13 +1,13 @@
 """Why a point is recommended, what can be promised otherwise, and what test nodes say of it."""
 
-from sgq_auto.reporting.units import kib, points
 from sgq_auto.reporting.verdict.drop_points import (
     DropPoint,
     allowed_drop,
     confidence_text,
     drop_points,
 )
-from sgq_auto.searching.progress import Summary
+from sgq_auto.reporting.written_units import kib, points
+from sgq_auto.searching.search_progress import Summary
 
 # Drops are differences of decimal fractions: an exact tie is off in the last bits.
 _TIE = 1e-9

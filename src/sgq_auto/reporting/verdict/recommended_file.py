@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from sgq_auto.reporting.intervals import half_width_95
-from sgq_auto.reporting.units import kib, percent
 from sgq_auto.reporting.verdict.drop_points import confidence_text
-from sgq_auto.searching.progress import Summary
+from sgq_auto.reporting.written_units import kib, percent
+from sgq_auto.searching.search_progress import Summary
 
 
 def file_lines(summary: Summary) -> list[str]:

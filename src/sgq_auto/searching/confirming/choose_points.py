@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from sgq_auto.searching.space.front import pareto_front, spread
+from sgq_auto.searching.space.pareto_front import pareto_front, spread
 from sgq_auto.searching.trials.repeated_measurements import NEAR, Estimate
 from sgq_auto.settings.confirm_settings import ConfirmSettings
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from sgq_auto.graphs import LabelledNodes
 from sgq_auto.graphs.store import load_graph, load_labels
+from sgq_auto.searching.command_stages import OnStage, Stage
 from sgq_auto.searching.confirming.confirm_rows import (
     DISTILLED,
     FULL_PRECISION,
@@ -22,13 +23,12 @@ from sgq_auto.searching.confirming.confirm_rows import (
     append_rows,
     read_rows,
 )
-from sgq_auto.searching.confirming.confirmed import Confirmed
+from sgq_auto.searching.confirming.confirmed_allocation import Confirmed
 from sgq_auto.searching.confirming.drop_estimate import answers, drop_evidence
 from sgq_auto.searching.confirming.kept_answers import keep_answers, kept_answers
 from sgq_auto.searching.measuring.workbench import Workbench, mean_probabilities, pretrain_models
 from sgq_auto.searching.settings.search_settings import SearchSettings
-from sgq_auto.searching.stages import OnStage, Stage
-from sgq_auto.searching.study.folder import StudyFolder
+from sgq_auto.searching.study.study_folder import StudyFolder
 from sgq_auto.searching.trials.repeated_measurements import Estimate
 from sgq_auto.searching.workers.process_pool import process_pool
 from sgq_auto.training import DivergedError, predict

@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sgq_auto.errors import InputError
+from sgq_auto.searching.command_stages import OnStage
 from sgq_auto.searching.confirming.choose_points import choose_between, choose_points
 from sgq_auto.searching.confirming.confirm import confirm, confirmed_rows
-from sgq_auto.searching.confirming.confirmed import Confirmed, holds
-from sgq_auto.searching.confirming.packing import Point, pack_point
+from sgq_auto.searching.confirming.confirmed_allocation import Confirmed, holds
+from sgq_auto.searching.confirming.pack_trial import Point, pack_point
 from sgq_auto.searching.measuring.workbench import Workbench
-from sgq_auto.searching.progress import StudyProgress
-from sgq_auto.searching.settings.promise import Promise
+from sgq_auto.searching.search_progress import StudyProgress
+from sgq_auto.searching.settings.promise_settings import Promise
 from sgq_auto.searching.settings.search_settings import SearchSettings
-from sgq_auto.searching.stages import OnStage
-from sgq_auto.searching.study.folder import StudyFolder
+from sgq_auto.searching.study.study_folder import StudyFolder
 from sgq_auto.searching.trials.repeated_measurements import Estimate, estimates
 from sgq_auto.training import DivergedError
 

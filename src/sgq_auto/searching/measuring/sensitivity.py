@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import prepare
+from sgq_auto.searching.command_stages import OnStage, Stage, unheard
 from sgq_auto.searching.measuring.workbench import Workbench
 from sgq_auto.searching.space.search_space import Positions
-from sgq_auto.searching.stages import OnStage, Stage, unheard
 from sgq_auto.training import evaluate
 
 # In place of a loss that is no number; sums of it still are.

@@ -14,14 +14,14 @@ from sgq_auto.graphs import Graph
 from sgq_auto.packed import FootprintModel
 from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import generic_layers, prepare, trace_model, unpackable_reason
-from sgq_auto.searching.measuring.guessing import Guessing, untaught
-from sgq_auto.searching.measuring.stopping import DominationStopper
+from sgq_auto.searching.command_stages import OnStage, Stage, unheard
+from sgq_auto.searching.measuring.early_stopping import DominationStopper
+from sgq_auto.searching.measuring.majority_class import Guessing, untaught
 from sgq_auto.searching.settings.search_settings import SearchSettings
-from sgq_auto.searching.space.front import Frame
+from sgq_auto.searching.space.pareto_front import Frame
 from sgq_auto.searching.space.search_space import SearchSpace
 from sgq_auto.searching.space.size_table import SizeTable
-from sgq_auto.searching.stages import OnStage, Stage, unheard
-from sgq_auto.searching.trials.records import Measurement
+from sgq_auto.searching.trials.trial_records import Measurement
 from sgq_auto.training import (
     FitResult,
     Pretrained,

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sgq_auto.searching.samplers.gain import expected_gain
-from sgq_auto.searching.samplers.history import History
-from sgq_auto.searching.samplers.knowledge import Knowledge
-from sgq_auto.searching.samplers.scale import Scale
+from sgq_auto.searching.samplers.hypervolume_gain import expected_gain
+from sgq_auto.searching.samplers.measured_history import History
+from sgq_auto.searching.samplers.objective_scale import Scale
+from sgq_auto.searching.samplers.prior_knowledge import Knowledge
 from sgq_auto.searching.samplers.surrogate import Forest
-from sgq_auto.searching.space.front import non_dominated
+from sgq_auto.searching.space.pareto_front import non_dominated
 from sgq_auto.searching.space.search_space import Positions
 
 Floats = NDArray[np.float64]

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
 from sgq_auto.searching.samplers.acquisition import Model
+from sgq_auto.searching.samplers.base_sampler import InformedSampler
 from sgq_auto.searching.samplers.candidates import mutated, neighbours, random_positions, unseen
-from sgq_auto.searching.samplers.grid import Grid
-from sgq_auto.searching.samplers.history import History
-from sgq_auto.searching.samplers.informed import InformedSampler
-from sgq_auto.searching.samplers.knowledge import Knowledge
+from sgq_auto.searching.samplers.measured_history import History
+from sgq_auto.searching.samplers.parameter_grid import Grid
+from sgq_auto.searching.samplers.prior_knowledge import Knowledge
 from sgq_auto.searching.space.search_space import Positions
-from sgq_auto.searching.trials.standing import place
+from sgq_auto.searching.trials.standing_trials import place
 
 # Steps uphill from the best candidates, and how many of them take one.
 _CLIMBS = 3

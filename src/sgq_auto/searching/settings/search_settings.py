@@ -14,7 +14,7 @@ from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.packed.allocation import DEFAULT_LADDER, check_ladder
 from sgq_auto.searching.own_model import is_own, own_sources, targets_of
 from sgq_auto.searching.settings.model_settings import ModelSettings
-from sgq_auto.searching.settings.promise import Promise
+from sgq_auto.searching.settings.promise_settings import Promise
 from sgq_auto.searching.space.search_space import Granularity
 from sgq_auto.settings import (
     Budget,

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from sgq_auto.errors import InputError
-from sgq_auto.searching.studies.known_code import check_code, check_interpolations
-from sgq_auto.searching.study.signature import is_signed
+from sgq_auto.searching.studies.allowed_code import check_code, check_interpolations
+from sgq_auto.searching.study.study_signature import is_signed
 from sgq_auto.settings.storage_settings import StorageKind
 
 # What files of configuration groups are called, which names of studies are made of.

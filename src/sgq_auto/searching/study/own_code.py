@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import optuna
 
 from sgq_auto.errors import InputError
-from sgq_auto.searching.attributes import SOURCES, own_attributes
 from sgq_auto.searching.settings.search_settings import SearchSettings
+from sgq_auto.searching.study_attributes import SOURCES, own_attributes
 
 
 def keep_sources(study: optuna.Study, sources: Mapping[str, str]) -> None:

@@ -16,14 +16,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from sgq_auto.errors import InputError
 from sgq_auto.errors.user_code import is_ours
-from sgq_auto.searching.attributes import LADDER, START, own_attributes
 from sgq_auto.searching.samplers import InformedSampler, Knowledge
-from sgq_auto.searching.samplers.reproducible import ReproducibleSampler
+from sgq_auto.searching.samplers.reproducible_sampler import ReproducibleSampler
 from sgq_auto.searching.settings.search_settings import SearchSettings
-from sgq_auto.searching.study.storage import open_storage
-from sgq_auto.searching.trials.records import TrialRecord, awaits_retry
-from sgq_auto.searching.trials.standing import standing_trials
+from sgq_auto.searching.study.study_storage import open_storage
+from sgq_auto.searching.study_attributes import LADDER, START, own_attributes
+from sgq_auto.searching.trials.standing_trials import standing_trials
 from sgq_auto.searching.trials.trial_checks import check_study_attrs, check_trial
+from sgq_auto.searching.trials.trial_records import TrialRecord, awaits_retry
 from sgq_auto.text.passwords import MASK, STORAGE_VARIABLE, reveal
 from sgq_auto.text.safe_text import one_line
 

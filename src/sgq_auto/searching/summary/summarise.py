@@ -6,13 +6,14 @@ from typing import Any
 
 import optuna
 
-from sgq_auto.searching.attributes import SEARCH_SECONDS, WALL_SECONDS, own_attributes
 from sgq_auto.searching.confirming.recommendation import Answer
 from sgq_auto.searching.measuring.workbench import Workbench
-from sgq_auto.searching.progress import StudyProgress, Summary
+from sgq_auto.searching.search_progress import StudyProgress, Summary
 from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.study.command_lines import repeat_command
-from sgq_auto.searching.summary.entries import (
+from sgq_auto.searching.study_attributes import SEARCH_SECONDS, WALL_SECONDS, own_attributes
+from sgq_auto.searching.summary.run_environment import describe_environment
+from sgq_auto.searching.summary.summary_entries import (
     describe_distilled,
     describe_full_precision,
     describe_guessing,
@@ -20,8 +21,7 @@ from sgq_auto.searching.summary.entries import (
     describe_recommended,
     nearest_miss,
 )
-from sgq_auto.searching.summary.environment import describe_environment
-from sgq_auto.searching.trials.records import TrialRecord
+from sgq_auto.searching.trials.trial_records import TrialRecord
 
 
 def summarise(

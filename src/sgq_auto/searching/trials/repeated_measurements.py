@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sgq_auto.searching.space.front import pareto_front
-from sgq_auto.searching.trials.records import TrialRecord
-from sgq_auto.searching.trials.standing import pooled_variance
+from sgq_auto.searching.space.pareto_front import pareto_front
+from sgq_auto.searching.trials.standing_trials import pooled_variance
+from sgq_auto.searching.trials.trial_records import TrialRecord
 
 # Repeats of good allocations early on, which tell the noise from the start.
 _EARLY_REPEATS = 3

@@ -10,7 +10,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from sgq_auto.searching.attributes import (
+from sgq_auto.searching.study_attributes import (
     CONFIRMING,
     DEATHS,
     ESTIMATE,
@@ -26,7 +26,7 @@ from sgq_auto.searching.attributes import (
     WORKER,
     own_attributes,
 )
-from sgq_auto.searching.trials.records import Measurement, Origin
+from sgq_auto.searching.trials.trial_records import Measurement, Origin
 
 Check = Callable[[Any], bool]
 

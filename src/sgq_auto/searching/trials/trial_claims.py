@@ -14,7 +14,9 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from sgq_auto.searching.attributes import (
+from sgq_auto.searching.optuna_internals import storage_of, trial_id
+from sgq_auto.searching.space.search_space import SearchSpace
+from sgq_auto.searching.study_attributes import (
     DEATHS,
     LOST,
     REPEAT,
@@ -23,10 +25,8 @@ from sgq_auto.searching.attributes import (
     SUPERSEDED,
     own_attributes,
 )
-from sgq_auto.searching.optuna_internals import storage_of, trial_id
-from sgq_auto.searching.space.search_space import SearchSpace
-from sgq_auto.searching.trials.records import asked_params, awaits_retry
-from sgq_auto.searching.trials.standing import standing_trials
+from sgq_auto.searching.trials.standing_trials import standing_trials
+from sgq_auto.searching.trials.trial_records import asked_params, awaits_retry
 
 _CARRIED = (REPEAT, DEATHS, START, REPLACES)
 
@@ -72,7 +72,7 @@ def requeue_stale(study: optuna.Study, space: SearchSpace) -> int:
     """Run again what a killed command left running; returns how many trials that is.
 
     Call it only where this command alone runs the study (its storage is not shared, and
-    :class:`sgq_auto.searching.study.leader.Lead` was taken) and before its workers start:
+    :class:`sgq_auto.searching.study.study_leader.Lead` was taken) and before its workers start:
     whatever is running then has lost its worker.
     """
     stale = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))

@@ -6,7 +6,7 @@ from typing import Any
 from optuna.distributions import distribution_to_json, json_to_distribution
 from optuna.trial import FrozenTrial, TrialState
 
-from sgq_auto.searching.attributes import SUPERSEDED
+from sgq_auto.searching.study_attributes import SUPERSEDED
 
 
 def trial_to_json(trial: FrozenTrial) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import statistics
 from dataclasses import dataclass
 
 from sgq_auto.searching.settings.search_settings import SearchSettings
-from sgq_auto.searching.tuning.recipe import EPOCHS, Recipe, set_by_hand
+from sgq_auto.searching.tuning.training_recipe import EPOCHS, Recipe, set_by_hand
 from sgq_auto.searching.tuning.training_runs import RunResult, lasting
 from sgq_auto.training import Keep, Schedule
 

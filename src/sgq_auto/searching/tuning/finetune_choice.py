@@ -9,10 +9,10 @@ import torch
 
 from sgq_auto.graphs import Graph
 from sgq_auto.packed.allocation import BitAllocation
+from sgq_auto.searching.command_stages import OnStage, Stage
 from sgq_auto.searching.measuring.workbench import Workbench, pretrain_model
 from sgq_auto.searching.settings.search_settings import SearchSettings
-from sgq_auto.searching.stages import OnStage, Stage
-from sgq_auto.searching.tuning.recipe import Recipe, dropout_of, set_by_hand
+from sgq_auto.searching.tuning.training_recipe import Recipe, dropout_of, set_by_hand
 from sgq_auto.training import DivergedError, predict
 
 FINETUNE_RATE, FINETUNE_DROPOUT = "finetune.learning_rate", "finetune.dropout"

@@ -15,7 +15,7 @@ from sgq_auto.graphs import Graph
 from sgq_auto.graphs.store import load_graph, save_graph
 from sgq_auto.quantize import prepare
 from sgq_auto.searching.settings.search_settings import SearchSettings
-from sgq_auto.searching.tuning.recipe import EPOCHS, Recipe
+from sgq_auto.searching.tuning.training_recipe import EPOCHS, Recipe
 from sgq_auto.searching.workers.process_pool import process_pool
 from sgq_auto.training import DivergedError, FitResult, Keep, Schedule, fit, predict
 

@@ -11,18 +11,18 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from sgq_auto.errors.user_code import described, full_traceback
-from sgq_auto.searching.attributes import ESTIMATE, RECORD, REPEAT, TRACEBACK, own_attributes
-from sgq_auto.searching.measuring.start import SearchStart
-from sgq_auto.searching.measuring.stopping import DominationStopper
+from sgq_auto.searching.measuring.early_stopping import DominationStopper
+from sgq_auto.searching.measuring.search_start import SearchStart
 from sgq_auto.searching.measuring.workbench import Workbench
 from sgq_auto.searching.optuna_internals import trial_id
 from sgq_auto.searching.samplers import Knowledge
 from sgq_auto.searching.study.study import make_sampler, records_of
-from sgq_auto.searching.trials.heartbeat import Heartbeat, WorkerIdentity
-from sgq_auto.searching.trials.records import Measurement, TrialRecord
+from sgq_auto.searching.study_attributes import ESTIMATE, RECORD, REPEAT, TRACEBACK, own_attributes
 from sgq_auto.searching.trials.repeated_measurements import Noise, repeat_is_due, worth_repeating
-from sgq_auto.searching.trials.standing import standing_as_asked, standing_trials
+from sgq_auto.searching.trials.standing_trials import standing_as_asked, standing_trials
 from sgq_auto.searching.trials.trial_claims import give_back, has_room, is_claimed
+from sgq_auto.searching.trials.trial_records import Measurement, TrialRecord
+from sgq_auto.searching.trials.worker_heartbeat import Heartbeat, WorkerIdentity
 from sgq_auto.training import DivergedError
 
 

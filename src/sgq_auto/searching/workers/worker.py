@@ -15,13 +15,13 @@ from filelock import FileLock
 from sgq_auto.graphs.store import load_graph
 from sgq_auto.processes.stop_signals import leave_signals_to_command
 from sgq_auto.quantize import GenericLayerWarning
-from sgq_auto.searching.measuring.start import SearchStart
+from sgq_auto.searching.measuring.search_start import SearchStart
 from sgq_auto.searching.measuring.workbench import Workbench
 from sgq_auto.searching.settings.search_settings import SearchSettings
-from sgq_auto.searching.study.folder import StudyFolder
-from sgq_auto.searching.study.storage import open_storage
 from sgq_auto.searching.study.study import finished_trials
-from sgq_auto.searching.trials.heartbeat import WorkerIdentity
+from sgq_auto.searching.study.study_folder import StudyFolder
+from sgq_auto.searching.study.study_storage import open_storage
+from sgq_auto.searching.trials.worker_heartbeat import WorkerIdentity
 from sgq_auto.searching.workers.trial_runner import TrialRunner
 from sgq_auto.text.plain_text import tolerate
 

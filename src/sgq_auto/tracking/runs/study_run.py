@@ -10,7 +10,7 @@ from mlflow.entities import Metric, Param, Run
 from sgq_auto.tracking.front_metrics import FRONT_METRICS
 from sgq_auto.tracking.mlflow_internals import PARENT_TAG, RUN_NAME_TAG
 from sgq_auto.tracking.stores import STUDY_TAG
-from sgq_auto.tracking.views.saving import move_view
+from sgq_auto.tracking.views.saved_views import move_view
 
 HYPERVOLUME = "hypervolume"
 # Metrics that a batch may hold at most.

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from mlflow.entities import Metric, Param
 
-from sgq_auto.searching.progress import StudyProgress
-from sgq_auto.searching.summary.entries import trial_sizes
-from sgq_auto.searching.trials.records import TrialRecord
+from sgq_auto.searching.search_progress import StudyProgress
+from sgq_auto.searching.summary.summary_entries import trial_sizes
+from sgq_auto.searching.trials.trial_records import TrialRecord
 from sgq_auto.tracking.views import kib_metric
 
 

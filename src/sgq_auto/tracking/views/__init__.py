@@ -1,6 +1,6 @@
 """Saved views of MLflow's UI, in which studies and trials are compared."""
 
-from sgq_auto.tracking.views.states import (
+from sgq_auto.tracking.views.view_states import (
     SavedView,
     kib_metric,
     studies_url,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sgq_auto.packed.allocation import Component
-from sgq_auto.searching.measuring.start import SearchStart
+from sgq_auto.searching.measuring.search_start import SearchStart
 
 # With more, the UI's parallel coordinates are a thicket.
 MOST_AXES = 8

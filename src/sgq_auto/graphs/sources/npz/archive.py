@@ -13,7 +13,7 @@ from typing import IO, Any
 import numpy as np
 
 from sgq_auto.errors import InputError
-from sgq_auto.graphs.sources.memory import check_memory
+from sgq_auto.graphs.sources.memory_needed import check_memory
 
 _SUFFIX = ".npy"
 # What NumPy raises for files that are no archive, cut short, damaged or pickled.

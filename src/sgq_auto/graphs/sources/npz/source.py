@@ -8,13 +8,13 @@ import scipy.sparse
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.edge_weights import both_ways, check_weights
-from sgq_auto.graphs.raw import IntArray, RawGraph
+from sgq_auto.graphs.raw_graph import IntArray, RawGraph
 from sgq_auto.graphs.sources.class_numbers import class_numbers, numbered_from_0
-from sgq_auto.graphs.sources.edge_values import EDGE_VALUES, weights_among
-from sgq_auto.graphs.sources.left_out import left_out
+from sgq_auto.graphs.sources.edge_attributes import EDGE_VALUES, weights_among
 from sgq_auto.graphs.sources.npz.archive import NpzArchive
 from sgq_auto.graphs.sources.npz.names import ArrayNames
 from sgq_auto.graphs.sources.split_fields import is_split_name, splits_of
+from sgq_auto.graphs.sources.unread_arrays import left_out
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 _NAMES = "class_names"

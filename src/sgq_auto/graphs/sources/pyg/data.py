@@ -10,12 +10,12 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data, HeteroData
 
 from sgq_auto.errors import InputError
-from sgq_auto.graphs.raw import RawGraph
+from sgq_auto.graphs.raw_graph import RawGraph
 from sgq_auto.graphs.sources.class_numbers import class_numbers, numbered_from_0
-from sgq_auto.graphs.sources.edge_values import EDGE_VALUES, weights_among
-from sgq_auto.graphs.sources.left_out import first_dimension, left_out
-from sgq_auto.graphs.sources.memory import check_memory
+from sgq_auto.graphs.sources.edge_attributes import EDGE_VALUES, weights_among
+from sgq_auto.graphs.sources.memory_needed import check_memory
 from sgq_auto.graphs.sources.split_fields import is_split_name, splits_of
+from sgq_auto.graphs.sources.unread_arrays import first_dimension, left_out
 
 _USED = ("x", "edge_index", "y", "class_names", "num_nodes", "name", *EDGE_VALUES)
 _INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)

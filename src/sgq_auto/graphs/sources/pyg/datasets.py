@@ -12,7 +12,7 @@ import numpy as np
 from torch_geometric.datasets import Amazon, Coauthor, Planetoid, Reddit
 
 from sgq_auto.errors import InputError
-from sgq_auto.graphs.raw import RawGraph, Split
+from sgq_auto.graphs.raw_graph import RawGraph, Split
 
 
 class PygFamily(StrEnum):

@@ -12,7 +12,7 @@ from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr
 from torch_geometric.data.storage import BaseStorage, EdgeStorage, GlobalStorage, NodeStorage
 
 from sgq_auto.errors import InputError
-from sgq_auto.graphs.raw import RawGraph
+from sgq_auto.graphs.raw_graph import RawGraph
 from sgq_auto.graphs.sources.pyg.data import graph_of_data
 
 # What a Data is made of beside tensors. PyG allows Data itself; of a HeteroData's parts, so that

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from sgq_auto.errors import InputError
-from sgq_auto.graphs.raw import UNLABELLED, IntArray, Split
+from sgq_auto.graphs.raw_graph import UNLABELLED, IntArray, Split
 from sgq_auto.graphs.sources.split_fields import GivenSplits, is_mask_name, splits_of
 from sgq_auto.graphs.sources.tables.table_file import Table
 from sgq_auto.node_files.csv_header import is_number

@@ -10,7 +10,7 @@ import pandas as pd
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.edge_weights import both_ways, check_weights
 from sgq_auto.graphs.first_lines import listed
-from sgq_auto.graphs.raw import IntArray
+from sgq_auto.graphs.raw_graph import IntArray
 from sgq_auto.graphs.sources.tables.feature_cells import numbers_of
 from sgq_auto.graphs.sources.tables.ids import TableIds, node_keys
 from sgq_auto.graphs.sources.tables.table_file import Table

@@ -9,7 +9,7 @@ import scipy.sparse
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.first_lines import listed
-from sgq_auto.graphs.raw import IntArray, RawGraph
+from sgq_auto.graphs.raw_graph import IntArray, RawGraph
 from sgq_auto.graphs.sources.tables.columns import classes, split_of
 from sgq_auto.graphs.sources.tables.edges import DEFAULT_ENDS, EdgeTable
 from sgq_auto.graphs.sources.tables.feature_cells import numbers_of

@@ -14,17 +14,17 @@ from sgq_auto.packed.codes.code_matrix import CodeMatrix, PackedWeight
 from sgq_auto.packed.codes.coded_rows import Chunk
 from sgq_auto.packed.codes.ranges import Floats, Ranges
 from sgq_auto.packed.header_fields import flag, list_of
+from sgq_auto.packed.runtime.forward_pass import Inference, Sink
 from sgq_auto.packed.runtime.layers.layer import (
     Float32,
     LayerEntry,
     LayerParts,
     WeightedLayer,
 )
-from sgq_auto.packed.runtime.layers.neighbors import unit_rows
-from sgq_auto.packed.runtime.products import Multiplier, Source
-from sgq_auto.packed.runtime.reductions import NeighborRows, Reduction
-from sgq_auto.packed.runtime.workspace import Inference, Sink
-from sgq_auto.packed.sizes.specs import LayerSpec
+from sgq_auto.packed.runtime.layers.neighbor_sums import unit_rows
+from sgq_auto.packed.runtime.neighbor_reductions import NeighborRows, Reduction
+from sgq_auto.packed.runtime.weight_products import Multiplier, Source
+from sgq_auto.packed.sizes.shape_specs import LayerSpec
 
 _Member = TypeVar("_Member", bound=StrEnum)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.coded_rows import Chunk
+from sgq_auto.packed.runtime.forward_pass import Inference, Sink
 from sgq_auto.packed.runtime.layers.layer import (
     ConvLayer,
     Float32,
@@ -15,9 +16,8 @@ from sgq_auto.packed.runtime.layers.layer import (
     LayerParts,
     Shapes,
 )
-from sgq_auto.packed.runtime.products import Source
-from sgq_auto.packed.runtime.workspace import Inference, Sink
-from sgq_auto.packed.sizes.specs import LayerSpec
+from sgq_auto.packed.runtime.weight_products import Source
+from sgq_auto.packed.sizes.shape_specs import LayerSpec
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

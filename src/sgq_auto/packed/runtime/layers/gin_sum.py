@@ -9,11 +9,11 @@ import numpy as np
 from sgq_auto.errors import ArtifactError
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.coded_rows import Chunk
+from sgq_auto.packed.runtime.forward_pass import Inference, Sink
 from sgq_auto.packed.runtime.layers.layer import Float32, LayerEntry, LayerParts, PackedLayer
-from sgq_auto.packed.runtime.products import Source
-from sgq_auto.packed.runtime.reductions import NeighborRows
-from sgq_auto.packed.runtime.workspace import Inference, Sink
-from sgq_auto.packed.sizes.specs import LayerSpec
+from sgq_auto.packed.runtime.neighbor_reductions import NeighborRows
+from sgq_auto.packed.runtime.weight_products import Source
+from sgq_auto.packed.sizes.shape_specs import LayerSpec
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -6,8 +6,8 @@ from typing import Any
 
 from sgq_auto.packed.header_fields import choice
 from sgq_auto.packed.runtime.layers.layer import LayerEntry, reading_weights, reads_weights
-from sgq_auto.packed.runtime.layers.neighbors import Aggregation, NeighborLayer, neighbor_spec
-from sgq_auto.packed.sizes.specs import LayerSpec
+from sgq_auto.packed.runtime.layers.neighbor_sums import Aggregation, NeighborLayer, neighbor_spec
+from sgq_auto.packed.sizes.shape_specs import LayerSpec
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

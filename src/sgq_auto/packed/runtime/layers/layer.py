@@ -1,8 +1,8 @@
 """The base of every layer kind: what a layer holds, and what an artifact says of it.
 
-A kind is a class in a file of its own, listed in :mod:`sgq_auto.packed.runtime.layers.kinds`. Its
-class says what it computes, how it is entered in the header of an artifact and read from there,
-and which tensors of its own an artifact holds.
+A kind is a class in a file of its own, listed in
+:mod:`sgq_auto.packed.runtime.layers.layer_kinds`. Its class says what it
+computes, how it is entered in the header of an artifact and read from there, and which tensors of its own an artifact holds.
 """
 
 from abc import ABC, abstractmethod
@@ -18,9 +18,9 @@ from sgq_auto.packed.codes.code_matrix import CodeMatrix, PackedWeight
 from sgq_auto.packed.codes.coded_rows import Chunk
 from sgq_auto.packed.codes.ranges import Floats, Ranges
 from sgq_auto.packed.header_fields import flag
-from sgq_auto.packed.runtime.products import Source
-from sgq_auto.packed.runtime.workspace import Inference, Sink
-from sgq_auto.packed.sizes.specs import LayerSpec
+from sgq_auto.packed.runtime.forward_pass import Inference, Sink
+from sgq_auto.packed.runtime.weight_products import Source
+from sgq_auto.packed.sizes.shape_specs import LayerSpec
 
 Float32 = npt.NDArray[np.float32]
 Shapes = dict[str, tuple[int, ...]]

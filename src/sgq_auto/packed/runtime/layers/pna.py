@@ -13,12 +13,12 @@ from sgq_auto.packed.codes.code_matrix import PackedWeight
 from sgq_auto.packed.codes.coded_rows import Chunk
 from sgq_auto.packed.codes.ranges import Floats
 from sgq_auto.packed.header_fields import count
+from sgq_auto.packed.runtime.forward_pass import Inference, Sink
 from sgq_auto.packed.runtime.layers.gathering import different_ones, reductions_of
 from sgq_auto.packed.runtime.layers.layer import ConvLayer, Float32, LayerEntry, LayerParts
-from sgq_auto.packed.runtime.products import Multiplier, Source
-from sgq_auto.packed.runtime.reductions import NeighborRows, Reduction
-from sgq_auto.packed.runtime.workspace import Inference, Sink
-from sgq_auto.packed.sizes.specs import LayerSpec
+from sgq_auto.packed.runtime.neighbor_reductions import NeighborRows, Reduction
+from sgq_auto.packed.runtime.weight_products import Multiplier, Source
+from sgq_auto.packed.sizes.shape_specs import LayerSpec
 
 _TARGET, _OWN, _POST = _WEIGHTS = ("target_weight", "own_weight", "post_weight")
 

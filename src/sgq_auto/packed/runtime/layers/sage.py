@@ -7,13 +7,13 @@ from typing import Any
 from sgq_auto.packed.codes.ranges import Floats
 from sgq_auto.packed.header_fields import choice, flag
 from sgq_auto.packed.runtime.layers.layer import LayerEntry
-from sgq_auto.packed.runtime.layers.neighbors import (
+from sgq_auto.packed.runtime.layers.neighbor_sums import (
     Aggregation,
     NeighborLayer,
     neighbor_spec,
     unit_rows,
 )
-from sgq_auto.packed.sizes.specs import LayerSpec
+from sgq_auto.packed.sizes.shape_specs import LayerSpec
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -2,7 +2,7 @@
 
 An operation makes one value, rows of numbers, from earlier values of its stage. It looks at one
 row at a time, so that a chunk of rows is computed when the layer before has made it and nothing
-is held. A kind is a class listed in :mod:`sgq_auto.packed.runtime.operations.kinds`.
+is held. A kind is a class listed in :mod:`sgq_auto.packed.runtime.operations.operation_kinds`.
 """
 
 from abc import ABC, abstractmethod

@@ -10,9 +10,9 @@ from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.runtime.layers.attention_based.agnn import AgnnLayer, agnn_spec
 from sgq_auto.packed.runtime.layers.layer import LayerParts
-from sgq_auto.quantize.layer import differing, sum_differs
 from sgq_auto.quantize.layers.attention_based.attention import AttentionLayer
-from sgq_auto.quantize.packing import Packing
+from sgq_auto.quantize.packed_parts import Packing
+from sgq_auto.quantize.quantized_layer import differing, sum_differs
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 

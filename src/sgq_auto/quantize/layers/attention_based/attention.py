@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from sgq_auto.graphs import CsrPattern
-from sgq_auto.graphs.csr import RowChunk
+from sgq_auto.graphs.csr_products import RowChunk
 from sgq_auto.quantize.forward.deferred_dropout import dropout
-from sgq_auto.quantize.layer import QuantizedLayer
+from sgq_auto.quantize.quantized_layer import QuantizedLayer
 from sgq_auto.quantize.quantizers.fake_quantizers import TrainedQuantizer
 
 # Coefficients of a chunk: every edge tensor of a training step stays below 128 MiB.

@@ -11,7 +11,7 @@ from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.runtime.layers.attention_based.gat import GatLayer, gat_spec
 from sgq_auto.packed.runtime.layers.layer import LayerParts
 from sgq_auto.quantize.layers.attention_based.multi_head import MultiHeadLayer
-from sgq_auto.quantize.packing import Packing
+from sgq_auto.quantize.packed_parts import Packing
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 

@@ -12,7 +12,7 @@ from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.runtime.layers.attention_based.gatv2 import GatV2Layer, gatv2_spec
 from sgq_auto.packed.runtime.layers.layer import LayerParts
 from sgq_auto.quantize.layers.attention_based.multi_head import StackedLayer
-from sgq_auto.quantize.packing import Packing
+from sgq_auto.quantize.packed_parts import Packing
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 

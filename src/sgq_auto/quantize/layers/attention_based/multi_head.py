@@ -9,9 +9,9 @@ from torch import Tensor
 
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed.runtime.layers.layer import LayerParts
-from sgq_auto.quantize.layer import differing, stacked_linear, sum_differs
 from sgq_auto.quantize.layers.attention_based.attention import AttentionLayer
-from sgq_auto.quantize.packing import Packing
+from sgq_auto.quantize.packed_parts import Packing
+from sgq_auto.quantize.quantized_layer import differing, stacked_linear, sum_differs
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 

@@ -16,7 +16,7 @@ from sgq_auto.packed.runtime.layers.attention_based.transformer import (
 )
 from sgq_auto.packed.runtime.layers.layer import LayerParts
 from sgq_auto.quantize.layers.attention_based.multi_head import StackedLayer
-from sgq_auto.quantize.packing import Packing
+from sgq_auto.quantize.packed_parts import Packing
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 

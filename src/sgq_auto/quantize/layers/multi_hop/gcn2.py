@@ -11,11 +11,11 @@ from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.runtime.layers.layer import LayerParts
 from sgq_auto.packed.runtime.layers.multi_hop.gcn2 import Gcn2Layer, gcn2_spec
-from sgq_auto.packed.runtime.layers.neighbors import Aggregation
+from sgq_auto.packed.runtime.layers.neighbor_sums import Aggregation
 from sgq_auto.quantize.forward.held_arguments import HeldArgument
-from sgq_auto.quantize.layer import differing, sum_differs
 from sgq_auto.quantize.layers.fixed_layer import NormalizedLayer, neighbor_matrix
-from sgq_auto.quantize.packing import Packing
+from sgq_auto.quantize.packed_parts import Packing
+from sgq_auto.quantize.quantized_layer import differing, sum_differs
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 

@@ -9,9 +9,9 @@ from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.runtime.layers.layer import LayerParts
 from sgq_auto.packed.runtime.layers.multi_hop.appnp import AppnpLayer, appnp_spec
 from sgq_auto.packed.runtime.layers.multi_hop.sgc import SgcLayer, sgc_spec
-from sgq_auto.quantize.layer import differing, linear, sum_differs
 from sgq_auto.quantize.layers.multi_hop.hops import HopLayer, hops_differ
-from sgq_auto.quantize.packing import Packing
+from sgq_auto.quantize.packed_parts import Packing
+from sgq_auto.quantize.quantized_layer import differing, linear, sum_differs
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 

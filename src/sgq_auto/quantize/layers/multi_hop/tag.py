@@ -11,9 +11,9 @@ from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.runtime.layers.layer import LayerParts, PackedLayer
 from sgq_auto.packed.runtime.layers.multi_hop.tag import TagLayer, own_names, tag_spec
-from sgq_auto.quantize.layer import differing, linear, sum_differs
 from sgq_auto.quantize.layers.multi_hop.hops import HopLayer, hops_differ
-from sgq_auto.quantize.packing import Packing
+from sgq_auto.quantize.packed_parts import Packing
+from sgq_auto.quantize.quantized_layer import differing, linear, sum_differs
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 

@@ -10,7 +10,7 @@ import ray
 
 from sgq_auto.errors import InputError
 from sgq_auto.searching.settings.search_settings import SearchSettings
-from sgq_auto.searching.study.folder import StudyFolder
+from sgq_auto.searching.study.study_folder import StudyFolder
 from sgq_auto.searching.workers.worker import work
 from sgq_auto.text.passwords import remember, remembered
 

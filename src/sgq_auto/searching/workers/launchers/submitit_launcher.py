@@ -7,7 +7,7 @@ import submitit
 
 from sgq_auto.errors import InputError
 from sgq_auto.searching.settings.search_settings import SearchSettings
-from sgq_auto.searching.study.folder import StudyFolder
+from sgq_auto.searching.study.study_folder import StudyFolder
 from sgq_auto.searching.workers.worker import work
 
 _POLL_SECONDS = 1.0

@@ -13,6 +13,7 @@ from sgq_auto.packed.codes.code_matrix import CodeMatrix
 from sgq_auto.packed.codes.coded_rows import Chunk
 from sgq_auto.packed.codes.ranges import Floats, Ranges
 from sgq_auto.packed.header_fields import flag
+from sgq_auto.packed.runtime.forward_pass import Inference, Sink
 from sgq_auto.packed.runtime.layers.attention_based.attention import Attention
 from sgq_auto.packed.runtime.layers.layer import (
     Float32,
@@ -21,9 +22,8 @@ from sgq_auto.packed.runtime.layers.layer import (
     PackedLayer,
     Shapes,
 )
-from sgq_auto.packed.runtime.products import Source
-from sgq_auto.packed.runtime.workspace import Inference, Sink
-from sgq_auto.packed.sizes.specs import LayerSpec
+from sgq_auto.packed.runtime.weight_products import Source
+from sgq_auto.packed.sizes.shape_specs import LayerSpec
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -10,8 +10,8 @@ from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import CodeMatrix
 from sgq_auto.packed.codes.coded_rows import Chunk
 from sgq_auto.packed.codes.ranges import Floats, Ranges
-from sgq_auto.packed.runtime.workspace import Inference
-from sgq_auto.packed.sizes.specs import LayerSpec
+from sgq_auto.packed.runtime.forward_pass import Inference
+from sgq_auto.packed.sizes.shape_specs import LayerSpec
 
 # Scores ``[edges, heads]`` of the edges of a chunk, which come as CSR.
 Scores = Callable[[Chunk, Array, Array], Floats]

@@ -11,6 +11,7 @@ from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.coded_rows import Chunk
 from sgq_auto.packed.codes.ranges import Floats
 from sgq_auto.packed.header_fields import flag
+from sgq_auto.packed.runtime.forward_pass import Inference, Sink
 from sgq_auto.packed.runtime.layers.attention_based.attention import Attention
 from sgq_auto.packed.runtime.layers.attention_based.multi_head import (
     Heads,
@@ -18,9 +19,8 @@ from sgq_auto.packed.runtime.layers.attention_based.multi_head import (
     slope_of,
 )
 from sgq_auto.packed.runtime.layers.layer import Float32, LayerEntry, LayerParts
-from sgq_auto.packed.runtime.products import Source
-from sgq_auto.packed.runtime.workspace import Inference, Sink
-from sgq_auto.packed.sizes.specs import LayerSpec
+from sgq_auto.packed.runtime.weight_products import Source
+from sgq_auto.packed.sizes.shape_specs import LayerSpec
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -13,12 +13,12 @@ from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.coded_rows import Chunk
 from sgq_auto.packed.codes.ranges import Floats
 from sgq_auto.packed.header_fields import flag
+from sgq_auto.packed.runtime.forward_pass import Inference, Sink
 from sgq_auto.packed.runtime.layers.attention_based.attention import Attention
 from sgq_auto.packed.runtime.layers.attention_based.multi_head import Heads, MultiHeadLayer
 from sgq_auto.packed.runtime.layers.layer import Float32, LayerEntry, LayerParts
-from sgq_auto.packed.runtime.products import Source
-from sgq_auto.packed.runtime.workspace import Inference, Sink
-from sgq_auto.packed.sizes.specs import LayerSpec
+from sgq_auto.packed.runtime.weight_products import Source
+from sgq_auto.packed.sizes.shape_specs import LayerSpec
 
 # The exponential of less is a number.
 _LARGEST_EXPONENT = 700.0

@@ -11,6 +11,7 @@ from sgq_auto.packed.codes.code_matrix import CodeMatrix
 from sgq_auto.packed.codes.coded_rows import Chunk
 from sgq_auto.packed.codes.ranges import Ranges
 from sgq_auto.packed.header_fields import number
+from sgq_auto.packed.runtime.forward_pass import Inference, Sink
 from sgq_auto.packed.runtime.layers.layer import (
     LayerEntry,
     LayerParts,
@@ -18,10 +19,9 @@ from sgq_auto.packed.runtime.layers.layer import (
     reads_weights,
 )
 from sgq_auto.packed.runtime.layers.multi_hop.hops import HopLayer, hops_of
-from sgq_auto.packed.runtime.layers.normalized import NormalizedSum
-from sgq_auto.packed.runtime.products import Source
-from sgq_auto.packed.runtime.workspace import Inference, Sink
-from sgq_auto.packed.sizes.specs import LayerSpec
+from sgq_auto.packed.runtime.layers.normalized_sums import NormalizedSum
+from sgq_auto.packed.runtime.weight_products import Source
+from sgq_auto.packed.sizes.shape_specs import LayerSpec
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -11,6 +11,7 @@ from sgq_auto.packed.codes.code_matrix import CodeMatrix, PackedWeight
 from sgq_auto.packed.codes.coded_rows import Chunk
 from sgq_auto.packed.codes.ranges import Floats, Ranges
 from sgq_auto.packed.header_fields import flag, number
+from sgq_auto.packed.runtime.forward_pass import Inference, Sink
 from sgq_auto.packed.runtime.layers.layer import (
     LayerEntry,
     LayerParts,
@@ -19,11 +20,10 @@ from sgq_auto.packed.runtime.layers.layer import (
     reading_weights,
     reads_weights,
 )
-from sgq_auto.packed.runtime.layers.normalized import NormalizedSum
+from sgq_auto.packed.runtime.layers.normalized_sums import NormalizedSum
 from sgq_auto.packed.runtime.operations.operation import bounded
-from sgq_auto.packed.runtime.products import Multiplier, Source
-from sgq_auto.packed.runtime.workspace import Inference, Sink
-from sgq_auto.packed.sizes.specs import LayerSpec
+from sgq_auto.packed.runtime.weight_products import Multiplier, Source
+from sgq_auto.packed.sizes.shape_specs import LayerSpec
 
 _INITIAL, _NORMALIZE = "initial_weight", "normalize"
 

@@ -8,8 +8,8 @@ from sgq_auto.errors import ArtifactError
 from sgq_auto.packed.codes.code_matrix import CodeMatrix
 from sgq_auto.packed.codes.ranges import Ranges
 from sgq_auto.packed.header_fields import count
+from sgq_auto.packed.runtime.forward_pass import Inference, Sink
 from sgq_auto.packed.runtime.layers.layer import LayerParts, PackedLayer
-from sgq_auto.packed.runtime.workspace import Inference, Sink
 
 # Hops of one layer; a file cannot ask for more, nor is a layer with more packed.
 MAX_HOPS = 256

@@ -1,0 +1,216 @@
+"""From a raw graph to the prepared one: buckets, node order, CSR, sparse features, split."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+import torch
+
+from sgq_auto.errors import InputError
+from sgq_auto.graphs.adjacency import csr_with_loops, reorder_nodes
+from sgq_auto.graphs.csr_products import CsrPattern
+from sgq_auto.graphs.degree_buckets import (
+    degree_buckets,
+    split_points_of,
+)
+from sgq_auto.graphs.edge_weights import weights_of_edges, weights_of_entries
+from sgq_auto.graphs.feature_matrix import DenseFeatures, Features, SparseFeatures
+from sgq_auto.graphs.first_lines import first_lines
+from sgq_auto.graphs.original_order import in_original_order, labels_in_original_order
+from sgq_auto.graphs.prepared_graph import Graph, LabelledNodes
+from sgq_auto.graphs.raw_graph import IntArray, RawGraph, Split, check_split
+from sgq_auto.node_files.node_ids import NodeIds
+from sgq_auto.settings.bucket_settings import BucketSettings
+
+# Above this share of nonzero entries, dense products are no slower and dense codes no larger.
+_SPARSE_BELOW = 0.5
+# The user's own list of edges is kept up to this many, 64 MiB.
+_MOST_KEPT_EDGES = 1 << 22
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedData:
+    """A graph to search on, and the test labels that only the confirm stage may read.
+
+    Attributes:
+        graph: The graph.
+        held_out: Test nodes and their labels.
+        notes: What a person should know of how the graph was read, a line each.
+        edge_index: ``int64 [2, E]``, the edges as the user has them, by original nodes and in
+            their own order, without repeats and self-loops; ``None`` where they were not kept.
+        node_ids: What the nodes are called, in the order of the source.
+        edge_weight: ``float32 [E]`` or ``[E, 1]``, weights of the edges of ``edge_index``, if any.
+        fits_model: Whether the order of the nodes was chosen for the model of the search.
+    """
+
+    graph: Graph
+    held_out: LabelledNodes
+    notes: tuple[str, ...] = ()
+    edge_index: IntArray | None = None
+    node_ids: NodeIds | None = None
+    fits_model: bool = False
+    edge_weight: np.ndarray[Any, Any] | None = None
+
+    def in_original_order(self) -> "PreparedData":
+        """The same with the nodes in the user's own order, for a model that depends on it."""
+        held_out = labels_in_original_order(self.held_out, self.graph)
+        return replace(self, graph=in_original_order(self.graph), held_out=held_out)
+
+
+def prepare_graph(
+    raw: RawGraph, split: Split, buckets: BucketSettings, *, normalize_rows: bool
+) -> PreparedData:
+    """Check a raw graph and lay it out for training.
+
+    Args:
+        raw: The graph.
+        split: Its training, validation and test nodes.
+        buckets: How to cut degree buckets.
+        normalize_rows: Divide each node's features by their sum.
+
+    Returns:
+        The prepared graph, its nodes sorted by degree bucket, and the held-out labels.
+
+    Raises:
+        InputError: If the graph or the split is malformed.
+    """
+    raw.check()
+    check_split(raw, split)
+    rowptr, col = csr_with_loops(raw.edge_index, raw.num_nodes)
+    # The self-loop that every node has is no neighbour.
+    in_degrees = np.diff(rowptr) - 1
+    split_points = split_points_of(buckets, in_degrees)
+    bucket = degree_buckets(in_degrees, split_points)
+    order = np.argsort(bucket, kind="stable")
+    counts = np.bincount(bucket, minlength=len(split_points) + 1)
+    bucket_nodes = tuple(int(n) for n in counts)
+    rowptr, col = reorder_nodes(rowptr, col, order)
+    weights = _weights(raw, rowptr, col, order)
+    graph = Graph(
+        name=raw.name,
+        features=_features(raw, order, bucket_nodes, normalize_rows=normalize_rows),
+        adj_t=CsrPattern.from_arrays(rowptr, col, (raw.num_nodes, raw.num_nodes), weights),
+        bucket_nodes=bucket_nodes,
+        split_points=split_points,
+        train=_labelled(raw, order, split.train),
+        val=_labelled(raw, order, split.val),
+        num_classes=raw.num_classes,
+        node_order=torch.from_numpy(order.astype(np.int64)),
+        class_names=raw.class_names,
+    )
+    held_out = _labelled(raw, order, split.test)
+    said = (
+        _counts(graph, held_out),
+        *_left_out_edges(raw, graph),
+        *_said_of_weights(raw, graph),
+        *first_lines(raw, split),
+    )
+    edges = _simple_edges(raw, graph)
+    listed = None if edges is None else _listed_weights(raw, graph, edges)
+    notes = (*said, *raw.notes)
+    return PreparedData(graph, held_out, notes, edges, raw.node_ids, edge_weight=listed)
+
+
+def _left_out_edges(raw: RawGraph, graph: Graph) -> Iterator[str]:
+    """A line on the edges that a prepared graph does not have."""
+    spare = raw.edge_index.shape[1] - (graph.adj_t.num_entries - graph.num_nodes)
+    loops = int((raw.edge_index[0] == raw.edge_index[1]).sum())
+    if spare and not raw.spare_edges_noted:
+        repeats = f"{spare - loops:,} repeated edges"
+        weighted = " (the weights of repeats are summed)" if graph.adj_t.weights is not None else ""
+        yield (
+            f"{raw.name}: {repeats} and {loops:,} self-loops are left out{weighted}; "
+            "GCN, GAT and AGNN layers add one self-loop to each node"
+        )
+
+
+def _weights(raw: RawGraph, rowptr: IntArray, col: IntArray, order: IntArray) -> Any:
+    """Weights of the entries of a prepared graph; ``None`` where all are 1, as without any."""
+    if raw.edge_weight is None:
+        return None
+    weights = weights_of_entries(raw.edge_index, raw.edge_weight, rowptr, col, order)
+    return None if (weights == 1).all() else weights.reshape(-1, *raw.edge_weight.shape[1:])
+
+
+def _said_of_weights(raw: RawGraph, graph: Graph) -> Iterator[str]:
+    """A line on the weights of edges, where the source gives some."""
+    if raw.edge_weight is None:
+        return
+    if graph.adj_t.weights is None:
+        yield f"{raw.name}: every weight of an edge is 1, which is the same as no weights"
+        return
+    weights = graph.adj_t.without_loops.weights
+    assert weights is not None
+    low, high = float(weights.min()), float(weights.max())
+    line = f"{raw.name}: edges have weights from {low:.4g} to {high:.4g}"
+    zeros = int((weights == 0).sum())
+    yield f"{line}; {zeros:,} are 0: these edges count as neighbours" if zeros else line
+
+
+def _listed_weights(raw: RawGraph, graph: Graph, edges: IntArray) -> Any:
+    """The weights of listed edges, in their order and in the form that the source has them in."""
+    if raw.edge_weight is None or graph.adj_t.weights is None:
+        return None
+    own = raw.edge_index, raw.edge_weight
+    weights = weights_of_edges(*own, edges[0], edges[1], raw.num_nodes)
+    return weights.reshape(-1, *raw.edge_weight.shape[1:])
+
+
+def _simple_edges(raw: RawGraph, graph: Graph) -> IntArray | None:
+    """The edges of ``raw`` in their order, each once and without self-loops; of few edges only."""
+    edges = raw.edge_index.astype(np.int64, copy=False)
+    if edges.shape[1] > _MOST_KEPT_EDGES:
+        return None
+    if edges.shape[1] == graph.adj_t.num_entries - graph.num_nodes:
+        return edges
+    edges = edges[:, edges[0] != edges[1]]
+    _, first = np.unique(edges[0] * raw.num_nodes + edges[1], return_index=True)
+    return edges[:, np.sort(first)]
+
+
+def _counts(graph: Graph, held_out: LabelledNodes) -> str:
+    """What the graph is, in a line: directed edges that should not be are seen here."""
+    edges = graph.adj_t.num_entries - graph.num_nodes
+    kind = f"{edges // 2:,} undirected" if graph.spec.symmetric else f"{edges:,} directed"
+    lonely = (graph.adj_t.rowptr.diff() == 1) & (graph.adj_t.column_counts == 1)
+    line = (
+        f"{graph.name}: {graph.num_nodes:,} nodes, {kind} edges, "
+        f"{graph.features.num_features:,} features, {graph.num_classes} classes; "
+        f"{graph.train.nodes.numel():,} training, {graph.val.nodes.numel():,} validation and "
+        f"{held_out.nodes.numel():,} test nodes"
+    )
+    return f"{line}; nodes without an edge: {int(lonely.sum()):,}" if lonely.any() else line
+
+
+def _features(
+    raw: RawGraph, order: IntArray, bucket_nodes: Sequence[int], *, normalize_rows: bool
+) -> Features:
+    x: Any = raw.x[order]
+    sparse = scipy.sparse.issparse(x)
+    nonzero = x.nnz if sparse else np.count_nonzero(x)
+    if nonzero > _SPARSE_BELOW * x.shape[0] * x.shape[1]:
+        dense = x.toarray() if sparse else x
+        values = torch.from_numpy(np.ascontiguousarray(dense, dtype=np.float32))
+        return DenseFeatures(values, tuple(bucket_nodes), normalize_rows)
+    csr = scipy.sparse.csr_matrix(x, dtype=np.float32)
+    csr.eliminate_zeros()
+    csr.sort_indices()
+    if csr.nnz == 0:
+        raise InputError(f"{raw.name}: every feature is zero; a model has nothing to learn from")
+    ends = np.concatenate(([0], np.cumsum(bucket_nodes)))
+    return SparseFeatures(
+        pattern=CsrPattern.from_arrays(csr.indptr, csr.indices, csr.shape),
+        values=torch.from_numpy(csr.data),
+        bucket_values=tuple(int(n) for n in np.diff(csr.indptr[ends])),
+        normalize_rows=normalize_rows,
+    )
+
+
+def _labelled(raw: RawGraph, order: IntArray, nodes: IntArray) -> LabelledNodes:
+    row_of_node = np.empty_like(order)
+    row_of_node[order] = np.arange(order.size)
+    rows = np.sort(row_of_node[nodes])
+    labels = raw.y[order[rows]]
+    return LabelledNodes(torch.from_numpy(rows), torch.from_numpy(labels.astype(np.int64)))

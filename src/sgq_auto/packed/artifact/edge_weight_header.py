@@ -1,0 +1,128 @@
+"""What an artifact says and holds of the weights of edges; nothing where no layer reads any."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from sgq_auto.errors import ArtifactError
+from sgq_auto.packed.allocation import EDGE_WEIGHTS, FULL_PRECISION
+from sgq_auto.packed.artifact.scale_tensors import checked_ranges, scaled_groups, scales_of
+from sgq_auto.packed.codes.bit_packing import Array
+from sgq_auto.packed.codes.code_matrix import CodeMatrix, stream_bytes
+from sgq_auto.packed.codes.coded_rows import EliasFanoRows
+from sgq_auto.packed.header_fields import bit_widths, counts, flag, object_of
+from sgq_auto.packed.runtime.edge_weights import (
+    PackedEdgeWeights,
+    edge_ends,
+    unpack_edge_weights,
+)
+from sgq_auto.packed.runtime.packed_graph import PackedGraph
+from sgq_auto.packed.sizes.edge_weight_spec import EdgeWeightSpec
+from sgq_auto.packed.sizes.shape_specs import GraphSpec, LayerSpec
+
+_KEY = "edge_weights"
+VALUES, SCALES = f"{EDGE_WEIGHTS}.values", f"{EDGE_WEIGHTS}.scales"
+
+
+def with_edge_weights(
+    root: Mapping[str, Any], graph: GraphSpec
+) -> tuple[GraphSpec, tuple[int, ...]]:
+    """A graph with what a header says of its weights, and their bits; no bits without weights.
+
+    Raises:
+        ArtifactError: If something is missing, of the wrong type, or does not fit the edges.
+    """
+    if _KEY not in root:
+        return graph, ()
+    node, buckets = object_of(root, _KEY), graph.num_buckets
+    spec = EdgeWeightSpec(flag(node, "symmetric"), counts(node, "stored", buckets))
+    if spec.symmetric:
+        held = zip(spec.stored, graph.bucket_edges, strict=True)
+        fits = graph.symmetric and 2 * sum(spec.stored) == graph.num_edges
+        fits = fits and all(n <= edges for n, edges in held)
+    else:
+        fits = spec.stored == graph.bucket_edges
+    if not fits:
+        raise ArtifactError(f"{_KEY}: stored does not fit the edges")
+    return replace(graph, weights=spec), bit_widths(node, "bits", buckets)
+
+
+def check_readers(graph: GraphSpec, layers: Iterable[LayerSpec]) -> None:
+    """Check that there are weights where a layer reads them, and nowhere else.
+
+    Raises:
+        ArtifactError: If not, or if a layer is called as the weights are.
+    """
+    read = any(layer.edge_weights for layer in layers)
+    if read != (graph.weights is not None):
+        said = "no layer reads them" if not read else "a layer reads them, and there are none"
+        raise ArtifactError(f"{_KEY}: {said}")
+    if read and any(layer.name == EDGE_WEIGHTS for layer in layers):
+        raise ArtifactError(f"a layer is called {EDGE_WEIGHTS!r}, as the weights of edges are")
+
+
+def weight_tensors(graph: PackedGraph) -> dict[str, Array]:
+    """The tensors that an artifact holds of a graph's weights."""
+    weights = graph.weights
+    if not isinstance(weights, PackedEdgeWeights):
+        return {}
+    assert isinstance(graph.edges, EliasFanoRows)
+    stored = weights.stored(*edge_ends(graph.edges))
+    return {VALUES: stored, SCALES: scales_of(weights.ranges, weights.codes.bucket_rows)}
+
+
+def expected_weight_tensors(
+    graph: GraphSpec, bits: tuple[int, ...]
+) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Type and shape of each of these tensors; those without an element are left out."""
+    if graph.weights is None:
+        return {}
+    size, groups = (
+        stream_bytes(graph.weights.stored, 1, bits),
+        scaled_groups(bits, graph.bucket_edges),
+    )
+    found: dict[str, tuple[str, tuple[int, ...]]] = {}
+    if size:
+        found[VALUES] = ("U8", (size,))
+    if groups:
+        found[SCALES] = ("F32", (len(groups), 2))
+    return found
+
+
+def weights_from_tensors(
+    edges: EliasFanoRows,
+    spec: GraphSpec,
+    bits: tuple[int, ...],
+    tensors: Mapping[str, Array],
+) -> PackedEdgeWeights | None:
+    """The weights of a graph, both directions of its edges, from tensors of expected shapes.
+
+    Args:
+        edges: The graph's edges.
+        spec: Its counts.
+        bits: Bits of each bucket's weights.
+        tensors: All tensors of the file.
+
+    Raises:
+        ArtifactError: If the tensors contradict the header.
+    """
+    if spec.weights is None:
+        return None
+    stored = tensors.get(VALUES, np.empty(0, np.uint8))
+    (ranges,) = checked_ranges(
+        EDGE_WEIGHTS, [scaled_groups(bits, spec.bucket_edges)], [bits], tensors
+    )
+    held = CodeMatrix(spec.weights.stored, 1, bits, ranges, stored)
+    for bucket, width in enumerate(bits):
+        if width == FULL_PRECISION and not np.isfinite(held.slice(bucket).view("<f4")).all():
+            raise ArtifactError(f"tensor {VALUES} holds NaN or infinite values")
+    if not spec.weights.symmetric:
+        return PackedEdgeWeights(held, symmetric=False)
+    row, col = edge_ends(edges)
+    ends = np.cumsum(spec.bucket_nodes)
+    lower = np.searchsorted(np.sort(row[row > col]), np.concatenate(([0], ends)))
+    if tuple(np.diff(lower).tolist()) != spec.weights.stored:
+        raise ArtifactError(f"{_KEY}: stored is not what the edges are")
+    return unpack_edge_weights(held, row, col, spec.bucket_edges)

@@ -1,0 +1,166 @@
+"""A packed model and what one asks of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sgq_auto.packed.allocation import (
+    EDGE_WEIGHTS,
+    FEATURES,
+    BitAllocation,
+    Component,
+    Site,
+)
+from sgq_auto.packed.backends import Engine, fastest_engine
+from sgq_auto.packed.codes.bit_packing import Array
+from sgq_auto.packed.codes.ranges import Ranges
+from sgq_auto.packed.runtime.edge_weights import PackedEdgeWeights
+from sgq_auto.packed.runtime.forward_pass import Inference
+from sgq_auto.packed.runtime.layers.layer import PackedLayer
+from sgq_auto.packed.runtime.neighborhood import neighborhood
+from sgq_auto.packed.runtime.packed_features import PackedFeatures
+from sgq_auto.packed.runtime.packed_graph import PackedGraph
+from sgq_auto.packed.runtime.prediction_input import Input, NewInput, StoredInput, check_nodes
+from sgq_auto.packed.runtime.program import Program
+from sgq_auto.packed.runtime.program_execution import Parts, run_program
+from sgq_auto.packed.sizes.footprint import Footprint, FootprintModel
+from sgq_auto.packed.sizes.shape_specs import ModelSpec
+
+Logits = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class PackedModel:
+    """A quantized model with its graph, all in packed codes.
+
+    Attributes:
+        graph: The graph it was trained on.
+        features: That graph's node features.
+        layers: Its layers, in the order in which they run.
+        program: What happens between them.
+        classes: Names of the classes.
+        skips: Ranges of its skip connections, by name.
+        source: Where it came from: study, trial, seed, accuracies.
+        engine: Does the arithmetic.
+    """
+
+    graph: PackedGraph
+    features: PackedFeatures
+    layers: tuple[PackedLayer, ...]
+    program: Program
+    classes: tuple[str, ...]
+    skips: Mapping[str, Ranges] = field(default_factory=dict)
+    source: dict[str, Any] = field(default_factory=dict)
+    engine: Engine = field(default_factory=fastest_engine)
+
+    @property
+    def num_nodes(self) -> int:
+        """Nodes of its graph."""
+        return self.graph.spec.num_nodes
+
+    @property
+    def parts(self) -> Parts:
+        """What a forward pass needs of it besides the graph."""
+        return Parts(self.program, {la.spec.name: la for la in self.layers}, self.skips)
+
+    @property
+    def footprints(self) -> FootprintModel:
+        """Sizes of the model on its graph."""
+        specs = tuple(layer.spec for layer in self.layers)
+        return FootprintModel(ModelSpec(specs, self.program.flow()), self.graph.spec)
+
+    @property
+    def allocation(self) -> BitAllocation:
+        """Bits of every site."""
+        sites = _bucket_bits(FEATURES, Component.EMBEDDING, self.features.values.ranges.bits)
+        if isinstance(self.graph.weights, PackedEdgeWeights):
+            bits = self.graph.weights.ranges.bits
+            sites += _bucket_bits(EDGE_WEIGHTS, Component.ATTENTION, bits)
+        for layer in self.layers:
+            sites += _bits(layer, reads_features=self.program.reads_features(layer.spec.name))
+        for name, ranges in self.skips.items():
+            sites += _bucket_bits(name, Component.EMBEDDING, ranges.bits)
+        return BitAllocation(sites)
+
+    def footprint(self) -> Footprint:
+        """What it takes in an artifact and while it predicts."""
+        return self.footprints.packed(self.allocation)
+
+    def predict(
+        self,
+        nodes: Sequence[int] | Array | None = None,
+        *,
+        x: Array | None = None,
+        edge_index: Array | None = None,
+        edge_weight: Array | None = None,
+        threads: int = 1,
+    ) -> Logits:
+        """Logits of nodes.
+
+        Args:
+            nodes: Which nodes, in this order; ``None`` for all. Only their neighbourhood is
+                computed, unless it is much of the graph.
+            x: ``[N, F]`` features of another graph's nodes, quantized by the ranges of this
+                model; needs ``edge_index``.
+            edge_index: ``[2, E]`` edges (source, target) of that graph.
+            edge_weight: ``[E]`` their weights, quantized by the ranges of this model, if it reads
+                weights; those of repeated edges are summed.
+            threads: Threads that compute chunks of rows.
+
+        Returns:
+            fp32 ``[n, classes]``.
+
+        Raises:
+            ValueError: If a node is unknown, the features have another width, an edge leads to a
+                node that is not there, or weights are missing or cannot be.
+        """
+        if threads < 1:
+            raise ValueError(f"threads={threads}: it must be at least 1")
+        given = self._given(x, edge_index, edge_weight)
+        if nodes is None:
+            return self._run(given.graph, given.features(None), threads)
+        wanted = check_nodes(np.asarray(nodes), given.graph.spec.num_nodes)
+        if wanted.size == 0:
+            return np.empty((0, len(self.classes)), dtype=np.float32)
+        if self.program.needs_all_nodes:
+            return self._run(given.graph, given.features(None), threads)[wanted]
+        hops = sum(layer.spec.hops for layer in self.layers)
+        width = sum(la.spec.transformed_features or la.out_features for la in self.layers)
+        rows = given.graph.rows_of(wanted)
+        part = neighborhood(given.graph, rows, hops, width, self.engine)
+        graph, places = (given.graph, wanted) if part is None else (part.graph, part.places)
+        return self._run(graph, given.features(part), threads)[places]
+
+    def _run(self, graph: PackedGraph, features: PackedFeatures, threads: int) -> Logits:
+        return run_program(self.parts, Inference(graph, features, self.engine, threads))
+
+    def _given(self, x: Array | None, edge_index: Array | None, edge_weight: Array | None) -> Input:
+        if (x is None) != (edge_index is None):
+            raise ValueError("a new graph is given by x and edge_index together")
+        if x is None or edge_index is None:
+            if edge_weight is not None:
+                raise ValueError("edge_weight is for a new graph: give x and edge_index too")
+            return StoredInput(self.graph, self.features, self.engine)
+        arrays = np.asarray(x), np.asarray(edge_index)
+        new = NewInput.of(*arrays, self.graph.split_points, self.features)
+        roots = any(la.spec.edge_weights and la.spec.attention_from_degrees for la in self.layers)
+        weights = self.graph.weights
+        assert weights is None or isinstance(weights, PackedEdgeWeights)
+        return new.weighted(arrays[1], edge_weight, weights, from_zero=roots)
+
+
+def _bits(layer: PackedLayer, *, reads_features: bool) -> list[tuple[Site, int]]:
+    """The bits of a layer's own sites, in the order of its specification."""
+    sites = []
+    for component, bits in layer.bucket_bits(reads_features=reads_features).items():
+        sites += _bucket_bits(layer.spec.name, component, bits)
+    if layer.weight_bits is not None:
+        sites.append((Site(layer.spec.name, Component.WEIGHT), layer.weight_bits))
+    return sites
+
+
+def _bucket_bits(layer: str, component: Component, bits: Sequence[int]) -> list[tuple[Site, int]]:
+    return [(Site(layer, component, bucket), width) for bucket, width in enumerate(bits)]

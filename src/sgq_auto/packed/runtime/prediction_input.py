@@ -1,0 +1,159 @@
+"""What a model predicts on: its own graph, or one that is given with the call."""
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from sgq_auto.packed.backends import Engine
+from sgq_auto.packed.codes.bit_packing import Array
+from sgq_auto.packed.runtime.edge_weights import ListedEdgeWeights, PackedEdgeWeights
+from sgq_auto.packed.runtime.neighborhood import Neighborhood, pick_features
+from sgq_auto.packed.runtime.new_weights import checked_weights, listed_weights
+from sgq_auto.packed.runtime.packed_features import PackedFeatures, pack_features
+from sgq_auto.packed.runtime.packed_graph import PackedGraph, edges_of, listed_graph
+
+
+class Input(Protocol):
+    """A graph, and the features of all or some of its nodes."""
+
+    @property
+    def graph(self) -> PackedGraph:
+        """The whole graph."""
+
+    def features(self, part: Neighborhood | None) -> PackedFeatures:
+        """The features of a neighbourhood in this graph, or of all nodes."""
+
+
+@dataclass(frozen=True, eq=False)
+class StoredInput:
+    """The graph that a model was trained on."""
+
+    graph: PackedGraph
+    held: PackedFeatures
+    engine: Engine
+
+    def features(self, part: Neighborhood | None) -> PackedFeatures:
+        """Codes are not copied for a neighbourhood: its rows are picked where they lie."""
+        return (
+            self.held if part is None else pick_features(self.held, self.graph, part, self.engine)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class NewInput:
+    """A graph that is predicted once: not coded, its features quantized where they are needed.
+
+    Attributes:
+        graph: Its edges.
+        x: ``[N, F]`` features, nodes in their own order.
+        like: The features whose ranges these are quantized by.
+    """
+
+    graph: PackedGraph
+    x: Array
+    like: PackedFeatures
+
+    @classmethod
+    def of(
+        cls, x: Array, edge_index: Array, split_points: tuple[int, ...], like: PackedFeatures
+    ) -> "NewInput":
+        """The graph of checked arrays.
+
+        Raises:
+            ValueError: If the arrays are no features and edges of one graph.
+        """
+        _check(x, edge_index, like.spec.num_features)
+        check_nodes(edge_index.ravel(), x.shape[0])
+        positions, buckets, degrees = edges_of(edge_index, x.shape[0], split_points)
+        nodes = np.bincount(buckets, minlength=len(split_points) + 1)
+        graph = listed_graph(
+            tuple(nodes.tolist()),
+            degrees,
+            (positions % x.shape[0]).astype(np.int32),
+            degrees,
+            split_points,
+            buckets,
+        )
+        return cls(graph, x, like)
+
+    def weighted(
+        self,
+        edge_index: Array,
+        edge_weight: Array | None,
+        like: PackedEdgeWeights | None,
+        *,
+        from_zero: bool,
+    ) -> "NewInput":
+        """The same with weights of its edges, quantized as those of the model's own graph.
+
+        Args:
+            edge_index: The edges as they were given.
+            edge_weight: ``[E]`` their weights.
+            like: The weights of the model's graph; ``None`` where it reads none.
+            from_zero: Whether a layer divides by roots of their sums.
+
+        Raises:
+            ValueError: If weights are missing, not wanted, or cannot be.
+        """
+        if (edge_weight is None) != (like is None):
+            wanted = "reads" if like is not None else "reads no"
+            verb = "give" if like is not None else "leave out"
+            raise ValueError(f"this model {wanted} weights of edges: {verb} edge_weight")
+        if edge_weight is None or like is None:
+            return self
+        weights = checked_weights(edge_index, np.asarray(edge_weight), from_zero=from_zero)
+        values = listed_weights(edge_index, weights, self.graph, like)
+        return replace(self, graph=replace(self.graph, weights=ListedEdgeWeights(values)))
+
+    def features(self, part: Neighborhood | None) -> PackedFeatures:
+        """Rows are quantized only now, by the stored ranges: those of a neighbourhood alone."""
+        order, x, graph = self.graph.node_order(), self.x, self.graph
+        if part is not None:
+            graph, x = part.graph, x[order[part.rows]]
+            order = np.arange(part.rows.size)
+        nodes, ranges = graph.spec.bucket_nodes, self.like.values.ranges
+        normalize = self.like.normalize_rows
+        return pack_features(x, order, self.like.spec, nodes, ranges, normalize=normalize)
+
+
+def check_nodes(nodes: Array, num_nodes: int) -> Array:
+    """Node numbers as ``int64``.
+
+    Raises:
+        ValueError: If they are no integers, or a node is not there.
+    """
+    index = np.asarray(nodes)
+    if index.size == 0:
+        return np.empty(0, dtype=np.int64)
+    if index.ndim != 1 or index.dtype.kind not in "iu":
+        raise ValueError(f"nodes are a list of integers, not {index.dtype} of shape {index.shape}")
+    least, largest = index.min(), index.max()
+    if least < 0 or largest >= num_nodes:
+        bad = least if least < 0 else largest
+        raise ValueError(f"node {bad} is unknown; the {num_nodes} nodes are 0 to {num_nodes - 1}")
+    return index.astype(np.int64)
+
+
+def _check(x: Array, edge_index: Array, width: int) -> None:
+    if x.ndim != 2 or x.shape[1] != width:
+        raise ValueError(f"x has shape {x.shape}; it must be [nodes, {width}]")
+    if x.shape[0] == 0:
+        raise ValueError("x has no row; a graph has at least one node")
+    if x.dtype.kind not in "biuf":
+        raise ValueError(f"x holds {x.dtype}; it must hold numbers")
+    if not _is_finite(x):
+        raise ValueError("x holds NaN or infinite values; every one must be finite")
+    if edge_index.ndim != 2 or edge_index.shape[0] != 2:
+        raise ValueError(f"edge_index has shape {edge_index.shape}; it must be [2, edges]")
+    if edge_index.dtype.kind not in "iu" and edge_index.size:
+        raise ValueError(f"edge_index holds {edge_index.dtype}; it must hold integers")
+
+
+def _is_finite(x: Array) -> bool:
+    if x.dtype.kind != "f":
+        return True
+    flat = x.ravel()
+    # A sum of squares is finite only where all are, and takes a fraction of the time.
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(np.dot(flat, flat)) or np.isfinite(flat).all())

@@ -1,0 +1,235 @@
+"""One forward pass of a program: stage by stage, each a chunk of rows at a time."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from sgq_auto.packed.allocation import FEATURES
+from sgq_auto.packed.codes.code_matrix import CodeMatrix
+from sgq_auto.packed.codes.coded_rows import Chunk
+from sgq_auto.packed.codes.ranges import Floats, Ranges, to_fp32
+from sgq_auto.packed.runtime.forward_pass import Inference
+from sgq_auto.packed.runtime.layers.layer import PackedLayer
+from sgq_auto.packed.runtime.operations.joins import Read
+from sgq_auto.packed.runtime.operations.norms import GraphNorm, Statistics
+from sgq_auto.packed.runtime.operations.operation import Float32
+from sgq_auto.packed.runtime.program import Program, Stage, input_buffer
+
+# The positions of operations, and the values that nothing reads after each.
+_Plan = list[tuple[int, tuple[int, ...]]]
+# Numbers of one value of a chunk that operations have at once, 512 KiB in fp64, and of all.
+_CHUNK_VALUES, _CHUNK_ALL_VALUES = 1 << 16, 1 << 18
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What a program is made of.
+
+    Attributes:
+        program: The order of things.
+        layers: Its layers by name.
+        skips: Ranges of its skip connections by name.
+    """
+
+    program: Program
+    layers: Mapping[str, PackedLayer]
+    skips: Mapping[str, Ranges]
+
+    def widths(self, stage: Stage, num_features: int) -> list[int]:
+        """Columns of each value of a stage."""
+        inputs = {name: layer.spec.in_features for name, layer in self.layers.items()}
+        outputs: dict[str | None, int] = {None: num_features}
+        outputs |= {name: layer.out_features for name, layer in self.layers.items()}
+        return self.program.widths(stage, inputs | {FEATURES: num_features}, outputs)
+
+
+def run_program(parts: Parts, inference: Inference) -> Float32:
+    """One forward pass.
+
+    Each stage writes what later ones need, a chunk of rows at a time, into packed buffers, which
+    are let go after their last use; the last stage writes the logits.
+
+    Args:
+        parts: The model.
+        inference: The graph, its features, and the arithmetic.
+
+    Returns:
+        Logits fp32 ``[N, classes]``, nodes in their own order.
+    """
+    stages, num_features = parts.program.stages, inference.features.spec.num_features
+    widths = [parts.widths(stage, num_features) for stage in stages]
+    state = _State(parts, inference, widths[-1][stages[-1].outputs[0].value])
+    for position, stage in enumerate(stages):
+        state.make_outputs(stage)
+        _StageRun(stage, state, widths[position]).run()
+        state.release(position)
+    return state.logits
+
+
+class _State:
+    """What is held while a program runs.
+
+    Attributes:
+        held: The buffers in use, by name.
+        logits: fp32 ``[N, classes]``, filled by the last stage.
+    """
+
+    def __init__(self, parts: Parts, inference: Inference, classes: int) -> None:
+        self.parts = parts
+        self.inference = inference
+        self.held: dict[str, CodeMatrix] = {}
+        self.logits = np.empty((inference.graph.spec.num_nodes, classes), dtype=np.float32)
+        self._order = inference.graph.node_order()
+        self._inputs = {input_buffer(name): layer for name, layer in parts.layers.items()}
+
+    def make_outputs(self, stage: Stage) -> None:
+        """Empty buffers for what a stage writes."""
+        for output in stage.outputs:
+            name = output.buffer
+            if name is None:
+                continue
+            layer = self._inputs.get(name)
+            if layer is not None:
+                width, ranges = layer.spec.in_features, layer.inputs
+            else:
+                width, ranges = self.parts.program.skips[name], self.parts.skips[name]
+            self.held[name] = self.inference.embedding(name, width, ranges)
+
+    def release(self, position: int) -> None:
+        """Let go of what no stage after this one reads."""
+        for name in list(self.held):
+            if self.parts.program.last_reads.get(name, -1) <= position:
+                del self.held[name]
+
+    def rows(self, buffer: str, chunk: Chunk) -> Floats:
+        """Rows of a buffer or of the node features, fp64."""
+        inference = self.inference
+        if buffer == FEATURES:
+            return inference.features.rows_of(inference.engine, chunk)
+        return inference.engine.read(self.held[buffer], chunk.row, chunk.stop)
+
+    def write(self, buffer: str | None, chunk: Chunk, x: Floats) -> None:
+        """Pack rows into a buffer, or keep them as logits."""
+        if buffer is None:
+            self.logits[self._order[chunk.row : chunk.stop]] = to_fp32(x)
+        else:
+            self.inference.engine.write(self.held[buffer], chunk.row, np.ascontiguousarray(x))
+
+
+class _Sums:
+    """Sums of a value over the chunks of a graph, added up in the order of their rows.
+
+    They are thus the same whatever thread comes first. Only chunks that come too early are kept.
+
+    Args:
+        value: Which value of the stage.
+        width: Its columns.
+    """
+
+    def __init__(self, value: int, width: int) -> None:
+        self._value = value
+        self._totals = np.zeros((2, width))
+        self._next_row = 0
+        self._early: dict[int, tuple[int, Floats]] = {}
+        self._lock = threading.Lock()
+
+    def add(self, chunk: Chunk, values: dict[int, Floats]) -> None:
+        """Take in the rows of a chunk."""
+        x = values[self._value]
+        sums = np.stack([x.sum(axis=0), np.square(x).sum(axis=0)])
+        with self._lock:
+            self._early[chunk.row] = chunk.stop, sums
+            while self._next_row in self._early:
+                self._next_row, sums = self._early.pop(self._next_row)
+                self._totals += sums
+
+    def found(self, nodes: int) -> Statistics:
+        """What all chunks together say."""
+        return Statistics(nodes, *self._totals)
+
+
+class _StageRun:
+    """Runs a stage: once for each norm that needs statistics of all nodes, then for its outputs.
+
+    Args:
+        stage: The stage.
+        state: What is held.
+        widths: Columns of each of its values.
+    """
+
+    def __init__(self, stage: Stage, state: _State, widths: Sequence[int]) -> None:
+        self._stage = stage
+        self._state = state
+        self._inference = state.inference
+        self._widths = widths
+        rows = min(_CHUNK_VALUES // max(widths), _CHUNK_ALL_VALUES // sum(widths))
+        self._rows = max(1, rows)
+        # Factors and shifts of norms over all nodes, by the position of their operation.
+        self._affine: dict[int, tuple[Floats, Floats]] = {}
+
+    def run(self) -> None:
+        """Compute the stage."""
+        nodes = self._inference.graph.spec.num_nodes
+        for position, operation in enumerate(self._stage.operations):
+            if isinstance(operation, GraphNorm):
+                sums = _Sums(operation.inputs[0], self._widths[operation.inputs[0]])
+                self._pass(sums.add, {operation.inputs[0]})
+                self._affine[position] = operation.affine(sums.found(nodes))
+        self._pass(self._write, {output.value for output in self._stage.outputs})
+
+    def _write(self, chunk: Chunk, values: dict[int, Floats]) -> None:
+        for output in self._stage.outputs:
+            self._state.write(output.buffer, chunk, values[output.value])
+
+    def _pass(self, work: Callable[[Chunk, dict[int, Floats]], None], wanted: set[int]) -> None:
+        """Compute some values, chunk by chunk, and hand them on."""
+        plan = _needed(self._stage, wanted)
+
+        def sink(chunk: Chunk, x: Floats) -> None:
+            if not plan or chunk.num_rows <= self._rows:
+                work(chunk, self._values(chunk, x, plan))
+                return
+            for first in range(0, chunk.num_rows, self._rows):
+                last = min(first + self._rows, chunk.num_rows)
+                part = chunk.rows_from(first, last)
+                work(part, self._values(part, x[first:last], plan))
+
+        name, inference, parts = self._stage.layer, self._inference, self._state.parts
+        if name is None:
+            inference.for_feature_rows(sink)
+            return
+        source = parts.program.source_of(name)
+        held = inference.features if source == FEATURES else self._state.held[source]
+        rows = [partial(self._state.rows, buffer) for buffer in self._stage.further]
+        parts.layers[name].run_with(inference, held, rows, sink)
+
+    def _values(self, chunk: Chunk, x: Floats, plan: _Plan) -> dict[int, Floats]:
+        values = {0: x}
+        for position, no_longer_read in plan:
+            operation = self._stage.operations[position]
+            if isinstance(operation, Read):
+                made = self._state.rows(operation.buffer, chunk)
+            else:
+                given = [values[k] for k in operation.inputs]
+                made = operation(*given, *self._affine.get(position, ()))
+            values[position + 1] = made
+            for value in no_longer_read:
+                del values[value]
+        return values
+
+
+def _needed(stage: Stage, wanted: set[int]) -> _Plan:
+    """The operations that some values need, in order, and what each is the last one to read."""
+    needed, kept = set(wanted), set(wanted)
+    plan: _Plan = []
+    for position in reversed(range(len(stage.operations))):
+        if position + 1 not in needed:
+            continue
+        inputs = set(stage.operations[position].inputs)
+        plan.append((position, tuple(inputs - kept)))
+        needed |= inputs
+        kept |= inputs
+    return plan[::-1]

@@ -1,0 +1,58 @@
+"""What a prepared model is made of, seen in one forward pass: layers, sizes and program."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import nn
+
+from sgq_auto.graphs import Graph
+from sgq_auto.packed import ModelSpec
+from sgq_auto.packed.runtime.program import Program
+from sgq_auto.packed.sizes.data_flow import DataFlow
+from sgq_auto.quantize.program.lower_program import lower
+from sgq_auto.quantize.program.recording import LayerCall, Recording, record
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """One forward pass at inference.
+
+    Attributes:
+        calls: The quantized layers in the order in which they ran.
+        output: What the model returned.
+        flow: How tensors pass between them.
+        program: What the packed runtime would run; ``None`` where it cannot.
+        unpackable: Why it cannot, in one line; empty where it can.
+    """
+
+    calls: tuple[LayerCall, ...]
+    output: Any
+    flow: DataFlow
+    program: Program | None
+    unpackable: str
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What sizes depend on."""
+        return ModelSpec(tuple(call.layer.spec() for call in self.calls), self.flow)
+
+
+def trace_model(prepared: nn.Module, graph: Graph) -> Trace:
+    """Run a prepared model on its graph, in evaluation mode, and look at it."""
+    recording = record(prepared, graph)
+    lowered = lower(recording, graph.features.num_features)
+    flow = recording.flow
+    if lowered.program is not None:
+        flow = _packed_flow(recording, lowered.program)
+    return Trace(recording.calls, recording.output, flow, lowered.program, lowered.reason)
+
+
+def trace_spec(prepared: nn.Module, graph: Graph) -> ModelSpec:
+    """The quantized layers of a prepared model as they run, and its data flow."""
+    return trace_model(prepared, graph).spec
+
+
+def _packed_flow(recording: Recording, program: Program) -> DataFlow:
+    """The flow of a program, with what only PyG's own form of the model has."""
+    seen = recording.flow
+    return replace(program.flow(), shared=seen.shared, vector_elements=seen.vector_elements)

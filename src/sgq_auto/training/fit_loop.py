@@ -1,0 +1,265 @@
+"""The one training loop: it pre-trains at full precision and fine-tunes quantized models."""
+
+import math
+import time
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from sgq_auto.graphs import Graph
+from sgq_auto.quantize import LearnedQuantizer, freeze_ranges
+from sgq_auto.quantize.forward.model_input import ModelInput
+from sgq_auto.quantize.quantized_layer import QuantizedLayer
+from sgq_auto.settings.fit_settings import FitSettings, Keep
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a training run reached.
+
+    Attributes:
+        val_accuracy: Validation accuracy of the kept epoch, 0..1.
+        kept_epoch: The kept epoch, from 1.
+        curve: ``(epoch, validation accuracy)`` of every evaluation.
+        seconds: Wall time.
+        stopped: Whether a :class:`Stopper` ended it.
+        val_losses: Validation cross-entropy of every evaluation.
+    """
+
+    val_accuracy: float
+    kept_epoch: int
+    curve: tuple[tuple[int, float], ...]
+    seconds: float
+    stopped: bool = False
+    val_losses: tuple[float, ...] = ()
+
+    def loss_within(self, epochs: int) -> float:
+        """The lowest validation loss of the first ``epochs`` epochs.
+
+        A shorter training at constant step sizes with :attr:`Keep.BEST` ends with it.
+        """
+        seen = zip(self.curve, self.val_losses, strict=True)
+        return min(loss for (epoch, _), loss in seen if epoch <= epochs)
+
+
+class Stopper(Protocol):
+    """Ends training runs that are not worth finishing.
+
+    A search passes one to :func:`fit` for each trial, so that epochs are not spent on trials that a
+    smaller model has beaten already.
+    """
+
+    @property
+    def rungs(self) -> Collection[int]:
+        """Epochs after which it is asked; the model is evaluated after each of them."""
+
+    def stops(self, epoch: int, accuracy: float) -> bool:
+        """Whether a run whose validation accuracy after ``epoch`` is this is to end there."""
+
+
+class DivergedError(ArithmeticError):
+    """The loss of a training run became infinite or not a number.
+
+    A search records the trial as failed and goes on; other callers let it reach the user.
+    """
+
+
+def fit(
+    model: nn.Module,
+    graph: Graph,
+    settings: FitSettings,
+    seed: int,
+    teacher: Tensor | None = None,
+    stopper: Stopper | None = None,
+) -> FitResult:
+    """Train a prepared model in place and leave it at the kept epoch, ranges frozen.
+
+    The model is in evaluation mode afterwards, and its validation accuracy is the one returned.
+
+    Args:
+        model: A model from :func:`sgq_auto.quantize.prepare`.
+        graph: The graph it was prepared for.
+        settings: How to train.
+        seed: Seed of dropout.
+        teacher: Class probabilities ``[N, classes]`` of full precision, for distillation (Hinton
+            et al. 2015). They reach every node, labelled or not, and no label is in them.
+        stopper: May end the run early, at the epoch kept by then.
+
+    Raises:
+        DivergedError: If the loss is not finite.
+    """
+    seen = _Evaluations(model, graph, settings.keep)
+    torch.manual_seed(seed)
+    _set_dropout(model, settings.dropout)
+    optimizer = _optimizer(model, settings)
+    scheduler = LambdaLR(optimizer, lambda done: settings.schedule.factor(done / settings.epochs))
+    loss_of = _Loss(graph, settings, teacher)
+    stopped = False
+    rungs = stopper.rungs if stopper else ()
+    for epoch in range(1, settings.epochs + 1):
+        _train_epoch(model, graph, optimizer, loss_of)
+        scheduler.step()
+        if epoch % settings.evaluate_every and epoch != settings.epochs and epoch not in rungs:
+            continue
+        accuracy = seen.add(epoch)
+        if stopper and epoch in rungs and stopper.stops(epoch, accuracy):
+            stopped = True
+            break
+    model.load_state_dict(seen.kept.state)
+    freeze_ranges(model)
+    model.eval()
+    return seen.result(stopped=stopped)
+
+
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """The epoch that training would end with so far."""
+
+    epoch: int = 0
+    accuracy: float = -1.0
+    loss: float = math.inf
+    state: dict[str, Tensor] = field(default_factory=dict)
+
+
+class _Evaluations:
+    """The evaluations of a training run, and the epoch that is kept of them."""
+
+    def __init__(self, model: nn.Module, graph: Graph, keep: Keep) -> None:
+        self.kept = _Kept()
+        self._start = time.perf_counter()
+        self._model = model
+        self._graph = graph
+        self._keep = keep
+        self._curve: list[tuple[int, float]] = []
+        self._losses: list[float] = []
+
+    def add(self, epoch: int) -> float:
+        """Evaluate the model after an epoch, and keep its weights if they are the best so far.
+
+        Returns:
+            Its validation accuracy.
+
+        Raises:
+            DivergedError: If the loss is not finite.
+        """
+        accuracy, loss = evaluate(self._model, self._graph)
+        self._curve.append((epoch, accuracy))
+        self._losses.append(loss)
+        if not math.isfinite(loss):
+            raise DivergedError(
+                f"training diverged: the validation loss is {loss} in epoch {epoch}"
+            )
+        if self._keep is Keep.LAST or loss < self.kept.loss:
+            state = {name: tensor.clone() for name, tensor in self._model.state_dict().items()}
+            self.kept = _Kept(epoch, accuracy, loss, state)
+        return accuracy
+
+    def result(self, *, stopped: bool) -> FitResult:
+        """What the run reached, and how long it took since this was made."""
+        seconds = time.perf_counter() - self._start
+        kept, curve, losses = self.kept, tuple(self._curve), tuple(self._losses)
+        return FitResult(kept.accuracy, kept.epoch, curve, seconds, stopped, losses)
+
+
+def evaluate(model: nn.Module, graph: Graph) -> tuple[float, float]:
+    """Validation accuracy (0..1) and cross-entropy of ``model``.
+
+    :func:`fit` calls it between epochs; call it to judge a model that was trained elsewhere. The
+    model is in evaluation mode afterwards.
+
+    Args:
+        model: A model from :func:`sgq_auto.quantize.prepare`.
+        graph: The graph it was prepared for.
+    """
+    logits = predict(model, graph)
+    loss = nn.functional.cross_entropy(logits[graph.val.nodes], graph.val.labels)
+    return graph.val.accuracy(logits), float(loss)
+
+
+def predict(model: nn.Module, graph: Graph) -> Tensor:
+    """Logits ``[N, classes]`` of a prepared model, without dropout and without gradients.
+
+    Rows are in the order of ``graph``, which is not the user's (:attr:`Graph.node_order`). The
+    model is in evaluation mode afterwards.
+    """
+    model.eval()
+    with torch.no_grad():
+        logits: Tensor = model(graph.features, graph.adj_t)
+    return logits
+
+
+class _Loss:
+    """Cross-entropy with training labels and with a teacher, mixed."""
+
+    def __init__(self, graph: Graph, settings: FitSettings, teacher: Tensor | None) -> None:
+        self.train = graph.train
+        self.distillation = 0.0 if teacher is None else settings.distillation
+        # Classes first: softmax over a short last dimension is several times slower.
+        self.teacher = None if teacher is None else teacher.t().contiguous()
+        if self.teacher is not None and settings.teacher_temperature != 1:
+            self.teacher = (self.teacher.log() / settings.teacher_temperature).softmax(0)
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        loss = logits.new_zeros(())
+        if self.distillation < 1:
+            labelled = logits.index_select(0, self.train.nodes)
+            cross_entropy = nn.functional.cross_entropy(labelled, self.train.labels)
+            loss = loss + (1 - self.distillation) * cross_entropy
+        if self.distillation > 0 and self.teacher is not None:
+            log_probabilities = logits.t().contiguous().log_softmax(0)
+            taught = (log_probabilities * self.teacher).sum() / -logits.size(0)
+            loss = loss + self.distillation * taught
+        return loss
+
+
+def _train_epoch(
+    model: nn.Module, graph: Graph, optimizer: torch.optim.Optimizer, loss_of: _Loss
+) -> None:
+    model.train()
+    optimizer.zero_grad()
+    loss_of(model(graph.features, graph.adj_t)).backward()
+    optimizer.step()
+
+
+def own_dropout(model: nn.Module, graph: Graph) -> float:
+    """The largest dropout probability of a prepared model, of its layers or its forward pass.
+
+    Dropout may be a call in ``forward``, so the model is run once as in training.
+    """
+    with torch.no_grad():
+        model.train()
+        model(graph.features, graph.adj_t)
+    layers = [module.dropout for module in model.modules() if isinstance(module, QuantizedLayer)]
+    return max([ModelInput.of(model).own_dropout, *layers])
+
+
+def _set_dropout(model: nn.Module, probability: float | None) -> None:
+    """Change every probability above 0, if one is given; a layer that does not drop stays so."""
+    if probability is None:
+        return
+    ModelInput.of(model).dropout = probability
+    for module in model.modules():
+        if isinstance(module, QuantizedLayer) and module.dropout > 0:
+            module.dropout = probability
+
+
+def _optimizer(model: nn.Module, settings: FitSettings) -> torch.optim.Optimizer:
+    ranges = [
+        parameter
+        for module in model.modules()
+        if isinstance(module, LearnedQuantizer)
+        for parameter in module.parameters(recurse=False)
+    ]
+    range_ids = {id(parameter) for parameter in ranges}
+    weights = [p for p in model.parameters() if id(p) not in range_ids]
+    groups = [
+        {"params": weights, "weight_decay": settings.weight_decay},
+        {"params": ranges, "lr": settings.range_learning_rate},
+    ]
+    return torch.optim.Adam(
+        [g for g in groups if g["params"]], lr=settings.learning_rate, fused=True
+    )
