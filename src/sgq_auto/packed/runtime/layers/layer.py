@@ -2,7 +2,8 @@
 
 A kind is a class in a file of its own, listed in
 :mod:`sgq_auto.packed.runtime.layers.layer_kinds`. Its class says what it
-computes, how it is entered in the header of an artifact and read from there, and which tensors of its own an artifact holds.
+computes, how it is entered in the header of an artifact and read from there, and which tensors of
+its own an artifact holds.
 """
 
 from abc import ABC, abstractmethod
