@@ -16,6 +16,7 @@ from sgq_auto.graphs.edge_weights import are_symmetric, storing_entries
 from sgq_auto.graphs.feature_matrix import Features, SparseFeatures
 from sgq_auto.packed import FeatureSpec, GraphSpec
 from sgq_auto.packed.sizes.edge_weight_spec import EdgeWeightSpec
+from sgq_auto.task import Metric, Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +68,10 @@ class Graph:
         class_names: Names of the classes, where the source knows them.
         bucket_rows: ``int64 [N]``, the rows sorted by degree bucket; ``None`` where they are
             sorted already.
+        task: What is predicted. Of whole graphs, ``train`` and ``val`` hold numbers of graphs.
+        metric: What a model is judged by.
+        graph_of_node: ``int64 [N]``, the number of the graph that each row belongs to, where there
+            are several: they are the blocks of one block-diagonal graph. ``None`` for one graph.
     """
 
     name: str
@@ -80,6 +85,14 @@ class Graph:
     node_order: Tensor
     class_names: tuple[str, ...] | None = None
     bucket_rows: Tensor | None = None
+    task: Task = Task.NODE_CLASSIFICATION
+    metric: Metric = Metric.ACCURACY
+    graph_of_node: Tensor | None = None
+
+    @property
+    def num_graphs(self) -> int:
+        """Number of graphs: the blocks of a block-diagonal one."""
+        return 1 if self.graph_of_node is None else int(self.graph_of_node.max()) + 1
 
     @property
     def num_nodes(self) -> int:
@@ -112,6 +125,7 @@ class Graph:
             train=self.train.to(device),
             val=self.val.to(device),
             bucket_rows=None if self.bucket_rows is None else self.bucket_rows.to(device),
+            graph_of_node=None if self.graph_of_node is None else self.graph_of_node.to(device),
         )
 
     @cached_property
@@ -172,7 +186,12 @@ class Graph:
             tensors += [self.features.pattern.rowptr, self.features.pattern.col]
         features = (self.features.num_features, self.features.normalize_rows)
         labels = (self.num_classes, self.train.fingerprint, self.val.fingerprint)
-        return _hash(tensors, str((self.bucket_nodes, features, labels)))
+        if self.graph_of_node is not None:
+            tensors.append(self.graph_of_node)
+        # Not in the hash of what there was before other tasks, so that it stays the same.
+        plain = (self.task, self.metric) == (Task.NODE_CLASSIFICATION, Metric.ACCURACY)
+        task = () if plain else (self.task.value, self.metric.value)
+        return _hash(tensors, str((self.bucket_nodes, features, labels, *task)))
 
     @cached_property
     def _is_symmetric(self) -> bool:

@@ -9,7 +9,8 @@ Version 2 says a chain of layers, version 3 any program; both have these entries
 - ``layers``, in order: ``kind`` (as in :mod:`sgq_auto.packed.runtime.layers.layer_kinds`),
   ``name``, ``in``, ``out``, ``activation`` (version 2), ``bits`` (``embedding``
   and ``attention`` a list, ``weight`` a number; a layer that reads the features has those of its
-  transformed embedding, if any), ``bias``, and what the kind adds: ``parse`` of its class reads that;
+  transformed embedding, if any), ``bias``, and what the kind adds: ``parse`` of its class reads
+  that;
 - ``skips`` and ``stages`` (version 3): see :mod:`sgq_auto.packed.artifact.stage_headers`;
 - ``edge_weights``, only where layers read weights of edges (such a layer has ``edge_weights``
   true): ``symmetric``, ``stored`` (how many the file holds of each bucket), ``bits``;
