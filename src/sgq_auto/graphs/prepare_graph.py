@@ -23,6 +23,7 @@ from sgq_auto.graphs.prepared_graph import Graph, LabelledNodes
 from sgq_auto.graphs.raw_graph import IntArray, RawGraph, Split, check_split
 from sgq_auto.node_files.node_ids import NodeIds
 from sgq_auto.settings.bucket_settings import BucketSettings
+from sgq_auto.task import Task
 
 # Above this share of nonzero entries, dense products are no slower and dense codes no larger.
 _SPARSE_BELOW = 0.5
@@ -99,6 +100,8 @@ def prepare_graph(
         num_classes=raw.num_classes,
         node_order=torch.from_numpy(order.astype(np.int64)),
         class_names=raw.class_names,
+        task=_task(raw),
+        graph_of_node=_graph_of_node(raw, order),
     )
     held_out = _labelled(raw, order, split.test)
     said = (
@@ -208,7 +211,20 @@ def _features(
     )
 
 
+def _task(raw: RawGraph) -> Task:
+    return Task.GRAPH_CLASSIFICATION if raw.predicts_graphs else Task.NODE_CLASSIFICATION
+
+
+def _graph_of_node(raw: RawGraph, order: IntArray) -> torch.Tensor | None:
+    if raw.graph_of_node is None:
+        return None
+    return torch.from_numpy(raw.graph_of_node[order].astype(np.int64))
+
+
 def _labelled(raw: RawGraph, order: IntArray, nodes: IntArray) -> LabelledNodes:
+    if raw.predicts_graphs:
+        rows = np.sort(nodes)
+        return LabelledNodes(torch.from_numpy(rows), torch.from_numpy(raw.y[rows]))
     row_of_node = np.empty_like(order)
     row_of_node[order] = np.arange(order.size)
     rows = np.sort(row_of_node[nodes])

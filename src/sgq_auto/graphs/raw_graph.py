@@ -76,6 +76,8 @@ class RawGraph:
         spare_edges_noted: Whether ``notes`` say which edges are left out as repeats or self-loops.
         edge_weight: ``float32 [E]``, or ``[E, 1]`` where the source has a column of features for
             each edge; ``None`` where edges have no weights. Weights of repeated edges are summed.
+        graph_of_node: ``int64 [N]``, the number of each node's graph, where there are several: they
+            are the blocks of this one. ``y`` then has a row for each graph, or for each node.
     """
 
     name: str
@@ -89,11 +91,23 @@ class RawGraph:
     node_ids: NodeIds | None = None
     spare_edges_noted: bool = False
     edge_weight: np.ndarray[Any, Any] | None = None
+    graph_of_node: IntArray | None = None
 
     @property
     def num_nodes(self) -> int:
         """Number of nodes: rows of ``x``."""
         return int(self.x.shape[0])
+
+    @property
+    def num_graphs(self) -> int:
+        """Number of graphs: the blocks of this one."""
+        return 1 if self.graph_of_node is None else int(self.graph_of_node.max(initial=-1)) + 1
+
+    @property
+    def predicts_graphs(self) -> bool:
+        """Whether ``y`` is of graphs, and not of nodes."""
+        several = self.graph_of_node is not None
+        return several and self.y.shape[:1] == (self.num_graphs,)
 
     @property
     def num_classes(self) -> int:
@@ -127,8 +141,10 @@ class RawGraph:
             )
         if self.edge_weight is not None:
             check_weights(self.edge_index, self.edge_weight, self.name)
-        if self.y.shape != (n,):
-            raise InputError(f"{self.name}: y has shape {self.y.shape}; it must be [{n}]")
+        rows = self.num_graphs if self.predicts_graphs else n
+        if self.y.shape != (rows,):
+            either = "" if self.graph_of_node is None else f", or [{self.num_graphs}], one a graph"
+            raise InputError(f"{self.name}: y has shape {self.y.shape}; it must be [{n}]{either}")
         if self.y.min() < UNLABELLED:
             raise InputError(
                 f"{self.name}: y holds {self.y.min()}; classes count from 0, and {UNLABELLED} is a "

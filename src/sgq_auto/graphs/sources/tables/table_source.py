@@ -10,6 +10,7 @@ import scipy.sparse
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.first_lines import listed
 from sgq_auto.graphs.raw_graph import IntArray, RawGraph
+from sgq_auto.graphs.sources.degree_features import one_hot_degrees
 from sgq_auto.graphs.sources.tables.columns import classes, split_of
 from sgq_auto.graphs.sources.tables.edges import DEFAULT_ENDS, EdgeTable
 from sgq_auto.graphs.sources.tables.feature_cells import numbers_of
@@ -172,7 +173,8 @@ class TableSource:
             blocks.append(found)
             kinds.append(f"those of {self.features_file.name}")
         if self.one_hot_degree:
-            blocks.append(_one_hot_degrees(edge_index, len(nodes.frame)))
+            degrees = one_hot_degrees(edge_index, len(nodes.frame), _LARGEST_DEGREE)
+            blocks.append(degrees.toarray())
             kinds.append("the degree")
         if not blocks:
             raise InputError(
@@ -202,13 +204,3 @@ def _sizes_apart(name: str, x: Any) -> list[str]:
         f"{name}: the largest value of a feature is {largest.min():.3g}, of another "
         f"{largest.max():.3g}; scaled alike (mean 0, deviation 1) they train better"
     ]
-
-
-def _one_hot_degrees(edge_index: IntArray, num_nodes: int) -> np.ndarray[Any, Any]:
-    """``float32 [N, degrees]``: in-degrees without repeats and self-loops."""
-    sources, targets = edge_index[:, edge_index[0] != edge_index[1]]
-    ones = np.ones(sources.size, np.bool_)
-    adjacency = scipy.sparse.csr_matrix((ones, (targets, sources)), shape=(num_nodes, num_nodes))
-    degrees = np.minimum(adjacency.getnnz(axis=1), _LARGEST_DEGREE)
-    one_hot: np.ndarray[Any, Any] = np.eye(_LARGEST_DEGREE + 1, dtype=np.float32)[degrees]
-    return one_hot
