@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from sgq_auto.compute import Engine
+from sgq_auto.compute.scale_groups import ScaleGroups
 from sgq_auto.graphs.adjacency import is_symmetric
 from sgq_auto.graphs.csr_products import CsrPattern, entries_of_rows
 from sgq_auto.graphs.edge_weights import are_symmetric, storing_entries
@@ -71,7 +72,8 @@ class Graph:
         task: What is predicted. Of whole graphs, ``train`` and ``val`` hold numbers of graphs.
         metric: What a model is judged by.
         graph_of_node: ``int64 [N]``, the number of the graph that each row belongs to, where there
-            are several: they are the blocks of one block-diagonal graph. ``None`` for one graph.
+            are several: they are the blocks of one block-diagonal graph. ``None`` for one fixed
+            graph; all 0 for one that is only an example of the graphs that a model is for.
     """
 
     name: str
@@ -95,9 +97,22 @@ class Graph:
         return 1 if self.graph_of_node is None else int(self.graph_of_node.max()) + 1
 
     @property
+    def is_inductive(self) -> bool:
+        """Whether models are for other graphs like these, and not for this one alone."""
+        return self.graph_of_node is not None
+
+    @property
     def num_nodes(self) -> int:
         """Number of nodes."""
         return self.adj_t.shape[0]
+
+    @cached_property
+    def rows_by_graph(self) -> tuple[Tensor, Tensor]:
+        """Where each graph's rows start in a list of all rows ``int64 [N]``, and that list."""
+        assert self.graph_of_node is not None
+        counts = torch.bincount(self.graph_of_node, minlength=self.num_graphs)
+        starts = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+        return starts, torch.argsort(self.graph_of_node, stable=True)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -132,6 +147,31 @@ class Graph:
     def bucket_edges(self) -> tuple[int, ...]:
         """Edges per bucket of their target, self-loops included."""
         return self._per_bucket(self.adj_t.rowptr)
+
+    @cached_property
+    def node_groups(self) -> ScaleGroups:
+        """Scale groups of tensors with a row a node: its degree buckets."""
+        return self._groups(self.bucket_nodes, self.bucket_rows)
+
+    @cached_property
+    def edge_groups(self) -> ScaleGroups:
+        """Those of tensors with a row an edge, self-loops included, by the target's bucket."""
+        return self._groups(self.bucket_edges, self.entries_by_bucket(self.adj_t))
+
+    @cached_property
+    def neighbor_groups(self) -> ScaleGroups:
+        """Those of tensors with a row for each edge between different nodes."""
+        both = zip(self.bucket_edges, self.bucket_nodes, strict=True)
+        sizes = [edges - nodes for edges, nodes in both]
+        return self._groups(sizes, self.entries_by_bucket(self.adj_t.without_loops))
+
+    @cached_property
+    def value_groups(self) -> ScaleGroups:
+        """Those of the stored values of the features."""
+        return self._groups(self.features.bucket_values, self.values_by_bucket)
+
+    def _groups(self, sizes: Sequence[int], order: Tensor | None) -> ScaleGroups:
+        return ScaleGroups.of(sizes, self.device, order, shared=self.is_inductive)
 
     def entries_by_bucket(self, pattern: CsrPattern) -> Tensor | None:
         """``int64 [entries]``, entries of a pattern over the nodes, sorted by their row's bucket.

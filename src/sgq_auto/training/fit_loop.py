@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from sgq_auto.graphs import Graph
-from sgq_auto.quantize import LearnedQuantizer, freeze_ranges
+from sgq_auto.quantize import LearnedQuantizer, bind, freeze_ranges
 from sgq_auto.quantize.forward.model_input import ModelInput
 from sgq_auto.quantize.quantized_layer import QuantizedLayer
 from sgq_auto.settings.fit_settings import FitSettings, Keep
@@ -186,7 +186,7 @@ def predict(model: nn.Module, graph: Graph) -> Tensor:
     Rows are in the order of ``graph``, which is not the user's (:attr:`Graph.node_order`). The
     model is in evaluation mode afterwards.
     """
-    model.eval()
+    bind(model.eval(), graph)
     with torch.no_grad():
         logits: Tensor = model(graph.features, graph.adj_t)
     return logits

@@ -73,7 +73,11 @@ class SkipConnections(nn.Module):
         super().__init__()
         self._factory = quantizers
         self.quantizers = nn.ModuleList()
-        self.num_nodes = quantizers.graph.num_nodes
+
+    @property
+    def num_nodes(self) -> int:
+        """Nodes of the graph that the model runs on."""
+        return self._factory.graph.num_nodes
 
     def named(self, name: str) -> SkipQuantizer:
         """The quantizer of the skip connection called ``name``."""
