@@ -18,6 +18,7 @@ from sgq_auto.configuration.schema import checked as checked
 from sgq_auto.errors import InputError
 from sgq_auto.errors.user_code import described, is_ours
 from sgq_auto.graphs import PreparedData, RawGraph, prepare_graph
+from sgq_auto.graphs.many_graphs.divide import divided
 from sgq_auto.graphs.sources import graph_of
 from sgq_auto.searching import Granularity, ModelSettings, SearchSettings
 from sgq_auto.searching.studies.kept_config import KeptConfig
@@ -120,7 +121,8 @@ def prepare_raw(raw: RawGraph, cfg: Any) -> PreparedData:
     buckets = settings_from(BucketSettings, _plain(cfg.buckets), "buckets")
     raw.check()
     split = _instantiate(cfg.dataset["split"], "dataset.split").split(raw)
-    return prepare_graph(raw, split, buckets, normalize_rows=cfg.dataset["normalize_rows"])
+    data = prepare_graph(raw, split, buckets, normalize_rows=cfg.dataset["normalize_rows"])
+    return divided(data)
 
 
 def _load_graph(node: Any) -> RawGraph:

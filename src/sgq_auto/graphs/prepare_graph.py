@@ -44,6 +44,8 @@ class PreparedData:
         node_ids: What the nodes are called, in the order of the source.
         edge_weight: ``float32 [E]`` or ``[E, 1]``, weights of the edges of ``edge_index``, if any.
         fits_model: Whether the order of the nodes was chosen for the model of the search.
+        unseen: The graphs that are only tested, where there are several graphs and some are:
+            ``graph`` has nothing of them then, and ``held_out`` has rows of an output for them.
     """
 
     graph: Graph
@@ -53,6 +55,7 @@ class PreparedData:
     node_ids: NodeIds | None = None
     fits_model: bool = False
     edge_weight: np.ndarray[Any, Any] | None = None
+    unseen: Graph | None = None
 
     def in_original_order(self) -> "PreparedData":
         """The same with the nodes in the user's own order, for a model that depends on it."""

@@ -68,7 +68,8 @@ def graphs_of(graph: Graph, labelled: LabelledNodes) -> Tensor:
     assert graph.graph_of_node is not None
     if graph.task.predicts_graphs:
         return labelled.nodes
-    return graph.graph_of_node[labelled.nodes].unique()
+    numbers: Tensor = graph.graph_of_node[labelled.nodes].unique()
+    return numbers
 
 
 def _adjacency(pattern: CsrPattern, rows: Tensor) -> CsrPattern:
@@ -110,4 +111,5 @@ def _labelled(labelled: LabelledNodes, kept: Tensor) -> LabelledNodes:
 
 def _counts(ends: Tensor) -> tuple[int, ...]:
     """How many lie between ends."""
-    return tuple(torch.cat([ends[:1], ends.diff()]).tolist())
+    counts: list[int] = torch.cat([ends[:1], ends.diff()]).tolist()
+    return tuple(counts)
