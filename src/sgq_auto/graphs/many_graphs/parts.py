@@ -68,7 +68,8 @@ def graphs_of(graph: Graph, labelled: LabelledNodes) -> Tensor:
     assert graph.graph_of_node is not None
     if graph.task.predicts_graphs:
         return labelled.nodes
-    return graph.graph_of_node[labelled.nodes].unique()
+    numbers: Tensor = graph.graph_of_node[labelled.nodes].unique()
+    return numbers
 
 
 def _adjacency(pattern: CsrPattern, rows: Tensor) -> CsrPattern:
