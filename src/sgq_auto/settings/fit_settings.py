@@ -1,8 +1,9 @@
 """How a model is trained, at full precision or at chosen bits."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
 
 from sgq_auto.errors import InputError
 
@@ -30,7 +31,7 @@ class FitSettings:
     """How long and how fast to train.
 
     Attributes:
-        epochs: Full-batch epochs.
+        epochs: Passes over all that trains.
         learning_rate: Adam's step size for weights.
         weight_decay: L2 factor for weights.
         range_learning_rate: Adam's step size for learned ranges.
@@ -46,6 +47,8 @@ class FitSettings:
             made are far less sure than they are right, and what few bits can tell is better spent
             on which class it is than on how likely.
         dropout: Dropout probability of every layer that drops, or ``None`` for the model's own.
+        batch_graphs: Most graphs of a batch where there are several graphs; each is a step of an
+            epoch. ``None`` for one step with all of them; one graph is never cut.
     """
 
     epochs: int
@@ -58,12 +61,15 @@ class FitSettings:
     distillation: float = 0.0
     teacher_temperature: float = 1.0
     dropout: float | None = None
+    batch_graphs: int | None = None
 
     def __post_init__(self) -> None:
         """Check the values."""
         for name in ("epochs", "evaluate_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name}={getattr(self, name)}: it must be at least 1")
+        if self.batch_graphs is not None and self.batch_graphs < 1:
+            raise InputError(f"batch_graphs={self.batch_graphs}: it must be at least 1")
         for name in ("learning_rate", "range_learning_rate"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name}={getattr(self, name)}: it must be above 0")
@@ -77,3 +83,13 @@ class FitSettings:
             )
         if self.dropout is not None and not 0 <= self.dropout < 1:
             raise InputError(f"dropout={self.dropout}: it must be 0 or more, and less than 1")
+
+    def key(self) -> dict[str, Any]:
+        """The settings as what was trained with them is named by.
+
+        Those that earlier versions did not have are left out where they change nothing.
+        """
+        found = asdict(self)
+        if self.batch_graphs is None:
+            del found["batch_graphs"]
+        return found

@@ -15,6 +15,7 @@ from sgq_auto.quantize import LearnedQuantizer, bind, freeze_ranges
 from sgq_auto.quantize.forward.model_input import ModelInput
 from sgq_auto.quantize.quantized_layer import QuantizedLayer
 from sgq_auto.settings.fit_settings import FitSettings, Keep
+from sgq_auto.training.graph_batches import GraphBatches, validated
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,9 @@ def fit(
 ) -> FitResult:
     """Train a prepared model in place and leave it at the kept epoch, ranges frozen.
 
-    The model is in evaluation mode afterwards, and its validation accuracy is the one returned.
+    The model is in evaluation mode afterwards, and its validation accuracy is the one returned. Of
+    many graphs it trains on those with a training row and is validated on those with a validation
+    row; see :attr:`FitSettings.batch_graphs`.
 
     Args:
         model: A model from :func:`sgq_auto.quantize.prepare`.
@@ -97,11 +100,12 @@ def fit(
     _set_dropout(model, settings.dropout)
     optimizer = _optimizer(model, settings)
     scheduler = LambdaLR(optimizer, lambda done: settings.schedule.factor(done / settings.epochs))
-    loss_of = _Loss(graph, settings, teacher)
+    batches = GraphBatches(graph, settings, seed, teacher, _Loss)
     stopped = False
     rungs = stopper.rungs if stopper else ()
     for epoch in range(1, settings.epochs + 1):
-        _train_epoch(model, graph, optimizer, loss_of)
+        for batch, loss_of in batches.of(epoch):
+            _train_step(model, batch, optimizer, loss_of)
         scheduler.step()
         if epoch % settings.evaluate_every and epoch != settings.epochs and epoch not in rungs:
             continue
@@ -111,7 +115,7 @@ def fit(
             break
     model.load_state_dict(seen.kept.state)
     freeze_ranges(model)
-    model.eval()
+    bind(model.eval(), graph)
     return seen.result(stopped=stopped)
 
 
@@ -132,7 +136,7 @@ class _Evaluations:
         self.kept = _Kept()
         self._start = time.perf_counter()
         self._model = model
-        self._graph = graph
+        self._graph = validated(model, graph)
         self._keep = keep
         self._curve: list[tuple[int, float]] = []
         self._losses: list[float] = []
@@ -216,10 +220,10 @@ class _Loss:
         return loss
 
 
-def _train_epoch(
+def _train_step(
     model: nn.Module, graph: Graph, optimizer: torch.optim.Optimizer, loss_of: _Loss
 ) -> None:
-    model.train()
+    bind(model.train(), graph)
     optimizer.zero_grad()
     loss_of(model(graph.features, graph.adj_t)).backward()
     optimizer.step()
@@ -231,7 +235,7 @@ def own_dropout(model: nn.Module, graph: Graph) -> float:
     Dropout may be a call in ``forward``, so the model is run once as in training.
     """
     with torch.no_grad():
-        model.train()
+        bind(model.train(), graph)
         model(graph.features, graph.adj_t)
     layers = [module.dropout for module in model.modules() if isinstance(module, QuantizedLayer)]
     return max([ModelInput.of(model).own_dropout, *layers])
