@@ -63,7 +63,7 @@ class FoldSplit:
     def _drawn(self, raw: RawGraph) -> IntArray:
         """``int64 [G]``, the fold of each graph."""
         order = np.random.default_rng(self.seed).permutation(raw.num_graphs)
-        if raw.predicts_graphs and raw.y.ndim == 1 and raw.y.dtype.kind in "iu":
+        if raw.predicts_graphs and raw.has_classes:
             # Class by class, and dealt out in turn.
             order = order[np.argsort(raw.y[order], kind="stable")]
             counts = np.bincount(raw.y[raw.y != UNLABELLED])
@@ -81,9 +81,6 @@ class FoldSplit:
     @staticmethod
     def _of_rows(raw: RawGraph, graphs: Mask) -> Mask:
         """Which labelled rows of ``y`` belong to some of the graphs."""
-        values: Any = raw.y.reshape(len(raw.y), -1)
-        unknown = values == UNLABELLED if raw.y.dtype.kind in "iu" else np.isnan(values)
-        labelled: Mask = ~unknown.any(axis=1)
         if raw.predicts_graphs or raw.graph_of_node is None:
-            return labelled & graphs
-        return labelled & graphs[raw.graph_of_node]
+            return raw.labelled & graphs
+        return raw.labelled & graphs[raw.graph_of_node]

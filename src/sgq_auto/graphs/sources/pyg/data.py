@@ -11,7 +11,7 @@ from torch_geometric.data import Data, HeteroData
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.raw_graph import RawGraph
-from sgq_auto.graphs.sources.class_numbers import class_numbers, numbered_from_0
+from sgq_auto.graphs.sources.class_numbers import GivenLabels
 from sgq_auto.graphs.sources.degree_features import one_hot_degrees
 from sgq_auto.graphs.sources.edge_attributes import EDGE_VALUES, weights_among
 from sgq_auto.graphs.sources.memory_needed import check_memory
@@ -28,7 +28,8 @@ def graph_of_data(data: object, name: str) -> RawGraph:
 
     Args:
         data: ``x`` ``[N, F]`` (dense or a sparse tensor), ``edge_index`` ``[2, E]``, ``y`` ``[N]``
-            or ``[N, 1]`` whole numbers (-1 where a node has no class), and optionally a split
+            or ``[N, 1]`` whole numbers (-1 where a node has no class), or ``[N, L]`` 0 or 1 for
+            each of several labels, or numbers to predict (NaN: none), and optionally a split
             (:mod:`~sgq_auto.graphs.sources.split_fields`), ``class_names``, a string a class, and
             weights of edges: ``edge_weight`` ``[E]``, or ``edge_attr`` of one column.
         name: What messages and the graph are called.
@@ -60,25 +61,26 @@ def graph_of_data(data: object, name: str) -> RawGraph:
         x, of_x = _degrees(edge_index, graph_of_node.numel(), name)
     else:
         x, of_x = _features(fields, name), []
-    y, of_y = class_numbers(_numbers(_tensor(fields, "y", name, "give classes y [N]")), name)
-    y, names, of_numbers = numbered_from_0(y, _class_names(fields, name), name)
-    given = splits_of(_split_arrays(fields), int(y.shape[0]), name)
+    y = _numbers(_tensor(fields, "y", name, "give classes y [N]"))
+    labels = GivenLabels.of(y, _class_names(fields, name), name, name)
+    num_rows = int(labels.y.shape[0])
+    given = splits_of(_split_arrays(fields), num_rows, name)
     return RawGraph(
         name=name,
         x=x,
         edge_index=edge_index,
-        y=y,
+        y=labels.y,
+        numbers=labels.numbers,
         split=given.single,
         splits=given.choices,
-        class_names=names,
+        class_names=labels.names,
         edge_weight=weights,
         graph_of_node=None if graph_of_node is None else graph_of_node.numpy().astype(np.int64),
         notes=(
             *of_x,
             *of_weights,
-            *of_y,
-            *of_numbers,
-            *_left_out(fields, given.used, int(y.shape[0]), edge_index.shape[-1], name),
+            *labels.notes,
+            *_left_out(fields, given.used, num_rows, edge_index.shape[-1], name),
         ),
     )
 
