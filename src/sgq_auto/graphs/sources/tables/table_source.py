@@ -15,6 +15,7 @@ from sgq_auto.graphs.sources.tables.columns import split_of
 from sgq_auto.graphs.sources.tables.edges import DEFAULT_ENDS, EdgeTable
 from sgq_auto.graphs.sources.tables.feature_cells import numbers_of
 from sgq_auto.graphs.sources.tables.feature_file import features_in_file
+from sgq_auto.graphs.sources.tables.graph_column import GraphColumn, with_graph_in_ids
 from sgq_auto.graphs.sources.tables.ids import TableIds, table_ids
 from sgq_auto.graphs.sources.tables.label_columns import table_labels
 from sgq_auto.graphs.sources.tables.settings import Name, has_header, name_of, names_of
@@ -24,6 +25,8 @@ from sgq_auto.node_files.node_ids import NodeIds
 _SOURCE = "dataset.source"
 # One-hot degrees end here: what is above is one feature.
 _LARGEST_DEGREE = 31
+# The column that names a node's graph, unless another is set.
+_GRAPH = "graph"
 # Features whose largest values differ by more train badly together.
 _SIZES_APART = 100
 _FEW_FEATURES = 12
@@ -38,6 +41,11 @@ class TableSource:
     Args:
         nodes: File with a row for each node.
         edges: File with a row for each edge.
+        graphs: File with a row for each graph, where nodes belong to many; its labels and its split
+            are those of whole graphs.
+        graph: Column that names the graph, of the nodes, of ``graphs`` if there is that file, and
+            of the edges if ids count anew in each graph; ``None``: ``graph`` where there is the
+            file, else all nodes are of one graph.
         id: Column of ids that the edges refer to; ``None`` takes ``id`` where there is one, and
             else numbers the rows from 0, unless a column looks like the ids; ``False`` numbers
             them.
@@ -64,6 +72,8 @@ class TableSource:
         nodes: str | None,
         edges: str | None,
         *,
+        graphs: str | None = None,
+        graph: Name | None = None,
         id: Name | bool | None = None,
         label: Sequence[Name] | Name = "label",
         unlabelled: Sequence[Name] | Name | None = None,
@@ -86,6 +96,9 @@ class TableSource:
                 f"{_SOURCE}.edge_columns={self.edge_columns}: name two, like [source,target]"
             )
         self.nodes, self.edges = Path(nodes), Path(edges)
+        self.graphs = Path(graphs) if graphs else None
+        named = _GRAPH if graph is None and graphs else graph
+        self.graph = None if named is None else name_of(named)
         self.id = id if id is None or id is False else name_of(id)
         self.label = names_of(label) or []
         if not self.label:
@@ -101,24 +114,25 @@ class TableSource:
 
     def load(self) -> RawGraph:
         """Read both tables, and the file of features if there is one."""
-        texts = [self.id or "id", self.split or "split", *self.label]
-        nodes = Table.read(self.nodes, f"{_SOURCE}.nodes", texts, has_header(self.header, "nodes"))
-        edges = EdgeTable.of(
-            Table.read(
-                self.edges,
-                f"{_SOURCE}.edges",
-                [*self.edge_columns, "0", "1"],
-                has_header(self.header, "edges"),
-            ),
-            self.edge_columns,
-            self.edge_weight,
+        nodes, labelled = self._read_nodes()
+        edges = EdgeTable.of(self._read_edges(), self.edge_columns, self.edge_weight)
+        if self.graph is not None and self.graph in edges.table.columns:
+            nodes = with_graph_in_ids(nodes, [self.id or "id"], self.graph)
+            table = with_graph_in_ids(edges.table, list(edges.columns), self.graph)
+            edges = EdgeTable.of(table, edges.columns, self.edge_weight, self.graph)
+        graphs = None
+        if self.graph is not None:
+            graphs = GraphColumn.of(nodes, self.graph, labelled if self.graphs else None)
+        labels = table_labels(labelled, self.label, self.unlabelled)
+        split_column = self.split or ("split" if "split" in labelled.columns else None)
+        split = split_of(labelled, split_column)
+        taken = (
+            {self.graph} if self.graphs else {*self.label, split_column, *split.used, self.graph}
         )
-        labels = table_labels(nodes, self.label, self.unlabelled)
-        split_column = self.split or ("split" if "split" in nodes.columns else None)
-        split = split_of(nodes, split_column)
-        taken = {*self.label, split_column, *split.used}
         ids = table_ids(nodes, self.id, self._may_be_ids(nodes, taken), edges.named)
         rows = edges.edge_index(ids, nodes)
+        if graphs is not None:
+            graphs.check_edges(rows, edges.table)
         edge_index, weights = edges.joined(rows, undirected=self.undirected)
         x, of_features = self._features(nodes, edge_index, ids, taken)
         return RawGraph(
@@ -131,9 +145,11 @@ class TableSource:
             class_names=labels.names,
             edge_weight=weights,
             spare_edges_noted=True,
-            node_ids=NodeIds.of(ids.keys, ids.column) if ids.column else None,
+            node_ids=NodeIds.of(ids.keys, ids.column) if ids.column and not graphs else None,
+            graph_of_node=None if graphs is None else graphs.of_node,
             notes=(
                 *nodes.notes(),
+                *(() if graphs is None else graphs.notes(nodes)),
                 *ids.notes,
                 *of_features,
                 *labels.notes,
@@ -141,6 +157,21 @@ class TableSource:
                 *_sizes_apart(nodes.name, x),
             ),
         )
+
+    def _read_nodes(self) -> tuple[Table, Table]:
+        """The table of nodes, and the one that has the labels: of graphs, if there is that."""
+        texts = [self.id or "id", self.split or "split", *self.label]
+        if self.graph is not None:
+            texts.append(self.graph)
+        nodes = Table.read(self.nodes, f"{_SOURCE}.nodes", texts, has_header(self.header, "nodes"))
+        if self.graphs is None:
+            return nodes, nodes
+        header = has_header(self.header, "graphs")
+        return nodes, Table.read(self.graphs, f"{_SOURCE}.graphs", texts, header)
+
+    def _read_edges(self) -> Table:
+        texts = [*self.edge_columns, "0", "1", *([] if self.graph is None else [self.graph])]
+        return Table.read(self.edges, f"{_SOURCE}.edges", texts, has_header(self.header, "edges"))
 
     def _may_be_ids(self, nodes: Table, taken: Collection[str | None]) -> list[str]:
         """Columns that nothing says what they are."""
