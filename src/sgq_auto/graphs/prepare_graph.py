@@ -35,14 +35,17 @@ class PreparedData:
     """A graph to search on, and the test labels that only the confirm stage may read.
 
     Attributes:
-        graph: The graph.
-        held_out: Test nodes and their labels.
+        graph: The graph, or the graphs for training and validation.
+        held_out: Test nodes (or graphs) and their labels; rows of the output for ``unseen``, where
+            there are graphs that are only tested.
         notes: What a person should know of how the graph was read, a line each.
         edge_index: ``int64 [2, E]``, the edges as the user has them, by original nodes and in
             their own order, without repeats and self-loops; ``None`` where they were not kept.
         node_ids: What the nodes are called, in the order of the source.
         edge_weight: ``float32 [E]`` or ``[E, 1]``, weights of the edges of ``edge_index``, if any.
         fits_model: Whether the order of the nodes was chosen for the model of the search.
+        unseen: The graphs that only the confirm stage may read, laid out as ``graph`` is and with
+            its split points; ``None`` where the tested nodes are of ``graph``.
     """
 
     graph: Graph
@@ -52,9 +55,19 @@ class PreparedData:
     node_ids: NodeIds | None = None
     fits_model: bool = False
     edge_weight: np.ndarray[Any, Any] | None = None
+    unseen: Graph | None = None
 
     def in_original_order(self) -> "PreparedData":
-        """The same with the nodes in the user's own order, for a model that depends on it."""
+        """The same with the nodes in the user's own order, for a model that depends on it.
+
+        Raises:
+            InputError: If the model is for other graphs, which have other nodes.
+        """
+        if self.graph.is_inductive:
+            raise InputError(
+                "the model has a row for each node in a parameter or a buffer; one that is tested "
+                "on other graphs cannot have that"
+            )
         held_out = labels_in_original_order(self.held_out, self.graph)
         return replace(self, graph=in_original_order(self.graph), held_out=held_out)
 

@@ -150,8 +150,12 @@ def check_disjoint(parts: Mapping[str, LabelledNodes], num_nodes: int) -> None:
         taken[nodes] = True
 
 
-def check_graph(graph: Graph) -> None:
+def check_graph(graph: Graph, *, labelled: bool = True) -> None:
     """Check a graph whose header and patterns are sound.
+
+    Args:
+        graph: The graph.
+        labelled: Whether it must have training and validation labels, or none of either.
 
     Raises:
         UnsoundError: If something else of it is wrong.
@@ -161,10 +165,37 @@ def check_graph(graph: Graph) -> None:
     _check_buckets(graph)
     _demand(graph.num_classes <= n, f"num_classes: {graph.num_classes} are more than the {n} nodes")
     parts = {"train": graph.train, "val": graph.val}
+    check_blocks(graph)
+    rows = graph.num_outputs
     for name, part in parts.items():
-        check_labels(part, name, n, graph.num_classes)
-    check_disjoint(parts, n)
+        if labelled:
+            check_labels(part, name, rows, graph.num_classes)
+        else:
+            _demand(part.nodes.numel() == part.labels.numel() == 0, f"{name}: it has labels")
+    check_disjoint(parts, rows)
     check_permutation(graph.node_order, "node_order", n)
+
+
+def check_blocks(graph: Graph) -> None:
+    """Check which graph each node is of, where there are several.
+
+    Raises:
+        UnsoundError: If numbers are missing, or an edge leads to another graph.
+    """
+    numbers = graph.graph_of_node
+    if numbers is None:
+        return
+    good = numbers.dtype == torch.int64 and numbers.shape == (graph.num_nodes,)
+    _demand(good, f"graph_of_node must be int64 [{graph.num_nodes}]")
+    inside = int(numbers.min()) == 0 and int(numbers.max()) < graph.num_nodes
+    held = inside and bool((torch.bincount(numbers) > 0).all())
+    _demand(held, "graph_of_node must count the graphs from 0 on, none of them without a node")
+    _demand(graph.bucket_rows is None, "graph_of_node: rows must be sorted by degree bucket")
+    pattern = graph.adj_t
+    for first, part in _chunks(pattern.col.numpy()):
+        rows = pattern.row[first : first + part.size]
+        same = numbers[rows.long()] == numbers[torch.from_numpy(part).long()]
+        _demand(bool(same.all()), "adj_t: an edge leads from one graph to another")
 
 
 def check_permutation(order: Tensor, name: str, num_nodes: int) -> None:
