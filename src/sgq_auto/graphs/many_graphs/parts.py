@@ -111,4 +111,5 @@ def _labelled(labelled: LabelledNodes, kept: Tensor) -> LabelledNodes:
 
 def _counts(ends: Tensor) -> tuple[int, ...]:
     """How many lie between ends."""
-    return tuple(torch.cat([ends[:1], ends.diff()]).tolist())
+    counts: list[int] = torch.cat([ends[:1], ends.diff()]).tolist()
+    return tuple(counts)
