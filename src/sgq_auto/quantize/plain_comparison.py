@@ -73,6 +73,8 @@ def _fitted(model: nn.Module, data: PreparedData) -> Fitted:
         )
     if comparison.difference(data.graph) <= _TOLERANCE:
         return Fitted(data)
+    if data.graph.is_inductive:
+        raise InputError(comparison.explain(comparison.difference(data.graph)))
     original = data.in_original_order()
     difference = comparison.difference(original.graph)
     if difference <= _TOLERANCE:

@@ -1,9 +1,9 @@
 """What a process needs to measure allocations."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -178,10 +178,17 @@ class Workbench:
         """The pre-trained model on the same path as the quantized ones."""
         return prepare(self.pretrained.model, self.graph)
 
-    def logits_of(self, seeds: Iterable[int]) -> Iterator[Tensor]:
-        """Logits ``[N, classes]`` of full precision of each seed."""
+    def logits_of(
+        self, seeds: Iterable[int], ask: Callable[[nn.Module], Tensor]
+    ) -> Iterator[Tensor]:
+        """What full precision of each seed returns.
+
+        Args:
+            seeds: The seeds.
+            ask: What a prepared model is asked, like its logits on the search's graph.
+        """
         for each in pretrain_models(self.settings, self.graph, list(seeds)):
-            yield predict(prepare(each.model, self.graph), self.graph)
+            yield ask(prepare(each.model, self.graph))
 
     def finetune(
         self, allocation: BitAllocation, seed: int, stopper: Stopper | None = None
@@ -270,13 +277,28 @@ def pretrain_models(
     return models
 
 
-def mean_probabilities(settings: SearchSettings, graph: Graph, seeds: Iterable[int]) -> Tensor:
-    """Mean class probabilities ``[N, classes]`` of full-precision models with these seeds."""
-    return _mean_prediction(pretrain_models(settings, graph, seeds), graph)
+def mean_probabilities(
+    settings: SearchSettings,
+    graph: Graph,
+    seeds: Iterable[int],
+    ask: Callable[[nn.Module], Tensor] | None = None,
+) -> Tensor:
+    """Mean class probabilities ``[rows, classes]`` of full-precision models with these seeds.
+
+    Args:
+        settings: The search.
+        graph: What they are trained on.
+        seeds: The seeds.
+        ask: Asks a prepared model for its logits; by default those on ``graph``.
+    """
+    return _mean_prediction(pretrain_models(settings, graph, seeds), graph, ask)
 
 
-def _mean_prediction(models: Sequence[Pretrained], graph: Graph) -> Tensor:
-    logits = (predict(prepare(each.model, graph), graph) for each in models)
+def _mean_prediction(
+    models: Sequence[Pretrained], graph: Graph, ask: Callable[[nn.Module], Tensor] | None = None
+) -> Tensor:
+    ask = ask or partial(predict, graph=graph)
+    logits = (ask(prepare(each.model, graph)) for each in models)
     return torch.stack([each.softmax(dim=1) for each in logits]).mean(dim=0)
 
 

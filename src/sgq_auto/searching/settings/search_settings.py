@@ -92,6 +92,8 @@ class SearchSettings(RootSettings):
     def fingerprint(self, data: PreparedData) -> str:
         """Hash of what defines the study; budgets (trials, workers, tolerance) do not."""
         own = {"held_out": data.held_out.fingerprint, "seed": self.seed}
+        if data.unseen is not None:
+            own["unseen"] = data.unseen.fingerprint
         return _hash({**self._definition(data.graph), **own})
 
     def family(self, graph: Graph) -> str:
