@@ -33,6 +33,7 @@ from sgq_auto.settings import (
     TuneSettings,
 )
 from sgq_auto.settings.setting_fields import choice, field_values, settings_from
+from sgq_auto.task import Metric, Task
 
 _T = TypeVar("_T")
 # What lines of these raise beside InputError is a fault of this project's.
@@ -118,6 +119,11 @@ def prepare_raw(raw: RawGraph, cfg: Any) -> PreparedData:
         InputError: If it is malformed.
     """
     buckets = settings_from(BucketSettings, _plain(cfg.buckets), "buckets")
+    task, metric = cfg.get("task"), cfg.get("metric")
+    raw = raw.for_task(
+        None if task is None else choice(Task, task, "task"),
+        None if metric is None else choice(Metric, metric, "metric"),
+    )
     raw.check()
     split = _instantiate(cfg.dataset["split"], "dataset.split").split(raw)
     return prepare_graph(raw, split, buckets, normalize_rows=cfg.dataset["normalize_rows"])

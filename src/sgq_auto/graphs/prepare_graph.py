@@ -17,7 +17,8 @@ from sgq_auto.graphs.degree_buckets import (
 )
 from sgq_auto.graphs.edge_weights import weights_of_edges, weights_of_entries
 from sgq_auto.graphs.feature_matrix import DenseFeatures, Features, SparseFeatures
-from sgq_auto.graphs.first_lines import first_lines
+from sgq_auto.graphs.first_lines import first_lines, outputs_counted
+from sgq_auto.graphs.labels.target_scale import TargetScale
 from sgq_auto.graphs.original_order import in_original_order, labels_in_original_order
 from sgq_auto.graphs.prepared_graph import Graph, LabelledNodes
 from sgq_auto.graphs.raw_graph import IntArray, RawGraph, Split, check_split
@@ -76,8 +77,11 @@ def prepare_graph(
     Raises:
         InputError: If the graph or the split is malformed.
     """
+    raw = raw.for_task()
     raw.check()
     check_split(raw, split)
+    assert raw.task is not None
+    assert raw.metric is not None
     rowptr, col = csr_with_loops(raw.edge_index, raw.num_nodes)
     # The self-loop that every node has is no neighbour.
     in_degrees = np.diff(rowptr) - 1
@@ -88,17 +92,21 @@ def prepare_graph(
     bucket_nodes = tuple(int(n) for n in counts)
     rowptr, col = reorder_nodes(rowptr, col, order)
     weights = _weights(raw, rowptr, col, order)
+    train = _labelled(raw, order, split.train)
     graph = Graph(
         name=raw.name,
         features=_features(raw, order, bucket_nodes, normalize_rows=normalize_rows),
         adj_t=CsrPattern.from_arrays(rowptr, col, (raw.num_nodes, raw.num_nodes), weights),
         bucket_nodes=bucket_nodes,
         split_points=split_points,
-        train=_labelled(raw, order, split.train),
+        train=train,
         val=_labelled(raw, order, split.val),
         num_classes=raw.num_classes,
         node_order=torch.from_numpy(order.astype(np.int64)),
         class_names=raw.class_names,
+        task=raw.task,
+        metric=raw.metric,
+        target_scale=TargetScale.of(train.labels) if raw.task.is_regression else None,
     )
     held_out = _labelled(raw, order, split.test)
     said = (
@@ -175,9 +183,10 @@ def _counts(graph: Graph, held_out: LabelledNodes) -> str:
     edges = graph.adj_t.num_entries - graph.num_nodes
     kind = f"{edges // 2:,} undirected" if graph.spec.symmetric else f"{edges:,} directed"
     lonely = (graph.adj_t.rowptr.diff() == 1) & (graph.adj_t.column_counts == 1)
+    outputs = outputs_counted(graph.task, graph.num_classes)
     line = (
         f"{graph.name}: {graph.num_nodes:,} nodes, {kind} edges, "
-        f"{graph.features.num_features:,} features, {graph.num_classes} classes; "
+        f"{graph.features.num_features:,} features, {outputs}; "
         f"{graph.train.nodes.numel():,} training, {graph.val.nodes.numel():,} validation and "
         f"{held_out.nodes.numel():,} test nodes"
     )
@@ -212,5 +221,5 @@ def _labelled(raw: RawGraph, order: IntArray, nodes: IntArray) -> LabelledNodes:
     row_of_node = np.empty_like(order)
     row_of_node[order] = np.arange(order.size)
     rows = np.sort(row_of_node[nodes])
-    labels = raw.y[order[rows]]
-    return LabelledNodes(torch.from_numpy(rows), torch.from_numpy(labels.astype(np.int64)))
+    labels = raw.y[order[rows]].astype(np.int64 if raw.has_classes else np.float32)
+    return LabelledNodes(torch.from_numpy(rows), torch.from_numpy(labels))

@@ -14,6 +14,7 @@ from sgq_auto.graphs.adjacency import is_symmetric
 from sgq_auto.graphs.csr_products import CsrPattern, entries_of_rows
 from sgq_auto.graphs.edge_weights import are_symmetric, storing_entries
 from sgq_auto.graphs.feature_matrix import Features, SparseFeatures
+from sgq_auto.graphs.labels.target_scale import TargetScale
 from sgq_auto.packed import FeatureSpec, GraphSpec
 from sgq_auto.packed.sizes.edge_weight_spec import EdgeWeightSpec
 from sgq_auto.task import Metric, Task
@@ -21,11 +22,12 @@ from sgq_auto.task import Metric, Task
 
 @dataclass(frozen=True, eq=False)
 class LabelledNodes:
-    """Some nodes and their classes.
+    """Some nodes and their labels.
 
     Attributes:
-        nodes: ``int64 [n]`` rows of the prepared graph.
-        labels: ``int64 [n]`` classes.
+        nodes: ``int64 [n]`` rows of what the model returns.
+        labels: ``int64 [n]`` classes; ``float32 [n, L]`` 0 or 1 for each of several labels; or
+            ``float32 [n, T]`` numbers, in the user's units.
     """
 
     nodes: Tensor
@@ -72,6 +74,8 @@ class Graph:
         metric: What a model is judged by.
         graph_of_node: ``int64 [N]``, the number of the graph that each row belongs to, where there
             are several: they are the blocks of one block-diagonal graph. ``None`` for one graph.
+        target_scale: What turns the model's outputs into the units of numbers to predict; ``None``
+            where they have them already.
     """
 
     name: str
@@ -88,6 +92,11 @@ class Graph:
     task: Task = Task.NODE_CLASSIFICATION
     metric: Metric = Metric.ACCURACY
     graph_of_node: Tensor | None = None
+    target_scale: TargetScale | None = None
+
+    def in_units(self, outputs: Tensor) -> Tensor:
+        """What a model returns, in the units of the labels: logits, or numbers."""
+        return outputs if self.target_scale is None else self.target_scale.in_units(outputs)
 
     @property
     def num_graphs(self) -> int:
@@ -190,7 +199,7 @@ class Graph:
             tensors.append(self.graph_of_node)
         # Not in the hash of what there was before other tasks, so that it stays the same.
         plain = (self.task, self.metric) == (Task.NODE_CLASSIFICATION, Metric.ACCURACY)
-        task = () if plain else (self.task.value, self.metric.value)
+        task = () if plain else (self.task.value, self.metric.value, self.target_scale)
         return _hash(tensors, str((self.bucket_nodes, features, labels, *task)))
 
     @cached_property

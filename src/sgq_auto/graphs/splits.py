@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from sgq_auto.errors import InputError
-from sgq_auto.graphs.partial_splits import completed_split
+from sgq_auto.graphs.partial_splits import completed_split, drawn_split
 from sgq_auto.graphs.raw_graph import UNLABELLED, IntArray, RawGraph, Split
 
 
@@ -30,7 +30,8 @@ class PublicSplit:
 class PerClassSplit:
     """The same number of training nodes for each class (Yang et al. 2016; Shchur et al. 2018).
 
-    Nodes without a label are in no part.
+    Nodes without a label are in no part. Where nodes have several labels, or numbers, there are no
+    classes to draw from: 60 % of them train, 20 % validate, and 20 % are tested.
 
     Args:
         train_per_class: Training nodes of each class.
@@ -66,6 +67,8 @@ class PerClassSplit:
         Raises:
             InputError: If a class has too few nodes for it.
         """
+        if not raw.has_classes:
+            return drawn_split(raw, self.seed)
         self._check_sizes(raw)
         order = np.random.default_rng(self.seed).permutation(raw.num_nodes)
         order = order[raw.y[order] != UNLABELLED]

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +17,20 @@ from sgq_auto.compute import engine_for
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.csr_products import CsrPattern
 from sgq_auto.graphs.feature_matrix import DenseFeatures, Features, SparseFeatures
+from sgq_auto.graphs.labels.target_scale import TargetScale
 from sgq_auto.graphs.prepared_graph import Graph, LabelledNodes
 from sgq_auto.graphs.store.stored_graph_checks import (
-    UnsoundError,
     check_bucket_values,
-    check_disjoint,
     check_graph,
     check_header,
-    check_labels,
     check_pattern,
     check_permutation,
     check_values,
     check_weights,
 )
+from sgq_auto.graphs.store.stored_label_checks import check_disjoint, check_labels
+from sgq_auto.graphs.store.unsound import UnsoundError
+from sgq_auto.task import Metric, Task
 
 _PATTERN_FIELDS = ("rowptr", "col")
 # Only in files of graphs whose edges have weights.
@@ -63,6 +64,7 @@ def save_graph(graph: Graph, path: Path) -> None:
         "num_features": graph.features.num_features,
         "normalize_rows": graph.features.normalize_rows,
         "sparse": isinstance(graph.features, SparseFeatures),
+        **_task_entries(graph),
     }
     save_tensors(tensors, path, {"graph": json.dumps(header)})
 
@@ -98,6 +100,7 @@ def load_graph(path: Path) -> Graph:
             node_order=tensors["node_order"],
             class_names=None if class_names is None else tuple(class_names),
             bucket_rows=bucket_rows,
+            **_task(header),
         )
         check_graph(graph)
         return graph
@@ -122,7 +125,7 @@ def load_labels(path: Path, graph: Graph | None = None) -> LabelledNodes:
     with _naming(path):
         labels = _labels(_read(path)[1], "labels")
         nodes, classes = (graph.num_nodes, graph.num_classes) if graph else (_ANY, _ANY)
-        check_labels(labels, "labels", nodes, classes)
+        check_labels(labels, "labels", nodes, classes, graph.task if graph else None)
         if graph is not None:
             parts = {"train": graph.train, "val": graph.val, "labels": labels}
             cpu = torch.device("cpu")
@@ -159,6 +162,27 @@ def _naming(path: Path) -> Iterator[None]:
         raise InputError(
             f"{path}: it is damaged, or no file of a study ({_reason(error)})"
         ) from error
+
+
+def _task_entries(graph: Graph) -> dict[str, Any]:
+    """What a header says of another task than the accuracy of classes."""
+    if (graph.task, graph.metric) == (Task.NODE_CLASSIFICATION, Metric.ACCURACY):
+        return {}
+    scale = None if graph.target_scale is None else asdict(graph.target_scale)
+    return {"task": graph.task, "metric": graph.metric, "target_scale": scale}
+
+
+def _task(header: dict[str, Any]) -> dict[str, Any]:
+    """The task of a checked header; files from before there were others do not have the entry."""
+    if "task" not in header:
+        return {}
+    scale = header.get("target_scale")
+    held = None if scale is None else TargetScale(tuple(scale["mean"]), tuple(scale["std"]))
+    return {
+        "task": Task(header["task"]),
+        "metric": Metric(header["metric"]),
+        "target_scale": held,
+    }
 
 
 def _reason(error: Exception) -> str:

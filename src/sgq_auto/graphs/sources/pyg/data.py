@@ -11,7 +11,7 @@ from torch_geometric.data import Batch, Data, HeteroData
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.raw_graph import RawGraph
-from sgq_auto.graphs.sources.class_numbers import class_numbers, numbered_from_0
+from sgq_auto.graphs.sources.class_numbers import GivenLabels
 from sgq_auto.graphs.sources.edge_attributes import EDGE_VALUES, weights_among
 from sgq_auto.graphs.sources.memory_needed import check_memory
 from sgq_auto.graphs.sources.split_fields import is_split_name, splits_of
@@ -22,11 +22,12 @@ _INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 def graph_of_data(data: object, name: str) -> RawGraph:
-    """The graph of a ``Data`` for node classification, or of what its ``to_dict()`` gives.
+    """The graph of a ``Data`` with a label for each node, or of what its ``to_dict()`` gives.
 
     Args:
         data: ``x`` ``[N, F]`` (dense or a sparse tensor), ``edge_index`` ``[2, E]``, ``y`` ``[N]``
-            or ``[N, 1]`` whole numbers (-1 where a node has no class), and optionally a split
+            or ``[N, 1]`` whole numbers (-1 where a node has no class), or ``[N, L]`` 0 or 1 for
+            each of several labels, or numbers to predict (NaN: none), and optionally a split
             (:mod:`~sgq_auto.graphs.sources.split_fields`), ``class_names``, a string a class, and
             weights of edges: ``edge_weight`` ``[E]``, or ``edge_attr`` of one column.
         name: What messages and the graph are called.
@@ -47,23 +48,24 @@ def graph_of_data(data: object, name: str) -> RawGraph:
     fields = {key: value for key, value in fields.items() if value is not None}
     weights, of_weights = _edge_weights(fields, name)
     x, edge_index = _features(fields, name), _edge_index(fields, name)
-    y, of_y = class_numbers(_numbers(_tensor(fields, "y", name, "give classes y [N]")), name)
-    y, names, of_numbers = numbered_from_0(y, _class_names(fields, name), name)
-    given = splits_of(_split_arrays(fields), int(y.shape[0]), name)
+    y = _numbers(_tensor(fields, "y", name, "give classes y [N]"))
+    labels = GivenLabels.of(y, _class_names(fields, name), name, name)
+    num_nodes = int(labels.y.shape[0])
+    given = splits_of(_split_arrays(fields), num_nodes, name)
     return RawGraph(
         name=name,
         x=x,
         edge_index=edge_index,
-        y=y,
+        y=labels.y,
+        numbers=labels.numbers,
         split=given.single,
         splits=given.choices,
-        class_names=names,
+        class_names=labels.names,
         edge_weight=weights,
         notes=(
             *of_weights,
-            *of_y,
-            *of_numbers,
-            *_left_out(fields, given.used, int(y.shape[0]), edge_index.shape[-1], name),
+            *labels.notes,
+            *_left_out(fields, given.used, num_nodes, edge_index.shape[-1], name),
         ),
     )
 

@@ -10,11 +10,12 @@ import scipy.sparse
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.first_lines import listed
 from sgq_auto.graphs.raw_graph import IntArray, RawGraph
-from sgq_auto.graphs.sources.tables.columns import classes, split_of
+from sgq_auto.graphs.sources.tables.columns import split_of
 from sgq_auto.graphs.sources.tables.edges import DEFAULT_ENDS, EdgeTable
 from sgq_auto.graphs.sources.tables.feature_cells import numbers_of
 from sgq_auto.graphs.sources.tables.feature_file import features_in_file
 from sgq_auto.graphs.sources.tables.ids import TableIds, table_ids
+from sgq_auto.graphs.sources.tables.label_columns import table_labels
 from sgq_auto.graphs.sources.tables.settings import Name, has_header, name_of, names_of
 from sgq_auto.graphs.sources.tables.table_file import Table
 from sgq_auto.node_files.node_ids import NodeIds
@@ -39,7 +40,9 @@ class TableSource:
         id: Column of ids that the edges refer to; ``None`` takes ``id`` where there is one, and
             else numbers the rows from 0, unless a column looks like the ids; ``False`` numbers
             them.
-        label: Column of classes, names or whole numbers; empty where a node has none.
+        label: Column of classes, names or whole numbers; empty where a node has none. Or of lists
+            of the labels that a node has, or of numbers to predict. Or several columns, each a
+            label (0 or 1) or a number.
         unlabelled: What this column holds where a node has no class, beside nothing.
         features: Feature columns, names or patterns like ``word_*``; ``None`` takes every column
             that is nothing else, and none where there is a file of features.
@@ -61,7 +64,7 @@ class TableSource:
         edges: str | None,
         *,
         id: Name | bool | None = None,
-        label: Name = "label",
+        label: Sequence[Name] | Name = "label",
         unlabelled: Sequence[Name] | Name | None = None,
         features: Sequence[Name] | Name | None = None,
         features_file: str | None = None,
@@ -76,11 +79,6 @@ class TableSource:
         if not nodes or not edges:
             missing = "edges" if nodes else "nodes"
             raise InputError(f"dataset=table: no file given; add {_SOURCE}.{missing}=FILE.csv")
-        if not isinstance(label, Name):
-            raise InputError(
-                f"{_SOURCE}.label={label}: it must be one column (multi-label classification is "
-                "not supported)"
-            )
         self.edge_columns = names_of(edge_columns) or []
         if len(self.edge_columns) != 2:
             raise InputError(
@@ -88,7 +86,9 @@ class TableSource:
             )
         self.nodes, self.edges = Path(nodes), Path(edges)
         self.id = id if id is None or id is False else name_of(id)
-        self.label = name_of(label)
+        self.label = names_of(label) or []
+        if not self.label:
+            raise InputError(f"{_SOURCE}.label={label}: name the column of labels, or several")
         self.unlabelled = names_of(unlabelled) or []
         self.split = None if split is None else name_of(split)
         self.features = names_of(features)
@@ -100,7 +100,7 @@ class TableSource:
 
     def load(self) -> RawGraph:
         """Read both tables, and the file of features if there is one."""
-        texts = [self.id or "id", self.split or "split", self.label]
+        texts = [self.id or "id", self.split or "split", *self.label]
         nodes = Table.read(self.nodes, f"{_SOURCE}.nodes", texts, has_header(self.header, "nodes"))
         edges = EdgeTable.of(
             Table.read(
@@ -112,10 +112,10 @@ class TableSource:
             self.edge_columns,
             self.edge_weight,
         )
-        y, names, of_classes = classes(nodes, self.label, self.unlabelled)
+        labels = table_labels(nodes, self.label, self.unlabelled)
         split_column = self.split or ("split" if "split" in nodes.columns else None)
         split = split_of(nodes, split_column)
-        taken = {self.label, split_column, *split.used}
+        taken = {*self.label, split_column, *split.used}
         ids = table_ids(nodes, self.id, self._may_be_ids(nodes, taken), edges.named)
         rows = edges.edge_index(ids, nodes)
         edge_index, weights = edges.joined(rows, undirected=self.undirected)
@@ -124,9 +124,10 @@ class TableSource:
             name=self.nodes.stem,
             x=x,
             edge_index=edge_index,
-            y=y,
+            y=labels.y,
+            numbers=labels.numbers,
             split=split.single,
-            class_names=names,
+            class_names=labels.names,
             edge_weight=weights,
             spare_edges_noted=True,
             node_ids=NodeIds.of(ids.keys, ids.column) if ids.column else None,
@@ -134,7 +135,7 @@ class TableSource:
                 *nodes.notes(),
                 *ids.notes,
                 *of_features,
-                *of_classes,
+                *labels.notes,
                 *edges.notes(rows, undirected=self.undirected),
                 *_sizes_apart(nodes.name, x),
             ),
@@ -181,8 +182,15 @@ class TableSource:
             )
         unused = [name for name in nodes.columns if name not in named and name not in names]
         left_out = f"; not used: {listed(unused, _MOST_LEFT_OUT)}" if unused else ""
-        line = f"{nodes.name}: the class is {self.label!r}, features are {', '.join(kinds)}"
+        line = f"{nodes.name}: {_taken_for(self.label)}, features are {', '.join(kinds)}"
         return _joined(blocks), [line + left_out, *notes]
+
+
+def _taken_for(label: Sequence[str]) -> str:
+    """Which columns hold the labels, in words."""
+    if len(label) == 1:
+        return f"the class is {label[0]!r}"
+    return f"the labels are {listed(label, _FEW_FEATURES)}"
 
 
 def _joined(blocks: Sequence[Any]) -> Any:
