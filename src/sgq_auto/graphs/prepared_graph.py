@@ -98,6 +98,11 @@ class Graph:
         """What a model returns, in the units of the labels: logits, or numbers."""
         return outputs if self.target_scale is None else self.target_scale.in_units(outputs)
 
+    @cached_property
+    def label_scale(self) -> TargetScale:
+        """Mean and spread of the training labels, of numbers to predict."""
+        return TargetScale.of(self.train.labels)
+
     @property
     def num_graphs(self) -> int:
         """Number of graphs: the blocks of a block-diagonal one."""
