@@ -35,7 +35,7 @@ def listed(names: Sequence[str], most: int, rest: str = "more") -> str:
 def _class_counts(raw: RawGraph) -> str:
     counts = np.bincount(raw.y[raw.y != UNLABELLED], minlength=raw.num_classes)
     shown = ", ".join(
-        f"{raw.class_name(k)} ({count:,}{' nodes' if k == 0 else ''})"
+        f"{raw.class_name(k)} ({count:,}{f' {raw.unit}s' if k == 0 else ''})"
         for k, count in enumerate(counts[:_MOST_CLASSES])
     )
     more = counts.size - _MOST_CLASSES
@@ -44,7 +44,7 @@ def _class_counts(raw: RawGraph) -> str:
 
 def _missing(raw: RawGraph) -> str:
     missing = int((~raw.labelled).sum())
-    return f"; {missing:,} nodes have no label" if missing else ""
+    return f"; {missing:,} {raw.unit}s have no label" if missing else ""
 
 
 def _task(raw: RawGraph) -> list[str]:

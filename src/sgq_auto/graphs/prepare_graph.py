@@ -198,11 +198,12 @@ def _counts(graph: Graph, held_out: LabelledNodes) -> str:
     kind = f"{edges // 2:,} undirected" if graph.spec.symmetric else f"{edges:,} directed"
     lonely = (graph.adj_t.rowptr.diff() == 1) & (graph.adj_t.column_counts == 1)
     outputs = outputs_counted(graph.task, graph.num_classes)
+    graphs = "" if graph.graph_of_node is None else f"{graph.num_graphs:,} graphs with "
     line = (
-        f"{graph.name}: {graph.num_nodes:,} nodes, {kind} edges, "
+        f"{graph.name}: {graphs}{graph.num_nodes:,} nodes, {kind} edges, "
         f"{graph.features.num_features:,} features, {outputs}; "
         f"{graph.train.nodes.numel():,} training, {graph.val.nodes.numel():,} validation and "
-        f"{held_out.nodes.numel():,} test nodes"
+        f"{held_out.nodes.numel():,} test {'graphs' if graph.task.predicts_graphs else 'nodes'}"
     )
     return f"{line}; nodes without an edge: {int(lonely.sum()):,}" if lonely.any() else line
 

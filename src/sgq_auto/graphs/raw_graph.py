@@ -154,6 +154,11 @@ class RawGraph:
         return self.num_graphs if self.predicts_graphs else self.num_nodes
 
     @property
+    def unit(self) -> str:
+        """What has a label, in messages: ``node`` or ``graph``."""
+        return "graph" if self.predicts_graphs else "node"
+
+    @property
     def num_classes(self) -> int:
         """Width of a model's output: classes, one more than the largest in ``y``; or columns."""
         return int(self.y.max()) + 1 if self.has_classes else int(self.y.shape[1])
@@ -212,10 +217,10 @@ class RawGraph:
         if self.y.min() < UNLABELLED:
             raise InputError(
                 f"{self.name}: y holds {self.y.min()}; classes count from 0, and {UNLABELLED} is a "
-                "node without one"
+                f"{self.unit} without one"
             )
         if self.y.max() < 0:
-            raise InputError(f"{self.name}: y holds no class; some nodes must have one")
+            raise InputError(f"{self.name}: y holds no class; some {self.unit}s must have one")
         if self.y.max() == 0:
             raise InputError(
                 f"{self.name}: every label is class {self.class_name(0)}; there must be more than "
@@ -223,7 +228,7 @@ class RawGraph:
             )
         if self.y.max() >= n:
             raise InputError(
-                f"{self.name}: y holds {self.y.max()}, more classes than the {n} nodes; "
+                f"{self.name}: y holds {self.y.max()}, more classes than the {n} {self.unit}s; "
                 "number the classes from 0 without gaps"
             )
 
@@ -252,11 +257,11 @@ def check_split(raw: RawGraph, split: Split) -> None:
     parts = {"train": split.train, "val": split.val, "test": split.test}
     for name, nodes in parts.items():
         if nodes.size == 0:
-            raise InputError(f"{raw.name}: the {name} split is empty; it must hold a node")
+            raise InputError(f"{raw.name}: the {name} split is empty; it must hold a {raw.unit}")
         unlabelled = nodes[~raw.labelled[nodes]]
         if unlabelled.size:
             raise InputError(
-                f"{raw.name}: node {unlabelled[0]} of the {name} split has no label "
+                f"{raw.name}: {raw.unit} {unlabelled[0]} of the {name} split has no label "
                 f"({unlabelled.size} of its {nodes.size} have none); label them, or leave them out "
                 "of the split"
             )
@@ -264,8 +269,8 @@ def check_split(raw: RawGraph, split: Split) -> None:
         shared = np.intersect1d(parts[one], parts[other])
         if shared.size:
             raise InputError(
-                f"{raw.name}: node {shared[0]} is in the {one} and the {other} split "
-                f"({shared.size} nodes are); they must be disjoint"
+                f"{raw.name}: {raw.unit} {shared[0]} is in the {one} and the {other} split "
+                f"({shared.size} {raw.unit}s are); they must be disjoint"
             )
     _check_taught(raw, split)
 
@@ -277,17 +282,17 @@ def _check_taught(raw: RawGraph, split: Split) -> None:
         same = np.flatnonzero(taught.max(axis=0) == taught.min(axis=0))
         if same.size:
             label, value = raw.class_name(int(same[0])), taught[0, same[0]]
-            what = f"number {label} is {value:g} on every training node"
+            what = f"number {label} is {value:g} on every training {raw.unit}"
             if raw.task is Task.NODE_MULTILABEL:
-                what = f"{'every' if value else 'no'} training node has label {label}"
+                what = f"{'every' if value else 'no'} training {raw.unit} has label {label}"
             raise InputError(
-                f"{raw.name}: {what}; the training split must hold nodes that differ in it"
+                f"{raw.name}: {what}; the training split must hold {raw.unit}s that differ in it"
             )
         return
     missing = np.setdiff1d(np.arange(raw.num_classes), raw.y[split.train])
     if missing.size:
         raise InputError(
-            f"{raw.name}: class {raw.class_name(missing[0])} has no training node; the training "
-            f"split must hold every one of the {raw.num_classes} classes"
+            f"{raw.name}: class {raw.class_name(missing[0])} has no training {raw.unit}; the "
+            f"training split must hold every one of the {raw.num_classes} classes"
             f"{raw.missing_hint(missing[0])}"
         )
