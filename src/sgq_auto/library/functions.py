@@ -15,11 +15,12 @@ from torch_geometric.data import Data
 from sgq_auto.configuration.checked_settings import conf_dir, prepare_raw, search_settings
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, PreparedData
+from sgq_auto.graphs.many_graphs import largest_graph
 from sgq_auto.graphs.sources.pyg.data import graph_of_data
 from sgq_auto.library.checked_arguments import refuse_other_kinds, refuse_unmade, widths_of_groups
 from sgq_auto.library.given_model import ModelToSearch
 from sgq_auto.library.library_configuration import DATA_NAME, configuration
-from sgq_auto.packed import Footprint, FootprintModel, save
+from sgq_auto.packed import Footprint, save
 from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import (
     RangeMode,
@@ -149,7 +150,7 @@ def prepare(
             check_logits(predict(full, graph), graph.num_nodes, graph.num_classes)
         except InputError as error:
             raise InputError(f"{type(model).__name__}: {error}") from error
-        footprints = FootprintModel(trace_spec(full, graph), graph.spec)
+        footprints = largest_graph(trace_spec(full, graph), graph).footprints
         groups = {site: granularity.group(site) for site in footprints.sites()}
         widths = widths_of_groups(bits, tuple(dict.fromkeys(groups.values())))
         allocation = BitAllocation({site: widths[group] for site, group in groups.items()})

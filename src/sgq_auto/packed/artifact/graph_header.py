@@ -30,6 +30,7 @@ def parse_graph(node: Mapping[str, Any], features: Mapping[str, Any]) -> GraphSp
         bucket_out_edges=counts(node, "bucket_out_edges", len(nodes)),
         max_in_degree=count(node, "max_in_degree"),
         symmetric=flag(node, "symmetric"),
+        inductive="inductive" in node and flag(node, "inductive"),
         features=FeatureSpec(
             num_features=count(features, "num_features", 1),
             dense=flag(features, "dense"),

@@ -65,6 +65,6 @@ def _operation(
 
 def _named_ranges(name: str, bits: tuple[int, ...], header: Header, tensors: Tensors) -> Ranges:
     """The ranges of a skip connection, or of the node features."""
-    groups = scaled_groups(bits, header.graph.bucket_nodes)
+    groups = scaled_groups(bits, header.graph.scaled(header.graph.bucket_nodes))
     (ranges,) = checked_ranges(name, [groups], [bits], tensors)
     return ranges

@@ -26,6 +26,15 @@ Tensors = Mapping[str, Array]
 
 def tensors_of(model: PackedModel) -> dict[str, Array]:
     """The tensors of an artifact; those without an element are left out."""
+    tensors = _data_tensors(model) if model.holds_graph else {}
+    for layer in model.layers:
+        tensors |= _layer_tensors(layer, model.graph.spec)
+    tensors |= _program_tensors(model) | weight_tensors(model.graph)
+    return {name: tensor for name, tensor in tensors.items() if tensor.size}
+
+
+def _data_tensors(model: PackedModel) -> dict[str, Array]:
+    """What an artifact for one fixed graph holds of it."""
     high, low = stored_edge_code(model.graph)
     tensors: dict[str, Array] = {
         "edges.high": high,
@@ -38,27 +47,13 @@ def tensors_of(model: PackedModel) -> dict[str, Array]:
         tensors["features.bitmap"] = pattern.bitmap
     elif isinstance(pattern, EliasFanoRows):
         tensors |= {"features.high": pattern.high, "features.low": pattern.low}
-    for layer in model.layers:
-        tensors |= _layer_tensors(layer, model.graph.spec)
-    tensors |= _program_tensors(model) | weight_tensors(model.graph)
-    return {name: tensor for name, tensor in tensors.items() if tensor.size}
+    return tensors
 
 
 def expected_tensors(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
     """Type and shape of every tensor that an artifact with this header holds."""
-    graph, features = header.graph, header.graph.features
-    edges = graph.stored_pattern
-    sizes = {
-        "edges.high": edges.high_bytes,
-        "edges.low": edges.low_bytes,
-        "bucket_map": graph.bucket_map_bytes,
-        "features.values": stream_bytes(*feature_layout(header)),
-    }
-    if features.uses_bitmap(graph.num_nodes):
-        sizes["features.bitmap"] = (graph.num_nodes * features.num_features + 7) // 8
-    elif not features.dense:
-        pattern = features.pattern(graph.num_nodes)
-        sizes |= {"features.high": pattern.high_bytes, "features.low": pattern.low_bytes}
+    graph = header.graph
+    sizes = {} if graph.inductive else _data_sizes(header)
     floats: dict[str, tuple[int, ...]] = {}
     for layer in header.layers:
         name = layer.spec.name
@@ -73,6 +68,24 @@ def expected_tensors(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
     return expected | expected_weight_tensors(graph, header.edge_weight_bits)
 
 
+def _data_sizes(header: Header) -> dict[str, int]:
+    """Bytes of what an artifact for one fixed graph holds of it."""
+    graph, features = header.graph, header.graph.features
+    edges = graph.stored_pattern
+    sizes = {
+        "edges.high": edges.high_bytes,
+        "edges.low": edges.low_bytes,
+        "bucket_map": graph.bucket_map_bytes,
+        "features.values": stream_bytes(*feature_layout(header)),
+    }
+    if features.uses_bitmap(graph.num_nodes):
+        sizes["features.bitmap"] = (graph.num_nodes * features.num_features + 7) // 8
+    elif not features.dense:
+        pattern = features.pattern(graph.num_nodes)
+        sizes |= {"features.high": pattern.high_bytes, "features.low": pattern.low_bytes}
+    return sizes
+
+
 def operation_tensor(stage: int, operation: int, name: str) -> str:
     """The name of an operation's tensor."""
     return f"{OPERATION_PREFIX}{stage}:{operation}:{name}"
@@ -80,7 +93,8 @@ def operation_tensor(stage: int, operation: int, name: str) -> str:
 
 def _program_tensors(model: PackedModel) -> dict[str, Array]:
     """The scales of skip connections and features, and what operations hold."""
-    program, nodes = model.program, model.graph.spec.bucket_nodes
+    program, graph = model.program, model.graph.spec
+    nodes = graph.scaled(graph.bucket_nodes)
     runs = dict(model.skips)
     if not any(program.reads_features(layer.spec.name) for layer in model.layers):
         runs[FEATURES] = model.features.values.ranges
@@ -96,7 +110,7 @@ def _program_tensors(model: PackedModel) -> dict[str, Array]:
 
 def _program_shapes(header: Header) -> dict[str, tuple[int, ...]]:
     """The shapes of those tensors."""
-    nodes = header.graph.bucket_nodes
+    nodes = header.graph.scaled(header.graph.bucket_nodes)
     runs = {name: skip.bits for name, skip in header.skips.items()}
     if not any(layer.reads_features for layer in header.layers):
         runs[FEATURES] = header.feature_bits
@@ -111,8 +125,8 @@ def _program_shapes(header: Header) -> dict[str, tuple[int, ...]]:
 
 
 def _layer_tensors(layer: PackedLayer, graph: GraphSpec) -> dict[str, Array]:
-    name, nodes = layer.spec.name, graph.bucket_nodes
-    edges = graph.gathered_edges(layer.spec)
+    name, nodes = layer.spec.name, graph.scaled(graph.bucket_nodes)
+    edges = graph.scaled(graph.gathered_edges(layer.spec))
     tensors: dict[str, Array] = {f"{name}.{key}": v for key, v in layer.vectors().items()}
     # Each run of scale groups, and how much each of its groups holds.
     runs = [(layer.inputs, nodes)]
@@ -139,24 +153,26 @@ def group_bits(layer: LayerHeader) -> list[tuple[int, ...]]:
 
 def scale_groups(layer: LayerHeader, graph: GraphSpec) -> list[tuple[int, ...]]:
     """The groups of each of those runs that have a scale."""
-    spec, counts = layer.spec, [graph.bucket_nodes]
+    spec, nodes = layer.spec, graph.scaled(graph.bucket_nodes)
+    counts = [nodes]
     if spec.transformed_features:
-        counts.append(graph.bucket_nodes)
+        counts.append(nodes)
     if spec.heads:
-        counts.append(graph.gathered_edges(spec))
-    counts += [graph.bucket_nodes] * spec.further_hops
+        counts.append(graph.scaled(graph.gathered_edges(spec)))
+    counts += [nodes] * spec.further_hops
     counts += [(1,) * channels for channels, _ in layer.kind.weight_shapes(spec).values()]
     return [scaled_groups(bits, n) for bits, n in zip(group_bits(layer), counts, strict=True)]
 
 
 def _num_scales(layer: LayerHeader, graph: GraphSpec) -> int:
     """How many groups have a scale; nothing is listed, so that a header may claim any width."""
-    spec, nodes = layer.spec, graph.bucket_nodes
+    spec, nodes = layer.spec, graph.scaled(graph.bucket_nodes)
     groups = len(scaled_groups(layer.input_bits, nodes))
     if spec.transformed_features:
         groups += len(scaled_groups(layer.embedding_bits, nodes))
     if spec.heads:
-        groups += len(scaled_groups(layer.attention_bits, graph.gathered_edges(spec)))
+        edges = graph.scaled(graph.gathered_edges(spec))
+        groups += len(scaled_groups(layer.attention_bits, edges))
     if spec.further_hops:
         groups += spec.further_hops * len(scaled_groups(layer.embedding_bits, nodes))
     if layer.weight_bits == FULL_PRECISION:

@@ -1,12 +1,15 @@
 """Every buffer of one inference: its bytes, and how long it is needed."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sgq_auto.packed.allocation import FEATURES
 from sgq_auto.packed.sizes.shape_specs import GraphSpec, ModelSpec
 from sgq_auto.packed.sizes.tensor_storage import TensorStorage
+
+# What an artifact for other graphs does not hold.
+_OF_DATA = frozenset({"edges", "bucket_map", "features", "edge_weights"})
 
 
 class Part(StrEnum):
@@ -65,6 +68,8 @@ def inference_buffers(model: ModelSpec, graph: GraphSpec, storage: TensorStorage
         size, scales = storage.embedding(skip.name, skip.features), skip.name + ".scales"
         buffers.append(Buffer(skip.name, Part.EMBEDDING, size, *steps))
         buffers.append(_stored(scales, Part.SCALES, storage.embedding_scales(skip.name), steps[1]))
+    if graph.inductive:
+        buffers = [replace(b, stored_bytes=0) if b.name in _OF_DATA else b for b in buffers]
     return [buffer for buffer in buffers if buffer.num_bytes]
 
 

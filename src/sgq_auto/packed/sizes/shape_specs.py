@@ -190,6 +190,8 @@ class GraphSpec:
         features: The node features.
         symmetric: Whether every edge goes both ways.
         weights: The weights of its edges; ``None`` without any.
+        inductive: Whether it is only the largest of the graphs that a model is for: an artifact
+            holds nothing of it, and has a scale for every group, as other graphs may need.
     """
 
     bucket_nodes: tuple[int, ...]
@@ -199,6 +201,15 @@ class GraphSpec:
     features: FeatureSpec
     symmetric: bool = False
     weights: EdgeWeightSpec | None = None
+    inductive: bool = False
+
+    def scaled(self, counts: tuple[int, ...]) -> tuple[int, ...]:
+        """Counts of scale groups, above 0 for each that has a scale.
+
+        Args:
+            counts: Rows of each group in this graph.
+        """
+        return (1,) * len(counts) if self.inductive else counts
 
     @property
     def num_buckets(self) -> int:

@@ -208,7 +208,7 @@ class PackedStorage:
         return sum(self._codes(n, site) for n, site in zip(counts, sites, strict=True))
 
     def _groups(self, layer: str, component: Component, counts: Sequence[int]) -> int:
-        sites = self._sites(layer, component)
+        sites, counts = self._sites(layer, component), self.spec.scaled(tuple(counts))
         return sum(
             n > 0 and self._is_quantized(site) for n, site in zip(counts, sites, strict=True)
         )

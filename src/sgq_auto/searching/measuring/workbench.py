@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sgq_auto.graphs import Graph
+from sgq_auto.graphs.many_graphs import largest_graph
 from sgq_auto.packed import FootprintModel
 from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import generic_layers, prepare, trace_model, unpackable_reason
@@ -52,6 +53,7 @@ class Workbench:
         space: The search space.
         generic: What is said of layers without a quantized twin, if there are any.
         unpackable: Why the model cannot be packed, if it cannot.
+        sized: Which of many graphs the sizes are of.
     """
 
     settings: SearchSettings
@@ -63,6 +65,7 @@ class Workbench:
     space: SearchSpace
     generic: str | None = None
     unpackable: str | None = None
+    sized: str | None = None
 
     @classmethod
     def build(
@@ -104,7 +107,8 @@ class Workbench:
     ) -> "Workbench":
         prepared = prepare(pretrained.model, graph)
         trace = trace_model(prepared, graph)
-        footprints = FootprintModel(trace.spec, graph.spec)
+        largest = largest_graph(trace.spec, graph)
+        footprints = largest.footprints
         notes = generic_layers(prepared), unpackable_reason(trace)
         del trace  # It holds every embedding.
         space = SearchSpace.build(
@@ -112,7 +116,8 @@ class Workbench:
         )
         teacher = _mean_prediction(teachers, graph) if teachers else torch.empty(0)
         accuracies = tuple(each.val_accuracy for each in teachers)
-        return cls(settings, graph, pretrained, teacher, accuracies, footprints, space, *notes)
+        made = cls(settings, graph, pretrained, teacher, accuracies, footprints, space, *notes)
+        return replace(made, sized=largest.note)
 
     @cached_property
     def nothing_fits(self) -> str | None:
