@@ -15,6 +15,7 @@ from sgq_auto.packed import FootprintModel
 from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import generic_layers, prepare, trace_model, unpackable_reason
 from sgq_auto.searching.command_stages import OnStage, Stage, unheard
+from sgq_auto.searching.measuring.chance_level import chance_score
 from sgq_auto.searching.measuring.early_stopping import DominationStopper
 from sgq_auto.searching.measuring.majority_class import Guessing, untaught
 from sgq_auto.searching.settings.search_settings import SearchSettings
@@ -30,6 +31,7 @@ from sgq_auto.training import (
     fit,
     predict,
     pretrain,
+    said,
     weights_path,
 )
 
@@ -46,7 +48,8 @@ class Workbench:
         graph: The prepared graph.
         pretrained: The plain model at full precision. Where nothing fits the budget it is not
             trained, and its accuracy is NaN.
-        teacher: Mean class probabilities ``[N, classes]`` of full precision over several seeds.
+        teacher: What full precision says ``[N, outputs]``, mean over several seeds: probabilities
+            of classes or labels, or numbers.
         teacher_accuracies: Validation accuracy of each of these models.
         footprints: Sizes of the model on the graph.
         space: The search space.
@@ -153,12 +156,12 @@ class Workbench:
     def frame(self) -> Frame:
         """The fixed frame of hypervolumes on this graph."""
         objective = self.settings.objective
-        counts = torch.bincount(self.graph.val.labels)
         return Frame(
             smallest_bytes=self.footprints.packed(self.space.smallest()).figure(objective),
             full_bytes=self.footprints.full_precision().figure(objective),
-            majority_accuracy=float(counts.max() / counts.sum()),
+            majority_accuracy=chance_score(self.graph),
             full_accuracy=self.pretrained.val_accuracy,
+            metric=self.graph.metric,
         )
 
     @cached_property
@@ -171,15 +174,15 @@ class Workbench:
         return int(self.sizes(np.array([self.space.positions(params)]))[0])
 
     def drop(self, val_accuracy: float) -> float:
-        """Percentage points that an accuracy lies below full precision's in the search."""
-        return 100 * (self.pretrained.val_accuracy - val_accuracy)
+        """Points of the metric that a model lies below full precision in the search."""
+        return self.graph.metric.drop(self.pretrained.val_accuracy, val_accuracy)
 
     def full_precision(self) -> nn.Module:
         """The pre-trained model on the same path as the quantized ones."""
         return prepare(self.pretrained.model, self.graph)
 
     def logits_of(self, seeds: Iterable[int]) -> Iterator[Tensor]:
-        """Logits ``[N, classes]`` of full precision of each seed."""
+        """What full precision of each seed returns, ``[N, outputs]``."""
         for each in pretrain_models(self.settings, self.graph, list(seeds)):
             yield predict(prepare(each.model, self.graph), self.graph)
 
@@ -271,13 +274,13 @@ def pretrain_models(
 
 
 def mean_probabilities(settings: SearchSettings, graph: Graph, seeds: Iterable[int]) -> Tensor:
-    """Mean class probabilities ``[N, classes]`` of full-precision models with these seeds."""
+    """What full-precision models with these seeds say ``[N, outputs]``, the mean: probabilities."""
     return _mean_prediction(pretrain_models(settings, graph, seeds), graph)
 
 
 def _mean_prediction(models: Sequence[Pretrained], graph: Graph) -> Tensor:
     logits = (predict(prepare(each.model, graph), graph) for each in models)
-    return torch.stack([each.softmax(dim=1) for each in logits]).mean(dim=0)
+    return torch.stack([said(each, graph.task) for each in logits]).mean(dim=0)
 
 
 def finetune_seed(settings: SearchSettings, repeat: int) -> int:
