@@ -17,7 +17,7 @@ from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import stream_bytes
 from sgq_auto.packed.codes.coded_rows import BitmapRows, EliasFanoRows
 from sgq_auto.packed.runtime.layers.layer import PackedLayer
-from sgq_auto.packed.runtime.packed_graph import stored_edge_code
+from sgq_auto.packed.runtime.packed_graph import PackedGraph, stored_edge_code
 from sgq_auto.packed.runtime.packed_model import PackedModel
 from sgq_auto.packed.sizes.shape_specs import GraphSpec
 
@@ -31,6 +31,7 @@ def tensors_of(model: PackedModel) -> dict[str, Array]:
         "edges.high": high,
         "edges.low": low,
         "bucket_map": model.graph.bucket_map,
+        "graph_map": _graph_map(model.graph),
         "features.values": model.features.values.stream,
     }
     pattern = model.features.pattern
@@ -52,6 +53,7 @@ def expected_tensors(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
         "edges.high": edges.high_bytes,
         "edges.low": edges.low_bytes,
         "bucket_map": graph.bucket_map_bytes,
+        "graph_map": graph.graph_map_bytes,
         "features.values": stream_bytes(*feature_layout(header)),
     }
     if features.uses_bitmap(graph.num_nodes):
@@ -78,15 +80,21 @@ def operation_tensor(stage: int, operation: int, name: str) -> str:
     return f"{OPERATION_PREFIX}{stage}:{operation}:{name}"
 
 
+def _graph_map(graph: PackedGraph) -> Array:
+    """The packed number of the graph that each row belongs to; empty for one graph."""
+    return np.empty(0, np.uint8) if graph.graph_map is None else graph.graph_map.stream
+
+
 def _program_tensors(model: PackedModel) -> dict[str, Array]:
     """The scales of skip connections and features, and what operations hold."""
-    program, nodes = model.program, model.graph.spec.bucket_nodes
+    program, graph = model.program, model.graph.spec
     runs = dict(model.skips)
     if not any(program.reads_features(layer.spec.name) for layer in model.layers):
         runs[FEATURES] = model.features.values.ranges
-    tensors: dict[str, Array] = {
-        f"{name}.scales": scales_of(ranges, nodes) for name, ranges in runs.items()
-    }
+    tensors: dict[str, Array] = {}
+    for name, ranges in runs.items():
+        rows = graph.rows(per_graph=name in program.graph_buffers)
+        tensors[f"{name}.scales"] = scales_of(ranges, rows)
     for position, stage in enumerate(program.stages):
         for place, operation in enumerate(stage.operations):
             for name, tensor in operation.held().items():
@@ -96,12 +104,12 @@ def _program_tensors(model: PackedModel) -> dict[str, Array]:
 
 def _program_shapes(header: Header) -> dict[str, tuple[int, ...]]:
     """The shapes of those tensors."""
-    nodes = header.graph.bucket_nodes
-    runs = {name: skip.bits for name, skip in header.skips.items()}
+    graph = header.graph
+    runs = {n: (s.bits, graph.rows(per_graph=s.per_graph)) for n, s in header.skips.items()}
     if not any(layer.reads_features for layer in header.layers):
-        runs[FEATURES] = header.feature_bits
+        runs[FEATURES] = header.feature_bits, graph.bucket_nodes
     shapes: dict[str, tuple[int, ...]] = {
-        f"{name}.scales": (len(scaled_groups(bits, nodes)), 2) for name, bits in runs.items()
+        f"{name}.scales": (len(scaled_groups(*run)), 2) for name, run in runs.items()
     }
     for position, stage in enumerate(header.stages):
         for place, operation in enumerate(stage.operations):
@@ -111,7 +119,7 @@ def _program_shapes(header: Header) -> dict[str, tuple[int, ...]]:
 
 
 def _layer_tensors(layer: PackedLayer, graph: GraphSpec) -> dict[str, Array]:
-    name, nodes = layer.spec.name, graph.bucket_nodes
+    name, nodes = layer.spec.name, graph.rows(per_graph=layer.spec.per_graph)
     edges = graph.gathered_edges(layer.spec)
     tensors: dict[str, Array] = {f"{name}.{key}": v for key, v in layer.vectors().items()}
     # Each run of scale groups, and how much each of its groups holds.
@@ -139,7 +147,7 @@ def group_bits(layer: LayerHeader) -> list[tuple[int, ...]]:
 
 def scale_groups(layer: LayerHeader, graph: GraphSpec) -> list[tuple[int, ...]]:
     """The groups of each of those runs that have a scale."""
-    spec, counts = layer.spec, [graph.bucket_nodes]
+    spec, counts = layer.spec, [graph.rows(per_graph=layer.spec.per_graph)]
     if spec.transformed_features:
         counts.append(graph.bucket_nodes)
     if spec.heads:
@@ -151,7 +159,7 @@ def scale_groups(layer: LayerHeader, graph: GraphSpec) -> list[tuple[int, ...]]:
 
 def _num_scales(layer: LayerHeader, graph: GraphSpec) -> int:
     """How many groups have a scale; nothing is listed, so that a header may claim any width."""
-    spec, nodes = layer.spec, graph.bucket_nodes
+    spec, nodes = layer.spec, graph.rows(per_graph=layer.spec.per_graph)
     groups = len(scaled_groups(layer.input_bits, nodes))
     if spec.transformed_features:
         groups += len(scaled_groups(layer.embedding_bits, nodes))

@@ -5,9 +5,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from sgq_auto.graphs import CsrPattern, Features
+from sgq_auto.graphs import CsrPattern, Features, Graph
+from sgq_auto.packed.runtime.operations.pooling import Pooling
 from sgq_auto.quantize.forward.edge_weights import EdgeWeights, QuantizedEdgeWeights
 from sgq_auto.quantize.forward.forward_signature import Signature
+from sgq_auto.quantize.forward.graph_pooling import GraphOfNode, GraphPooling, NodeGraphs
 from sgq_auto.quantize.forward.node_features import Edges, NodeFeatures, QuantizedFeatures
 from sgq_auto.quantize.forward.skip_connections import ForwardPass, SkipConnections
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
@@ -42,6 +44,8 @@ class ModelInput(nn.Module):
         self.skips = SkipConnections(quantizers)
         self._passes: list[ForwardPass] = []
         self._weights: QuantizedEdgeWeights | None = None
+        self._poolings = nn.ModuleDict({p: GraphPooling(p) for p in (Pooling.SUM, Pooling.MAX)})
+        self._node_graphs: tuple[Graph, NodeGraphs] | None = None
 
     @classmethod
     def attach(
@@ -108,8 +112,22 @@ class ModelInput(nn.Module):
         forward.__enter__()
         self._passes.append(forward)
         held = self.edge_weights(adj_t)
-        given = [] if held is None else _weights_as_given(held)
-        return self._signature.arguments(x, edges, *given)
+        weights, column = (None, None) if held is None else _weights_as_given(held)
+        return self._signature.arguments(x, edges, weights, column, self._batch())
+
+    def _batch(self) -> GraphOfNode | None:
+        """Which graph each node belongs to, for a model that predicts graphs."""
+        graph = self._graph
+        if not graph.task.predicts_graphs:
+            return None
+        if self._node_graphs is None or self._node_graphs[0] is not graph:
+            self._node_graphs = graph, NodeGraphs.of(graph)
+        graphs = self._node_graphs[1]
+        return GraphOfNode(graphs.graph_of_node, graphs, self._pool)
+
+    def _pool(self, pooling: Pooling, x: Tensor, graphs: NodeGraphs) -> Tensor:
+        pooled: Tensor = self._poolings[pooling](x, graphs)
+        return pooled
 
     def _leave(self, _module: nn.Module, _inputs: Any, _output: Tensor) -> None:
         if self._passes:
@@ -129,11 +147,10 @@ class ModelInput(nn.Module):
             self._passes[-1].leave_layer(layer.name, output)
 
 
-def _weights_as_given(weights: QuantizedEdgeWeights) -> list[Tensor]:
+def _weights_as_given(weights: QuantizedEdgeWeights) -> tuple[Tensor, Tensor]:
     """The weights as ``edge_weight`` ``[E]``, and in the form of the user's edge features."""
     pattern = weights.pattern
     assert pattern.weights is not None
     edges = pattern.num_entries - pattern.shape[0]
-    return [
-        EdgeWeights(weights, shape) for shape in ((edges,), (edges, *pattern.weights.shape[1:]))
-    ]
+    column = edges, *pattern.weights.shape[1:]
+    return EdgeWeights(weights, (edges,)), EdgeWeights(weights, column)

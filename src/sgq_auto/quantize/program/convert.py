@@ -10,6 +10,7 @@ from torch import nn
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, SparseFeatures
 from sgq_auto.packed import PackedModel
+from sgq_auto.packed.codes.bit_packing import PackedIntegers
 from sgq_auto.packed.codes.ranges import Ranges
 from sgq_auto.packed.runtime.edge_weights import pack_edge_weights
 from sgq_auto.packed.runtime.layers.layer import PackedLayer
@@ -48,16 +49,14 @@ def convert(
     layers = []
     for call in trace.calls:
         own = call.layer.input_quantizer
-        inputs = (
-            feature_ranges if call.input is None or own is None else packed_ranges(own, buckets)
-        )
+        groups = 1 if call.layer.per_graph else buckets
+        inputs = feature_ranges if call.input is None or own is None else packed_ranges(own, groups)
         layers.append(call.layer.packed(Packing(inputs, buckets)))
-    skips = {
-        name: packed_ranges(model_input.skips.named(name).quantizer, buckets)
-        for name in trace.program.skips
-    }
+    held = [model_input.skips.named(name) for name in trace.program.skips]
+    skips = {s.name: packed_ranges(s.quantizer, 1 if s.per_graph else buckets) for s in held}
+    packed = _weighted(_graph(graph), tuple(layers), prepared, graph)
     return PackedModel(
-        _weighted(_graph(graph), tuple(layers), prepared, graph),
+        _of_graphs(packed, graph) if trace.program.predicts_graphs else packed,
         _features(graph, feature_ranges),
         tuple(layers),
         trace.program,
@@ -83,7 +82,17 @@ def _graph(graph: Graph) -> PackedGraph:
     )
     degrees = np.diff(rowptr) - 1
     packed = graph_of(positions, buckets, degrees, graph.split_points, graph.num_nodes)
-    return replace(packed, spec=graph.spec)
+    # Where nothing is pooled, it does not matter how many graphs there are.
+    return replace(packed, spec=replace(graph.spec, num_graphs=1))
+
+
+def _of_graphs(packed: PackedGraph, graph: Graph) -> PackedGraph:
+    """The packed graph with the graph that each node belongs to, if there are several."""
+    if graph.graph_of_node is None or graph.num_graphs == 1:
+        return packed
+    spec = replace(packed.spec, num_graphs=graph.num_graphs)
+    graph_map = PackedIntegers.pack(array(graph.graph_of_node), graph.num_graphs - 1)
+    return replace(packed, spec=spec, graph_map=graph_map)
 
 
 def _weighted(
