@@ -27,6 +27,7 @@ from sgq_auto.quantize import (
     check_logits,
     convert,
     in_order_of,
+    output_rows,
     returning_logits,
     trace_spec,
     unused_weights,
@@ -147,7 +148,7 @@ def prepare(
     with returning_logits(model, graph.num_classes) as returned:
         full = prepare_model(model, graph)
         try:
-            check_logits(predict(full, graph), graph.num_nodes, graph.num_classes)
+            check_logits(predict(full, graph), output_rows(graph), graph.num_classes)
         except InputError as error:
             raise InputError(f"{type(model).__name__}: {error}") from error
         footprints = largest_graph(trace_spec(full, graph), graph).footprints
