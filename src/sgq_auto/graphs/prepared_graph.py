@@ -101,6 +101,11 @@ class Graph:
         return outputs if self.target_scale is None else self.target_scale.in_units(outputs)
 
     @cached_property
+    def label_scale(self) -> TargetScale:
+        """Mean and spread of the training labels, of numbers to predict."""
+        return TargetScale.of(self.train.labels)
+
+    @cached_property
     def num_graphs(self) -> int:
         """Number of graphs: the blocks of a block-diagonal one."""
         return 1 if self.graph_of_node is None else int(self.graph_of_node.max()) + 1

@@ -16,6 +16,7 @@ from sgq_auto.packed import FootprintModel
 from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import generic_layers, prepare, trace_model, unpackable_reason
 from sgq_auto.searching.command_stages import OnStage, Stage, unheard
+from sgq_auto.searching.measuring.chance_level import chance_score
 from sgq_auto.searching.measuring.early_stopping import DominationStopper
 from sgq_auto.searching.measuring.majority_class import Guessing, untaught
 from sgq_auto.searching.settings.search_settings import SearchSettings
@@ -31,6 +32,7 @@ from sgq_auto.training import (
     fit,
     predict,
     pretrain,
+    said,
     weights_path,
 )
 
@@ -47,7 +49,8 @@ class Workbench:
         graph: The prepared graph.
         pretrained: The plain model at full precision. Where nothing fits the budget it is not
             trained, and its accuracy is NaN.
-        teacher: Mean class probabilities ``[N, classes]`` of full precision over several seeds.
+        teacher: What full precision says ``[N, outputs]``, mean over several seeds: probabilities
+            of classes or labels, or numbers.
         teacher_accuracies: Validation accuracy of each of these models.
         footprints: Sizes of the model on the graph.
         space: The search space.
@@ -158,12 +161,12 @@ class Workbench:
     def frame(self) -> Frame:
         """The fixed frame of hypervolumes on this graph."""
         objective = self.settings.objective
-        counts = torch.bincount(self.graph.val.labels)
         return Frame(
             smallest_bytes=self.footprints.packed(self.space.smallest()).figure(objective),
             full_bytes=self.footprints.full_precision().figure(objective),
-            majority_accuracy=float(counts.max() / counts.sum()),
+            majority_accuracy=chance_score(self.graph),
             full_accuracy=self.pretrained.val_accuracy,
+            metric=self.graph.metric,
         )
 
     @cached_property
@@ -176,8 +179,8 @@ class Workbench:
         return int(self.sizes(np.array([self.space.positions(params)]))[0])
 
     def drop(self, val_accuracy: float) -> float:
-        """Percentage points that an accuracy lies below full precision's in the search."""
-        return 100 * (self.pretrained.val_accuracy - val_accuracy)
+        """Points of the metric that a model lies below full precision in the search."""
+        return self.graph.metric.drop(self.pretrained.val_accuracy, val_accuracy)
 
     def full_precision(self) -> nn.Module:
         """The pre-trained model on the same path as the quantized ones."""
@@ -288,13 +291,13 @@ def mean_probabilities(
     seeds: Iterable[int],
     ask: Callable[[nn.Module], Tensor] | None = None,
 ) -> Tensor:
-    """Mean class probabilities ``[rows, classes]`` of full-precision models with these seeds.
+    """What full-precision models with these seeds say ``[rows, outputs]``, the mean: probabilities.
 
     Args:
         settings: The search.
         graph: What they are trained on.
         seeds: The seeds.
-        ask: Asks a prepared model for its logits; by default those on ``graph``.
+        ask: Asks a prepared model for what it returns; by default those on ``graph``.
     """
     return _mean_prediction(pretrain_models(settings, graph, seeds), graph, ask)
 
@@ -303,8 +306,8 @@ def _mean_prediction(
     models: Sequence[Pretrained], graph: Graph, ask: Callable[[nn.Module], Tensor] | None = None
 ) -> Tensor:
     ask = ask or partial(predict, graph=graph)
-    logits = (ask(prepare(each.model, graph)) for each in models)
-    return torch.stack([each.softmax(dim=1) for each in logits]).mean(dim=0)
+    outputs = (ask(prepare(each.model, graph)) for each in models)
+    return torch.stack([said(each, graph.task) for each in outputs]).mean(dim=0)
 
 
 def finetune_seed(settings: SearchSettings, repeat: int) -> int:

@@ -128,8 +128,8 @@ class SearchSettings(RootSettings):
     def training(self) -> dict[str, Any]:
         """What of training defines a study; a model that is trained already is its one teacher."""
         return {
-            "pretrain": None if self.pretrain is None else self.pretrain.key(),
-            "finetune": self.finetune.key(),
+            "pretrain": None if self.pretrain is None else self.pretrain.key,
+            "finetune": self.finetune.key,
             "teachers": 1 if self.pretrain is None else self.teachers,
         }
 
