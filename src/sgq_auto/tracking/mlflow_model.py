@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import mlflow
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric, Run
 from mlflow.models import Model, ModelSignature
-from mlflow.types.schema import Array, ColSpec, DataType, Schema
+from mlflow.types.schema import Array, ColSpec, DataType, Schema, TensorSpec
 
 import sgq_auto
 from sgq_auto.packed import PackedModel, load
@@ -122,8 +123,11 @@ def _asked(model: PackedModel) -> tuple[ModelSignature, pd.DataFrame]:
     if model.holds_graph:
         signature = ModelSignature(Schema([_NODE]), Schema([_NODE, *_ANSWERS]))
         return signature, pd.DataFrame({"node": [0]})
-    row = {"x": [[0.0] * model.features.spec.num_features] * 2, "edge_index": [[0, 1], [1, 0]]}
-    inputs = [
+    row: dict[str, Any] = {
+        "x": [[0.0] * model.features.spec.num_features] * 2,
+        "edge_index": [[0, 1], [1, 0]],
+    }
+    inputs: list[ColSpec | TensorSpec] = [
         ColSpec(Array(Array(DataType.double)), "x"),
         ColSpec(Array(Array(DataType.long)), "edge_index"),
     ]

@@ -88,7 +88,7 @@ class ServedModel(PythonModel):
         Raises:
             ValueError: If it is none, or not one that the model can predict.
         """
-        arrays = {
+        arrays: dict[str, Any] = {
             "x": np.array([list(node) for node in row["x"]], np.float32),
             "edge_index": np.array([list(ends) for ends in row["edge_index"]], np.int64),
         }
