@@ -7,7 +7,8 @@ import numpy as np
 import scipy.sparse
 import torch
 
-from sgq_auto.graphs import BucketSettings, Graph, RawGraph, Split, prepare_graph
+from sgq_auto.graphs import BucketSettings, Graph, PreparedData, RawGraph, Split, prepare_graph
+from sgq_auto.graphs.many_graphs import part
 from sgq_auto.graphs.prepared_graph import LabelledNodes
 from sgq_auto.task import Task
 
@@ -94,3 +95,30 @@ def prepared_graphs(
     halves = (torch.tensor(sorted(part)) for part in (train, val))
     first, second = (LabelledNodes(numbers, labels[numbers]) for numbers in halves)
     return replace(many, train=first, val=second)
+
+
+def with_unseen(
+    raws: Sequence[RawGraph],
+    train: Sequence[int],
+    val: Sequence[int],
+    test: Sequence[int],
+    *,
+    task: Task = Task.NODE_CLASSIFICATION,
+    buckets: BucketSettings = BUCKETS,
+) -> PreparedData:
+    """Graphs to search on, and others that are only tested, every node (or graph) of them."""
+    seen = [*train, *val]
+    numbers = range(len(seen))
+    halves = numbers[: len(train)], numbers[len(train) :]
+    graph = prepared_graphs([raws[k] for k in seen], *halves, task=task, buckets=buckets)
+    tested = [raws[k] for k in test]
+    whole = prepared_graphs([*tested, *tested, *tested], task=task, buckets=buckets)
+    # Three times as many, so that there are enough for the helper.
+    first = torch.arange(len(tested))
+    none = LabelledNodes(torch.empty(0, dtype=torch.int64), torch.empty(0, dtype=torch.int64))
+    unseen = replace(part(whole, first), train=none, val=none)
+    if task.predicts_graphs:
+        labels = torch.tensor([int(raw.y[-1]) for raw in tested])
+        return PreparedData(graph, LabelledNodes(first, labels), unseen=unseen)
+    y = torch.from_numpy(joined(tested)[0].y)[unseen.node_order]
+    return PreparedData(graph, LabelledNodes(torch.arange(len(y)), y), unseen=unseen)

@@ -105,7 +105,7 @@ def test_every_scale_group_holds_at_most_2_to_the_b_values(
     assert len(constants) == (3 if kind is GCN else 1)
     fixed = (graph.features.values, normalized_adjacency(graph.adj_t))
     for module in constants:
-        module(next(x for x in fixed if x.size(0) == module.rows))
+        module(next(x for x in fixed if x.size(0) == module.groups.rows))
     assert len(seen) == 2 * trained + len(constants)
 
 

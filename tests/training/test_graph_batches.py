@@ -152,5 +152,5 @@ def test_a_batch_holds_at_least_one_graph() -> None:
 
 def test_settings_of_one_graph_have_the_key_of_earlier_versions() -> None:
     whole = replace(_SETTINGS, batch_graphs=None)
-    assert "batch_graphs" not in whole.key()
-    assert whole.key() | {"batch_graphs": 4} == _SETTINGS.key()
+    assert "batch_graphs" not in whole.key
+    assert whole.key | {"batch_graphs": 4} == _SETTINGS.key

@@ -17,20 +17,24 @@ import numpy as np
 
 from sgq_auto.commands.arguments import as_path, parse_arguments, run_command
 from sgq_auto.errors import InputError
+from sgq_auto.node_files.given_graph import GivenGraph
 from sgq_auto.node_files.node_names import NodeNames
 from sgq_auto.node_files.predictions import write_predictions
 from sgq_auto.packed import PackedModel, load
 from sgq_auto.packed.codes.bit_packing import Array
 
 _USAGE = (
-    "python -m sgq_auto.infer artifact=PATH [nodes=0,5,7] [out=preds.csv] [ids=nodes.csv] "
-    "[ids_column=COLUMN] [threads=1] [max_bytes=N]"
+    "python -m sgq_auto.infer artifact=PATH [graph=FILE] [nodes=0,5,7] [out=preds.csv] "
+    "[ids=nodes.csv] [ids_column=COLUMN] [threads=1] [max_bytes=N]"
 )
 _EXPLAINED = """
 Predicts the classes of nodes with a packed model. It needs numpy and safetensors only; with numba
 it is many times faster.
 
   artifact=PATH      the packed model, or the folder of a run (outputs/runs/...) with one
+  graph=FILE         another graph than the one in the file: .npz (x, edge_index, and where needed
+                     edge_weight), .pt of torch.save(data), or a folder of nodes.csv and edges.csv;
+                     the last two need torch and PyG. A model for many graphs needs one
   nodes=0,5,7        the nodes, by their ids in the search, or without ids by the numbers of their
                      rows, counted from 0; none: all
   out=preds.csv      where the classes go: .csv (names of nodes and classes) or .npy (numbers)
@@ -50,6 +54,7 @@ class Request:
 
     Attributes:
         artifact: The packed model, or the folder of a run that recommends one.
+        graph: A graph to predict in place of the model's own, or ``None``.
         nodes: Nodes to predict, by id or number, or ``None`` for all.
         out: Where the predicted classes go, or ``None``.
         ids: A CSV file with what each node is called, or ``None``.
@@ -59,6 +64,7 @@ class Request:
     """
 
     artifact: Path
+    graph: Path | None = None
     nodes: tuple[str, ...] | None = None
     out: Path | None = None
     ids: Path | None = None
@@ -89,6 +95,7 @@ class Request:
             raise InputError("ids_column: it is a column of the file that ids=FILE gives")
         return cls(
             artifact=as_path(given["artifact"]),
+            graph=as_path(given["graph"]) if "graph" in given else None,
             nodes=tuple(nodes) or None,
             out=out,
             ids=as_path(given["ids"]) if "ids" in given else None,
@@ -115,16 +122,22 @@ def _run(arguments: list[str]) -> None:
     artifact = artifact_of(request.artifact)
     model = load(artifact, max_bytes=request.max_bytes)
     loaded = time.perf_counter()
-    names = NodeNames.of(model, artifact, request.ids, request.ids_column)
+    given = _given(request, model)
+    if given is None:
+        names = NodeNames.of(model, artifact, request.ids, request.ids_column)
+    else:
+        names = NodeNames.of_graph(given, request.ids, request.ids_column)
     rows = names.rows(request.nodes)
-    _check_rows(rows, model.num_nodes)
+    _check_rows(rows, names.num_nodes)
     ready = time.perf_counter()
-    classes = model.predict(rows, threads=request.threads).argmax(axis=1)
+    classes = _predicted(request, model, given, rows)
     done = time.perf_counter()
     _deliver(request, model, classes, names.called(rows))
+    for note in () if given is None else given.notes:
+        print(_printable(note))
     print(f"Predicted: {_by_class(classes, model.classes)}")
     print(
-        f"{classes.size} of {model.num_nodes} nodes predicted; "
+        f"{classes.size} of {names.num_nodes} nodes predicted; "
         f"file {artifact.stat().st_size / 1024:,.1f} KiB, "
         f"held {model.footprint().resident_bytes / 1024:,.1f} KiB"
     )
@@ -136,6 +149,49 @@ def _run(arguments: list[str]) -> None:
         print(_printable(names.note))
     if request.out is not None:
         print(f"Classes: {request.out}")
+
+
+def _given(request: Request, model: PackedModel) -> GivenGraph | None:
+    """The graph to predict; ``None`` for the one that the model holds."""
+    path = request.graph
+    if path is None:
+        if not model.holds_graph:
+            raise InputError(
+                "the model is for many graphs and holds none: give one with graph=FILE (.npz with "
+                "x and edge_index, .pt, or a folder with nodes.csv and edges.csv)"
+            )
+        return None
+    if not path.exists():
+        raise InputError(f"graph={path}: there is no such file or folder")
+    if path.suffix == ".npz":
+        return GivenGraph.of_npz(path, request.max_bytes)
+    if not path.is_dir() and path.suffix not in (".pt", ".pth"):
+        raise InputError(f"graph={path}: it must be .npz, .pt, or a folder with tables")
+    # Only now: they need torch and PyG.
+    try:
+        from sgq_auto.graphs.sources.unlabelled_graph import unlabelled_graph
+    except ImportError as error:
+        raise InputError(
+            f"graph={path}: it takes torch and PyG to be read ({error}); a .npz file with x and "
+            "edge_index takes numpy alone"
+        ) from error
+    return unlabelled_graph(path, model.features.spec.num_features)
+
+
+def _predicted(
+    request: Request, model: PackedModel, given: GivenGraph | None, rows: Sequence[int] | None
+) -> Array:
+    """The class of each node."""
+    by_graph = getattr(model.program, "predicts_graphs", False)
+    arguments = {} if given is None else given.arguments(by_graph=by_graph)
+    try:
+        logits = model.predict(rows, threads=request.threads, **arguments)
+    except ValueError as error:
+        if given is None:
+            raise
+        raise InputError(f"graph={request.graph}: {error}") from error
+    classes: Array = logits.argmax(axis=1)
+    return classes
 
 
 def artifact_of(path: Path) -> Path:

@@ -36,8 +36,9 @@ class PreparedData:
     """A graph to search on, and the test labels that only the confirm stage may read.
 
     Attributes:
-        graph: The graph.
-        held_out: Test nodes and their labels.
+        graph: The graph, or the graphs for training and validation.
+        held_out: Test nodes (or graphs) and their labels; rows of the output for ``unseen``, where
+            there are graphs that are only tested.
         notes: What a person should know of how the graph was read, a line each.
         edge_index: ``int64 [2, E]``, the edges as the user has them, by original nodes and in
             their own order, without repeats and self-loops; ``None`` where they were not kept.
@@ -58,7 +59,16 @@ class PreparedData:
     unseen: Graph | None = None
 
     def in_original_order(self) -> "PreparedData":
-        """The same with the nodes in the user's own order, for a model that depends on it."""
+        """The same with the nodes in the user's own order, for a model that depends on it.
+
+        Raises:
+            InputError: If the model is for other graphs, which have other nodes.
+        """
+        if self.graph.is_inductive:
+            raise InputError(
+                "the model has a row for each node in a parameter or a buffer; one that is tested "
+                "on other graphs cannot have that"
+            )
         held_out = labels_in_original_order(self.held_out, self.graph)
         return replace(self, graph=in_original_order(self.graph), held_out=held_out)
 

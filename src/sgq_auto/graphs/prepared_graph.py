@@ -100,7 +100,12 @@ class Graph:
         """What a model returns, in the units of the labels: logits, or numbers."""
         return outputs if self.target_scale is None else self.target_scale.in_units(outputs)
 
-    @property
+    @cached_property
+    def label_scale(self) -> TargetScale:
+        """Mean and spread of the training labels, of numbers to predict."""
+        return TargetScale.of(self.train.labels)
+
+    @cached_property
     def num_graphs(self) -> int:
         """Number of graphs: the blocks of a block-diagonal one."""
         return 1 if self.graph_of_node is None else int(self.graph_of_node.max()) + 1
@@ -122,6 +127,11 @@ class Graph:
         counts = torch.bincount(self.graph_of_node, minlength=self.num_graphs)
         starts = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
         return starts, torch.argsort(self.graph_of_node, stable=True)
+
+    @property
+    def num_outputs(self) -> int:
+        """Rows of a model's output: one for each node, or for each graph."""
+        return self.num_graphs if self.task.predicts_graphs else self.num_nodes
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -216,6 +226,7 @@ class Graph:
             features=self._feature_spec(),
             symmetric=self._is_symmetric,
             weights=self._weight_spec(),
+            num_graphs=self.num_graphs,
         )
 
     @cached_property

@@ -273,6 +273,19 @@ def check_split(raw: RawGraph, split: Split) -> None:
                 f"({shared.size} {raw.unit}s are); they must be disjoint"
             )
     _check_taught(raw, split)
+    _check_judged(raw, split)
+
+
+def _check_judged(raw: RawGraph, split: Split) -> None:
+    """Check that a metric which compares nodes finds some that differ."""
+    compares = (Metric.ROC_AUC, Metric.AVERAGE_PRECISION, Metric.R2)
+    for name, nodes in (("val", split.val), ("test", split.test)):
+        labels = raw.y[nodes]
+        if raw.metric in compares and (labels == labels[0]).all():
+            raise InputError(
+                f"{raw.name}: metric={raw.metric}: all nodes of the {name} split have the same "
+                "labels, and so it says nothing; choose others"
+            )
 
 
 def _check_taught(raw: RawGraph, split: Split) -> None:

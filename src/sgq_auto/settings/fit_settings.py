@@ -26,6 +26,13 @@ class Keep(StrEnum):
     LAST = "last"
 
 
+class ClassWeights(StrEnum):
+    """How training labels of rare and frequent classes count."""
+
+    NONE = "none"
+    BALANCED = "balanced"
+
+
 @dataclass(frozen=True)
 class FitSettings:
     """How long and how fast to train.
@@ -42,10 +49,12 @@ class FitSettings:
             is compared with it seems to lose accuracy that was never there.
         distillation: Share of the loss that is cross-entropy with a teacher's predictions on all
             nodes; the rest is cross-entropy with the training labels.
-        teacher_temperature: Temperature of the teacher's probabilities; below 1 they are
+        teacher_temperature: Temperature of the teacher's probabilities of classes; below 1 they are
             sharpened, towards its plain decisions. Models that few labels and much weight decay
             made are far less sure than they are right, and what few bits can tell is better spent
             on which class it is than on how likely.
+        class_weights: Whether each class counts the same in the loss by training labels, however
+            rare it is; of several labels, having each one and not having it.
         dropout: Dropout probability of every layer that drops, or ``None`` for the model's own.
         batch_graphs: Most graphs of a batch where there are several graphs; each is a step of an
             epoch. ``None`` for one step with all of them; one graph is never cut.
@@ -62,6 +71,21 @@ class FitSettings:
     teacher_temperature: float = 1.0
     dropout: float | None = None
     batch_graphs: int | None = None
+    class_weights: ClassWeights = ClassWeights.NONE
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """The values that identify what is trained, by name.
+
+        A value that came later is not among them where it changes nothing, so that what was trained
+        before is found.
+        """
+        values = asdict(self)
+        if self.class_weights is ClassWeights.NONE:
+            del values["class_weights"]
+        if self.batch_graphs is None:
+            del values["batch_graphs"]
+        return values
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -83,13 +107,3 @@ class FitSettings:
             )
         if self.dropout is not None and not 0 <= self.dropout < 1:
             raise InputError(f"dropout={self.dropout}: it must be 0 or more, and less than 1")
-
-    def key(self) -> dict[str, Any]:
-        """The settings as what was trained with them is named by.
-
-        Those that earlier versions did not have are left out where they change nothing.
-        """
-        found = asdict(self)
-        if self.batch_graphs is None:
-            del found["batch_graphs"]
-        return found

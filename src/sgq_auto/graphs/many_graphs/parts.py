@@ -29,7 +29,7 @@ def part(graph: Graph, numbers: Tensor) -> Graph:
     ends = torch.searchsorted(rows, bucket_ends)
     order = graph.node_order.to(rows.device)[rows]
     kept = numbers if graph.task.predicts_graphs else rows
-    return replace(
+    made = replace(
         graph,
         features=_features(graph.features, rows, ends),
         adj_t=_adjacency(graph.adj_t, rows),
@@ -39,6 +39,10 @@ def part(graph: Graph, numbers: Tensor) -> Graph:
         node_order=order.argsort().argsort().to(graph.node_order.device),
         graph_of_node=torch.searchsorted(numbers, graph.graph_of_node[rows]),
     )
+    if graph.task.is_regression:
+        # Of all training labels: a part may have few of them, or none.
+        vars(made)["label_scale"] = graph.label_scale
+    return made
 
 
 def rows_of_graphs(graph: Graph, numbers: Tensor) -> Tensor:

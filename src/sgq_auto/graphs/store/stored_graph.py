@@ -35,6 +35,8 @@ from sgq_auto.task import Metric, Task
 _PATTERN_FIELDS = ("rowptr", "col")
 # Only in files of graphs whose edges have weights.
 _WEIGHTS = "adj_t.weights"
+# Only in files of graphs that are several.
+_GRAPHS = "graph_of_node"
 # Labels that no graph is at hand for.
 _ANY = 1 << 62
 
@@ -52,6 +54,8 @@ def save_graph(graph: Graph, path: Path) -> None:
         tensors["bucket_rows"] = graph.bucket_rows
     if graph.adj_t.weights is not None:
         tensors[_WEIGHTS] = graph.adj_t.weights
+    if graph.graph_of_node is not None:
+        tensors[_GRAPHS] = graph.graph_of_node
     if isinstance(graph.features, SparseFeatures):
         tensors |= _pattern_tensors("features", graph.features.pattern)
     header = {
@@ -69,10 +73,14 @@ def save_graph(graph: Graph, path: Path) -> None:
     save_tensors(tensors, path, {"graph": json.dumps(header)})
 
 
-def load_graph(path: Path) -> Graph:
+def load_graph(path: Path, *, labelled: bool = True) -> Graph:
     """Read a graph that :func:`save_graph` wrote; its tensors are mapped, not copied.
 
     Whatever is wrong with it is found here: kernels trust a graph's indices.
+
+    Args:
+        path: The file.
+        labelled: Whether it must have training and validation labels, or none of either.
 
     Raises:
         InputError: If the file is damaged, or no graph of these; one line that names it.
@@ -100,9 +108,10 @@ def load_graph(path: Path) -> Graph:
             node_order=tensors["node_order"],
             class_names=None if class_names is None else tuple(class_names),
             bucket_rows=bucket_rows,
+            graph_of_node=tensors.get(_GRAPHS),
             **_task(header),
         )
-        check_graph(graph)
+        check_graph(graph, labelled=labelled)
         return graph
 
 
@@ -116,7 +125,7 @@ def load_labels(path: Path, graph: Graph | None = None) -> LabelledNodes:
 
     Args:
         path: The file.
-        graph: The graph whose nodes they are of, which they are checked against.
+        graph: The graph whose nodes (or graphs) they are of, which they are checked against.
 
     Raises:
         InputError: If the file is damaged, or its nodes or classes are not the graph's.
@@ -124,12 +133,12 @@ def load_labels(path: Path, graph: Graph | None = None) -> LabelledNodes:
     """
     with _naming(path):
         labels = _labels(_read(path)[1], "labels")
-        nodes, classes = (graph.num_nodes, graph.num_classes) if graph else (_ANY, _ANY)
-        check_labels(labels, "labels", nodes, classes, graph.task if graph else None)
+        rows, classes = (graph.num_outputs, graph.num_classes) if graph else (_ANY, _ANY)
+        check_labels(labels, "labels", rows, classes, graph.task if graph else None)
         if graph is not None:
             parts = {"train": graph.train, "val": graph.val, "labels": labels}
             cpu = torch.device("cpu")
-            check_disjoint({name: part.to(cpu) for name, part in parts.items()}, nodes)
+            check_disjoint({name: part.to(cpu) for name, part in parts.items()}, rows)
         return labels
 
 

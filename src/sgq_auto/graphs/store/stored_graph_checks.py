@@ -112,8 +112,12 @@ def check_loops(rowptr: Tensor, col: Tensor) -> None:
     demand(bool((inside & found).all()), _NO_LOOP)
 
 
-def check_graph(graph: Graph) -> None:
+def check_graph(graph: Graph, *, labelled: bool = True) -> None:
     """Check a graph whose header and patterns are sound.
+
+    Args:
+        graph: The graph.
+        labelled: Whether it must have training and validation labels, or none of either.
 
     Raises:
         UnsoundError: If something else of it is wrong.
@@ -124,10 +128,37 @@ def check_graph(graph: Graph) -> None:
     few = graph.num_classes <= n or not graph.task.is_classification
     demand(few, f"num_classes: {graph.num_classes} are more than the {n} nodes")
     parts = {"train": graph.train, "val": graph.val}
+    check_blocks(graph)
+    rows = graph.num_outputs
     for name, part in parts.items():
-        check_labels(part, name, n, graph.num_classes, graph.task)
-    check_disjoint(parts, n)
+        if labelled:
+            check_labels(part, name, rows, graph.num_classes, graph.task)
+        else:
+            demand(part.nodes.numel() == part.labels.numel() == 0, f"{name}: it has labels")
+    check_disjoint(parts, rows)
     check_permutation(graph.node_order, "node_order", n)
+
+
+def check_blocks(graph: Graph) -> None:
+    """Check which graph each node is of, where there are several.
+
+    Raises:
+        UnsoundError: If numbers are missing, or an edge leads to another graph.
+    """
+    numbers = graph.graph_of_node
+    if numbers is None:
+        return
+    good = numbers.dtype == torch.int64 and numbers.shape == (graph.num_nodes,)
+    demand(good, f"graph_of_node must be int64 [{graph.num_nodes}]")
+    inside = int(numbers.min()) == 0 and int(numbers.max()) < graph.num_nodes
+    held = inside and bool((torch.bincount(numbers) > 0).all())
+    demand(held, "graph_of_node must count the graphs from 0 on, none of them without a node")
+    demand(graph.bucket_rows is None, "graph_of_node: rows must be sorted by degree bucket")
+    pattern = graph.adj_t
+    for first, part in _chunks(pattern.col.numpy()):
+        rows = pattern.row[first : first + part.size]
+        same = numbers[rows.long()] == numbers[torch.from_numpy(part).long()]
+        demand(bool(same.all()), "adj_t: an edge leads from one graph to another")
 
 
 def check_permutation(order: Tensor, name: str, num_nodes: int) -> None:

@@ -3,14 +3,17 @@
 Version 2 says a chain of layers, version 3 any program; both have these entries:
 
 - ``graph``: ``bucket_nodes``, ``bucket_in_edges``, ``bucket_out_edges`` (a list, one number a
-  degree bucket; self-loops counted), ``max_in_degree``, ``symmetric``, ``split_points``;
+  degree bucket; self-loops counted), ``max_in_degree``, ``symmetric``, ``split_points``,
+  ``num_graphs`` where it is the blocks of several graphs; and, only in a model for other graphs,
+  ``inductive``: the counts are those of the largest graph that it was made for, and the file holds
+  no ``edges``, ``bucket_map``, ``features`` or values of edge weights;
 - ``features``: ``num_features``, ``dense``, ``bucket_values``, ``bucket_constant``,
   ``normalize_rows``, ``bits`` (a list);
 - ``layers``, in order: ``kind`` (as in :mod:`sgq_auto.packed.runtime.layers.layer_kinds`),
   ``name``, ``in``, ``out``, ``activation`` (version 2), ``bits`` (``embedding``
   and ``attention`` a list, ``weight`` a number; a layer that reads the features has those of its
-  transformed embedding, if any), ``bias``, and what the kind adds: ``parse`` of its class reads
-  that;
+  transformed embedding, if any; a layer after a pooling has one number in each list), ``bias``, and
+  what the kind adds: ``parse`` of its class reads that;
 - ``skips`` and ``stages`` (version 3): see :mod:`sgq_auto.packed.artifact.stage_headers`;
 - ``edge_weights``, only where layers read weights of edges (such a layer has ``edge_weights``
   true): ``symmetric``, ``stored`` (how many the file holds of each bucket), ``bits``;
@@ -34,13 +37,14 @@ from sgq_auto.packed.artifact.layer_headers import (
     describe_layer,
     parse_layer,
 )
-from sgq_auto.packed.artifact.stage_checks import Widths, check_stages
+from sgq_auto.packed.artifact.stage_checks import Widths, check_graphs, check_stages
 from sgq_auto.packed.artifact.stage_headers import (
     SkipHeader,
     StageHeader,
     chain_activations,
     chain_stages,
     describe_program,
+    graph_buffers,
     parse_skips,
     parse_stages,
     written_buffers,
@@ -81,6 +85,10 @@ def describe(model: PackedModel) -> str:
     """The header of a model."""
     graph, program = asdict(model.graph.spec), model.program
     features, weights = graph.pop("features"), graph.pop("weights")
+    if not graph["inductive"]:
+        del graph["inductive"]  # As earlier versions wrote it.
+    if graph["num_graphs"] == 1:
+        del graph["num_graphs"]
     held, activations = {}, chain_activations(program)
     if isinstance(model.graph.weights, PackedEdgeWeights):
         held["edge_weights"] = {**weights, "bits": model.graph.weights.ranges.bits}
@@ -122,10 +130,11 @@ def parse(text: str) -> Header:
         raise ArtifactError("layers holds something that is no layer")
     is_chain = root["version"] == CHAIN_VERSION
     stages = chain_stages(listed) if is_chain else parse_stages(root)
-    skips = {} if is_chain else parse_skips(root, graph.num_buckets)
-    written = written_buffers(stages)
-    layers = tuple(parse_layer(node, graph.num_buckets, feature_bits, written) for node in listed)
+    buffers = written_buffers(stages), graph_buffers(stages)
+    skips = {} if is_chain else parse_skips(root, graph.num_buckets, buffers[1])
+    layers = tuple(parse_layer(node, graph.num_buckets, feature_bits, *buffers) for node in listed)
     check_layers(layers)
+    check_graphs(graph, stages)
     check_readers(graph, [layer.spec for layer in layers])
     classes = tuple(list_of(root, "classes", LARGEST_COUNT))
     checked = check_stages(stages, skips, _widths(graph, layers, len(classes)))

@@ -7,6 +7,7 @@ from sgq_auto.packed.device.layer_steps import LayerSteps
 from sgq_auto.packed.device.operation_steps import OperationSteps
 from sgq_auto.packed.device.passes import Passes
 from sgq_auto.packed.device.steps import Opcode, Register
+from sgq_auto.packed.device.unsupported import UnsupportedInCError
 from sgq_auto.packed.runtime.operations.operation import Operation
 from sgq_auto.packed.runtime.packed_model import PackedModel
 from sgq_auto.packed.runtime.program import Stage, input_buffer
@@ -21,6 +22,8 @@ def lowered(model: PackedModel) -> Passes:
     Raises:
         UnsupportedInCError: If the model has what C cannot do yet.
     """
+    if not model.holds_graph:
+        raise UnsupportedInCError("a model for other graphs, which holds none")
     passes = Passes()
     for stage in model.program.stages:
         _stage(passes, model, stage)

@@ -34,10 +34,10 @@ Logits = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class PackedModel:
-    """A quantized model with its graph, all in packed codes.
+    """A quantized model in packed codes: with its graph, or for other graphs and without any.
 
     Attributes:
-        graph: The graph it was trained on.
+        graph: The graph it was trained on; see :attr:`holds_graph`.
         features: That graph's node features.
         layers: Its layers, in the order in which they run.
         program: What happens between them.
@@ -57,8 +57,16 @@ class PackedModel:
     engine: Engine = field(default_factory=fastest_engine)
 
     @property
+    def holds_graph(self) -> bool:
+        """Whether it has a graph of its own. One for other graphs has an empty one.
+
+        Sizes are then those of the largest graph that it was made for.
+        """
+        return not self.graph.spec.inductive
+
+    @property
     def num_nodes(self) -> int:
-        """Nodes of its graph."""
+        """Nodes of its graph, or of the largest one that it was made for."""
         return self.graph.spec.num_nodes
 
     @property
@@ -82,7 +90,8 @@ class PackedModel:
         for layer in self.layers:
             sites += _bits(layer, reads_features=self.program.reads_features(layer.spec.name))
         for name, ranges in self.skips.items():
-            sites += _bucket_bits(name, Component.EMBEDDING, ranges.bits)
+            per_graph = name in self.program.graph_buffers
+            sites += _bucket_bits(name, Component.EMBEDDING, ranges.bits, per_graph=per_graph)
         return BitAllocation(sites)
 
     def footprint(self) -> Footprint:
@@ -96,30 +105,37 @@ class PackedModel:
         x: Array | None = None,
         edge_index: Array | None = None,
         edge_weight: Array | None = None,
+        graph_of_node: Array | None = None,
         threads: int = 1,
     ) -> Logits:
-        """Logits of nodes.
+        """Logits of nodes, or of graphs if the model pools.
 
         Args:
             nodes: Which nodes, in this order; ``None`` for all. Only their neighbourhood is
                 computed, unless it is much of the graph.
             x: ``[N, F]`` features of another graph's nodes, quantized by the ranges of this
-                model; needs ``edge_index``.
+                model; needs ``edge_index``. A model without a graph of its own needs both.
             edge_index: ``[2, E]`` edges (source, target) of that graph.
             edge_weight: ``[E]`` their weights, quantized by the ranges of this model, if it reads
                 weights; those of repeated edges are summed.
+            graph_of_node: ``int [N]``, for a model that pools: the number of the graph that each
+                node belongs to, from 0 on; ``None`` for one graph. A graph without nodes pools
+                zeros.
             threads: Threads that compute chunks of rows.
 
         Returns:
-            fp32 ``[n, classes]``.
+            fp32 ``[n, classes]``; ``[graphs, classes]`` of a model that pools.
 
         Raises:
             ValueError: If a node is unknown, the features have another width, an edge leads to a
-                node that is not there, or weights are missing or cannot be.
+                node that is not there or in another graph, weights are missing or cannot be, or
+                nodes are asked of a model that pools.
         """
         if threads < 1:
             raise ValueError(f"threads={threads}: it must be at least 1")
-        given = self._given(x, edge_index, edge_weight)
+        if nodes is not None and self.program.predicts_graphs:
+            raise ValueError("this model predicts whole graphs: leave out nodes")
+        given = self._given(x, edge_index, edge_weight, graph_of_node)
         if nodes is None:
             return self._run(given.graph, given.features(None), threads)
         wanted = check_nodes(np.asarray(nodes), given.graph.spec.num_nodes)
@@ -137,30 +153,51 @@ class PackedModel:
     def _run(self, graph: PackedGraph, features: PackedFeatures, threads: int) -> Logits:
         return run_program(self.parts, Inference(graph, features, self.engine, threads))
 
-    def _given(self, x: Array | None, edge_index: Array | None, edge_weight: Array | None) -> Input:
+    def _given(
+        self,
+        x: Array | None,
+        edge_index: Array | None,
+        edge_weight: Array | None,
+        graph_of_node: Array | None = None,
+    ) -> Input:
         if (x is None) != (edge_index is None):
             raise ValueError("a new graph is given by x and edge_index together")
         if x is None or edge_index is None:
             if edge_weight is not None:
                 raise ValueError("edge_weight is for a new graph: give x and edge_index too")
+            if graph_of_node is not None:
+                raise ValueError("graph_of_node is for new graphs: give x and edge_index too")
+            if not self.holds_graph:
+                raise ValueError("this model holds no graph: give x and edge_index")
             return StoredInput(self.graph, self.features, self.engine)
         arrays = np.asarray(x), np.asarray(edge_index)
         new = NewInput.of(*arrays, self.graph.split_points, self.features)
+        if graph_of_node is not None:
+            if not self.program.predicts_graphs:
+                raise ValueError("this model predicts nodes: leave out graph_of_node")
+            new = new.in_graphs(arrays[1], np.asarray(graph_of_node))
         roots = any(la.spec.edge_weights and la.spec.attention_from_degrees for la in self.layers)
         weights = self.graph.weights
         assert weights is None or isinstance(weights, PackedEdgeWeights)
-        return new.weighted(arrays[1], edge_weight, weights, from_zero=roots)
+        weighted = new.weighted(arrays[1], edge_weight, weights, from_zero=roots)
+        return weighted if self.holds_graph else weighted.coded(weights, self.engine)
 
 
 def _bits(layer: PackedLayer, *, reads_features: bool) -> list[tuple[Site, int]]:
     """The bits of a layer's own sites, in the order of its specification."""
     sites = []
+    per_graph = layer.spec.per_graph
     for component, bits in layer.bucket_bits(reads_features=reads_features).items():
-        sites += _bucket_bits(layer.spec.name, component, bits)
+        sites += _bucket_bits(layer.spec.name, component, bits, per_graph=per_graph)
     if layer.weight_bits is not None:
         sites.append((Site(layer.spec.name, Component.WEIGHT), layer.weight_bits))
     return sites
 
 
-def _bucket_bits(layer: str, component: Component, bits: Sequence[int]) -> list[tuple[Site, int]]:
+def _bucket_bits(
+    layer: str, component: Component, bits: Sequence[int], *, per_graph: bool = False
+) -> list[tuple[Site, int]]:
+    """Bits of each degree bucket; or the only ones, of what has a row a graph."""
+    if per_graph:
+        return [(Site(layer, component), bits[0])]
     return [(Site(layer, component, bucket), width) for bucket, width in enumerate(bits)]

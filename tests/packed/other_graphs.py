@@ -1,0 +1,38 @@
+"""Random models without a graph of their own, and graphs for them to predict."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from sgq_auto.packed import PackedModel
+from sgq_auto.packed.runtime.edge_weights import PackedEdgeWeights, no_edge_weights
+from sgq_auto.packed.runtime.other_graphs import no_features, no_graph
+
+_MOST_NODES = 40
+
+
+def without_graph(model: PackedModel) -> PackedModel:
+    """The same model for other graphs: its own one is the largest that it was made for."""
+    spec, features = replace(model.graph.spec, inductive=True), model.features
+    graph, weights = no_graph(spec, model.graph.split_points), model.graph.weights
+    if isinstance(weights, PackedEdgeWeights):
+        held = no_edge_weights(weights.ranges, symmetric=weights.symmetric)
+        graph = replace(graph, weights=held)
+    ranges, normalize = features.values.ranges, features.normalize_rows
+    return replace(
+        model, graph=graph, features=no_features(features.spec, ranges, normalize=normalize)
+    )
+
+
+def drawn_graph(model: PackedModel, random: np.random.Generator) -> dict[str, Any]:
+    """Arrays of a graph that a model without one predicts."""
+    nodes = int(random.integers(1, _MOST_NODES))
+    edges = random.integers(0, nodes, (2, int(random.integers(0, 3 * nodes))))
+    edges = edges[:, edges[0] != edges[1]]
+    x = random.normal(size=(nodes, model.features.spec.num_features)).astype(np.float32)
+    x *= random.random(x.shape) < random.choice([0.1, 0.5, 1.0])
+    given = {"x": x, "edge_index": edges}
+    if model.graph.weights is not None:
+        given["edge_weight"] = random.uniform(0.1, 3, edges.shape[1]).astype(np.float32)
+    return given
