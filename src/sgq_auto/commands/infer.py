@@ -160,6 +160,10 @@ def _given(request: Request, model: PackedModel) -> GivenGraph | None:
                 "the model is for many graphs and holds none: give one with graph=FILE (.npz with "
                 "x and edge_index, .pt, or a folder with nodes.csv and edges.csv)"
             )
+        if not model.holds_features:
+            raise InputError(
+                "the model holds a graph whose features change: give them with graph=FILE.npz (x)"
+            )
         return None
     if not path.exists():
         raise InputError(f"graph={path}: there is no such file or folder")

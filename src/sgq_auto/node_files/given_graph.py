@@ -24,7 +24,8 @@ class GivenGraph:
 
     Attributes:
         x: ``[N, F]`` features.
-        edge_index: ``[2, E]`` edges, source and target.
+        edge_index: ``[2, E]`` edges, source and target; ``None`` where only features are given,
+            for a model that holds the edges.
         edge_weight: ``[E]`` their weights, if they have some.
         graph_of_node: ``[N]``, the graph of each node, where there are several.
         ids: What the nodes are called, where that is not the numbers of their rows.
@@ -32,7 +33,7 @@ class GivenGraph:
     """
 
     x: Array
-    edge_index: Array
+    edge_index: Array | None
     edge_weight: Array | None = None
     graph_of_node: Array | None = None
     ids: NodeIds | None = None
@@ -49,7 +50,9 @@ class GivenGraph:
         Args:
             by_graph: Whether the model answers once for each graph.
         """
-        given = {"x": self.x, "edge_index": self.edge_index}
+        given = {"x": self.x}
+        if self.edge_index is not None:
+            given["edge_index"] = self.edge_index
         if self.edge_weight is not None:
             given["edge_weight"] = self.edge_weight
         if by_graph and self.graph_of_node is not None:
@@ -89,13 +92,12 @@ class GivenGraph:
                 f"graph={path}: not a NumPy archive of plain arrays ({reason}); write it with "
                 "numpy.savez(path, x=..., edge_index=...)"
             ) from error
-        for name in ("x", "edge_index"):
-            if name not in held:
-                raise InputError(f"graph={path}: it has no array {name!r}; give x and edge_index")
+        if "x" not in held:
+            raise InputError(f"graph={path}: it has no array 'x'; give x and edge_index")
         notes = (f"{path.name}: not used: {', '.join(others)}",) if others else ()
         return cls(
             held["x"],
-            held["edge_index"],
+            held.get("edge_index"),
             _first(held, _WEIGHTS),
             _first(held, _GRAPHS),
             notes=notes,

@@ -120,20 +120,18 @@ def save_packed_model(artifact: Path, folder: Path, description: Model | None = 
 
 def _asked(model: PackedModel) -> tuple[ModelSignature, pd.DataFrame]:
     """What requests hold and what answers do, and an example of a request."""
-    if model.holds_graph:
+    if model.holds_features:
         signature = ModelSignature(Schema([_NODE]), Schema([_NODE, *_ANSWERS]))
         return signature, pd.DataFrame({"node": [0]})
-    row: dict[str, Any] = {
-        "x": [[0.0] * model.features.spec.num_features] * 2,
-        "edge_index": [[0, 1], [1, 0]],
-    }
-    inputs: list[ColSpec | TensorSpec] = [
-        ColSpec(Array(Array(DataType.double)), "x"),
-        ColSpec(Array(Array(DataType.long)), "edge_index"),
-    ]
-    if model.graph.weights is not None:
-        inputs.append(ColSpec(Array(DataType.double), "edge_weight"))
-        row["edge_weight"] = [1.0, 1.0]
+    nodes = model.num_nodes if model.holds_graph else 2
+    row: dict[str, Any] = {"x": [[0.0] * model.features.spec.num_features] * nodes}
+    inputs: list[ColSpec | TensorSpec] = [ColSpec(Array(Array(DataType.double)), "x")]
+    if not model.holds_graph:
+        row["edge_index"] = [[0, 1], [1, 0]]
+        inputs.append(ColSpec(Array(Array(DataType.long)), "edge_index"))
+        if model.graph.weights is not None:
+            row["edge_weight"] = [1.0, 1.0]
+            inputs.append(ColSpec(Array(DataType.double), "edge_weight"))
     by_graph = getattr(model.program, "predicts_graphs", False)
     named = [ColSpec(DataType.long, "graph"), *([] if by_graph else [_NODE])]
     return ModelSignature(Schema(inputs), Schema([*named, *_ANSWERS])), pd.DataFrame([row])

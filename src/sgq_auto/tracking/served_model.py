@@ -27,8 +27,10 @@ class ServedModel(PythonModel):
             from sgq_auto.packed import load
         self._model = load(context.artifacts["model"])
         # Kernels are compiled now: no request waits for it.
-        if self._model.holds_graph:
+        if self._model.holds_features:
             self._model.predict([0])
+        elif self._model.holds_graph:
+            self._logits({"x": np.zeros((self._model.num_nodes, self._width))})
         else:
             self._logits({"x": np.zeros((1, self._width)), "edge_index": [[], []]})
 
@@ -44,8 +46,8 @@ class ServedModel(PythonModel):
             context: Not needed any more.
             model_input: A column ``node``; for a model without a graph of its own a row for each
                 graph: ``x``, a list of one list of features a node; ``edge_index``, two lists, the
-                sources and the targets of the edges; and ``edge_weight``, a number an edge, if the
-                model reads weights.
+                sources and the targets of the edges, left out where the model holds them; and
+                ``edge_weight``, a number an edge, if the model reads weights.
             params: There are none.
 
         Returns:
@@ -58,7 +60,7 @@ class ServedModel(PythonModel):
             MlflowException: If a node is unknown, or a graph malformed; a server answers with
                 status 400.
         """
-        if not self._model.holds_graph:
+        if not self._model.holds_features:
             return self._graphs(model_input)
         nodes = model_input["node"].to_numpy()
         try:
@@ -90,8 +92,10 @@ class ServedModel(PythonModel):
         """
         arrays: dict[str, Any] = {
             "x": np.array([list(node) for node in row["x"]], np.float32),
-            "edge_index": np.array([list(ends) for ends in row["edge_index"]], np.int64),
         }
+        if row.get("edge_index") is None:
+            return self._model.predict(**arrays)
+        arrays["edge_index"] = np.array([list(ends) for ends in row["edge_index"]], np.int64)
         if row.get("edge_weight") is not None:
             arrays["edge_weight"] = np.array(list(row["edge_weight"]), np.float32)
         elif self._model.graph.weights is not None and arrays["edge_index"].size == 0:

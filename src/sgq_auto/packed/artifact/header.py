@@ -6,7 +6,7 @@ Version 2 says a chain of layers, version 3 any program; both have these entries
   degree bucket; self-loops counted), ``max_in_degree``, ``symmetric``, ``split_points``;
   and, only in a model for other graphs, ``inductive``: the counts are those of the largest graph
   that it was made for, and the file holds no ``edges``, ``bucket_map``, ``features`` or values of
-  edge weights;
+  edge weights; or, where ``fixed`` is there too, of these no ``features`` alone;
 - ``features``: ``num_features``, ``dense``, ``bucket_values``, ``bucket_constant``,
   ``normalize_rows``, ``bits`` (a list);
 - ``layers``, in order: ``kind`` (as in :mod:`sgq_auto.packed.runtime.layers.layer_kinds`),
@@ -84,8 +84,9 @@ def describe(model: PackedModel) -> str:
     """The header of a model."""
     graph, program = asdict(model.graph.spec), model.program
     features, weights = graph.pop("features"), graph.pop("weights")
-    if not graph["inductive"]:
-        del graph["inductive"]  # As earlier versions wrote it.
+    for name in ("inductive", "fixed"):
+        if not graph[name]:
+            del graph[name]  # As earlier versions wrote it.
     held, activations = {}, chain_activations(program)
     if isinstance(model.graph.weights, PackedEdgeWeights):
         held["edge_weights"] = {**weights, "bits": model.graph.weights.ranges.bits}

@@ -47,7 +47,7 @@ def model_from_tensors(header: Header, tensors: Tensors) -> PackedModel:
 
 def _graph(header: Header, tensors: Tensors) -> PackedGraph:
     spec = header.graph
-    if spec.inductive:
+    if not spec.holds_edges:
         empty = no_graph(spec, header.split_points)
         assert isinstance(empty.edges, EliasFanoRows)
         weights = weights_from_tensors(empty.edges, spec, header.edge_weight_bits, tensors)

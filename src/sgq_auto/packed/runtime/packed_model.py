@@ -21,9 +21,16 @@ from sgq_auto.packed.runtime.edge_weights import PackedEdgeWeights
 from sgq_auto.packed.runtime.forward_pass import Inference
 from sgq_auto.packed.runtime.layers.layer import PackedLayer
 from sgq_auto.packed.runtime.neighborhood import neighborhood
+from sgq_auto.packed.runtime.other_graphs import coded_features
 from sgq_auto.packed.runtime.packed_features import PackedFeatures
 from sgq_auto.packed.runtime.packed_graph import PackedGraph
-from sgq_auto.packed.runtime.prediction_input import Input, NewInput, StoredInput, check_nodes
+from sgq_auto.packed.runtime.prediction_input import (
+    Input,
+    NewInput,
+    StoredInput,
+    check_features,
+    check_nodes,
+)
 from sgq_auto.packed.runtime.program import Program
 from sgq_auto.packed.runtime.program_execution import Parts, run_program
 from sgq_auto.packed.sizes.footprint import Footprint, FootprintModel
@@ -58,10 +65,15 @@ class PackedModel:
 
     @property
     def holds_graph(self) -> bool:
-        """Whether it has a graph of its own. One for other graphs has an empty one.
+        """Whether it has the edges of a graph. One for other graphs has an empty one.
 
         Sizes are then those of the largest graph that it was made for.
         """
+        return self.graph.spec.holds_edges
+
+    @property
+    def holds_features(self) -> bool:
+        """Whether it has that graph's features. They are given where they change."""
         return not self.graph.spec.inductive
 
     @property
@@ -112,7 +124,8 @@ class PackedModel:
             nodes: Which nodes, in this order; ``None`` for all. Only their neighbourhood is
                 computed, unless it is much of the graph.
             x: ``[N, F]`` features of another graph's nodes, quantized by the ranges of this
-                model; needs ``edge_index``. A model without a graph of its own needs both.
+                model; without ``edge_index`` they are those of the model's own graph, at another
+                time. A model without a graph of its own needs both.
             edge_index: ``[2, E]`` edges (source, target) of that graph.
             edge_weight: ``[E]`` their weights, quantized by the ranges of this model, if it reads
                 weights; those of repeated edges are summed.
@@ -146,21 +159,31 @@ class PackedModel:
         return run_program(self.parts, Inference(graph, features, self.engine, threads))
 
     def _given(self, x: Array | None, edge_index: Array | None, edge_weight: Array | None) -> Input:
-        if (x is None) != (edge_index is None):
-            raise ValueError("a new graph is given by x and edge_index together")
-        if x is None or edge_index is None:
+        if edge_index is None:
             if edge_weight is not None:
                 raise ValueError("edge_weight is for a new graph: give x and edge_index too")
-            if not self.holds_graph:
-                raise ValueError("this model holds no graph: give x and edge_index")
-            return StoredInput(self.graph, self.features, self.engine)
+            return self._own(x)
+        if x is None:
+            raise ValueError("a new graph is given by x and edge_index together")
         arrays = np.asarray(x), np.asarray(edge_index)
         new = NewInput.of(*arrays, self.graph.split_points, self.features)
         roots = any(la.spec.edge_weights and la.spec.attention_from_degrees for la in self.layers)
         weights = self.graph.weights
         assert weights is None or isinstance(weights, PackedEdgeWeights)
         weighted = new.weighted(arrays[1], edge_weight, weights, from_zero=roots)
-        return weighted if self.holds_graph else weighted.coded(weights, self.engine)
+        return weighted if self.holds_features else weighted.coded(weights, self.engine)
+
+    def _own(self, x: Array | None) -> StoredInput:
+        """The model's own graph, with its features or with others."""
+        if not self.holds_graph:
+            raise ValueError("this model holds no graph: give x and edge_index")
+        held = self.features
+        if x is not None:
+            given = check_features(np.asarray(x), held.spec.num_features, self.num_nodes)
+            held = coded_features(given, self.graph, held)
+        elif not self.holds_features:
+            raise ValueError("this model holds no features: give x")
+        return StoredInput(self.graph, held, self.engine)
 
 
 def _bits(layer: PackedLayer, *, reads_features: bool) -> list[tuple[Site, int]]:

@@ -192,6 +192,7 @@ class GraphSpec:
         weights: The weights of its edges; ``None`` without any.
         inductive: Whether it is only the largest of the graphs that a model is for: an artifact
             holds nothing of it, and has a scale for every group, as other graphs may need.
+        fixed: Whether these graphs are one with features that change: its edges are held.
     """
 
     bucket_nodes: tuple[int, ...]
@@ -202,6 +203,12 @@ class GraphSpec:
     symmetric: bool = False
     weights: EdgeWeightSpec | None = None
     inductive: bool = False
+    fixed: bool = False
+
+    @property
+    def holds_edges(self) -> bool:
+        """Whether a model has the edges of this graph; the features too, if not inductive."""
+        return self.fixed or not self.inductive
 
     def scaled(self, counts: tuple[int, ...]) -> tuple[int, ...]:
         """Counts of scale groups, above 0 for each that has a scale.
@@ -209,7 +216,7 @@ class GraphSpec:
         Args:
             counts: Rows of each group in this graph.
         """
-        return (1,) * len(counts) if self.inductive else counts
+        return counts if self.holds_edges else (1,) * len(counts)
 
     @property
     def num_buckets(self) -> int:
