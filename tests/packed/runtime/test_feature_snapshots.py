@@ -76,6 +76,21 @@ def test_features_alone_are_predicted_on_the_graph_of_the_file(kind: str, tmp_pa
 
 
 @pytest.mark.parametrize("kind", _KINDS)
+@pytest.mark.parametrize("most", [1, 45, 4096])
+def test_many_times_are_predicted_at_once(
+    kind: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sgq_auto.packed.runtime.snapshots._MOST_NODES", most)
+    raws = _snapshots(kind)
+    model = _loaded(_case(kind, raws), tmp_path)
+    x = np.stack([_x(raw) for raw in raws])
+    alone = np.stack([model.predict(x=each) for each in x])
+    np.testing.assert_allclose(model.predict(x=x), alone, atol=1e-5)
+    np.testing.assert_allclose(model.predict([7, 2], x=x), alone[:, [7, 2]], atol=1e-5)
+    assert model.predict(x=x[:0]).shape == (0, 20, 3)
+
+
+@pytest.mark.parametrize("kind", _KINDS)
 def test_the_file_holds_the_edges_and_no_features(kind: str, tmp_path: Path) -> None:
     raws = _snapshots(kind)
     case = _case(kind, raws)
@@ -119,6 +134,10 @@ def test_features_must_be_given_for_every_node(tmp_path: Path) -> None:
         model.predict()
     with pytest.raises(ValueError, match=r"x has shape \(19, 6\); it must be \[20, 6\]"):
         model.predict(x=_x(raws[0])[1:])
+    with pytest.raises(ValueError, match=r"it must be \[snapshots, 20, 6\]"):
+        model.predict(x=np.zeros((2, 19, 6)))
+    with pytest.raises(ValueError, match="NaN"):
+        model.predict(x=np.full((2, 20, 6), np.nan))
 
 
 def test_a_model_with_features_of_its_own_takes_others_too(tmp_path: Path) -> None:
@@ -130,6 +149,28 @@ def test_a_model_with_features_of_its_own_takes_others_too(tmp_path: Path) -> No
     np.testing.assert_allclose(model.predict(x=x), model.predict(), atol=1e-5)
     other = np.concatenate([_x(raw) for raw in raws[3:6]])
     assert np.abs(model.predict(x=other) - model.predict()).max() > 1e-3
+
+
+def test_a_norm_over_all_nodes_sees_one_time_alone(tmp_path: Path) -> None:
+    class Net(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.norm = pyg.GCNConv(6, 8), pyg.GraphNorm(8)
+            self.last = torch.nn.Linear(8, 3)
+
+        def forward(self, x: torch.Tensor, edge_index: torch.Tensor) -> torch.Tensor:
+            out: torch.Tensor = self.last(self.norm(self.conv(x, edge_index)).relu())
+            return out
+
+    raws = _snapshots("gcn")
+    graph = prepared_graphs(raws)
+    allocation = random_allocation(Net(), graph, [8], 0)
+    save(convert(trained(Net(), graph, allocation), graph), tmp_path / "model.safetensors")
+    model = load(tmp_path / "model.safetensors")
+    assert model.program.needs_all_nodes
+    x = np.stack([_x(raw) for raw in raws])
+    alone = np.stack([model.predict(x=each) for each in x])
+    np.testing.assert_allclose(model.predict(x=x), alone, atol=1e-5)
 
 
 def test_graphs_with_the_same_edges_are_known() -> None:

@@ -33,6 +33,7 @@ from sgq_auto.packed.runtime.prediction_input import (
 )
 from sgq_auto.packed.runtime.program import Program
 from sgq_auto.packed.runtime.program_execution import Parts, run_program
+from sgq_auto.packed.runtime.snapshots import snapshot_blocks
 from sgq_auto.packed.sizes.footprint import Footprint, FootprintModel
 from sgq_auto.packed.sizes.shape_specs import ModelSpec
 
@@ -125,14 +126,14 @@ class PackedModel:
                 computed, unless it is much of the graph.
             x: ``[N, F]`` features of another graph's nodes, quantized by the ranges of this
                 model; without ``edge_index`` they are those of the model's own graph, at another
-                time. A model without a graph of its own needs both.
+                time, or ``[T, N, F]`` at many times. A model without a graph needs both.
             edge_index: ``[2, E]`` edges (source, target) of that graph.
             edge_weight: ``[E]`` their weights, quantized by the ranges of this model, if it reads
                 weights; those of repeated edges are summed.
             threads: Threads that compute chunks of rows.
 
         Returns:
-            fp32 ``[n, classes]``.
+            fp32 ``[n, classes]``; ``[T, n, classes]`` of features at many times.
 
         Raises:
             ValueError: If a node is unknown, the features have another width, an edge leads to a
@@ -140,6 +141,8 @@ class PackedModel:
         """
         if threads < 1:
             raise ValueError(f"threads={threads}: it must be at least 1")
+        if x is not None and edge_index is None and np.ndim(x) == 3 and self.holds_graph:
+            return self._snapshots(np.asarray(x), nodes, threads)
         given = self._given(x, edge_index, edge_weight)
         if nodes is None:
             return self._run(given.graph, given.features(None), threads)
@@ -172,6 +175,17 @@ class PackedModel:
         assert weights is None or isinstance(weights, PackedEdgeWeights)
         weighted = new.weighted(arrays[1], edge_weight, weights, from_zero=roots)
         return weighted if self.holds_features else weighted.coded(weights, self.engine)
+
+    def _snapshots(self, x: Array, nodes: Sequence[int] | Array | None, threads: int) -> Logits:
+        """Features of the model's own graph at many times, some times together."""
+        if self.program.needs_all_nodes:  # A norm would take in other times.
+            single = [self.predict(x=each, threads=threads) for each in x]
+        else:
+            blocks = snapshot_blocks(x, self.graph, self.features)
+            single = [self._run(each.graph, each.features(None), threads) for each in blocks]
+        found = np.concatenate([np.empty((0, len(self.classes)), np.float32), *single])
+        found = found.reshape(len(x), self.num_nodes, len(self.classes))
+        return found if nodes is None else found[:, check_nodes(np.asarray(nodes), self.num_nodes)]
 
     def _own(self, x: Array | None) -> StoredInput:
         """The model's own graph, with its features or with others."""
