@@ -24,14 +24,14 @@ from sgq_auto.searching.confirming.confirm_rows import (
     read_rows,
 )
 from sgq_auto.searching.confirming.confirmed_allocation import Confirmed
-from sgq_auto.searching.confirming.drop_estimate import answers, drop_evidence
-from sgq_auto.searching.confirming.kept_answers import keep_answers, kept_answers
+from sgq_auto.searching.confirming.judges import Judge, has_opinions, judge_of
 from sgq_auto.searching.measuring.workbench import Workbench, mean_probabilities, pretrain_models
 from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.study.study_folder import StudyFolder
 from sgq_auto.searching.trials.repeated_measurements import Estimate
 from sgq_auto.searching.workers.process_pool import process_pool
-from sgq_auto.training import DivergedError, predict
+from sgq_auto.task import Metric
+from sgq_auto.training import DivergedError, predict, score
 
 # Full-precision models that neither teach nor are compared, and say what drop they expect.
 _REFERENCES = 3
@@ -70,6 +70,7 @@ def confirm(
     points: Sequence[Estimate],
     on_stage: OnStage,
     text: str = "confirming on fresh seeds",
+    metric: Metric = Metric.ACCURACY,
 ) -> dict[int | None, Confirmed]:
     """Train every point and full precision on fresh seeds; rows already on disk are kept.
 
@@ -79,6 +80,7 @@ def confirm(
         points: The points to confirm.
         on_stage: Called as models are trained and seeds are finished.
         text: What this round is called.
+        metric: The metric of the graph.
 
     Returns:
         Results by trial number, ``None`` for full precision, :data:`DISTILLED` for its distilled
@@ -102,7 +104,7 @@ def confirm(
     complete = [n for n in params if all((seed, n) in rows for seed in seeds)]
     own = {n: [rows[seed, n] for seed in seeds] for n in complete}
     full, distilled = own[FULL_PRECISION], own.get(DISTILLED)
-    return {n: Confirmed.of(full, distilled, own[n], settings.promise) for n in complete}
+    return {n: Confirmed.of(full, distilled, own[n], settings.promise, metric) for n in complete}
 
 
 def confirmed_rows(
@@ -156,23 +158,24 @@ class _Examination:
     Attributes:
         bench: What they are trained with.
         held_out: Test nodes and their labels.
-        reference: Class probabilities ``[N, classes]`` of models that have no part.
-        full: What full precision answers, mean of the fresh seeds, ``[N, classes]``.
+        judge: Compares models with full precision, without test labels.
     """
 
     bench: Workbench
     held_out: LabelledNodes
-    reference: Tensor
-    full: Tensor
+    judge: Judge
 
     @classmethod
     def of(cls, settings: SearchSettings, folder: StudyFolder, seed: int) -> "_Examination":
         graph = load_graph(folder.graph)
         held_out = load_labels(folder.held_out, graph)
         bench = Workbench.build(settings, graph, seed)
-        reference = mean_probabilities(settings, bench.graph, _reference_seeds(settings))
-        full = answers(list(bench.logits_of(fresh_seeds(settings))))
-        return cls(bench, held_out.to(bench.graph.device), reference, full)
+        reference = None
+        if has_opinions(graph):
+            reference = mean_probabilities(settings, bench.graph, _reference_seeds(settings))
+        full = list(bench.logits_of(fresh_seeds(settings)))
+        judge = judge_of(bench.graph, reference, full, held_out.nodes.numel())
+        return cls(bench, held_out.to(bench.graph.device), judge)
 
     def row(
         self,
@@ -183,17 +186,17 @@ class _Examination:
         val_accuracy: float,
         twin: Tensor,
     ) -> ConfirmRow:
-        """Test a model; ``twin`` is what the distilled twin answers."""
-        graph, unseen = self.bench.graph, self.held_out.nodes.numel()
-        logits = predict(model, graph)
-        own = answers([logits])
+        """Test a model; ``twin`` is what is seen of its distilled twin."""
+        graph = self.bench.graph
+        outputs = predict(model, graph)
+        tested = graph.in_units(outputs.index_select(0, self.held_out.nodes))
         return ConfirmRow(
             seed=seed,
             trial=trial,
             params=params,
             val_accuracy=val_accuracy,
-            test_accuracy=self.held_out.accuracy(logits),
-            evidence=drop_evidence(self.reference, self.full, twin, own, graph, unseen),
+            test_accuracy=score(graph.metric, tested, self.held_out.labels),
+            evidence=self.judge.evidence(twin, self.judge.seen(outputs)),
         )
 
 
@@ -204,15 +207,15 @@ def _confirm_seed(
     tested = _Examination.of(settings, folder, seed)
     bench, path = tested.bench, folder.distilled(seed)
     rows = []
-    twin = kept_answers(path, bench.graph)
+    twin = tested.judge.kept(path)
     if twin is None or DISTILLED in points:
         try:
             model, result = bench.distil(seed)
         except DivergedError:
-            twin = answers([predict(bench.full_precision(), bench.graph)])
+            twin = tested.judge.seen(predict(bench.full_precision(), bench.graph))
         else:
-            twin = answers([predict(model, bench.graph)])
-            keep_answers(twin, path)
+            twin = tested.judge.seen(predict(model, bench.graph))
+            tested.judge.keep(twin, path)
             rows.append(tested.row(seed, DISTILLED, None, model, result.val_accuracy, twin))
     if FULL_PRECISION in points:
         model, accuracy = bench.full_precision(), bench.pretrained.val_accuracy
