@@ -15,6 +15,7 @@ from sgq_auto.packed.runtime.edge_weights import pack_edge_weights
 from sgq_auto.packed.runtime.layers.layer import PackedLayer
 from sgq_auto.packed.runtime.packed_features import PackedFeatures, code_pattern, pack_values
 from sgq_auto.packed.runtime.packed_graph import PackedGraph, graph_of
+from sgq_auto.packed.runtime.target_units import TargetUnits
 from sgq_auto.quantize.forward.model_input import ModelInput
 from sgq_auto.quantize.packed_parts import Packing, array, packed_ranges
 from sgq_auto.quantize.program.model_trace import Trace, trace_model
@@ -56,6 +57,7 @@ def convert(
         name: packed_ranges(model_input.skips.named(name).quantizer, buckets)
         for name in trace.program.skips
     }
+    scale = graph.target_scale
     return PackedModel(
         _weighted(_graph(graph), tuple(layers), prepared, graph),
         _features(graph, feature_ranges),
@@ -64,6 +66,8 @@ def convert(
         graph.classes,
         skips,
         dict(source or {}),
+        task=graph.task,
+        target_units=None if scale is None else TargetUnits(scale.mean, scale.std),
     )
 
 
