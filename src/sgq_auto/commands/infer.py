@@ -13,27 +13,25 @@ if __name__ == "__main__":
     # Chunks are what runs at once; a matrix product of its own threads would only be in the way.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import numpy as np
-
 from sgq_auto.commands.arguments import as_path, parse_arguments, run_command
 from sgq_auto.errors import InputError
 from sgq_auto.node_files.node_names import NodeNames
-from sgq_auto.node_files.predictions import write_predictions
-from sgq_auto.packed import PackedModel, load
-from sgq_auto.packed.codes.bit_packing import Array
+from sgq_auto.node_files.predicted import Predicted, predicted
+from sgq_auto.packed import load
 
 _USAGE = (
     "python -m sgq_auto.infer artifact=PATH [nodes=0,5,7] [out=preds.csv] [ids=nodes.csv] "
     "[ids_column=COLUMN] [threads=1] [max_bytes=N]"
 )
 _EXPLAINED = """
-Predicts the classes of nodes with a packed model. It needs numpy and safetensors only; with numba
-it is many times faster.
+Predicts the classes, labels or numbers of nodes with a packed model. It needs numpy and
+safetensors only; with numba it is many times faster.
 
   artifact=PATH      the packed model, or the folder of a run (outputs/runs/...) with one
   nodes=0,5,7        the nodes, by their ids in the search, or without ids by the numbers of their
                      rows, counted from 0; none: all
-  out=preds.csv      where the classes go: .csv (names of nodes and classes) or .npy (numbers)
+  out=preds.csv      where they go: .csv (names of nodes and classes; a probability for each of
+                     several labels; or numbers) or .npy (numbers)
   ids=nodes.csv      a table with a row for each node, in the order of the search, that names them
   ids_column=COLUMN  its column of ids; none: the one that the search used
   threads=1          threads to predict with
@@ -41,7 +39,6 @@ it is many times faster.
 
 Example: python -m sgq_auto.infer artifact=outputs/runs/2026-01-31_12-00-00-000000 out=preds.csv
 """
-_MOST_CLASSES = 10
 
 
 @dataclass(frozen=True)
@@ -119,12 +116,13 @@ def _run(arguments: list[str]) -> None:
     rows = names.rows(request.nodes)
     _check_rows(rows, model.num_nodes)
     ready = time.perf_counter()
-    classes = model.predict(rows, threads=request.threads).argmax(axis=1)
+    outputs = model.predict(rows, threads=request.threads)
     done = time.perf_counter()
-    _deliver(request, model, classes, names.called(rows))
-    print(f"Predicted: {_by_class(classes, model.classes)}")
+    found = predicted(model, outputs)
+    _deliver(request, found, names.called(rows))
+    print(f"Predicted: {_printable(found.summed_up)}")
     print(
-        f"{classes.size} of {model.num_nodes} nodes predicted; "
+        f"{len(outputs)} of {model.num_nodes} nodes predicted; "
         f"file {artifact.stat().st_size / 1024:,.1f} KiB, "
         f"held {model.footprint().resident_bytes / 1024:,.1f} KiB"
     )
@@ -135,7 +133,7 @@ def _run(arguments: list[str]) -> None:
     if names.note is not None:
         print(_printable(names.note))
     if request.out is not None:
-        print(f"Classes: {request.out}")
+        print(f"{found.kind}: {request.out}")
 
 
 def _artifact(path: Path) -> Path:
@@ -162,28 +160,18 @@ def _artifact(path: Path) -> Path:
     return Path(named)
 
 
-def _deliver(request: Request, model: PackedModel, classes: Array, nodes: Iterable[str]) -> None:
-    """Write the classes where they are wanted; tell them of nodes that were asked for by name."""
+def _deliver(request: Request, found: Predicted, nodes: Iterable[str]) -> None:
+    """Write predictions where they are wanted; tell them of nodes that were asked for by name."""
     if request.out is not None:
-        write_predictions(request.out, nodes, classes, model.classes)
+        found.write(request.out, nodes)
     elif request.nodes is not None:
-        for node, k in zip(nodes, classes, strict=True):
-            print(f"node {_printable(node)}: class {model.classes[k]}")
+        for row, node in enumerate(nodes):
+            print(f"node {_printable(node)}: {found.of(row)}")
 
 
 def _printable(text: str) -> str:
     """Text of a file that cannot steer a terminal."""
     return text if text.isprintable() else repr(text)
-
-
-def _by_class(classes: Array, names: Sequence[str]) -> str:
-    """How many nodes are of each class, the largest classes first, in one short line."""
-    found, counts = np.unique(classes, return_counts=True)
-    largest = np.argsort(-counts, kind="stable")[:_MOST_CLASSES]
-    shown = [f"{names[found[k]]} ({counts[k]:,})" for k in largest]
-    if found.size > largest.size:
-        shown.append(f"{found.size - largest.size} classes more")
-    return ", ".join(shown)
 
 
 def _peak_mib() -> float:

@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,22 +15,24 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types.schema import Array, ColSpec, DataType, Schema
 
 import sgq_auto
+from sgq_auto.packed import load
+from sgq_auto.task import Task
 
 # What the packed runtime imports beside three packages.
-_RUNTIME_FILES = ("__init__.py", "atomic_file.py", "file_ownership.py", "objective.py")
+_RUNTIME_FILES = ("__init__.py", "atomic_file.py", "file_ownership.py", "objective.py", "task.py")
 _SCRIPT = Path(__file__).with_name("served_model.py")
 _DIGEST_TAG = "sgq_auto.sha256"
-_SIGNATURE = ModelSignature(
-    inputs=Schema([ColSpec(DataType.long, "node")]),
-    outputs=Schema(
-        [
-            ColSpec(DataType.long, "node"),
-            ColSpec(DataType.string, "class"),
-            ColSpec(DataType.long, "class_index"),
-            ColSpec(Array(DataType.float), "logits"),
-        ]
-    ),
+_NODE = ColSpec(DataType.long, "node")
+_CLASSES = (
+    ColSpec(DataType.string, "class"),
+    ColSpec(DataType.long, "class_index"),
+    ColSpec(Array(DataType.float), "logits"),
 )
+_LABELS = (
+    ColSpec(Array(DataType.string), "labels"),
+    ColSpec(Array(DataType.float), "probabilities"),
+)
+_NUMBERS = (ColSpec(Array(DataType.float), "values"),)
 # sgq_auto itself comes as a copy. MLflow is what wrote the folder and must read it.
 _REQUIREMENTS = (f"mlflow=={mlflow.__version__}", "numpy>=2.0", "safetensors>=0.5")
 # MLflow takes the working folder for the model's own project if it is one of uv's, and would
@@ -112,12 +114,19 @@ def save_packed_model(artifact: Path, folder: Path, description: Model | None = 
             mlflow_model=description,
             python_model=_SCRIPT,
             artifacts={"model": artifact.resolve().as_uri(), "runtime": runtime.as_uri()},
-            signature=_SIGNATURE,
+            signature=_signature(load(artifact).task),
             input_example=pd.DataFrame({"node": [0]}),
             pip_requirements=list(_REQUIREMENTS),
         )
     for name in _UV_FILES:
         (folder / name).unlink(missing_ok=True)
+
+
+def _signature(task: Task) -> ModelSignature:
+    """What a served model takes and gives."""
+    columns: Sequence[ColSpec] = _NUMBERS if task.is_regression else _LABELS
+    columns = _CLASSES if task.is_classification else columns
+    return ModelSignature(inputs=Schema([_NODE]), outputs=Schema([_NODE, *columns]))
 
 
 def _copy_runtime(folder: Path) -> None:

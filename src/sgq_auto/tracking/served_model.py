@@ -7,6 +7,7 @@ before it knows where that is.
 import sys
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
@@ -33,7 +34,7 @@ class ServedModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> pd.DataFrame:
-        """Classes of nodes.
+        """Classes, labels or numbers of nodes.
 
         Args:
             context: Not needed any more.
@@ -41,8 +42,9 @@ class ServedModel(PythonModel):
             params: There are none.
 
         Returns:
-            A row for each: ``node``, ``class`` (its name), ``class_index``, and ``logits``, a list
-            of one number a class.
+            A row for each: ``node``; ``class`` (its name), ``class_index``, and ``logits``, a list
+            of one number a class. Of several labels ``labels``, a list of the names of those that
+            are likely, and ``probabilities``, a list of one a label; of numbers ``values``, a list.
 
         Raises:
             MlflowException: If a node is unknown; a server answers with status 400.
@@ -52,6 +54,8 @@ class ServedModel(PythonModel):
             logits = self._model.predict(nodes)
         except ValueError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
+        if not self._model.task.is_classification:
+            return pd.DataFrame({"node": nodes, **self._columns(logits)})
         classes = logits.argmax(axis=1)
         return pd.DataFrame(
             {
@@ -61,6 +65,15 @@ class ServedModel(PythonModel):
                 "logits": logits.tolist(),
             }
         )
+
+    def _columns(self, outputs: Any) -> dict[str, Any]:
+        """Labels and their probabilities, or numbers."""
+        if self._model.task.is_regression:
+            return {"values": outputs.tolist()}
+        shares = 0.5 * (1 + np.tanh(outputs.astype(float) / 2))
+        names = np.array(self._model.classes)
+        likely = [names[row > 0.5].tolist() for row in shares]
+        return {"labels": likely, "probabilities": shares.tolist()}
 
 
 set_model(ServedModel())
