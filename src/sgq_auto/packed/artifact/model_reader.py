@@ -42,7 +42,17 @@ def model_from_tensors(header: Header, tensors: Tensors) -> PackedModel:
     layers = tuple(_layer(layer, header.graph, tensors) for layer in header.layers)
     features = _features(header, tensors, feature_ranges(header, layers, tensors))
     program, skips = program_of(header, tensors), skip_ranges(header, tensors)
-    return PackedModel(graph, features, layers, program, header.classes, skips, header.source)
+    return PackedModel(
+        graph,
+        features,
+        layers,
+        program,
+        header.classes,
+        skips,
+        header.source,
+        task=header.task,
+        target_units=header.target_scale,
+    )
 
 
 def _graph(header: Header, tensors: Tensors) -> PackedGraph:

@@ -26,8 +26,10 @@ from sgq_auto.packed.runtime.packed_graph import PackedGraph
 from sgq_auto.packed.runtime.prediction_input import Input, NewInput, StoredInput, check_nodes
 from sgq_auto.packed.runtime.program import Program
 from sgq_auto.packed.runtime.program_execution import Parts, run_program
+from sgq_auto.packed.runtime.target_units import TargetUnits
 from sgq_auto.packed.sizes.footprint import Footprint, FootprintModel
 from sgq_auto.packed.sizes.shape_specs import ModelSpec
+from sgq_auto.task import Task
 
 Logits = npt.NDArray[np.float32]
 
@@ -41,10 +43,12 @@ class PackedModel:
         features: That graph's node features.
         layers: Its layers, in the order in which they run.
         program: What happens between them.
-        classes: Names of the classes.
+        classes: Names of the classes, labels or numbers.
         skips: Ranges of its skip connections, by name.
         source: Where it came from: study, trial, seed, accuracies.
         engine: Does the arithmetic.
+        task: What it predicts.
+        target_units: What gives numbers the user's units, where outputs have others.
     """
 
     graph: PackedGraph
@@ -55,6 +59,8 @@ class PackedModel:
     skips: Mapping[str, Ranges] = field(default_factory=dict)
     source: dict[str, Any] = field(default_factory=dict)
     engine: Engine = field(default_factory=fastest_engine)
+    task: Task = Task.NODE_CLASSIFICATION
+    target_units: TargetUnits | None = None
 
     @property
     def holds_graph(self) -> bool:
@@ -108,7 +114,9 @@ class PackedModel:
         graph_of_node: Array | None = None,
         threads: int = 1,
     ) -> Logits:
-        """Logits of nodes, or of graphs if the model pools.
+        """What the model answers of nodes, or of graphs if it pools.
+
+        Logits of classes or of several labels; or numbers in the user's units.
 
         Args:
             nodes: Which nodes, in this order; ``None`` for all. Only their neighbourhood is
@@ -124,7 +132,8 @@ class PackedModel:
             threads: Threads that compute chunks of rows.
 
         Returns:
-            fp32 ``[n, classes]``; ``[graphs, classes]`` of a model that pools.
+            fp32 ``[n, classes]``, or as many columns as there are labels or numbers;
+            ``[graphs, ...]`` of a model that pools.
 
         Raises:
             ValueError: If a node is unknown, the features have another width, an edge leads to a
@@ -151,7 +160,8 @@ class PackedModel:
         return self._run(graph, given.features(part), threads)[places]
 
     def _run(self, graph: PackedGraph, features: PackedFeatures, threads: int) -> Logits:
-        return run_program(self.parts, Inference(graph, features, self.engine, threads))
+        outputs = run_program(self.parts, Inference(graph, features, self.engine, threads))
+        return outputs if self.target_units is None else self.target_units.of(outputs)
 
     def _given(
         self,

@@ -18,6 +18,7 @@ from sgq_auto.packed.runtime.layers.layer import PackedLayer
 from sgq_auto.packed.runtime.other_graphs import no_features, no_graph
 from sgq_auto.packed.runtime.packed_features import PackedFeatures, code_pattern, pack_values
 from sgq_auto.packed.runtime.packed_graph import PackedGraph, graph_of
+from sgq_auto.packed.runtime.target_units import TargetUnits
 from sgq_auto.quantize.forward.model_input import ModelInput
 from sgq_auto.quantize.packed_parts import Packing, array, packed_ranges
 from sgq_auto.quantize.program.model_trace import Trace, trace_model
@@ -57,6 +58,7 @@ def convert(
     skipped = [model_input.skips.named(name) for name in trace.program.skips]
     skips = {s.name: packed_ranges(s.quantizer, 1 if s.per_graph else buckets) for s in skipped}
     held = _held(graph, prepared, tuple(layers), trace, feature_ranges)
+    scale = graph.target_scale
     return PackedModel(
         *held,
         tuple(layers),
@@ -64,6 +66,8 @@ def convert(
         graph.classes,
         skips,
         dict(source or {}),
+        task=graph.task,
+        target_units=None if scale is None else TargetUnits(scale.mean, scale.std),
     )
 
 
