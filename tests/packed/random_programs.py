@@ -12,9 +12,12 @@ from sgq_auto.packed.runtime.operations.joins import Read
 from sgq_auto.packed.runtime.operations.norms import GraphNorm
 from sgq_auto.packed.runtime.operations.operation import Operation
 from sgq_auto.packed.runtime.operations.operation_kinds import OPERATIONS
+from sgq_auto.packed.runtime.operations.pooling import Pool
 from sgq_auto.packed.runtime.program import Output, Program, Stage, input_buffer
 
 _MOST_OPERATIONS = 6
+# A pooling is drawn by ``pooled_models``: what follows it has rows of graphs.
+_KINDS = [kind for kind in OPERATIONS.values() if kind is not Pool]
 _WIDEST = 120
 
 
@@ -68,7 +71,7 @@ class RandomProgram:
         operations: list[Operation] = []
         widths = [width]
         for _ in range(int(self.random.integers(0, _MOST_OPERATIONS + 1))):
-            kind = Read if self.random.random() < 0.2 else self._one_of(list(OPERATIONS.values()))
+            kind = Read if self.random.random() < 0.2 else self._one_of(_KINDS)
             made = self._operation(kind, widths)
             if made is not None and made[1] <= _WIDEST:
                 operations.append(made[0])

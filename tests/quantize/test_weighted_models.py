@@ -236,7 +236,8 @@ def test_weights_go_to_one_argument() -> None:
 
     net = type("Net", (nn.Module,), {"forward": forward})()
     assert Signature.of(net).optional == {"edge_attr": Role.EDGE_FEATURES}
-    assert Signature.of(pyg.GCN(4, 4, 2, 2)).optional == {"edge_weight": Role.WEIGHTS}
+    taken = {"edge_weight": Role.WEIGHTS, "batch": Role.BATCH}
+    assert Signature.of(pyg.GCN(4, 4, 2, 2)).optional == taken
     x, edges, weights = torch.ones(2, 4), torch.zeros(2, 1, dtype=torch.long), torch.ones(1)
     given = Signature.of(pyg.GCN(4, 4, 2, 2)).arguments(x, edges, weights, weights)
     assert list(given[1]) == ["edge_weight"]

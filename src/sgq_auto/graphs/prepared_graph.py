@@ -226,6 +226,7 @@ class Graph:
             features=self._feature_spec(),
             symmetric=self._is_symmetric,
             weights=self._weight_spec(),
+            num_graphs=self.num_graphs,
         )
 
     @cached_property

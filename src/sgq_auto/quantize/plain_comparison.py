@@ -14,6 +14,7 @@ from sgq_auto.graphs.adjacency import csr_with_loops
 from sgq_auto.graphs.edge_weights import weights_of_entries
 from sgq_auto.quantize.forward.forward_signature import run_plain
 from sgq_auto.quantize.forward.model_output import check_logits
+from sgq_auto.quantize.forward.output_rows import output_rows
 from sgq_auto.quantize.prepare import GenericLayerWarning, prepare, unused_weights
 
 # Largest difference of two outputs that are the same, relative to the largest logit (at least 1).
@@ -110,6 +111,7 @@ class _Comparison:
         x: Features ``[N, F]``.
         edge_index: The edges ``[2, E]`` it was run on.
         edge_attr: Their weights, ``[E]`` or ``[E, 1]``, if they have some.
+        batch: The graph of each node ``[N]``, where the model predicts graphs.
         expected: What it returned.
         whole: Whether these are all edges.
     """
@@ -118,6 +120,7 @@ class _Comparison:
     x: Tensor
     edge_index: Tensor
     edge_attr: Tensor | None
+    batch: Tensor | None
     expected: Tensor
     whole: bool
 
@@ -126,10 +129,11 @@ class _Comparison:
         """Run a plain model on the graph in the user's order."""
         x, whole = _by_node(data.graph.features.dense(), data.graph), data.edge_index is not None
         if data.edge_index is None:
-            given = _some_edges(data.graph)
+            edges = _some_edges(data.graph)
         else:
             weights = None if data.edge_weight is None else torch.from_numpy(data.edge_weight)
-            given = torch.from_numpy(data.edge_index), weights
+            edges = torch.from_numpy(data.edge_index), weights
+        given = *edges, _batch(data.graph)
         shifted = _shifted(model)
         expected = _run(shifted, x, *given)
         if not bool(expected.isfinite().all()):
@@ -140,7 +144,7 @@ class _Comparison:
     @property
     def is_random(self) -> bool:
         """Whether another run gives another result."""
-        again = _run(self.model, self.x, self.edge_index, self.edge_attr)
+        again = _run(self.model, self.x, self.edge_index, self.edge_attr, self.batch)
         return _relative_difference(again, self.expected) > _TOLERANCE
 
     def difference(self, graph: Graph) -> float:
@@ -148,14 +152,16 @@ class _Comparison:
         if not self.whole:
             graph = _with_edges(graph, self.edge_index, self.edge_attr)
         rows = _prepared_logits(self.model, graph)
-        return _relative_difference(_by_node(rows, graph), self.expected)
+        if not graph.task.predicts_graphs:
+            rows = _by_node(rows, graph)
+        return _relative_difference(rows, self.expected)
 
     def explain(self, difference: float) -> str:
         """Why the prepared model is not the plain one, in a line."""
         name = type(self.model).__name__
         order = (self.edge_index[0] * self.x.size(0) + self.edge_index[1]).argsort()
         weights = None if self.edge_attr is None else self.edge_attr[order]
-        by_source = _run(self.model, self.x, self.edge_index[:, order], weights)
+        by_source = _run(self.model, self.x, self.edge_index[:, order], weights, self.batch)
         if _relative_difference(by_source, self.expected) > _TOLERANCE:
             return (
                 f"{name} depends on the order of the edges (it has a value for each): give them "
@@ -178,7 +184,7 @@ def _check(model: nn.Module, graph: Graph) -> str | None:
     with torch.no_grad():
         output = prepared(graph.features, graph.adj_t)
     try:
-        check_logits(output, graph.num_nodes, graph.num_classes)
+        check_logits(output, output_rows(graph), graph.num_classes)
     except InputError as error:
         raise InputError(f"{type(model).__name__}: {error}") from error
     return unused_weights(prepared)
@@ -212,10 +218,25 @@ def _shifted(model: nn.Module) -> nn.Module:
     return shifted
 
 
-def _run(model: nn.Module, x: Tensor, edge_index: Tensor, edge_attr: Tensor | None) -> Tensor:
+def _batch(graph: Graph) -> Tensor | None:
+    """The graph of each node in the user's order, for a model that predicts graphs."""
+    if not graph.task.predicts_graphs:
+        return None
+    if graph.graph_of_node is None:
+        return torch.zeros(graph.num_nodes, dtype=torch.int64)
+    return _by_node(graph.graph_of_node, graph)
+
+
+def _run(
+    model: nn.Module,
+    x: Tensor,
+    edge_index: Tensor,
+    edge_attr: Tensor | None,
+    batch: Tensor | None,
+) -> Tensor:
     """Logits of a copy: layers may keep what they computed of these edges."""
     try:
-        logits: Tensor = run_plain(copy.deepcopy(model), x.clone(), edge_index, edge_attr)
+        logits: Tensor = run_plain(copy.deepcopy(model), x.clone(), edge_index, edge_attr, batch)
     except Exception as error:
         reason = " ".join(str(error).split())
         raise InputError(

@@ -12,6 +12,7 @@ from sgq_auto.errors.user_code import described
 from sgq_auto.graphs import Graph
 from sgq_auto.packed.allocation import EDGE_WEIGHTS, FEATURES, BitAllocation
 from sgq_auto.quantize.forward.model_input import ModelInput
+from sgq_auto.quantize.forward.output_rows import check_rows
 from sgq_auto.quantize.layer_twins import twin_maker
 from sgq_auto.quantize.layers.generic import GenericConv
 from sgq_auto.quantize.quantized_layer import QuantizedLayer
@@ -38,7 +39,8 @@ def prepare(
 
     Args:
         model: A model of PyG's layers and linear ones in any arrangement; its forward pass takes
-            ``(x, edge_index)``, or ``x``, or one ``data`` that has both.
+            ``(x, edge_index)``, or ``x``, or one ``data`` that has both; and ``batch`` where it
+            predicts graphs.
         graph: The graph that it will run on; :func:`sgq_auto.quantize.bind` gives it others.
         allocation: Bits of every site; ``None`` keeps full precision on the same path.
         mode: How ranges are found.
@@ -47,7 +49,8 @@ def prepare(
         The prepared model, in evaluation mode.
 
     Raises:
-        InputError: If the model has no layer to quantize, or fails on the graph.
+        InputError: If the model has no layer to quantize, fails on the graph, or predicts nodes
+            where the task is about graphs, or the other way round.
 
     Warns:
         GenericLayerWarning: Once, with the layers that have no twin of their own.
@@ -61,7 +64,7 @@ def prepare(
     prepared.to(graph.device).eval()
     try:
         with torch.no_grad():
-            prepared(graph.features, graph.adj_t)
+            output = prepared(graph.features, graph.adj_t)
     except InputError:
         raise
     except Exception as error:
@@ -71,6 +74,7 @@ def prepare(
         ) from error
     if not any(layer.in_features for layer in layers):
         raise InputError(f"{type(model).__name__}: its forward pass runs none of its layers")
+    check_rows(output, graph, type(model).__name__)
     generic = generic_layers(prepared)
     if generic is not None:
         warnings.warn(generic, GenericLayerWarning, stacklevel=2)

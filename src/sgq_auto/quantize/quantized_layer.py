@@ -33,6 +33,7 @@ class QuantizedLayer(nn.Module):
     Attributes:
         packs_as: The class of the packed runtime that does the same, or ``None``: a model with
             such a layer is trained and measured, and never packed.
+        takes_graphs: Whether its rows may be graphs, of which something was pooled.
         held_arguments: Embeddings that it reads besides its input, each as wide as that: as what
             holds them has quantized them, a skip connection or the input of an earlier layer.
         input_quantizer: The fake-quantizer of its input, made when the first embedding comes:
@@ -40,9 +41,11 @@ class QuantizedLayer(nn.Module):
         dropout: Probability with which it drops its own coefficients.
         in_features: Input elements a node, once it has run.
         edge_weights: The weights of edges that it was called with, if any.
+        per_graph: Whether its rows are graphs; known once it has run.
     """
 
     packs_as: ClassVar[type[PackedLayer] | None] = None
+    takes_graphs: ClassVar[bool] = False
     held_arguments: ClassVar[tuple[HeldArgument, ...]] = ()
     dropout = 0.0
 
@@ -50,6 +53,7 @@ class QuantizedLayer(nn.Module):
         super().__init__()
         self.name = name
         self.in_features = 0
+        self.per_graph = False
         self.edge_weights: QuantizedEdgeWeights | None = None
         self.engine = quantizers.graph.engine
         self.quantizers = quantizers
@@ -70,10 +74,11 @@ class QuantizedLayer(nn.Module):
             self.in_features = source.size(1)
             matrix = source.matrix
             return matrix.with_values(x.apply(matrix.values)) if isinstance(x, Dropped) else matrix
-        self._check_nodes(source)
+        self._check_rows(source)
         self.in_features = source[0].numel()
         if self.input_quantizer is None:
-            self.input_quantizer = self.quantizers.embedding(self.name)
+            made = self.quantizers.embedding(self.name, per_graph=self.per_graph)
+            self.input_quantizer = made
         quantized: Tensor = self.input_quantizer(source)
         origin = origin_of(source)
         if origin is not None and origin.quantized is None:
@@ -169,13 +174,21 @@ class QuantizedLayer(nn.Module):
         """
         raise NotImplementedError(f"{type(self).__name__} does not say what it is packed from")
 
-    def _check_nodes(self, x: Tensor) -> None:
-        nodes = self.quantizers.graph.num_nodes
-        if x.dim() < 2 or x.size(0) != nodes:
-            raise InputError(
-                f"{self.name}: its input has shape {list(x.shape)}; a quantized layer reads "
-                f"embeddings with one row for each of the {nodes} nodes"
-            )
+    def _check_rows(self, x: Tensor) -> None:
+        """A row a node; or a row a graph, always or never."""
+        graph = self.quantizers.graph
+        rows = x.size(0) if x.dim() > 1 else 0
+        if rows == graph.num_nodes and not self.per_graph:
+            return
+        may_be_graphs = self.takes_graphs and graph.task.predicts_graphs
+        if may_be_graphs and rows == graph.num_graphs and (self.per_graph or not self.in_features):
+            self.per_graph = True
+            return
+        graphs = f", or of the {graph.num_graphs} graphs" if may_be_graphs else ""
+        raise InputError(
+            f"{self.name}: its input has shape {list(x.shape)}; a quantized layer reads "
+            f"embeddings with one row for each of the {graph.num_nodes} nodes{graphs}"
+        )
 
 
 def linear(x: Tensor | FeatureMatrix, weight: Tensor) -> Tensor:

@@ -40,7 +40,7 @@ class ServedModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> pd.DataFrame:
-        """Classes of nodes, or of graphs.
+        """Classes, labels or numbers of nodes, or of graphs.
 
         Args:
             context: Not needed any more.
@@ -51,10 +51,12 @@ class ServedModel(PythonModel):
             params: There are none.
 
         Returns:
-            A row for each node: ``node``, ``class`` (its name), ``class_index``, and ``logits``, a
-            list of one number a class. Where graphs are given, ``graph`` is the row that each one
-            had, and nodes are numbered inside it; a model that predicts whole graphs has a row for
-            each of them, without ``node``.
+            A row for each: ``node``; ``class`` (its name), ``class_index``, and ``logits``, a list
+            of one number a class. Of several labels ``labels``, a list of the names of those that
+            are likely, and ``probabilities``, a list of one a label; of numbers ``values``, a list.
+            Where graphs are given, ``graph`` is the row that each one had, and nodes are numbered
+            inside it; a model that predicts whole graphs has a row for each of them, without
+            ``node``.
 
         Raises:
             MlflowException: If a node is unknown, or a graph malformed; a server answers with
@@ -77,12 +79,13 @@ class ServedModel(PythonModel):
             except ValueError as error:
                 raise MlflowException.invalid_parameter_value(f"row {number}: {error}") from error
             named: dict[str, Any] = {"graph": number}
-            if not getattr(self._model.program, "predicts_graphs", False):
+            if not self._model.task.predicts_graphs:
                 named["node"] = range(len(logits))
             tables.append(pd.DataFrame({**self._answers(logits), **named}))
-        columns = ["graph", "node", "class", "class_index", "logits"]
-        whole = pd.concat(tables) if tables else pd.DataFrame(columns=columns)
-        return whole[[name for name in columns if name in whole]].reset_index(drop=True)
+        whole = pd.concat(tables) if tables else pd.DataFrame(columns=["graph", "node"])
+        first = [name for name in ("graph", "node") if name in whole]
+        rest = [name for name in whole if name not in first]
+        return whole[[*first, *rest]].reset_index(drop=True)
 
     def _logits(self, row: dict[Any, Any]) -> Any:
         """What the model returns for one graph.
@@ -103,6 +106,8 @@ class ServedModel(PythonModel):
         return self._model.predict(**arrays)
 
     def _answers(self, logits: Any) -> dict[str, Any]:
+        if not self._model.task.is_classification:
+            return self._columns(logits)
         classes = logits.argmax(axis=1)
         return {
             "class": [self._model.classes[k] for k in classes],
@@ -113,6 +118,15 @@ class ServedModel(PythonModel):
     @property
     def _width(self) -> int:
         return int(self._model.features.spec.num_features)
+
+    def _columns(self, outputs: Any) -> dict[str, Any]:
+        """Labels and their probabilities, or numbers."""
+        if self._model.task.is_regression:
+            return {"values": outputs.tolist()}
+        shares = 0.5 * (1 + np.tanh(outputs.astype(float) / 2))
+        names = np.array(self._model.classes)
+        likely = [names[row > 0.5].tolist() for row in shares]
+        return {"labels": likely, "probabilities": shares.tolist()}
 
 
 set_model(ServedModel())

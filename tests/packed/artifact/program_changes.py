@@ -10,6 +10,7 @@ from sgq_auto.errors import ArtifactError
 from sgq_auto.packed.runtime.operations.elementwise import Function
 from sgq_auto.packed.runtime.operations.joins import Read
 from sgq_auto.packed.runtime.operations.operation_kinds import OPERATIONS
+from sgq_auto.packed.runtime.operations.pooling import Pooling
 from sgq_auto.packed.runtime.program import input_buffer, value_widths
 
 _BITS = (*range(1, 17), 32)
@@ -32,6 +33,8 @@ def change_program(root: dict[str, Any], random: np.random.Generator) -> None:
     """Change one thing of the program, the layers or their bits, in place."""
     kinds = (_insert, _insert, _delete, _swap, _redirect, _redirect, _setting, _output, _stages)
     kinds += (_bits, _bits, _layer_kind, _layer_width, _features)
+    if "num_graphs" in root["graph"]:
+        kinds += (_graphs,)
     one_of(random, kinds)(root, random)
 
 
@@ -81,6 +84,8 @@ def _repair_operations(operations: list[Any], first: int, held: dict[str, int]) 
             wide = widths[op["inputs"][0]]
             op["first"] %= max(1, wide)
             op["last"] = min(max(op["last"], op["first"] + 1), wide)
+        if op["kind"] == "pool":
+            op["columns"] = widths[op["inputs"][0]]
         described.append((kind, tuple(op["inputs"]), op))
         try:
             widths = value_widths(first, described, held)
@@ -127,9 +132,11 @@ def _random_setting(name: str, buffers: list[str], random: np.random.Generator) 
             return str(one_of(random, list(Function)))
         case "added":
             return bool(random.random() < 0.5)
+        case "pooling":
+            return str(one_of(random, list(Pooling)))
         case "eps":
             return float(one_of(random, (1e-30, 1e-12, 1e-5, 1.0, 1e10, 3e38)))
-        case "first" | "last" | "out":
+        case "first" | "last" | "out" | "columns":
             return int(random.integers(0, 12))
         case _:
             return float(one_of(random, _NUMBERS))
@@ -270,3 +277,7 @@ def _features(root: dict[str, Any], random: np.random.Generator) -> None:
     ]
     if "stages" not in root:
         root["layers"][0]["in"] = width
+
+
+def _graphs(root: dict[str, Any], random: np.random.Generator) -> None:
+    root["graph"]["num_graphs"] = int(random.integers(0, 100))

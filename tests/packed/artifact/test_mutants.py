@@ -47,7 +47,7 @@ def test_a_fault_while_loading_is_noticed(tmp_path: Path, monkeypatch: pytest.Mo
         raise IndexError("index 3 is out of bounds")
 
     monkeypatch.setattr("sgq_auto.packed.artifact.model_reader.program_of", broken)
-    found = [outcome_of(seed, tmp_path) for seed in range(8)]
+    found = [outcome_of(seed, tmp_path) for seed in range(16)]
     assert "IndexError: index 3 is out of bounds" in [each.message for each in found]
 
 

@@ -17,7 +17,7 @@ from sgq_auto.quantize import prepare
 from sgq_auto.quantize.forward.forward_signature import Role, Signature
 from sgq_auto.training import predict
 
-_X, _E, _D, _NONE = Role.FEATURES, Role.EDGES, Role.DATA, Role.ABSENT
+_X, _E, _D, _NONE = Role.FEATURES, Role.EDGES, Role.DATA, Role.BATCH
 _BOTH = (_X, _E)
 
 

@@ -1,7 +1,7 @@
 """The layers in a header, written, read and checked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sgq_auto.errors import ArtifactError
@@ -29,8 +29,8 @@ class LayerHeader:
         out_features: Width of its output.
         reads_features: Whether its input is the node features.
         input_bits: Bits of its input, bucket by bucket; those of the node features where it reads
-            them.
-        embedding_bits: Bits of its own embeddings, bucket by bucket; empty where it has none.
+            them; one number where its rows are graphs.
+        embedding_bits: Bits of its own embeddings, in the same way; empty where it has none.
         attention_bits: Bits of its coefficients, bucket by bucket; empty where it has none.
         weight_bits: Bits of its weights; 0 without any.
         bias: Whether it has a bias.
@@ -76,7 +76,11 @@ def describe_layer(
 
 
 def parse_layer(
-    node: Mapping[str, Any], buckets: int, feature_bits: tuple[int, ...], written: frozenset[str]
+    node: Mapping[str, Any],
+    buckets: int,
+    feature_bits: tuple[int, ...],
+    written: frozenset[str],
+    of_graphs: frozenset[str | None],
 ) -> LayerHeader:
     """Read the entry of a layer.
 
@@ -85,6 +89,7 @@ def parse_layer(
         buckets: Degree buckets of the graph.
         feature_bits: Bits of the node features.
         written: The buffers that stages write: a layer whose input is none reads the features.
+        of_graphs: Those whose rows are graphs.
 
     Raises:
         ArtifactError: If something is missing, of the wrong type, or contradicts the rest.
@@ -96,9 +101,11 @@ def parse_layer(
     bits = object_of(node, "bits")
     entry = LayerEntry(name, count(node, "in", 1), count(node, "out", 1), flag(node, "bias"))
     spec, settings = kind.parse(entry, node)
+    spec = replace(spec, per_graph=input_buffer(name) in of_graphs)
     reads_features = input_buffer(name) not in written
     has_embedding = spec.transformed_features or not reads_features
-    embedding_bits = bit_widths(bits, "embedding", buckets) if has_embedding else ()
+    groups = 1 if spec.per_graph else buckets
+    embedding_bits = bit_widths(bits, "embedding", groups) if has_embedding else ()
     return LayerHeader(
         kind=kind,
         spec=spec,
@@ -136,3 +143,5 @@ def check_layers(layers: tuple[LayerHeader, ...]) -> None:
     for layer in layers:
         if layer.reads_features and layer.kind.feature_fault:
             raise ArtifactError(f"{layer.spec.name}: {layer.kind.feature_fault}")
+        if layer.spec.per_graph and not layer.kind.takes_graphs:
+            raise ArtifactError(f"{layer.spec.name}: it reads rows of graphs, and needs edges")

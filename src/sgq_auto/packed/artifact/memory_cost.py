@@ -11,10 +11,11 @@ from sgq_auto.packed.allocation import (
 )
 from sgq_auto.packed.artifact.header import Header
 from sgq_auto.packed.codes.coded_rows import ROW_BLOCK
+from sgq_auto.packed.runtime.operations.pooling import Pool
 from sgq_auto.packed.runtime.packed_graph import sorted_at_once
-from sgq_auto.packed.sizes.data_flow import DataFlow, SkipSpec
+from sgq_auto.packed.sizes.data_flow import DataFlow, PooledSpec, SkipSpec
 from sgq_auto.packed.sizes.footprint import FootprintModel
-from sgq_auto.packed.sizes.shape_specs import ModelSpec
+from sgq_auto.packed.sizes.shape_specs import ModelSpec, embedding_sites
 
 # Degrees, their running total, buckets and the order of nodes, at the moment that holds the most.
 _NODE_BYTES = 40
@@ -43,7 +44,7 @@ def needed_bytes(header: Header) -> int:
     graph, layers = header.graph, header.layers
     model = FootprintModel(ModelSpec(tuple(layer.spec for layer in layers), _flow(header)), graph)
     held = sum(model.packed_parts(_allocation(header)).values())
-    logits = 4 * graph.num_nodes * len(header.classes)
+    logits = 4 * max(graph.num_nodes, graph.num_graphs) * len(header.classes)
     channels = sum(rows for la in layers for rows, _ in la.spec.weight_shapes)
     widths = [graph.features.num_features, *(la.spec.transformed_features for la in layers)]
     widths += [layer.out_features for layer in layers]
@@ -87,7 +88,7 @@ def _flow(header: Header) -> DataFlow:
     """How tensors pass between the layers; each is held to the end, which is no less."""
     stages, last = header.stages, len(header.layers)
     inputs = tuple(None if la.reads_features else max(1, k) for k, la in enumerate(header.layers))
-    skips = tuple(SkipSpec(n, skip.features, 0, last) for n, skip in header.skips.items())
+    skips = tuple(SkipSpec(n, s.features, 0, last, s.per_graph) for n, s in header.skips.items())
     shapes = (shape for stage in stages for op in stage.operations for shape in op.shapes.values())
     elements = sum(math.prod(shape) for shape in shapes)
     return DataFlow(
@@ -96,16 +97,24 @@ def _flow(header: Header) -> DataFlow:
         input_reads=(last,) * last,
         packed_vector_elements=elements,
         feature_reads=last,
+        pooled=tuple(
+            PooledSpec(op.settings["columns"] + 1, last)
+            for stage in stages
+            for op in stage.operations
+            if op.kind is Pool
+        ),
     )
 
 
 def _allocation(header: Header) -> BitAllocation:
     sites: dict[Site, int] = {}
-    embeddings = [(FEATURES, header.feature_bits)]
-    embeddings += [(name, skip.bits) for name, skip in header.skips.items()]
-    embeddings += [(layer.spec.name, layer.embedding_bits) for layer in header.layers]
-    for name, bits in embeddings:
-        sites |= {Site(name, Component.EMBEDDING, b): width for b, width in enumerate(bits)}
+    embeddings = [(FEATURES, header.feature_bits, False)]
+    embeddings += [(name, skip.bits, skip.per_graph) for name, skip in header.skips.items()]
+    layers = header.layers
+    embeddings += [(la.spec.name, la.embedding_bits, la.spec.per_graph) for la in layers]
+    for name, bits, per_graph in embeddings:
+        own = embedding_sites(name, len(bits), per_graph=per_graph) if bits else ()
+        sites |= dict(zip(own, bits, strict=True))
     weight_bits = enumerate(header.edge_weight_bits)
     sites |= {Site(EDGE_WEIGHTS, Component.ATTENTION, b): width for b, width in weight_bits}
     for layer in header.layers:

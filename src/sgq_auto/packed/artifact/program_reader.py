@@ -34,7 +34,8 @@ def program_of(header: Header, tensors: Tensors) -> Program:
 def skip_ranges(header: Header, tensors: Tensors) -> dict[str, Ranges]:
     """The ranges of its skip connections, by name."""
     return {
-        name: _named_ranges(name, skip.bits, header, tensors) for name, skip in header.skips.items()
+        name: _named_ranges(name, skip.bits, header, tensors, per_graph=skip.per_graph)
+        for name, skip in header.skips.items()
     }
 
 
@@ -63,8 +64,11 @@ def _operation(
     return described.kind(inputs=described.inputs, **described.settings, **held)
 
 
-def _named_ranges(name: str, bits: tuple[int, ...], header: Header, tensors: Tensors) -> Ranges:
+def _named_ranges(
+    name: str, bits: tuple[int, ...], header: Header, tensors: Tensors, *, per_graph: bool = False
+) -> Ranges:
     """The ranges of a skip connection, or of the node features."""
-    groups = scaled_groups(bits, header.graph.scaled(header.graph.bucket_nodes))
+    rows = header.graph.scaled(header.graph.rows(per_graph=per_graph))
+    groups = scaled_groups(bits, rows)
     (ranges,) = checked_ranges(name, [groups], [bits], tensors)
     return ranges

@@ -9,10 +9,13 @@ from sgq_auto.packed.artifact.stage_headers import (
     OPERATION_PREFIX,
     SkipHeader,
     StageHeader,
+    graph_buffers,
     written_buffers,
 )
 from sgq_auto.packed.runtime.operations.joins import Read
+from sgq_auto.packed.runtime.operations.pooling import Pool
 from sgq_auto.packed.runtime.program import input_buffer, value_widths
+from sgq_auto.packed.sizes.shape_specs import GraphSpec
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,21 @@ def check_stages(
     if unread:
         raise ArtifactError(f"skip connection {unread[0]} is never read")
     return tuple(checked)
+
+
+def check_graphs(graph: GraphSpec, stages: Sequence[StageHeader]) -> None:
+    """Check that there are several graphs only where something is pooled.
+
+    Raises:
+        ArtifactError: If not, or if a layer reads rows of graphs beside rows of nodes.
+    """
+    pools = any(op.kind is Pool for stage in stages for op in stage.operations)
+    if graph.num_graphs > 1 and not pools:
+        raise ArtifactError(f"num_graphs is {graph.num_graphs}, and nothing is pooled")
+    of_graphs = graph_buffers(stages)
+    for stage in stages:
+        if not of_graphs.isdisjoint(stage.further):
+            raise ArtifactError(f"{stage.layer} reads rows of graphs beside its input")
 
 
 def _check_names(

@@ -3,7 +3,8 @@
 A header of version 2 has none: its layers are a chain, each with an activation (``none``, ``relu``
 or ``elu``). One of version 3 has these entries:
 
-- ``skips``: for each skip connection, by name, ``features`` (its width) and ``bits`` (a list);
+- ``skips``: for each skip connection, by name, ``features`` (its width) and ``bits`` (a list; one
+  number where its rows are graphs);
 - ``stages``, in order: ``layer`` (a name; null for a first stage that works on the node features),
   ``operations`` (``kind``, ``inputs`` and what the kind adds) and ``outputs`` (``value`` and
   ``buffer``: the name of a skip connection, ``NAME.input`` for what layer NAME reads, or null for
@@ -27,6 +28,7 @@ from sgq_auto.packed.header_fields import (
     object_of,
 )
 from sgq_auto.packed.runtime.operations.elementwise import Activate, Function
+from sgq_auto.packed.runtime.operations.graph_rows import Described, buffers_of_graphs
 from sgq_auto.packed.runtime.operations.operation import Operation
 from sgq_auto.packed.runtime.operations.operation_kinds import OPERATIONS
 from sgq_auto.packed.runtime.program import Output, Program, Stage, input_buffer
@@ -76,10 +78,17 @@ class StageHeader:
 
 @dataclass(frozen=True)
 class SkipHeader:
-    """A skip connection of a header: its columns, and its bits bucket by bucket."""
+    """A skip connection of a header.
+
+    Attributes:
+        features: Its columns.
+        bits: Its bits, bucket by bucket; one number where its rows are graphs.
+        per_graph: Whether they are.
+    """
 
     features: int
     bits: tuple[int, ...]
+    per_graph: bool = False
 
 
 def describe_program(program: Program, skips: Mapping[str, Ranges]) -> dict[str, Any]:
@@ -139,15 +148,24 @@ def parse_stages(root: Mapping[str, Any]) -> tuple[StageHeader, ...]:
     return tuple(_stage(node) for node in list_of(root, "stages", MAX_STAGES))
 
 
-def parse_skips(root: Mapping[str, Any], buckets: int) -> dict[str, SkipHeader]:
-    """The skip connections of a header of version 3."""
+def parse_skips(
+    root: Mapping[str, Any], buckets: int, of_graphs: frozenset[str | None]
+) -> dict[str, SkipHeader]:
+    """The skip connections of a header of version 3.
+
+    Args:
+        root: The header.
+        buckets: Degree buckets of the graph.
+        of_graphs: The buffers whose rows are graphs, which have no buckets.
+    """
     skips = object_of(root, "skips")
     if len(skips) > _MAX_SKIPS:
         raise ArtifactError(f"skips holds {len(skips)}; at most {_MAX_SKIPS} are read")
     return {
         name: SkipHeader(
             count(object_of(skips, name), "features", 1),
-            bit_widths(object_of(skips, name), "bits", buckets),
+            bit_widths(object_of(skips, name), "bits", 1 if name in of_graphs else buckets),
+            name in of_graphs,
         )
         for name in skips
     }
@@ -163,6 +181,23 @@ def written_buffers(stages: Sequence[StageHeader]) -> frozenset[str]:
     if len(set(buffers)) != len(buffers):
         raise ArtifactError("a buffer is written twice")
     return frozenset(buffers)
+
+
+def graph_buffers(stages: Sequence[StageHeader]) -> frozenset[str | None]:
+    """The buffers whose rows are graphs, because something was pooled; ``None`` for the output.
+
+    Raises:
+        ArtifactError: If an operation reads what it cannot.
+    """
+    described = (
+        (
+            "" if stage.layer is None else input_buffer(stage.layer),
+            [Described(op.kind, op.inputs, op.settings) for op in stage.operations],
+            [(output.value, output.buffer) for output in stage.outputs],
+        )
+        for stage in stages
+    )
+    return buffers_of_graphs(described)
 
 
 class _ChainActivation(StrEnum):

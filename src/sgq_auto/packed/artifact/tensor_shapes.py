@@ -17,7 +17,7 @@ from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import stream_bytes
 from sgq_auto.packed.codes.coded_rows import BitmapRows, EliasFanoRows
 from sgq_auto.packed.runtime.layers.layer import PackedLayer
-from sgq_auto.packed.runtime.packed_graph import stored_edge_code
+from sgq_auto.packed.runtime.packed_graph import PackedGraph, stored_edge_code
 from sgq_auto.packed.runtime.packed_model import PackedModel
 from sgq_auto.packed.sizes.shape_specs import GraphSpec
 
@@ -37,7 +37,12 @@ def tensors_of(model: PackedModel) -> dict[str, Array]:
 def _edge_tensors(model: PackedModel) -> dict[str, Array]:
     """What an artifact holds of the edges of a model's own graph."""
     high, low = stored_edge_code(model.graph)
-    return {"edges.high": high, "edges.low": low, "bucket_map": model.graph.bucket_map}
+    return {
+        "edges.high": high,
+        "edges.low": low,
+        "bucket_map": model.graph.bucket_map,
+        "graph_map": _graph_map(model.graph),
+    }
 
 
 def _feature_tensors(model: PackedModel) -> dict[str, Array]:
@@ -77,6 +82,7 @@ def _edge_sizes(graph: GraphSpec) -> dict[str, int]:
         "edges.high": edges.high_bytes,
         "edges.low": edges.low_bytes,
         "bucket_map": graph.bucket_map_bytes,
+        "graph_map": graph.graph_map_bytes,
     }
 
 
@@ -97,16 +103,21 @@ def operation_tensor(stage: int, operation: int, name: str) -> str:
     return f"{OPERATION_PREFIX}{stage}:{operation}:{name}"
 
 
+def _graph_map(graph: PackedGraph) -> Array:
+    """The packed number of the graph that each row belongs to; empty for one graph."""
+    return np.empty(0, np.uint8) if graph.graph_map is None else graph.graph_map.stream
+
+
 def _program_tensors(model: PackedModel) -> dict[str, Array]:
     """The scales of skip connections and features, and what operations hold."""
     program, graph = model.program, model.graph.spec
-    nodes = graph.scaled(graph.bucket_nodes)
     runs = dict(model.skips)
     if not any(program.reads_features(layer.spec.name) for layer in model.layers):
         runs[FEATURES] = model.features.values.ranges
-    tensors: dict[str, Array] = {
-        f"{name}.scales": scales_of(ranges, nodes) for name, ranges in runs.items()
-    }
+    tensors: dict[str, Array] = {}
+    for name, ranges in runs.items():
+        rows = graph.scaled(graph.rows(per_graph=name in program.graph_buffers))
+        tensors[f"{name}.scales"] = scales_of(ranges, rows)
     for position, stage in enumerate(program.stages):
         for place, operation in enumerate(stage.operations):
             for name, tensor in operation.held().items():
@@ -116,12 +127,15 @@ def _program_tensors(model: PackedModel) -> dict[str, Array]:
 
 def _program_shapes(header: Header) -> dict[str, tuple[int, ...]]:
     """The shapes of those tensors."""
-    nodes = header.graph.scaled(header.graph.bucket_nodes)
-    runs = {name: skip.bits for name, skip in header.skips.items()}
+    graph = header.graph
+    runs = {
+        name: (skip.bits, graph.scaled(graph.rows(per_graph=skip.per_graph)))
+        for name, skip in header.skips.items()
+    }
     if not any(layer.reads_features for layer in header.layers):
-        runs[FEATURES] = header.feature_bits
+        runs[FEATURES] = header.feature_bits, graph.scaled(graph.bucket_nodes)
     shapes: dict[str, tuple[int, ...]] = {
-        f"{name}.scales": (len(scaled_groups(bits, nodes)), 2) for name, bits in runs.items()
+        f"{name}.scales": (len(scaled_groups(*run)), 2) for name, run in runs.items()
     }
     for position, stage in enumerate(header.stages):
         for place, operation in enumerate(stage.operations):
@@ -131,7 +145,7 @@ def _program_shapes(header: Header) -> dict[str, tuple[int, ...]]:
 
 
 def _layer_tensors(layer: PackedLayer, graph: GraphSpec) -> dict[str, Array]:
-    name, nodes = layer.spec.name, graph.scaled(graph.bucket_nodes)
+    name, nodes = layer.spec.name, graph.scaled(graph.rows(per_graph=layer.spec.per_graph))
     edges = graph.scaled(graph.gathered_edges(layer.spec))
     tensors: dict[str, Array] = {f"{name}.{key}": v for key, v in layer.vectors().items()}
     # Each run of scale groups, and how much each of its groups holds.
@@ -159,7 +173,7 @@ def group_bits(layer: LayerHeader) -> list[tuple[int, ...]]:
 
 def scale_groups(layer: LayerHeader, graph: GraphSpec) -> list[tuple[int, ...]]:
     """The groups of each of those runs that have a scale."""
-    spec, nodes = layer.spec, graph.scaled(graph.bucket_nodes)
+    spec, nodes = layer.spec, graph.scaled(graph.rows(per_graph=layer.spec.per_graph))
     counts = [nodes]
     if spec.transformed_features:
         counts.append(nodes)
@@ -172,7 +186,7 @@ def scale_groups(layer: LayerHeader, graph: GraphSpec) -> list[tuple[int, ...]]:
 
 def _num_scales(layer: LayerHeader, graph: GraphSpec) -> int:
     """How many groups have a scale; nothing is listed, so that a header may claim any width."""
-    spec, nodes = layer.spec, graph.scaled(graph.bucket_nodes)
+    spec, nodes = layer.spec, graph.scaled(graph.rows(per_graph=layer.spec.per_graph))
     groups = len(scaled_groups(layer.input_bits, nodes))
     if spec.transformed_features:
         groups += len(scaled_groups(layer.embedding_bits, nodes))

@@ -9,7 +9,7 @@ import numpy as np
 from sgq_auto.packed.backends import Engine
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import CodeMatrix, PackedWeight
-from sgq_auto.packed.codes.coded_rows import Chunk
+from sgq_auto.packed.codes.coded_rows import Blocks, Chunk
 from sgq_auto.packed.codes.ranges import Floats, Ranges
 from sgq_auto.packed.runtime.packed_features import PackedFeatures, entries_of
 from sgq_auto.packed.runtime.packed_graph import PackedGraph
@@ -47,9 +47,11 @@ class Inference:
         self.threads = threads
         self.made: dict[str, int] = {}
 
-    def embedding(self, name: str, width: int, ranges: Ranges) -> CodeMatrix:
-        """A matrix of codes, one row a node."""
-        return self.make(name, self.graph.spec.bucket_nodes, width, ranges)
+    def embedding(
+        self, name: str, width: int, ranges: Ranges, *, per_graph: bool = False
+    ) -> CodeMatrix:
+        """A matrix of codes, one row a node or a graph."""
+        return self.make(name, self.graph.spec.rows(per_graph=per_graph), width, ranges)
 
     def writer(self, matrix: CodeMatrix) -> Sink:
         """What packs the rows that it is given into a matrix."""
@@ -59,7 +61,7 @@ class Inference:
         """Products ``x W`` of a layer's input with a weight, chunk by chunk."""
         product = self.product(source, weight)
         limit = _CHUNK_STORED_VALUES if product.is_sparse else _CHUNK_VALUES
-        chunks = self.graph.blocks.chunks(product.costs, limit)
+        chunks = product.blocks.chunks(product.costs, limit)
         rows = max(1, limit // product.row_values)
 
         def work(chunk: Chunk) -> None:
@@ -71,20 +73,45 @@ class Inference:
 
     def product(self, source: Source, weight: PackedWeight) -> Product:
         """What gives the products of a layer's input with a weight, where a layer asks for them."""
-        return Product(self.engine, self.graph.blocks, source, weight)
+        return Product(self.engine, self._blocks_of(source), source, weight)
 
-    def for_feature_rows(self, work: Sink) -> None:
-        """Call ``work`` with the node features of every chunk, fp64 ``[rows, features]``."""
-        width = max(1, self.features.spec.num_features)
-        chunks = self.graph.blocks.chunks(self.graph.blocks.rows * width, _CHUNK_VALUES)
+    def for_rows(self, work: Callable[[Chunk], None], width: int, *, per_graph: bool) -> None:
+        """Call ``work`` with chunks of all nodes, or of all graphs.
+
+        Args:
+            work: Given a chunk.
+            width: Values of a row that it makes.
+            per_graph: Whether rows are graphs.
+        """
+        blocks = self.graph_blocks if per_graph else self.graph.blocks
+        chunks = blocks.chunks(blocks.rows * width, _CHUNK_VALUES)
         rows = max(1, _CHUNK_VALUES // width)
 
         def pieces(chunk: Chunk) -> None:
             for first, last in _parts(chunk.num_rows, rows):
-                piece = chunk.rows_from(first, last)
-                work(piece, self.features.rows_of(self.engine, piece))
+                work(chunk.rows_from(first, last))
 
         self._for_chunks(chunks, pieces)
+
+    @cached_property
+    def graph_blocks(self) -> Blocks:
+        """How rows of graphs are cut into blocks."""
+        return Blocks(self.graph.spec.rows(per_graph=True))
+
+    def _blocks_of(self, source: Source) -> Blocks:
+        """The blocks of what a layer reads: of nodes, or of graphs."""
+        nodes = self.graph.spec.bucket_nodes
+        is_of_nodes = isinstance(source, PackedFeatures) or source.bucket_rows == nodes
+        return self.graph.blocks if is_of_nodes else self.graph_blocks
+
+    def for_feature_rows(self, work: Sink) -> None:
+        """Call ``work`` with the node features of every chunk, fp64 ``[rows, features]``."""
+        width = max(1, self.features.spec.num_features)
+        self.for_rows(
+            lambda chunk: work(chunk, self.features.rows_of(self.engine, chunk)),
+            width,
+            per_graph=False,
+        )
 
     def for_edges(
         self,

@@ -48,6 +48,8 @@ def coded_graph(graph: PackedGraph, weights: PackedEdgeWeights | None) -> Packed
     degrees = graph.degrees[np.arange(nodes)]
     positions = rows * nodes + edges.listed
     coded = graph_of(positions, buckets, degrees, graph.split_points, nodes)
+    spec = replace(coded.spec, num_graphs=graph.spec.num_graphs)
+    coded = replace(coded, spec=spec, graph_map=graph.graph_map)
     if weights is None:
         return coded
     assert isinstance(graph.weights, ListedEdgeWeights)

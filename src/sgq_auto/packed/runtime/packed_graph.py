@@ -36,6 +36,7 @@ class PackedGraph:
         bucket_map: Packed bucket of each node, nodes in order; empty for one bucket.
         split_points: Degrees that separate the buckets.
         weights: Weights of the edges; ``None`` without any.
+        graph_map: Where it is the blocks of several graphs, the number of each row's.
     """
 
     spec: GraphSpec
@@ -44,6 +45,7 @@ class PackedGraph:
     bucket_map: Bytes
     split_points: tuple[int, ...]
     weights: EdgeWeights | None = None
+    graph_map: PackedIntegers | None = None
 
     @cached_property
     def blocks(self) -> Blocks:

@@ -34,8 +34,10 @@ from sgq_auto.packed.runtime.prediction_input import (
 from sgq_auto.packed.runtime.program import Program
 from sgq_auto.packed.runtime.program_execution import Parts, run_program
 from sgq_auto.packed.runtime.snapshots import snapshot_blocks
+from sgq_auto.packed.runtime.target_units import TargetUnits
 from sgq_auto.packed.sizes.footprint import Footprint, FootprintModel
 from sgq_auto.packed.sizes.shape_specs import ModelSpec
+from sgq_auto.task import Task
 
 Logits = npt.NDArray[np.float32]
 
@@ -49,10 +51,12 @@ class PackedModel:
         features: That graph's node features.
         layers: Its layers, in the order in which they run.
         program: What happens between them.
-        classes: Names of the classes.
+        classes: Names of the classes, labels or numbers.
         skips: Ranges of its skip connections, by name.
         source: Where it came from: study, trial, seed, accuracies.
         engine: Does the arithmetic.
+        task: What it predicts.
+        target_units: What gives numbers the user's units, where outputs have others.
     """
 
     graph: PackedGraph
@@ -63,6 +67,8 @@ class PackedModel:
     skips: Mapping[str, Ranges] = field(default_factory=dict)
     source: dict[str, Any] = field(default_factory=dict)
     engine: Engine = field(default_factory=fastest_engine)
+    task: Task = Task.NODE_CLASSIFICATION
+    target_units: TargetUnits | None = None
 
     @property
     def holds_graph(self) -> bool:
@@ -103,7 +109,8 @@ class PackedModel:
         for layer in self.layers:
             sites += _bits(layer, reads_features=self.program.reads_features(layer.spec.name))
         for name, ranges in self.skips.items():
-            sites += _bucket_bits(name, Component.EMBEDDING, ranges.bits)
+            per_graph = name in self.program.graph_buffers
+            sites += _bucket_bits(name, Component.EMBEDDING, ranges.bits, per_graph=per_graph)
         return BitAllocation(sites)
 
     def footprint(self) -> Footprint:
@@ -117,9 +124,12 @@ class PackedModel:
         x: Array | None = None,
         edge_index: Array | None = None,
         edge_weight: Array | None = None,
+        graph_of_node: Array | None = None,
         threads: int = 1,
     ) -> Logits:
-        """Logits of nodes.
+        """What the model answers of nodes, or of graphs if it pools.
+
+        Logits of classes or of several labels; or numbers in the user's units.
 
         Args:
             nodes: Which nodes, in this order; ``None`` for all. Only their neighbourhood is
@@ -130,20 +140,27 @@ class PackedModel:
             edge_index: ``[2, E]`` edges (source, target) of that graph.
             edge_weight: ``[E]`` their weights, quantized by the ranges of this model, if it reads
                 weights; those of repeated edges are summed.
+            graph_of_node: ``int [N]``, for a model that pools: the number of the graph that each
+                node belongs to, from 0 on; ``None`` for one graph. A graph without nodes pools
+                zeros.
             threads: Threads that compute chunks of rows.
 
         Returns:
-            fp32 ``[n, classes]``; ``[T, n, classes]`` of features at many times.
+            fp32 ``[n, classes]``, or as many columns as there are labels or numbers;
+            ``[graphs, ...]`` of a model that pools; ``[T, n, ...]`` of features at many times.
 
         Raises:
             ValueError: If a node is unknown, the features have another width, an edge leads to a
-                node that is not there, or weights are missing or cannot be.
+                node that is not there or in another graph, weights are missing or cannot be, or
+                nodes are asked of a model that pools.
         """
         if threads < 1:
             raise ValueError(f"threads={threads}: it must be at least 1")
+        if nodes is not None and self.program.predicts_graphs:
+            raise ValueError("this model predicts whole graphs: leave out nodes")
         if x is not None and edge_index is None and np.ndim(x) == 3 and self.holds_graph:
             return self._snapshots(np.asarray(x), nodes, threads)
-        given = self._given(x, edge_index, edge_weight)
+        given = self._given(x, edge_index, edge_weight, graph_of_node)
         if nodes is None:
             return self._run(given.graph, given.features(None), threads)
         wanted = check_nodes(np.asarray(nodes), given.graph.spec.num_nodes)
@@ -159,17 +176,30 @@ class PackedModel:
         return self._run(graph, given.features(part), threads)[places]
 
     def _run(self, graph: PackedGraph, features: PackedFeatures, threads: int) -> Logits:
-        return run_program(self.parts, Inference(graph, features, self.engine, threads))
+        outputs = run_program(self.parts, Inference(graph, features, self.engine, threads))
+        return outputs if self.target_units is None else self.target_units.of(outputs)
 
-    def _given(self, x: Array | None, edge_index: Array | None, edge_weight: Array | None) -> Input:
+    def _given(
+        self,
+        x: Array | None,
+        edge_index: Array | None,
+        edge_weight: Array | None,
+        graph_of_node: Array | None = None,
+    ) -> Input:
         if edge_index is None:
             if edge_weight is not None:
                 raise ValueError("edge_weight is for a new graph: give x and edge_index too")
+            if graph_of_node is not None:
+                raise ValueError("graph_of_node is for new graphs: give x and edge_index too")
             return self._own(x)
         if x is None:
             raise ValueError("a new graph is given by x and edge_index together")
         arrays = np.asarray(x), np.asarray(edge_index)
         new = NewInput.of(*arrays, self.graph.split_points, self.features)
+        if graph_of_node is not None:
+            if not self.program.predicts_graphs:
+                raise ValueError("this model predicts nodes: leave out graph_of_node")
+            new = new.in_graphs(arrays[1], np.asarray(graph_of_node))
         roots = any(la.spec.edge_weights and la.spec.attention_from_degrees for la in self.layers)
         weights = self.graph.weights
         assert weights is None or isinstance(weights, PackedEdgeWeights)
@@ -178,13 +208,15 @@ class PackedModel:
 
     def _snapshots(self, x: Array, nodes: Sequence[int] | Array | None, threads: int) -> Logits:
         """Features of the model's own graph at many times, some times together."""
-        if self.program.needs_all_nodes:  # A norm would take in other times.
+        by_graph = self.program.predicts_graphs
+        if by_graph or self.program.needs_all_nodes:  # A norm would take in other times.
             single = [self.predict(x=each, threads=threads) for each in x]
         else:
             blocks = snapshot_blocks(x, self.graph, self.features)
             single = [self._run(each.graph, each.features(None), threads) for each in blocks]
         found = np.concatenate([np.empty((0, len(self.classes)), np.float32), *single])
-        found = found.reshape(len(x), self.num_nodes, len(self.classes))
+        rows = 1 if by_graph else self.num_nodes
+        found = found.reshape(len(x), rows, len(self.classes))
         return found if nodes is None else found[:, check_nodes(np.asarray(nodes), self.num_nodes)]
 
     def _own(self, x: Array | None) -> StoredInput:
@@ -203,12 +235,18 @@ class PackedModel:
 def _bits(layer: PackedLayer, *, reads_features: bool) -> list[tuple[Site, int]]:
     """The bits of a layer's own sites, in the order of its specification."""
     sites = []
+    per_graph = layer.spec.per_graph
     for component, bits in layer.bucket_bits(reads_features=reads_features).items():
-        sites += _bucket_bits(layer.spec.name, component, bits)
+        sites += _bucket_bits(layer.spec.name, component, bits, per_graph=per_graph)
     if layer.weight_bits is not None:
         sites.append((Site(layer.spec.name, Component.WEIGHT), layer.weight_bits))
     return sites
 
 
-def _bucket_bits(layer: str, component: Component, bits: Sequence[int]) -> list[tuple[Site, int]]:
+def _bucket_bits(
+    layer: str, component: Component, bits: Sequence[int], *, per_graph: bool = False
+) -> list[tuple[Site, int]]:
+    """Bits of each degree bucket; or the only ones, of what has a row a graph."""
+    if per_graph:
+        return [(Site(layer, component), bits[0])]
     return [(Site(layer, component, bucket), width) for bucket, width in enumerate(bits)]

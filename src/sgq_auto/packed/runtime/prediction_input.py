@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from sgq_auto.packed.backends import Engine
-from sgq_auto.packed.codes.bit_packing import Array
+from sgq_auto.packed.codes.bit_packing import Array, PackedIntegers
 from sgq_auto.packed.runtime.edge_weights import ListedEdgeWeights, PackedEdgeWeights
 from sgq_auto.packed.runtime.neighborhood import Neighborhood, pick_features
 from sgq_auto.packed.runtime.new_weights import checked_weights, listed_weights
@@ -118,6 +118,28 @@ class NewInput:
         graph = coded_graph(self.graph, weights)
         return StoredInput(graph, coded_features(self.x, graph, self.like), engine)
 
+    def in_graphs(self, edge_index: Array, graph_of_node: Array) -> "NewInput":
+        """The same as the blocks of several graphs.
+
+        Args:
+            edge_index: The edges as they were given.
+            graph_of_node: ``[N]``, the number of the graph that each node belongs to.
+
+        Raises:
+            ValueError: If these are no numbers of graphs, or an edge leads to another graph.
+        """
+        graphs = _check_graphs(graph_of_node, self.x.shape[0])
+        source, target = graphs[edge_index.astype(np.int64)]
+        if (source != target).any():
+            edge = int(np.flatnonzero(source != target)[0])
+            raise ValueError(
+                f"edge {edge} leads from graph {source[edge]} to graph {target[edge]}; the nodes "
+                "of an edge belong to one graph"
+            )
+        spec = replace(self.graph.spec, num_graphs=int(graphs.max()) + 1)
+        packed = PackedIntegers.plain(graphs[self.graph.node_order()])
+        return replace(self, graph=replace(self.graph, spec=spec, graph_map=packed))
+
     def features(self, part: Neighborhood | None) -> PackedFeatures:
         """Rows are quantized only now, by the stored ranges: those of a neighbourhood alone."""
         order, x, graph = self.graph.node_order(), self.x, self.graph
@@ -145,6 +167,23 @@ def check_nodes(nodes: Array, num_nodes: int) -> Array:
         bad = least if least < 0 else largest
         raise ValueError(f"node {bad} is unknown; the {num_nodes} nodes are 0 to {num_nodes - 1}")
     return index.astype(np.int64)
+
+
+def _check_graphs(graph_of_node: Array, nodes: int) -> Array:
+    """Numbers of graphs as ``int64``."""
+    if graph_of_node.shape != (nodes,) or graph_of_node.dtype.kind not in "iu":
+        raise ValueError(
+            f"graph_of_node is {graph_of_node.dtype} of shape {graph_of_node.shape}; it must hold "
+            f"{nodes} integers, one for each node"
+        )
+    least, largest = int(graph_of_node.min()), int(graph_of_node.max())
+    if least < 0 or largest >= nodes:
+        bad = least if least < 0 else largest
+        raise ValueError(
+            f"graph_of_node holds {bad}; graphs are numbered from 0 on, and there are no more of "
+            f"them than nodes ({nodes})"
+        )
+    return graph_of_node.astype(np.int64)
 
 
 def check_features(x: Array, width: int, nodes: int | None = None) -> Array:

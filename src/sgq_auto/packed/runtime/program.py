@@ -12,10 +12,16 @@ from typing import Any, Self
 
 from sgq_auto.errors import ArtifactError
 from sgq_auto.packed.allocation import FEATURES
+from sgq_auto.packed.runtime.operations.graph_rows import (
+    Described,
+    buffers_of_graphs,
+    values_of_graphs,
+)
 from sgq_auto.packed.runtime.operations.joins import Read
 from sgq_auto.packed.runtime.operations.norms import GraphNorm
 from sgq_auto.packed.runtime.operations.operation import Operation
-from sgq_auto.packed.sizes.data_flow import DataFlow, SkipSpec
+from sgq_auto.packed.runtime.operations.pooling import Pool
+from sgq_auto.packed.sizes.data_flow import DataFlow, PooledSpec, SkipSpec
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,11 @@ class Stage:
         """The buffers that it reads, but for the input of its layer."""
         read = {op.buffer for op in self.operations if isinstance(op, Read)}
         return frozenset(read.union(self.further))
+
+    @property
+    def described(self) -> list[Described]:
+        """Its operations, as a header says them."""
+        return [Described(type(op), op.inputs, op.described()) for op in self.operations]
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,8 +129,34 @@ class Program:
         """
         buffers = {input_buffer(name): width for name, width in inputs.items()}
         buffers |= {FEATURES: inputs[FEATURES], **self.skips}
-        described = [(type(op), op.inputs, op.described()) for op in stage.operations]
-        return value_widths(outputs[stage.layer], described, buffers)
+        return value_widths(outputs[stage.layer], stage.described, buffers)
+
+    @cached_property
+    def graph_buffers(self) -> frozenset[str | None]:
+        """The buffers whose rows are graphs; ``None`` among them if those of its output are."""
+        return buffers_of_graphs(
+            (
+                FEATURES if stage.layer is None else self.source_of(stage.layer),
+                stage.described,
+                [(output.value, output.buffer) for output in stage.outputs],
+            )
+            for stage in self.stages
+        )
+
+    def values_of_graphs(self, stage: Stage) -> list[bool]:
+        """Of each value of one of its stages, whether its rows are graphs."""
+        return values_of_graphs(
+            stage.described, self.graph_buffers, first=self.runs_on_graphs(stage.layer)
+        )
+
+    def runs_on_graphs(self, layer: str | None) -> bool:
+        """Whether the rows that a layer reads are graphs."""
+        return layer is not None and self.source_of(layer) in self.graph_buffers
+
+    @property
+    def predicts_graphs(self) -> bool:
+        """Whether its output has a row a graph, and not a row a node."""
+        return None in self.graph_buffers
 
     def flow(self) -> DataFlow:
         """How tensors pass between its layers, as sizes depend on it."""
@@ -136,7 +173,9 @@ class Program:
         return DataFlow(
             inputs=tuple(self._made(source) for source in sources),
             skips=tuple(
-                SkipSpec(name, width, self._made(name) or 0, reading[name])
+                SkipSpec(
+                    name, width, self._made(name) or 0, reading[name], name in self.graph_buffers
+                )
                 for name, width in self.skips.items()
             ),
             input_reads=tuple(
@@ -144,6 +183,12 @@ class Program:
             ),
             packed_vector_elements=sum(elements),
             feature_reads=reading.get(FEATURES, works_on_features),
+            pooled=tuple(
+                PooledSpec(operation.held_columns, ran[id(stage)])
+                for stage in self.stages
+                for operation in stage.operations
+                if isinstance(operation, Pool)
+            ),
         )
 
     @property

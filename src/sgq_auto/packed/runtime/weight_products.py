@@ -29,7 +29,7 @@ class Product:
         self, engine: Engine, blocks: Blocks, source: Source, weight: PackedWeight
     ) -> None:
         self._engine = engine
-        self._blocks = blocks
+        self.blocks = blocks
         self._source = source
         self._weight = weight
         self._multiplied = None if self.is_sparse else Multiplier(engine, weight)
@@ -56,8 +56,8 @@ class Product:
     def costs(self) -> Array:
         """``[blocks + 1]``, running total of the values that products of these rows need."""
         if isinstance(self._source, PackedFeatures) and self._source.pattern is not None:
-            return self._source.product_costs(self._blocks, self._weight.codes.width)
-        costs: Array = self._blocks.rows * self.row_values
+            return self._source.product_costs(self.blocks, self._weight.codes.width)
+        costs: Array = self.blocks.rows * self.row_values
         return costs
 
     @property

@@ -52,6 +52,7 @@ def inference_buffers(model: ModelSpec, graph: GraphSpec, storage: TensorStorage
         Buffer("edge_index", Part.GRAPH, storage.block_index(), 0, graph_last),
         Buffer("degrees", Part.GRAPH, degrees, 0, graph_last),
         Buffer("bucket_map", Part.GRAPH, bucket_map, 0, last_step, bucket_map),
+        *_pooling_buffers(model, storage),
         *_edge_weight_buffers(model, storage),
         *_feature_buffers(model, graph, storage),
         _stored("outside.vectors", Part.WEIGHTS, storage.outside_vectors(flow), last_step),
@@ -65,9 +66,10 @@ def inference_buffers(model: ModelSpec, graph: GraphSpec, storage: TensorStorage
         buffers.append(Buffer(f"carried.{k}", Part.EMBEDDING, size, first_step, last))
     for skip in flow.skips:
         steps = _last_step(model, skip.made - 1), _last_step(model, skip.read - 1)
-        size, scales = storage.embedding(skip.name, skip.features), skip.name + ".scales"
+        size = storage.embedding(skip.name, skip.features, per_graph=skip.per_graph)
         buffers.append(Buffer(skip.name, Part.EMBEDDING, size, *steps))
-        buffers.append(_stored(scales, Part.SCALES, storage.embedding_scales(skip.name), steps[1]))
+        scales = storage.embedding_scales(skip.name, per_graph=skip.per_graph)
+        buffers.append(_stored(f"{skip.name}.scales", Part.SCALES, scales, steps[1]))
     if graph.inductive:
         given = _FEATURES if graph.fixed else _FEATURES | _EDGES
         buffers = [replace(b, stored_bytes=0) if b.name in given else b for b in buffers]
@@ -109,6 +111,16 @@ def _layer_buffers(
     if layer.heads:
         size = storage.attention(layer, first=first_attention)
         yield Buffer(f"{name}.attention", Part.ATTENTION, size, propagate, propagate)
+
+
+def _pooling_buffers(model: ModelSpec, storage: TensorStorage) -> Iterator[Buffer]:
+    """Which graph a node belongs to, and what is pooled: each is held while its stage runs."""
+    steps = [_last_step(model, pooled.made - 1) for pooled in model.dataflow.pooled]
+    if not steps:
+        return
+    yield _stored("graph_map", Part.GRAPH, storage.graph_map(), max(steps))
+    for k, (pooled, step) in enumerate(zip(model.dataflow.pooled, steps, strict=True)):
+        yield Buffer(f"pooled.{k}", Part.EMBEDDING, storage.pooled(pooled), step, step)
 
 
 def _edge_weight_buffers(model: ModelSpec, storage: TensorStorage) -> Iterator[Buffer]:

@@ -29,12 +29,27 @@ class SkipSpec:
         features: Its columns.
         made: Layers that had run when it was made.
         read: Layers that had run when it was last read.
+        per_graph: Whether its rows are graphs, and not nodes.
     """
 
     name: str
     features: int
     made: int
     read: int
+    per_graph: bool = False
+
+
+@dataclass(frozen=True)
+class PooledSpec:
+    """What a packed model holds, fp32, while it pools rows of nodes to rows of graphs.
+
+    Attributes:
+        columns: Numbers of a graph: its columns, and the number of nodes beside them for a mean.
+        made: Layers that had run when it was made; no later one reads it.
+    """
+
+    columns: int
+    made: int
 
 
 @dataclass(frozen=True)
@@ -54,6 +69,7 @@ class DataFlow:
             for as many.
         feature_reads: Layers that had run when something that is no layer last read the node
             features; ``None`` if nothing did.
+        pooled: What is held while a packed model pools, for each pooling.
     """
 
     inputs: tuple[int | None, ...]
@@ -64,6 +80,7 @@ class DataFlow:
     vector_elements: int = 0
     packed_vector_elements: int | None = None
     feature_reads: int | None = None
+    pooled: tuple[PooledSpec, ...] = ()
 
     @classmethod
     def chain(cls, layers: int) -> "DataFlow":

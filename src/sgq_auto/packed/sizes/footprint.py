@@ -119,14 +119,15 @@ class FootprintModel:
         hidden += [
             (la, la.gathered_features) for la in self.model.layers for _ in range(la.further_hops)
         ]
-        named = [(layer.name, width) for layer, width in hidden if width]
-        named += [(skip.name, skip.features) for skip in self.model.dataflow.skips]
-        if not named:
-            return 0.0
-        held = storage.bucket_map() + sum(
-            storage.embedding(name, width) + storage.embedding_scales(name) for name, width in named
-        )
-        return 8 * held / (self.graph.num_nodes * sum(width for _, width in named))
+        named = [(layer.name, width, layer.per_graph) for layer, width in hidden if width]
+        skips = self.model.dataflow.skips
+        named += [(skip.name, skip.features, skip.per_graph) for skip in skips]
+        held, elements = storage.bucket_map(), 0
+        for name, width, per_graph in named:
+            held += storage.embedding(name, width, per_graph=per_graph)
+            held += storage.embedding_scales(name, per_graph=per_graph)
+            elements += width * sum(self.graph.rows(per_graph=per_graph))
+        return 8 * held / elements if elements else 0.0
 
     def sgquant_elements(self) -> dict[str, int]:
         """Elements per layer in the accounting of the SGQuant authors."""
@@ -171,20 +172,18 @@ class FootprintModel:
         for layer, made in zip(self.model.layers, self.model.dataflow.inputs, strict=True):
             hops = layer.further_hops * layer.gathered_features
             gathered = graph.gathered_edges(layer)
-            for bucket, nodes in enumerate(graph.bucket_nodes):
-                own = Site(layer.name, Component.EMBEDDING, bucket)
-                source = Site(FEATURES, Component.EMBEDDING, bucket) if made is None else own
-                yield source, nodes * layer.in_features
+            for own, rows in graph.embedding_rows(layer.name, per_graph=layer.per_graph):
+                source = Site(FEATURES, Component.EMBEDDING, own.bucket) if made is None else own
+                yield source, rows * layer.in_features
                 if layer.transformed_features or hops:
-                    yield own, nodes * (layer.transformed_features + hops)
-                if layer.heads:
-                    site = Site(layer.name, Component.ATTENTION, bucket)
-                    yield site, gathered[bucket] * layer.heads
+                    yield own, rows * (layer.transformed_features + hops)
+            for bucket, edges in enumerate(gathered if layer.heads else ()):
+                yield Site(layer.name, Component.ATTENTION, bucket), edges * layer.heads
             for rows, columns in layer.weight_shapes:
                 yield Site(layer.name, Component.WEIGHT), rows * columns
         for skip in self.model.dataflow.skips:
-            for bucket, nodes in enumerate(graph.bucket_nodes):
-                yield Site(skip.name, Component.EMBEDDING, bucket), nodes * skip.features
+            for site, rows in graph.embedding_rows(skip.name, per_graph=skip.per_graph):
+                yield site, rows * skip.features
 
     def all_full(self) -> BitAllocation:
         """Full precision at every site."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sgq_auto.packed.sizes.data_flow import Carried, DataFlow
+from sgq_auto.packed.sizes.data_flow import Carried, DataFlow, PooledSpec
 from sgq_auto.packed.sizes.shape_specs import GraphSpec, LayerSpec
 
 _FP32 = 4
@@ -60,13 +60,23 @@ class PygStorage:
         """The parameters of norms, fp32."""
         return _FP32 * flow.vector_elements
 
-    def embedding(self, layer: str, width: int) -> int:  # noqa: ARG002
-        """``N * width`` fp32."""
-        return self.spec.num_nodes * width * _FP32
+    def graph_map(self) -> int:
+        """``batch``: an int64 a node; ``None`` for one graph."""
+        return 0 if self.spec.num_graphs == 1 else self.spec.num_nodes * _INT64
+
+    def embedding(self, layer: str, width: int, *, per_graph: bool = False) -> int:  # noqa: ARG002
+        """fp32, ``width`` a node or a graph."""
+        return sum(self.spec.rows(per_graph=per_graph)) * width * _FP32
+
+    def pooled(self, pooled: PooledSpec) -> int:  # noqa: ARG002
+        """What is pooled is what a layer reads, which is counted."""
+        return 0
 
     def input(self, layer: LayerSpec, *, shared: bool) -> int:
         """``N * width`` fp32, once for all layers that read it."""
-        return 0 if shared else self.embedding(layer.name, layer.in_features)
+        if shared:
+            return 0
+        return self.embedding(layer.name, layer.in_features, per_graph=layer.per_graph)
 
     def carried(self, tensor: Carried) -> int:
         """fp32, unless it is held as a layer's input."""
@@ -84,7 +94,7 @@ class PygStorage:
         """Full precision has no scales."""
         return 0
 
-    def embedding_scales(self, layer: str) -> int:  # noqa: ARG002
+    def embedding_scales(self, layer: str, *, per_graph: bool = False) -> int:  # noqa: ARG002
         """None either."""
         return 0
 
@@ -104,6 +114,10 @@ class SparseFp32Storage(PygStorage):
     def graph(self) -> int:
         """CSR with int32 indices."""
         return (self.spec.num_edges + self.spec.num_nodes + 1) * _INT32
+
+    def graph_map(self) -> int:
+        """int32."""
+        return super().graph_map() // _INT64 * _INT32
 
     def edge_weights(self, *, normalized: bool) -> int:
         """Nothing beside coefficients that were made of them."""

@@ -34,6 +34,7 @@ class LayerSpec:
         attention_from_degrees: Whether the coefficients follow from the degrees alone (GCN), so
             that a packed model derives them, quantized or not, and stores none.
         edge_weights: Whether it reads the weights of the graph's edges.
+        per_graph: Whether its rows are graphs, of which something was pooled, and not nodes.
         vector_elements: Parameters that stay fp32: biases, attention vectors, temperatures.
         vectors: Name and shape of some of them: the tensors of a packed layer besides its bias.
         normalized_features: Width of a normalised embedding that the SGQuant authors count
@@ -66,6 +67,7 @@ class LayerSpec:
     target_copies: int = 0
     attention_copies: int = 0
     edge_weights: bool = False
+    per_graph: bool = False
 
     @property
     def propagates(self) -> bool:
@@ -129,13 +131,17 @@ class ModelSpec:
         """Whether a layer reads the weights of the graph's edges."""
         return any(layer.edge_weights for layer in self.layers)
 
+    @property
+    def pools(self) -> bool:
+        """Whether it makes a row a graph from rows of nodes."""
+        return bool(self.dataflow.pooled)
+
     def sites(self, num_buckets: int) -> tuple[Site, ...]:
-        """Every site of features and model; weights belong to no degree bucket."""
+        """Every site of features and model; weights and graphs belong to no degree bucket."""
         return tuple(dict.fromkeys(self._sites(num_buckets)))
 
     def _sites(self, num_buckets: int) -> Iterator[Site]:
-        for bucket in range(num_buckets):
-            yield Site(FEATURES, Component.EMBEDDING, bucket)
+        yield from embedding_sites(FEATURES, num_buckets)
         if self.reads_edge_weights:
             for bucket in range(num_buckets):
                 yield Site(EDGE_WEIGHTS, Component.ATTENTION, bucket)
@@ -143,12 +149,19 @@ class ModelSpec:
             for component in layer.components(reads_features=made is None):
                 if component is Component.WEIGHT:
                     yield Site(layer.name, component)
+                elif component is Component.EMBEDDING:
+                    yield from embedding_sites(layer.name, num_buckets, per_graph=layer.per_graph)
                 else:
                     for bucket in range(num_buckets):
                         yield Site(layer.name, component, bucket)
         for skip in self.dataflow.skips:
-            for bucket in range(num_buckets):
-                yield Site(skip.name, Component.EMBEDDING, bucket)
+            yield from embedding_sites(skip.name, num_buckets, per_graph=skip.per_graph)
+
+
+def embedding_sites(layer: str, num_buckets: int, *, per_graph: bool = False) -> Iterator[Site]:
+    """The sites of an embedding: one a degree bucket, or one where its rows are graphs."""
+    for bucket in (None,) if per_graph else range(num_buckets):
+        yield Site(layer, Component.EMBEDDING, bucket)
 
 
 @dataclass(frozen=True)
@@ -193,6 +206,7 @@ class GraphSpec:
         inductive: Whether it is only the largest of the graphs that a model is for: an artifact
             holds nothing of it, and has a scale for every group, as other graphs may need.
         fixed: Whether these graphs are one with features that change: its edges are held.
+        num_graphs: How many graphs it is the blocks of.
     """
 
     bucket_nodes: tuple[int, ...]
@@ -203,6 +217,7 @@ class GraphSpec:
     symmetric: bool = False
     weights: EdgeWeightSpec | None = None
     inductive: bool = False
+    num_graphs: int = 1
     fixed: bool = False
 
     @property
@@ -217,6 +232,15 @@ class GraphSpec:
             counts: Rows of each group in this graph.
         """
         return counts if self.holds_edges else (1,) * len(counts)
+
+    def rows(self, *, per_graph: bool) -> tuple[int, ...]:
+        """Rows of each scale group of an embedding: of each degree bucket, or all graphs."""
+        return (self.num_graphs,) if per_graph else self.bucket_nodes
+
+    def embedding_rows(self, layer: str, *, per_graph: bool) -> Iterator[tuple[Site, int]]:
+        """The sites of an embedding of ``layer``, and the rows of each."""
+        sites = embedding_sites(layer, self.num_buckets, per_graph=per_graph)
+        return zip(sites, self.rows(per_graph=per_graph), strict=True)
 
     @property
     def num_buckets(self) -> int:
@@ -276,6 +300,11 @@ class GraphSpec:
         """
         occupied = sum(count > 0 for count in self.bucket_nodes)
         return packed_bytes(self.num_nodes, index_bits(self.num_buckets - 1)) if occupied > 1 else 0
+
+    @property
+    def graph_map_bytes(self) -> int:
+        """Bytes of the number of the graph that every row belongs to; nothing for one graph."""
+        return packed_bytes(self.num_nodes, index_bits(self.num_graphs - 1))
 
     @property
     def degree_bytes(self) -> int:

@@ -17,8 +17,8 @@ from sgq_auto.packed.allocation import (
     Site,
 )
 from sgq_auto.packed.codes.bit_packing import packed_bytes
-from sgq_auto.packed.sizes.data_flow import Carried, DataFlow
-from sgq_auto.packed.sizes.shape_specs import GraphSpec, LayerSpec
+from sgq_auto.packed.sizes.data_flow import Carried, DataFlow, PooledSpec
+from sgq_auto.packed.sizes.shape_specs import GraphSpec, LayerSpec, embedding_sites
 
 _FP32 = 4
 _SCALE_AND_OFFSET = 2 * _FP32
@@ -57,8 +57,14 @@ class TensorStorage(Protocol):
     def bucket_map(self) -> int:
         """The degree bucket of every node."""
 
-    def embedding(self, layer: str, width: int) -> int:
+    def graph_map(self) -> int:
+        """The graph that every node belongs to, where there are several."""
+
+    def embedding(self, layer: str, width: int, *, per_graph: bool = False) -> int:
         """An embedding of ``width`` columns that belongs to a layer or a skip connection."""
+
+    def pooled(self, pooled: PooledSpec) -> int:
+        """What is held while rows of nodes are pooled to rows of graphs."""
 
     def input(self, layer: LayerSpec, *, shared: bool) -> int:
         """The input of ``layer``; ``shared`` if an earlier layer reads that very tensor."""
@@ -78,7 +84,7 @@ class TensorStorage(Protocol):
     def scales(self, layer: LayerSpec, *, reads_features: bool) -> int:
         """Every scale and offset of ``layer``, those of features that it reads among them."""
 
-    def embedding_scales(self, layer: str) -> int:
+    def embedding_scales(self, layer: str, *, per_graph: bool = False) -> int:
         """Scales and offsets of one embedding of a layer, of a skip connection or the features."""
 
 
@@ -146,14 +152,22 @@ class PackedStorage:
         """Packed buckets: rows are nodes sorted by bucket, so this says which node a row is."""
         return self.spec.bucket_map_bytes
 
-    def embedding(self, layer: str, width: int) -> int:
-        """Codes at the bits of its embedding, bucket by bucket."""
-        counts = [count * width for count in self.spec.bucket_nodes]
-        return self._bucket_codes(layer, Component.EMBEDDING, counts)
+    def graph_map(self) -> int:
+        """Packed numbers of graphs."""
+        return self.spec.graph_map_bytes
+
+    def embedding(self, layer: str, width: int, *, per_graph: bool = False) -> int:
+        """Codes at the bits of its embedding, bucket by bucket, or of all graphs together."""
+        rows = self.spec.embedding_rows(layer, per_graph=per_graph)
+        return sum(self._codes(n * width, site) for site, n in rows)
+
+    def pooled(self, pooled: PooledSpec) -> int:
+        """fp32, added up while the rows of nodes are made."""
+        return self.spec.num_graphs * pooled.columns * _FP32
 
     def input(self, layer: LayerSpec, *, shared: bool) -> int:  # noqa: ARG002
         """Codes of its own: each layer has its ranges and bits."""
-        return self.embedding(layer.name, layer.in_features)
+        return self.embedding(layer.name, layer.in_features, per_graph=layer.per_graph)
 
     def outside_vectors(self, flow: DataFlow) -> int:
         """What the operations of a packed model hold, batch norms folded."""
@@ -180,7 +194,8 @@ class PackedStorage:
         """8 bytes a scale group: a tensor's bucket, or an output channel of a weight matrix."""
         own = bool(layer.transformed_features) + layer.further_inputs + layer.further_hops
         embeddings = [FEATURES if reads_features else layer.name, *[layer.name] * own]
-        size = sum(self.embedding_scales(name) for name in embeddings)
+        per_graph = layer.per_graph
+        size = sum(self.embedding_scales(name, per_graph=per_graph) for name in embeddings)
         groups = 0
         if layer.heads:
             edges = self.spec.gathered_edges(layer)
@@ -189,10 +204,12 @@ class PackedStorage:
             groups += sum(rows for rows, _ in layer.weight_shapes)
         return size + groups * _SCALE_AND_OFFSET
 
-    def embedding_scales(self, layer: str) -> int:
+    def embedding_scales(self, layer: str, *, per_graph: bool = False) -> int:
         """Scales and offsets of one embedding of ``layer``, or of the features."""
-        groups = self._groups(layer, Component.EMBEDDING, self.spec.bucket_nodes)
-        return groups * _SCALE_AND_OFFSET
+        sites = embedding_sites(layer, self.spec.num_buckets, per_graph=per_graph)
+        counts = self.spec.scaled(self.spec.rows(per_graph=per_graph))
+        held = (n > 0 and self._is_quantized(s) for n, s in zip(counts, sites, strict=True))
+        return _SCALE_AND_OFFSET * sum(held)
 
     def _sites(self, layer: str, component: Component) -> list[Site]:
         return [Site(layer, component, b) for b in range(self.spec.num_buckets)]

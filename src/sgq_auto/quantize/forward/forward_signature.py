@@ -26,8 +26,8 @@ class Role(Enum):
     # Weights of edges [E], or the same as the user's edge features; None where edges have none.
     WEIGHTS = auto()
     EDGE_FEATURES = auto()
-    # What a graph may have and this one has not, like a batch: None, as its Data says too.
-    ABSENT = auto()
+    # Which graph each node belongs to; None where a model predicts nodes.
+    BATCH = auto()
 
 
 # How people call these arguments, in lower case. The first pattern that fits a name decides.
@@ -38,10 +38,11 @@ _NAMES = (
     (Role.FEATURES, r"[xhz](_\w+|\d*)|(\w+_)?(feat|feature)s?\d*|inputs?|in_feats?"),
     (Role.DATA, r"(\w+_)?(data|graphs?|batch)(_\w+|\d*)|g"),
 )
+_BATCH = r"(\w+_)?batch(_?(ind\w*|idx|ids?|vec\w*))?|graph_(ids?|idx|ind\w*|of_nodes?)"
 _DATA_TYPE = re.compile(r"\b(Data|Batch|BaseData)\b")
 _EDGES_TYPE = re.compile(r"\b(Adj|SparseTensor|EdgeIndex)\b")
 # Attributes that a graph has and a tensor has not.
-_OF_DATA = {"x", "edge_index", "adj_t", "edge_attr", "edge_weight", "num_nodes"}
+_OF_DATA = {"x", "edge_index", "adj_t", "edge_attr", "edge_weight", "num_nodes", "batch"}
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _VARIADIC = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 _OF_EDGES = (Role.WEIGHTS, Role.EDGE_FEATURES)
@@ -51,7 +52,7 @@ _CONVENTIONS = "a forward pass takes (x, edge_index), x alone, or one data that 
 class GraphData(Data):  # type: ignore[misc]
     """The graph as one object: ``x``, ``edge_index``, and weights of edges where there are some.
 
-    Whatever else a ``Data`` has is None.
+    For a model that predicts graphs, ``batch`` is there too. Whatever else a ``Data`` has is None.
     """
 
     @property
@@ -68,7 +69,8 @@ class Signature:
     Attributes:
         positional: Of the arguments that come by position.
         keywords: Of those that come by name.
-        optional: Arguments with the default None that take the weights of a weighted graph.
+        optional: Arguments with the default None that take the weights of a weighted graph, and
+            the batch where a model predicts graphs.
     """
 
     positional: tuple[Role, ...] = ()
@@ -82,7 +84,8 @@ class Signature:
         What an argument is follows from how the forward pass uses it (``data.x``), its type, or its
         name; arguments that tell nothing are, in this order, the features and the edges. Edges are
         passed to an argument with a default too (``edge_index=None``), and so are the weights of a
-        weighted graph (``edge_weight=None``); other arguments with a default keep it.
+        weighted graph (``edge_weight=None``) and the batch for a model that predicts graphs
+        (``batch=None``); other arguments with a default keep it.
 
         Raises:
             InputError: If an argument without a default is none of these.
@@ -121,6 +124,7 @@ class Signature:
         edge_index: Tensor,
         edge_weight: Tensor | None = None,
         edge_attr: Tensor | None = None,
+        batch: Tensor | None = None,
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """What the forward pass is called with: arguments by position, and by name.
 
@@ -129,23 +133,28 @@ class Signature:
             edge_index: Edges ``[2, E]``.
             edge_weight: Weights ``[E]``; ``None`` where edges have none.
             edge_attr: The same weights in the form of the user's edge features.
+            batch: The graph of each node ``[N]``; ``None`` where nodes are predicted.
         """
         roles = [*self.positional, *self.keywords.values()]
-        values = {Role.FEATURES: x, Role.EDGES: edge_index, Role.ABSENT: None}
+        values = {Role.FEATURES: x, Role.EDGES: edge_index, Role.BATCH: batch}
         values |= {Role.WEIGHTS: edge_weight, Role.EDGE_FEATURES: edge_attr}
         if Role.WEIGHTS in roles:
             values[Role.EDGE_FEATURES] = None  # One number an edge is passed once.
         if Role.DATA in roles:
-            given = {"edge_weight": edge_weight, "edge_attr": edge_attr}
+            given = {"edge_weight": edge_weight, "edge_attr": edge_attr, "batch": batch}
             held = {name: value for name, value in given.items() if value is not None}
             values[Role.DATA] = GraphData(x=x, edge_index=edge_index, **held)
-        named = self.keywords if edge_weight is None else {**self.keywords, **self.optional}
-        by_name = {name: values[role] for name, role in named.items()}
+        optional = {name: role for name, role in self.optional.items() if values[role] is not None}
+        by_name = {name: values[role] for name, role in {**self.keywords, **optional}.items()}
         return tuple(values[role] for role in self.positional), by_name
 
 
 def run_plain(
-    model: nn.Module, x: Tensor, edge_index: Tensor, edge_attr: Tensor | None = None
+    model: nn.Module,
+    x: Tensor,
+    edge_index: Tensor,
+    edge_attr: Tensor | None = None,
+    batch: Tensor | None = None,
 ) -> Any:
     """What a plain PyG model returns, as it is.
 
@@ -154,9 +163,11 @@ def run_plain(
         x: Features ``[N, F]``.
         edge_index: Edges ``[2, E]``.
         edge_attr: Weights of the edges, ``[E]`` or ``[E, 1]``, if they have some.
+        batch: The graph of each node ``[N]``, for a model that predicts graphs.
     """
     weights = None if edge_attr is None else edge_attr.reshape(-1)
-    by_position, by_name = Signature.of(model).arguments(x, edge_index, weights, edge_attr)
+    given = x, edge_index, weights, edge_attr, batch
+    by_position, by_name = Signature.of(model).arguments(*given)
     with torch.no_grad():
         return model(*by_position, **by_name)
 
@@ -185,15 +196,23 @@ def _roles(model: nn.Module, parameters: Sequence[Parameter]) -> dict[str, Role]
 
 
 def _optional(roles: Mapping[str, Role], parameters: Sequence[Parameter]) -> dict[str, Role]:
-    """The argument with the default None that takes weights; one for weights rather than features.
+    """The arguments with the default None that take weights, and a batch."""
+    free = [p for p in parameters if p.default is None and p.name not in roles]
+    free = [p for p in free if p.kind in (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)]
+    found = _optional_weights(roles, free)
+    if not {Role.BATCH, Role.DATA}.intersection(roles.values()):
+        found |= {p.name: Role.BATCH for p in [p for p in free if _is_batch(p)][:1]}
+    return found
+
+
+def _optional_weights(roles: Mapping[str, Role], free: Sequence[Parameter]) -> dict[str, Role]:
+    """The free argument that takes weights; one for weights rather than features.
 
     None where another one takes them already, or the model takes no edges.
     """
     given = roles.values()
     if Role.EDGES not in given or any(role in _OF_EDGES for role in given):
         return {}
-    free = [p for p in parameters if p.default is None and p.name not in roles]
-    free = [p for p in free if p.kind in (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)]
     found = {p.name: role for p in free if (role := _role(p)) in _OF_EDGES and role is not None}
     for wanted in _OF_EDGES:
         names = [name for name, role in found.items() if role is wanted]
@@ -219,7 +238,7 @@ def _refuse(model: nn.Module, name: str) -> NoReturn:
 def _refuse_repeated(model: nn.Module, roles: Mapping[str, Role]) -> None:
     seen: set[Role] = set()
     for name, role in roles.items():
-        if role in seen and role not in (Role.ABSENT, *_OF_EDGES):
+        if role in seen and role not in _OF_EDGES:
             _refuse(model, name)
         seen.add(role)
 
@@ -244,9 +263,17 @@ def _beside_others(parameter: Parameter, known: Mapping[str, Role | None]) -> Ro
     A batch says which graph a node belongs to; a graph beside the features is its edges.
     """
     role = known[parameter.name]
-    if role is not Role.DATA or _DATA_TYPE.search(str(parameter.annotation)):
-        return role
-    return Role.ABSENT if parameter.name.lower() == "batch" else None
+    if _is_batch(parameter):
+        return Role.BATCH
+    is_data = role is not Role.DATA or _DATA_TYPE.search(str(parameter.annotation))
+    return role if is_data else None
+
+
+def _is_batch(parameter: Parameter) -> bool:
+    """Whether an argument beside others is a batch, and not several graphs as one object."""
+    if _DATA_TYPE.search(str(parameter.annotation)):
+        return False
+    return re.fullmatch(_BATCH, parameter.name.lower().strip("_")) is not None
 
 
 def _read_as_data(model: nn.Module, names: set[str]) -> set[str]:

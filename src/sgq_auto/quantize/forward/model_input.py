@@ -8,8 +8,10 @@ from torch import Tensor, nn
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import CsrPattern, Features
 from sgq_auto.packed.allocation import EDGE_WEIGHTS, FEATURES
+from sgq_auto.packed.runtime.operations.pooling import Pooling
 from sgq_auto.quantize.forward.edge_weights import EdgeWeights, QuantizedEdgeWeights
 from sgq_auto.quantize.forward.forward_signature import Signature
+from sgq_auto.quantize.forward.graph_pooling import GraphOfNode, GraphPooling, NodeGraphs
 from sgq_auto.quantize.forward.node_features import Edges, NodeFeatures, QuantizedFeatures
 from sgq_auto.quantize.forward.skip_connections import ForwardPass, SkipConnections
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
@@ -17,6 +19,8 @@ from sgq_auto.quantize.quantizers.fake_quantizers import ConstantQuantizer
 
 # A child of every prepared model, under a name that no model has.
 _NAME = "_sgq_auto_input"
+# What is kept of a graph: which graph each of its nodes belongs to.
+_BATCH = "batch"
 
 
 class ModelInput(nn.Module):
@@ -42,6 +46,7 @@ class ModelInput(nn.Module):
         self._signature = Signature.of(model)
         self.skips = SkipConnections(quantizers)
         self._passes: list[ForwardPass] = []
+        self._poolings = nn.ModuleDict({p: GraphPooling(p) for p in (Pooling.SUM, Pooling.MAX)})
 
     @classmethod
     def attach(
@@ -122,8 +127,20 @@ class ModelInput(nn.Module):
         forward.__enter__()
         self._passes.append(forward)
         held = self.edge_weights(adj_t)
-        given = [] if held is None else _weights_as_given(held)
-        return self._signature.arguments(x, edges, *given)
+        weights, column = (None, None) if held is None else _weights_as_given(held)
+        return self._signature.arguments(x, edges, weights, column, self._batch())
+
+    def _batch(self) -> GraphOfNode | None:
+        """Which graph each node belongs to, for a model that predicts graphs."""
+        graph = self.quantizers.graph
+        if not graph.task.predicts_graphs:
+            return None
+        graphs = self.quantizers.bound.once(_BATCH, lambda: NodeGraphs.of(graph))
+        return GraphOfNode(graphs.graph_of_node, graphs, self._pool)
+
+    def _pool(self, pooling: Pooling, x: Tensor, graphs: NodeGraphs) -> Tensor:
+        pooled: Tensor = self._poolings[pooling](x, graphs)
+        return pooled
 
     def _leave(self, _module: nn.Module, _inputs: Any, _output: Tensor) -> None:
         if self._passes:
@@ -143,11 +160,10 @@ class ModelInput(nn.Module):
             self._passes[-1].leave_layer(layer.name, output)
 
 
-def _weights_as_given(weights: QuantizedEdgeWeights) -> list[Tensor]:
+def _weights_as_given(weights: QuantizedEdgeWeights) -> tuple[Tensor, Tensor]:
     """The weights as ``edge_weight`` ``[E]``, and in the form of the user's edge features."""
     pattern = weights.pattern
     assert pattern.weights is not None
     edges = pattern.num_entries - pattern.shape[0]
-    return [
-        EdgeWeights(weights, shape) for shape in ((edges,), (edges, *pattern.weights.shape[1:]))
-    ]
+    column = edges, *pattern.weights.shape[1:]
+    return EdgeWeights(weights, (edges,)), EdgeWeights(weights, column)

@@ -53,12 +53,14 @@ class SkipQuantizer(nn.Module):
 
     Attributes:
         name: The name of its sites, like ``conv1.skip``.
+        per_graph: Whether its rows are graphs, of which something was pooled.
     """
 
-    def __init__(self, name: str, quantizers: QuantizerFactory) -> None:
+    def __init__(self, name: str, quantizers: QuantizerFactory, *, per_graph: bool = False) -> None:
         super().__init__()
         self.name = name
-        self.quantizer = quantizers.of_layer(name).embedding(name)
+        self.per_graph = per_graph
+        self.quantizer = quantizers.of_layer(name).embedding(name, per_graph=per_graph)
 
     def forward(self, x: Tensor) -> Tensor:
         """The quantized embedding."""
@@ -74,19 +76,29 @@ class SkipConnections(nn.Module):
         self._factory = quantizers
         self.quantizers = nn.ModuleList()
 
-    @property
-    def num_nodes(self) -> int:
-        """Nodes of the graph that the model runs on."""
-        return self._factory.graph.num_nodes
+    def holds(self, x: Tensor) -> bool:
+        """Whether a tensor is an embedding: with a row a node, or a row a graph."""
+        if x.dim() < 2 or not x.is_floating_point():
+            return False
+        graph = self._factory.graph
+        if x.size(0) == graph.num_nodes:
+            return True
+        return graph.task.predicts_graphs and x.size(0) == graph.num_graphs
 
-    def named(self, name: str) -> SkipQuantizer:
-        """The quantizer of the skip connection called ``name``."""
+    def named(self, name: str, made: Tensor | None = None) -> SkipQuantizer:
+        """The quantizer of the skip connection called ``name``.
+
+        Args:
+            name: Its name.
+            made: The embedding that it is made for, if it is not there yet.
+        """
         for quantizer in self.quantizers:
             if isinstance(quantizer, SkipQuantizer) and quantizer.name == name:
                 return quantizer
-        made = SkipQuantizer(name, self._factory)
-        self.quantizers.append(made)
-        return made
+        per_graph = made is not None and made.size(0) != self._factory.graph.num_nodes
+        quantizer = SkipQuantizer(name, self._factory, per_graph=per_graph)
+        self.quantizers.append(quantizer)
+        return quantizer
 
 
 class ForwardPass(DropoutAfterQuantization):
@@ -185,15 +197,12 @@ class ForwardPass(DropoutAfterQuantization):
         """What stands for an embedding that is held in codes."""
         source = source_of(x)
         origin = origin_of(source)
-        if origin is None or not self._is_embedding(source):
+        if origin is None or not self._skips.holds(source):
             return x
         if origin.quantized is None:
             given = source.clone() if copied else source
-            origin.quantized = self._skips.named(self._name(origin))(given)
+            origin.quantized = self._skips.named(self._name(origin), given)(given)
         return x.apply(origin.quantized) if isinstance(x, Dropped) else origin.quantized
-
-    def _is_embedding(self, x: Tensor) -> bool:
-        return x.dim() > 1 and x.size(0) == self._skips.num_nodes and x.is_floating_point()
 
     def _name(self, origin: Origin) -> str:
         layer = self._ran[origin.made - 1] if origin.made else FEATURES

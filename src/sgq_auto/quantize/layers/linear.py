@@ -16,6 +16,7 @@ class QuantizedLinear(QuantizedLayer):
     """``y = Q(x) Q(W)^T + b``; the output becomes the next layer's quantized input."""
 
     packs_as = LinearLayer
+    takes_graphs = True
 
     def __init__(self, source: nn.Linear, name: str, quantizers: QuantizerFactory) -> None:
         super().__init__(name, quantizers)
@@ -24,7 +25,7 @@ class QuantizedLinear(QuantizedLayer):
         self.weight_quantizer = quantizers.weight(name, source.weight.size(0))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, ..., in]`` to ``[N, ..., out]``."""
+        """``[N, ..., in]`` to ``[N, ..., out]``; rows may be graphs too."""
         out = linear(self.quantize_input(x), self.weight_quantizer(self.weight))
         return out if self.bias is None else out + self.bias
 
@@ -37,4 +38,4 @@ class QuantizedLinear(QuantizedLayer):
         rows, columns = self.weight.shape
         spec = linear_spec(self.name, columns, rows, bias=self.bias is not None)
         # Rows of a node may be several, as in an LSTM over layers.
-        return replace(spec, in_features=self.in_features)
+        return replace(spec, in_features=self.in_features, per_graph=self.per_graph)

@@ -15,6 +15,7 @@ from sgq_auto.packed.runtime.operations.joins import (
 )
 from sgq_auto.packed.runtime.operations.norms import NormalizeRows
 from sgq_auto.quantize.program.lowering import Arguments, Lowered, scaled
+from sgq_auto.quantize.program.pooling import mean_of_sum
 from sgq_auto.quantize.program.program_builder import (
     Builder,
     Lengths,
@@ -87,6 +88,9 @@ def _div(builder: Builder, args: Arguments, _keywords: Any, _output: Any) -> Val
         return builder.add(NormalizeRows(inputs=(row.value,), eps=eps), row.width)
     if divisor is not None:
         raise UnpackableError("it divides by an embedding")
+    mean = mean_of_sum(builder, builder.row(first), second)
+    if mean is not None:
+        return mean
     return _with_constant(builder, first, 1.0 / second, multiply=True)
 
 

@@ -10,9 +10,11 @@ from torch import Tensor, nn
 
 from sgq_auto.errors import InputError
 from sgq_auto.packed.runtime.program import Program, input_buffer
+from sgq_auto.quantize.forward.graph_pooling import GraphPooling
 from sgq_auto.quantize.program.joins import lower_split
 from sgq_auto.quantize.program.norms import lower_norm
 from sgq_auto.quantize.program.operators import lower_operator
+from sgq_auto.quantize.program.pooling import graph_sizes, lower_pooling
 from sgq_auto.quantize.program.program_builder import (
     Builder,
     Failed,
@@ -22,6 +24,14 @@ from sgq_auto.quantize.program.program_builder import (
     Value,
 )
 from sgq_auto.quantize.program.recording import LayerCall, OutsideCall, Recording, SkipCall
+
+# What takes the type and the shape of an embedding at most, and none of its values.
+_CONSTANTS = frozenset(
+    {
+        *("new_zeros", "new_ones", "new_full", "new_empty"),
+        *("zeros_like", "ones_like", "full_like", "empty_like"),
+    }
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +65,7 @@ class _Walk:
 
     def __init__(self, recording: Recording, num_features: int) -> None:
         self._recording = recording
-        self._builder = Builder(num_features)
+        self._builder = Builder(num_features, graph_sizes(recording.graph))
         # The last layer that ran, for messages.
         self._after = ""
         if recording.features is not None:
@@ -89,7 +99,9 @@ class _Walk:
                 self._alias(call.quantized, call.input)
         further = [self._held(tensor, name) for tensor in call.further]
         self._after = name
-        builder.set(call.output, builder.add_layer(name, call.output.size(1), further))
+        width, per_graph = call.output.size(1), call.layer.per_graph
+        row = builder.add_layer(name, width, further, per_graph=per_graph)
+        builder.set(call.output, row)
 
     def _skip(self, call: SkipCall) -> None:
         self._hold(call.input, call.name, call.name)
@@ -122,7 +134,7 @@ class _Walk:
         touched = list(_known([call.args, call.keywords], self._builder))
         outputs = call.output if isinstance(call.output, list | tuple) else [call.output]
         made = [out for out in outputs if isinstance(out, Tensor)]
-        if not touched or not made:
+        if not touched or not made or _name_of(call.function) in _CONSTANTS:
             return
         failed = next((value for value in touched if isinstance(value, Failed)), None)
         values: list[Value] = [failed] if failed else self._lowered(call, shared, made)
@@ -137,9 +149,11 @@ class _Walk:
     ) -> list[Value]:
         """What the results of an operation stand for, or why it cannot be packed."""
         try:
+            if isinstance(call.function, GraphPooling):
+                return [lower_pooling(self._builder, call.function, call.args[0])]
             if isinstance(call.function, nn.Module):
                 return [lower_norm(self._builder, call.function, call.args, call.keywords)]
-            name = call.function.overloadpacket.__name__
+            name = _name_of(call.function)
             is_changed = any(made[0] is tensor for tensor in call.args)
             if is_changed:
                 self._check_views(call, shared.get(_memory(made[0]), []))
@@ -190,10 +204,17 @@ def _check_layers(recording: Recording) -> None:
 
 def _name(call: OutsideCall) -> str:
     """What did something, as messages call it: a module of the model, or a function."""
+    if isinstance(call.function, GraphPooling):
+        return f"pooling ({call.function.pooling})"
     if isinstance(call.function, nn.Module):
         return call.module
-    function = str(call.function.overloadpacket.__name__).strip("_")
+    function = _name_of(call.function).strip("_")
     return f"{call.module} ({function})" if call.module else function
+
+
+def _name_of(function: Any) -> str:
+    """The name of an operator without its overload; empty for a module."""
+    return "" if isinstance(function, nn.Module) else str(function.overloadpacket.__name__)
 
 
 def _known(value: Any, builder: Builder) -> Iterator[Value]:

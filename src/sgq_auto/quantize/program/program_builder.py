@@ -10,7 +10,9 @@ from torch import Tensor
 
 from sgq_auto.packed.allocation import FEATURES
 from sgq_auto.packed.runtime.operations.joins import Read
+from sgq_auto.packed.runtime.operations.norms import GraphNorm
 from sgq_auto.packed.runtime.operations.operation import Float32, Operation
+from sgq_auto.packed.runtime.operations.pooling import Pool
 from sgq_auto.packed.runtime.program import Output, Program, Stage
 
 
@@ -26,11 +28,13 @@ class Row:
         stage: The stage: how many layers had run.
         value: Which of its values.
         width: Its columns.
+        per_graph: Whether its rows are graphs, of which something was pooled, and not nodes.
     """
 
     stage: int
     value: int
     width: int
+    per_graph: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,8 @@ class _StageDraft:
     further: tuple[str, ...] = ()
     operations: list[Operation] = field(default_factory=list)
     outputs: dict[str | None, int] = field(default_factory=dict)
+    # Of each value, whether its rows are graphs.
+    of_graphs: list[bool] = field(default_factory=lambda: [False])
 
 
 class Builder:
@@ -90,9 +96,11 @@ class Builder:
 
     Attributes:
         skips: Columns of each skip connection so far, by its name.
+        graph_sizes: ``[graphs]``, the number of nodes of each, at least 1.
     """
 
-    def __init__(self, num_features: int) -> None:
+    def __init__(self, num_features: int, graph_sizes: Tensor | None = None) -> None:
+        self.graph_sizes = torch.ones(1) if graph_sizes is None else graph_sizes
         self.skips: dict[str, int] = {}
         self._stages = [_StageDraft(None, num_features)]
         self._features = Row(_FEATURE_STAGE, 0, num_features)
@@ -143,22 +151,53 @@ class Builder:
         if buffer is None:
             raise UnpackableError("it changes an embedding that it keeps past a layer")
         if (stage, buffer) not in self._reads:
-            read = self.add(Read(inputs=(), buffer=buffer), row.width)
+            read = self._added(Read(inputs=(), buffer=buffer), row.width, per_graph=row.per_graph)
             self._reads[stage, buffer] = read
         return self._reads[stage, buffer]
 
     # What the program does.
 
     def add(self, operation: Operation, width: int) -> Row:
-        """Add an operation to the stage at hand; what it makes."""
+        """Add an operation to the stage at hand; what it makes.
+
+        Raises:
+            UnpackableError: If it reads rows of nodes and rows of graphs, or rows of graphs where
+                it cannot.
+        """
+        of_graphs = self._stages[-1].of_graphs
+        read = {of_graphs[value] for value in operation.inputs}
+        if len(read) > 1:
+            raise UnpackableError("it reads rows of nodes and rows of graphs")
+        if True in read and isinstance(operation, GraphNorm):
+            raise UnpackableError("it takes its statistics from all graphs together")
+        if True in read and isinstance(operation, Pool):
+            raise UnpackableError("it pools what is pooled already")
+        return self._added(operation, width, per_graph=isinstance(operation, Pool) or True in read)
+
+    def _added(self, operation: Operation, width: int, *, per_graph: bool) -> Row:
         stage = self._stages[-1]
         stage.operations.append(operation)
-        return Row(len(self._stages) - 1, len(stage.operations), width)
+        stage.of_graphs.append(per_graph)
+        return Row(len(self._stages) - 1, len(stage.operations), width, per_graph)
 
-    def add_layer(self, layer: str, width: int, further: Iterable[str] = ()) -> Row:
-        """Begin the stage of a layer, which reads some buffers besides its input; its output."""
-        self._stages.append(_StageDraft(layer, width, tuple(further)))
-        return Row(len(self._stages) - 1, 0, width)
+    def operation(self, row: Row) -> Operation | None:
+        """The operation that made an embedding; ``None`` where a layer did."""
+        return self._stages[row.stage].operations[row.value - 1] if row.value else None
+
+    def add_layer(
+        self, layer: str, width: int, further: Iterable[str] = (), *, per_graph: bool = False
+    ) -> Row:
+        """Begin the stage of a layer; its output.
+
+        Args:
+            layer: Its name.
+            width: Its columns.
+            further: The buffers that it reads besides its input.
+            per_graph: Whether its rows are graphs.
+        """
+        draft = _StageDraft(layer, width, tuple(further), of_graphs=[per_graph])
+        self._stages.append(draft)
+        return Row(len(self._stages) - 1, 0, width, per_graph)
 
     def hold(self, row: Row, buffer: str) -> None:
         """Hold an embedding in a buffer from the stage on that makes it."""

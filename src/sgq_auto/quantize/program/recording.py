@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from sgq_auto.graphs import Graph
-from sgq_auto.packed.sizes.data_flow import Carried, DataFlow, SkipSpec
+from sgq_auto.packed.sizes.data_flow import Carried, DataFlow, PooledSpec, SkipSpec
 from sgq_auto.quantize.bind import bind
 from sgq_auto.quantize.forward.edge_weights import EdgeWeights
+from sgq_auto.quantize.forward.graph_pooling import GraphPooling
 from sgq_auto.quantize.forward.held_arguments import other_arguments
 from sgq_auto.quantize.forward.lazy_tensor import LazyTensor
 from sgq_auto.quantize.forward.model_input import ModelInput
@@ -19,6 +20,9 @@ from sgq_auto.quantize.forward.node_features import NodeFeatures
 from sgq_auto.quantize.forward.skip_connections import SkipQuantizer, origin_of, source_of
 from sgq_auto.quantize.program.norms import NORMS
 from sgq_auto.quantize.quantized_layer import QuantizedLayer
+
+# Modules that are recorded as one step, whatever they do inside.
+_STEPS = (*NORMS, GraphPooling)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,14 +91,14 @@ class Recording:
         events: Layers, what happened outside them, and skip connections.
         output: What the model returned.
         features: The node features as a tensor, if anything read them so.
-        num_nodes: Rows of every embedding.
+        graph: The graph that it ran on.
         flow: How tensors passed between the layers.
     """
 
     events: tuple[Event, ...]
     output: Any
     features: Tensor | None
-    num_nodes: int
+    graph: Graph
     flow: DataFlow
 
     @property
@@ -108,10 +112,10 @@ def record(prepared: nn.Module, graph: Graph) -> Recording:
     bind(prepared.eval(), graph)
     features = ModelInput.of(prepared).features(graph.features)
     parameters = [*prepared.parameters(), *prepared.buffers()]
-    watch = _Watch(graph.num_nodes, features.made, parameters)
+    watch = _Watch(graph, features.made, parameters)
     handles = []
     for name, module in prepared.named_modules():
-        if isinstance(module, QuantizedLayer | SkipQuantizer) or type(module) in NORMS:
+        if isinstance(module, QuantizedLayer | SkipQuantizer) or type(module) in _STEPS:
             handles.append(module.register_forward_pre_hook(watch.enter))
             handles.append(module.register_forward_hook(watch.leave, with_kwargs=True))
         if name:
@@ -124,26 +128,27 @@ def record(prepared: nn.Module, graph: Graph) -> Recording:
     finally:
         for handle in handles:
             handle.remove()
-    return Recording(tuple(watch.events), output, features.made, graph.num_nodes, watch.flow())
+    return Recording(tuple(watch.events), output, features.made, graph, watch.flow())
 
 
 class _Watch(TorchDispatchMode):
     """Notes which tensors are made and read outside the layers, and after how many of them."""
 
     def __init__(
-        self, num_nodes: int, dense_features: Tensor | None, parameters: Iterable[Tensor]
+        self, graph: Graph, dense_features: Tensor | None, parameters: Iterable[Tensor]
     ) -> None:
         super().__init__()
         # Tensors are kept while one watches, so that no two have the same memory.
         self.events: list[Event] = []
         self._calls: list[LayerCall] = []
-        self._num_nodes = num_nodes
+        self._graph = graph
         self._features = None if dense_features is None else _key(dense_features)
         self._parameters = {_key(p): p.numel() for p in parameters if p.is_floating_point()}
         self._depth = 0
         self._modules: list[str] = []
         self._made: dict[int, tuple[int, Tensor]] = {}
         self._read: dict[int, int] = {}
+        self._pooled: list[PooledSpec] = []
 
     def __torch_dispatch__(
         self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
@@ -182,6 +187,8 @@ class _Watch(TorchDispatchMode):
         elif isinstance(module, SkipQuantizer):
             self.events.append(SkipCall(module.name, module, args[0], output))
         elif self._depth == 0:
+            if isinstance(module, GraphPooling):
+                self._pooled.append(PooledSpec(output.size(1), len(self._calls)))
             self._note_call(OutsideCall(module, args, kwargs, output, self._module))
             for parameter in [*module.parameters(), *module.buffers()]:
                 self._read[_key(parameter)] = len(self._calls)
@@ -212,12 +219,14 @@ class _Watch(TorchDispatchMode):
             input_reads=tuple(self._input_reads(made, inputs)),
             vector_elements=sum(n for key, n in self._parameters.items() if key in self._read),
             feature_reads=None if self._features is None else self._read.get(self._features),
+            pooled=tuple(self._pooled),
         )
 
     def _skip(self, call: SkipCall, made: dict[int, int]) -> SkipSpec:
         read = max(self._read.get(_key(x), 0) for x in (call.input, call.output))
         width = call.input[0].numel()
-        return SkipSpec(call.name, width, made.get(_key(call.input), 0), read)
+        first = made.get(_key(call.input), 0)
+        return SkipSpec(call.name, width, first, read, call.quantizer.per_graph)
 
     def _input_reads(self, made: dict[int, int], inputs: list[int | None]) -> Iterator[int]:
         """For each layer, when the codes of its input were last read outside the layers."""
@@ -232,7 +241,8 @@ class _Watch(TorchDispatchMode):
     def _note_layer(self, layer: Any, args: Any, kwargs: Any, output: Any) -> None:
         own = other_arguments(layer.held_arguments, args, kwargs)
         sources = [source_of(x) for x in _tensors(list(own))]
-        embeddings = [x for x in sources if x.dim() > 1 and x.size(0) == self._num_nodes]
+        rows = self._graph.num_graphs if layer.per_graph else self._graph.num_nodes
+        embeddings = [x for x in sources if x.dim() > 1 and x.size(0) == rows]
         embeddings = [x for x in embeddings if not isinstance(x, NodeFeatures | EdgeWeights)]
         first = embeddings[0] if embeddings else None
         origin = None if first is None else origin_of(first)

@@ -73,8 +73,12 @@ class QuantizerFactory:
         made = self._constant(bits, self._neighbor_groups)
         return made if isinstance(made, ConstantQuantizer) else None
 
-    def embedding(self, layer: str) -> nn.Module:
-        """For a ``[N, features]`` embedding of ``layer``."""
+    def embedding(self, layer: str, *, per_graph: bool = False) -> nn.Module:
+        """For a ``[N, features]`` embedding of ``layer``; or for one of graphs, one scale group."""
+        if per_graph:
+            site = Site(layer, Component.EMBEDDING)
+            bits_of_all = FULL_PRECISION if self.allocation is None else self.allocation[site]
+            return self._trained([bits_of_all], [self.graph.num_graphs])
         bits = self._bucket_bits(layer, Component.EMBEDDING)
         return self._trained(bits, self._node_groups)
 

@@ -94,6 +94,7 @@ class PackedLayer(ABC):
         feature_fault: Why a layer of this kind cannot read the node features, as the rest of a
             line; empty where it can.
         further_inputs: How many embeddings it reads besides its input, each as wide as that.
+        takes_graphs: Whether its rows may be graphs, of which something was pooled.
         spec: Its sizes.
         inputs: Ranges of its input embedding, bucket by bucket.
         bias: fp32 ``[out]``, or ``None``.
@@ -102,6 +103,7 @@ class PackedLayer(ABC):
     kind: ClassVar[str]
     feature_fault: ClassVar[str] = ""
     further_inputs: ClassVar[int] = 0
+    takes_graphs: ClassVar[bool] = False
 
     spec: LayerSpec
     inputs: Ranges

@@ -15,6 +15,7 @@ class LinearLayer(WeightedLayer):
     """``y = x W + b``."""
 
     kind = "linear"
+    takes_graphs = True
 
     def run(self, inference: Inference, source: Source, sink: Sink) -> None:
         """Each chunk of products goes on at once: nothing of them is held."""

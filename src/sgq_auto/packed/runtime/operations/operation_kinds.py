@@ -22,6 +22,7 @@ from sgq_auto.packed.runtime.operations.norms import (
     StandardizeRows,
 )
 from sgq_auto.packed.runtime.operations.operation import Operation
+from sgq_auto.packed.runtime.operations.pooling import Pool
 
 # By the name that a header gives them. Names are part of the file format: none may change.
 OPERATIONS: Mapping[str, type[Operation]] = {
@@ -46,5 +47,6 @@ OPERATIONS: Mapping[str, type[Operation]] = {
         StandardizeAll,
         CenterColumns,
         PairNorm,
+        Pool,
     )
 }
