@@ -117,7 +117,7 @@ def _check_rows(rows: Sequence[int] | None, num_nodes: int) -> None:
 def _run(arguments: list[str]) -> None:
     request = Request.parse(arguments)
     start = time.perf_counter()
-    artifact = _artifact(request.artifact)
+    artifact = artifact_of(request.artifact)
     model = load(artifact, max_bytes=request.max_bytes)
     loaded = time.perf_counter()
     given = _given(request, model)
@@ -203,8 +203,12 @@ def _outputs(
     return outputs
 
 
-def _artifact(path: Path) -> Path:
-    """The file of a packed model: ``path``, or what the summary in the folder ``path`` names."""
+def artifact_of(path: Path) -> Path:
+    """The file of a packed model: ``path``, or what the summary in the folder ``path`` names.
+
+    Raises:
+        InputError: If the folder is none of a search, or that search recommends no packed model.
+    """
     if not path.is_dir():
         return path
     summary = path / "summary.json"
