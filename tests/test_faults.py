@@ -53,7 +53,8 @@ def storage_of(kind: str, request: pytest.FixtureRequest) -> StorageSettings:
     return StorageSettings(StorageKind.POSTGRESQL, server.new_database())
 
 
-@pytest.mark.parametrize("kind", ["journal", pytest.param("postgresql", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["journal", "postgresql"])
 def test_killed_workers_cost_nothing(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.system
 _PATIENCE = 300
 
 
+@pytest.mark.slow
 def test_a_killed_search_continues_to_the_same_total(tmp_path: Path) -> None:
     slow = [*SYNTHETIC, *QUICK, "finetune.epochs=60", "n_trials=12"]
     process = subprocess.Popen(
@@ -39,7 +40,11 @@ def test_a_killed_search_continues_to_the_same_total(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "whole_group", "status"), [(signal.SIGINT, True, 130), (signal.SIGTERM, False, 143)]
+    ("number", "whole_group", "status"),
+    [
+        (signal.SIGINT, True, 130),
+        pytest.param(signal.SIGTERM, False, 143, marks=pytest.mark.slow),
+    ],
 )
 def test_a_search_that_is_stopped_leaves_a_valid_summary(
     number: int, whole_group: bool, status: int, tmp_path: Path

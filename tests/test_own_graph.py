@@ -68,7 +68,7 @@ _TARGET = "dataset.source._target_=newcomers_graph"
         ([*_TABLES[:2], "dataset.source.edges=no.csv"], ["edges=no.csv", "no such file"]),
         (_TABLES, ["nodes.csv", "no column 'label'", "'id', 'a', 'kind'", "source.label="]),
         ([*_TABLES, "dataset.source.label=kind"], ["every label is class 'x'", "more than one"]),
-        ([*_TABLES, "dataset.source.label=[a,kind]"], ["label=", "multi-label"]),
+        ([*_TABLES, "dataset.source.label=[a,kind]"], ["'kind' holds 'x'", "0 or 1"]),
         (["dataset=pyg_file"], ["dataset.source.path=GRAPH.pt"]),
         (["dataset=pyg_file", "dataset.source.path=no.pt"], ["there is no file no.pt"]),
         (["dataset=npz", "dataset.source.path=overlap.npz"], ["node 15", "train and the val"]),

@@ -12,6 +12,7 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs import BucketSettings, RawGraph, prepare_graph
 from sgq_auto.graphs.sources import NpzSource, graph_of
 from sgq_auto.graphs.splits import OwnOrPerClassSplit, PublicSplit
+from sgq_auto.task import Task
 
 _N = 12
 _TRAIN, _VAL, _TEST = np.arange(6), np.arange(6, 9), np.arange(9, 12)
@@ -216,8 +217,10 @@ def test_names_of_classes_that_count_from_1_stay() -> None:
 
 
 def test_one_class_in_each_row_is_told_how_to_write_it() -> None:
-    with pytest.raises(InputError, match=r"multi-label [^\n]*argmax\(1\)$"):
-        of_data(y=np.eye(_N, dtype=np.int64))
+    raw = of_data(y=np.eye(_N, dtype=np.int64))
+    with pytest.raises(InputError, match=r"task=node_classification [^\n]*argmax\(1\)[^\n]*$"):
+        raw.for_task()
+    assert raw.for_task(Task.NODE_CLASSIFICATION).y.tolist() == list(range(_N))
 
 
 def test_what_is_given_for_edges_and_nodes_is_named(tmp_path: Path) -> None:

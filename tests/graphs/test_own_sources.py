@@ -109,8 +109,7 @@ def _hetero() -> HeteroData:
         (graph(edge_attr=torch.ones(2, 3)), ["edge_attr", "data.edge_attr = None"]),
         (graph(edge_weight=torch.ones(2), edge_attr=torch.ones(2)), ["data.edge_attr = None"]),
         (graph(edge_weight=[1, 2]), ["edge_weight is a list", "data.edge_weight = None"]),
-        (graph(y=torch.tensor([0.5, 1.0, 2.0])), ["float32", "regression is not supported"]),
-        (graph(y=torch.eye(3)), ["(3, 3)", "multi-label classification is not supported"]),
+        (graph(y=torch.ones(3, 2, 2)), ["float32 (3, 2, 2)", "[N, K]"]),
         (graph(y=None), ["no y", "[N]"]),
         (graph(x=None), ["no x", "T.OneHotDegree"]),
         (graph(edge_index=None), ["no edge_index"]),
@@ -119,7 +118,7 @@ def _hetero() -> HeteroData:
         (graph(**masks() | {"val_mask": torch.ones(3)}), ["val_mask", "bool (3,)"]),
         (graph(class_names="cats"), ["class_names", "'cats'", "list"]),
         (graph(x=[[1.0]]), ["x is a list, no tensor"]),
-        ((graph().to_dict(), None), ["tuple", "dataset[0]"]),
+        ((graph().to_dict(), None), ["graph 1 is a NoneType"]),
         (_X, ["Tensor", "dataset[0]"]),
     ],
 )
@@ -180,14 +179,13 @@ def test_functions_and_classes_of_ones_own() -> None:
         same(graph_of(made, "mine"))
 
 
-def test_pyg_datasets_of_one_graph() -> None:
+def test_pyg_datasets_of_one_graph_and_of_several() -> None:
     one = FakeDataset(1, avg_num_nodes=30, num_classes=3, task="node")
     raw = graph_of(one, "fake")
     raw.check()
     assert raw.num_nodes == one[0].num_nodes
-    with pytest.raises(InputError, match=r"^fake: a dataset of 2 graphs[^\n]*$"):
-        graph_of(FakeDataset(2, avg_num_nodes=30), "fake")
-    with pytest.raises(InputError, match=r"^fake: a DataBatch[^\n]*$"):
-        graph_of(Batch.from_data_list([graph(), graph()]), "fake")
+    assert graph_of(FakeDataset(2, num_classes=3, task="node"), "fake").num_graphs == 2
+    batch = Batch.from_data_list([graph(), graph()])
+    assert graph_of(batch, "fake").num_graphs == 2
     with pytest.raises(InputError, match=r"^fake: a int; [^\n]*$"):
         graph_of(3, "fake")

@@ -125,7 +125,7 @@ def test_lists_between_tabs_need_no_quotes(tmp_path: Path) -> None:
         # Two numbers around a comma may be one, with a decimal comma.
         ("id\tf\tlabel\n7\t1,5\tx\n8\t2,5\ty\n9\t3,5\tx\n", "'1,5' in row 1"),
         ("id\tf\tlabel\n7\t1,5,2\tx\n8\t2,5,1,1\ty\n9\t3,5,2\tx\n", "differ in length"),
-        ('id,f,label\n7,[1],"[0, 1]"\n8,[2],"[1, 0]"\n9,[2],"[1, 0]"\n', "multi-label"),
+        ('id,f,label\n7,[1],"[0, 1]"\n8,[2],"[1, 0]"\n9,[2],"[1, 0]"\n', "equally long"),
         ("id,f,label\n7,1,x,,\n8,1,y,,\n9,1,x,,\n", "not a table"),
         ("id,f,f\n7,1,x\n8,1,y\n9,1,x\n", "no column 'label'"),
     ],

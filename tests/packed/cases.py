@@ -32,7 +32,6 @@ from sgq_auto.packed.artifact.tensor_shapes import tensors_of
 from sgq_auto.packed.codes.coded_rows import BitmapRows, EliasFanoRows
 from sgq_auto.packed.runtime.edge_weights import PackedEdgeWeights
 from sgq_auto.quantize import FakeQuantizer, MinMaxQuantizer, convert, prepare, trace_spec
-from sgq_auto.quantize.forward.model_input import ModelInput
 from sgq_auto.quantize.quantized_layer import QuantizedLayer
 from sgq_auto.training import FitSettings, fit
 
@@ -210,13 +209,10 @@ def trained(model: nn.Module, graph: Graph, allocation: BitAllocation) -> nn.Mod
 
 def exact_logits(prepared: nn.Module, graph: Graph) -> Tensor:
     """Logits ``[N, classes]`` in fp64, nodes in their own order."""
-    model = copy.deepcopy(prepared)
-    ModelInput.of(model)._features = None
+    model = copy.deepcopy(prepared)  # Nothing that was made of the graph goes with a copy.
     for module in list(model.modules()):
         if isinstance(module, QuantizedLayer):
             module.engine = TorchEngine()
-            if hasattr(module, "_adjacency"):
-                module._adjacency = None
         for name, child in list(module.named_children()):
             if isinstance(child, FakeQuantizer):
                 setattr(module, name, _frozen(child))
@@ -251,7 +247,8 @@ def held_bytes(model: PackedModel) -> int:
 
 
 def _frozen(quantizer: FakeQuantizer) -> MinMaxQuantizer:
-    sizes = quantizer.ends.diff(prepend=quantizer.ends.new_zeros(1)).tolist()
+    ends = quantizer.groups.ends
+    sizes = ends.diff(prepend=ends.new_zeros(1)).tolist()
     frozen = MinMaxQuantizer(quantizer.bits, sizes, TorchEngine())
     step, offset = quantizer.ranges()
     frozen.step.copy_(step)

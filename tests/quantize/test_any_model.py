@@ -107,7 +107,8 @@ def test_every_scale_group_holds_at_most_2_to_the_b_values(
     def check(module: FakeQuantizer, _inputs: Any, out: Tensor) -> None:
         seen.add(names[module])
         assert bool(out.isfinite().all())
-        sizes = module.ends.diff(prepend=module.ends.new_zeros(1)).tolist()
+        ends = module.groups.ends
+        sizes = ends.diff(prepend=ends.new_zeros(1)).tolist()
         for levels, part in zip(module.levels.tolist(), out.split(sizes), strict=True):
             assert part.unique().numel() <= levels + 1
 

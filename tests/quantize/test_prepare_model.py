@@ -87,7 +87,8 @@ def test_every_scale_group_holds_at_most_2_to_the_b_values(
     def check(module: FakeQuantizer, _inputs: Any, out: Tensor) -> None:
         seen.append(type(module).__name__)
         assert bool(out.isfinite().all())
-        sizes = module.ends.diff(prepend=module.ends.new_zeros(1)).tolist()
+        ends = module.groups.ends
+        sizes = ends.diff(prepend=ends.new_zeros(1)).tolist()
         for levels, part in zip(module.levels.tolist(), out.split(sizes), strict=True):
             assert part.unique().numel() <= levels + 1
 
@@ -104,7 +105,7 @@ def test_every_scale_group_holds_at_most_2_to_the_b_values(
     assert len(constants) == (3 if kind is GCN else 1)
     fixed = (graph.features.values, normalized_adjacency(graph.adj_t))
     for module in constants:
-        module(next(x for x in fixed if x.size(0) == module.rows))
+        module(next(x for x in fixed if x.size(0) == module.groups.rows))
     assert len(seen) == 2 * trained + len(constants)
 
 

@@ -18,6 +18,7 @@ from sgq_auto.configuration.schema import checked as checked
 from sgq_auto.errors import InputError
 from sgq_auto.errors.user_code import described, is_ours
 from sgq_auto.graphs import PreparedData, RawGraph, prepare_graph
+from sgq_auto.graphs.many_graphs.divide import divided
 from sgq_auto.graphs.sources import graph_of
 from sgq_auto.searching import Granularity, ModelSettings, SearchSettings
 from sgq_auto.searching.studies.kept_config import KeptConfig
@@ -33,6 +34,7 @@ from sgq_auto.settings import (
     TuneSettings,
 )
 from sgq_auto.settings.setting_fields import choice, field_values, settings_from
+from sgq_auto.task import Metric, Task
 
 _T = TypeVar("_T")
 # What lines of these raise beside InputError is a fault of this project's.
@@ -118,9 +120,15 @@ def prepare_raw(raw: RawGraph, cfg: Any) -> PreparedData:
         InputError: If it is malformed.
     """
     buckets = settings_from(BucketSettings, _plain(cfg.buckets), "buckets")
+    task, metric = cfg.get("task"), cfg.get("metric")
+    raw = raw.for_task(
+        None if task is None else choice(Task, task, "task"),
+        None if metric is None else choice(Metric, metric, "metric"),
+    )
     raw.check()
     split = _instantiate(cfg.dataset["split"], "dataset.split").split(raw)
-    return prepare_graph(raw, split, buckets, normalize_rows=cfg.dataset["normalize_rows"])
+    data = prepare_graph(raw, split, buckets, normalize_rows=cfg.dataset["normalize_rows"])
+    return divided(data)
 
 
 def _load_graph(node: Any) -> RawGraph:

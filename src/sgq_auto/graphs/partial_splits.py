@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from sgq_auto.errors import InputError
-from sgq_auto.graphs.raw_graph import UNLABELLED, IntArray, RawGraph, Split
+from sgq_auto.graphs.raw_graph import IntArray, RawGraph, Split
 
 # Of each class, the share of training nodes that validate where no others are given.
 _SHARE_OF_TRAINING = 4
@@ -60,25 +60,41 @@ def _validate_on_training(raw: RawGraph, split: Split, seed: int) -> Split:
             f"{raw.name}: the split has no validation nodes ({split.origin}), and no class has "
             "two training nodes, one of which could be drawn; give validation nodes"
         )
+    share = "a quarter of each class" if raw.has_classes else "a quarter of them"
     said = (
         f"without validation nodes, so {val.size:,} of the {split.train.size:,} training nodes, "
-        f"a quarter of each class, are drawn for it (dataset.split.seed={seed})"
+        f"{share}, are drawn for it (dataset.split.seed={seed})"
     )
     train = np.setdiff1d(split.train, val)
     return replace(split, train=train, val=val, origin=f"{split.origin}; {said}")
 
 
+def drawn_split(raw: RawGraph, seed: int) -> Split:
+    """A split of nodes that have no classes: 60 % train, 20 % validate, 20 % are tested."""
+    known = np.flatnonzero(raw.labelled)
+    order = np.random.default_rng(seed).permutation(known)
+    part = known.size // 5
+    parts = [np.sort(each).astype(np.int64) for each in np.split(order, (part, 2 * part))]
+    origin = f"drawn: 60 % training, 20 % validation and 20 % test nodes (seed {seed})"
+    return Split(parts[2], parts[0], parts[1], origin)
+
+
 def _rest(raw: RawGraph, split: Split) -> IntArray:
     """Labelled nodes in no part."""
     taken = np.concatenate([split.train, split.val, split.test])
-    return np.setdiff1d(np.flatnonzero(raw.y != UNLABELLED), taken).astype(np.int64)
+    return np.setdiff1d(np.flatnonzero(raw.labelled), taken).astype(np.int64)
 
 
 def _drawn(
     raw: RawGraph, nodes: IntArray, seed: int, share: int, most_per_class: int | None
 ) -> IntArray:
-    """One of ``share`` nodes of each class, at least one where there are two."""
+    """One of ``share`` nodes of each class, at least one where there are two.
+
+    Of several labels and of numbers there are no classes to draw from: one of ``share`` of all.
+    """
     order = np.random.default_rng(seed).permutation(nodes)
+    if not raw.has_classes:
+        return np.sort(order[: max(nodes.size // share, min(1, nodes.size // 2))])
     parts = []
     for number in range(raw.num_classes):
         found = order[raw.y[order] == number]

@@ -17,7 +17,8 @@ from sgq_auto.graphs.degree_buckets import (
 )
 from sgq_auto.graphs.edge_weights import weights_of_edges, weights_of_entries
 from sgq_auto.graphs.feature_matrix import DenseFeatures, Features, SparseFeatures
-from sgq_auto.graphs.first_lines import first_lines
+from sgq_auto.graphs.first_lines import first_lines, outputs_counted
+from sgq_auto.graphs.labels.target_scale import TargetScale
 from sgq_auto.graphs.original_order import in_original_order, labels_in_original_order
 from sgq_auto.graphs.prepared_graph import Graph, LabelledNodes
 from sgq_auto.graphs.raw_graph import IntArray, RawGraph, Split, check_split
@@ -35,14 +36,17 @@ class PreparedData:
     """A graph to search on, and the test labels that only the confirm stage may read.
 
     Attributes:
-        graph: The graph.
-        held_out: Test nodes and their labels.
+        graph: The graph, or the graphs for training and validation.
+        held_out: Test nodes (or graphs) and their labels; rows of the output for ``unseen``, where
+            there are graphs that are only tested.
         notes: What a person should know of how the graph was read, a line each.
         edge_index: ``int64 [2, E]``, the edges as the user has them, by original nodes and in
             their own order, without repeats and self-loops; ``None`` where they were not kept.
         node_ids: What the nodes are called, in the order of the source.
         edge_weight: ``float32 [E]`` or ``[E, 1]``, weights of the edges of ``edge_index``, if any.
         fits_model: Whether the order of the nodes was chosen for the model of the search.
+        unseen: The graphs that are only tested, where there are several graphs and some are:
+            ``graph`` has nothing of them then, and ``held_out`` has rows of an output for them.
     """
 
     graph: Graph
@@ -52,9 +56,19 @@ class PreparedData:
     node_ids: NodeIds | None = None
     fits_model: bool = False
     edge_weight: np.ndarray[Any, Any] | None = None
+    unseen: Graph | None = None
 
     def in_original_order(self) -> "PreparedData":
-        """The same with the nodes in the user's own order, for a model that depends on it."""
+        """The same with the nodes in the user's own order, for a model that depends on it.
+
+        Raises:
+            InputError: If the model is for other graphs, which have other nodes.
+        """
+        if self.graph.is_inductive:
+            raise InputError(
+                "the model has a row for each node in a parameter or a buffer; one that is tested "
+                "on other graphs cannot have that"
+            )
         held_out = labels_in_original_order(self.held_out, self.graph)
         return replace(self, graph=in_original_order(self.graph), held_out=held_out)
 
@@ -76,8 +90,11 @@ def prepare_graph(
     Raises:
         InputError: If the graph or the split is malformed.
     """
+    raw = raw.for_task()
     raw.check()
     check_split(raw, split)
+    assert raw.task is not None
+    assert raw.metric is not None
     rowptr, col = csr_with_loops(raw.edge_index, raw.num_nodes)
     # The self-loop that every node has is no neighbour.
     in_degrees = np.diff(rowptr) - 1
@@ -88,17 +105,22 @@ def prepare_graph(
     bucket_nodes = tuple(int(n) for n in counts)
     rowptr, col = reorder_nodes(rowptr, col, order)
     weights = _weights(raw, rowptr, col, order)
+    train = _labelled(raw, order, split.train)
     graph = Graph(
         name=raw.name,
         features=_features(raw, order, bucket_nodes, normalize_rows=normalize_rows),
         adj_t=CsrPattern.from_arrays(rowptr, col, (raw.num_nodes, raw.num_nodes), weights),
         bucket_nodes=bucket_nodes,
         split_points=split_points,
-        train=_labelled(raw, order, split.train),
+        train=train,
         val=_labelled(raw, order, split.val),
         num_classes=raw.num_classes,
         node_order=torch.from_numpy(order.astype(np.int64)),
         class_names=raw.class_names,
+        task=raw.task,
+        metric=raw.metric,
+        graph_of_node=_graph_of_node(raw, order),
+        target_scale=TargetScale.of(train.labels) if raw.task.is_regression else None,
     )
     held_out = _labelled(raw, order, split.test)
     said = (
@@ -175,11 +197,13 @@ def _counts(graph: Graph, held_out: LabelledNodes) -> str:
     edges = graph.adj_t.num_entries - graph.num_nodes
     kind = f"{edges // 2:,} undirected" if graph.spec.symmetric else f"{edges:,} directed"
     lonely = (graph.adj_t.rowptr.diff() == 1) & (graph.adj_t.column_counts == 1)
+    outputs = outputs_counted(graph.task, graph.num_classes)
+    graphs = "" if graph.graph_of_node is None else f"{graph.num_graphs:,} graphs with "
     line = (
-        f"{graph.name}: {graph.num_nodes:,} nodes, {kind} edges, "
-        f"{graph.features.num_features:,} features, {graph.num_classes} classes; "
+        f"{graph.name}: {graphs}{graph.num_nodes:,} nodes, {kind} edges, "
+        f"{graph.features.num_features:,} features, {outputs}; "
         f"{graph.train.nodes.numel():,} training, {graph.val.nodes.numel():,} validation and "
-        f"{held_out.nodes.numel():,} test nodes"
+        f"{held_out.nodes.numel():,} test {'graphs' if graph.task.predicts_graphs else 'nodes'}"
     )
     return f"{line}; nodes without an edge: {int(lonely.sum()):,}" if lonely.any() else line
 
@@ -208,9 +232,18 @@ def _features(
     )
 
 
+def _graph_of_node(raw: RawGraph, order: IntArray) -> torch.Tensor | None:
+    if raw.graph_of_node is None:
+        return None
+    return torch.from_numpy(raw.graph_of_node[order].astype(np.int64))
+
+
 def _labelled(raw: RawGraph, order: IntArray, nodes: IntArray) -> LabelledNodes:
+    if raw.predicts_graphs:
+        rows = np.sort(nodes)
+        return LabelledNodes(torch.from_numpy(rows), torch.from_numpy(raw.y[rows]))
     row_of_node = np.empty_like(order)
     row_of_node[order] = np.arange(order.size)
     rows = np.sort(row_of_node[nodes])
-    labels = raw.y[order[rows]]
-    return LabelledNodes(torch.from_numpy(rows), torch.from_numpy(labels.astype(np.int64)))
+    labels = raw.y[order[rows]].astype(np.int64 if raw.has_classes else np.float32)
+    return LabelledNodes(torch.from_numpy(rows), torch.from_numpy(labels))

@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 
 from sgq_auto.compute import Engine
+from sgq_auto.compute.scale_groups import ScaleGroups
 from sgq_auto.graphs.adjacency import is_symmetric
 from sgq_auto.graphs.csr_products import CsrPattern, entries_of_rows
 from sgq_auto.graphs.edge_weights import are_symmetric, storing_entries
 from sgq_auto.graphs.feature_matrix import Features, SparseFeatures
+from sgq_auto.graphs.labels.target_scale import TargetScale
 from sgq_auto.packed import FeatureSpec, GraphSpec
 from sgq_auto.packed.sizes.edge_weight_spec import EdgeWeightSpec
 from sgq_auto.task import Metric, Task
@@ -21,11 +23,12 @@ from sgq_auto.task import Metric, Task
 
 @dataclass(frozen=True, eq=False)
 class LabelledNodes:
-    """Some nodes and their classes.
+    """Some nodes and their labels.
 
     Attributes:
-        nodes: ``int64 [n]`` rows of the prepared graph.
-        labels: ``int64 [n]`` classes.
+        nodes: ``int64 [n]`` rows of what the model returns.
+        labels: ``int64 [n]`` classes; ``float32 [n, L]`` 0 or 1 for each of several labels; or
+            ``float32 [n, T]`` numbers, in the user's units.
     """
 
     nodes: Tensor
@@ -71,7 +74,10 @@ class Graph:
         task: What is predicted. Of whole graphs, ``train`` and ``val`` hold numbers of graphs.
         metric: What a model is judged by.
         graph_of_node: ``int64 [N]``, the number of the graph that each row belongs to, where there
-            are several: they are the blocks of one block-diagonal graph. ``None`` for one graph.
+            are several: they are the blocks of one block-diagonal graph. ``None`` for one fixed
+            graph; all 0 for one that is only an example of the graphs that a model is for.
+        target_scale: What turns the model's outputs into the units of numbers to predict; ``None``
+            where they have them already.
     """
 
     name: str
@@ -88,16 +94,44 @@ class Graph:
     task: Task = Task.NODE_CLASSIFICATION
     metric: Metric = Metric.ACCURACY
     graph_of_node: Tensor | None = None
+    target_scale: TargetScale | None = None
 
-    @property
+    def in_units(self, outputs: Tensor) -> Tensor:
+        """What a model returns, in the units of the labels: logits, or numbers."""
+        return outputs if self.target_scale is None else self.target_scale.in_units(outputs)
+
+    @cached_property
+    def label_scale(self) -> TargetScale:
+        """Mean and spread of the training labels, of numbers to predict."""
+        return TargetScale.of(self.train.labels)
+
+    @cached_property
     def num_graphs(self) -> int:
         """Number of graphs: the blocks of a block-diagonal one."""
         return 1 if self.graph_of_node is None else int(self.graph_of_node.max()) + 1
 
     @property
+    def is_inductive(self) -> bool:
+        """Whether models are for other graphs like these, and not for this one alone."""
+        return self.graph_of_node is not None
+
+    @property
     def num_nodes(self) -> int:
         """Number of nodes."""
         return self.adj_t.shape[0]
+
+    @cached_property
+    def rows_by_graph(self) -> tuple[Tensor, Tensor]:
+        """Where each graph's rows start in a list of all rows ``int64 [N]``, and that list."""
+        assert self.graph_of_node is not None
+        counts = torch.bincount(self.graph_of_node, minlength=self.num_graphs)
+        starts = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+        return starts, torch.argsort(self.graph_of_node, stable=True)
+
+    @property
+    def num_outputs(self) -> int:
+        """Rows of a model's output: one for each node, or for each graph."""
+        return self.num_graphs if self.task.predicts_graphs else self.num_nodes
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -132,6 +166,36 @@ class Graph:
     def bucket_edges(self) -> tuple[int, ...]:
         """Edges per bucket of their target, self-loops included."""
         return self._per_bucket(self.adj_t.rowptr)
+
+    @cached_property
+    def node_groups(self) -> ScaleGroups:
+        """Scale groups of tensors with a row a node: its degree buckets."""
+        return self._groups(self.bucket_nodes, self.bucket_rows)
+
+    @cached_property
+    def graph_groups(self) -> ScaleGroups:
+        """That of tensors with a row a graph."""
+        return self._groups((self.num_graphs,), None)
+
+    @cached_property
+    def edge_groups(self) -> ScaleGroups:
+        """Those of tensors with a row an edge, self-loops included, by the target's bucket."""
+        return self._groups(self.bucket_edges, self.entries_by_bucket(self.adj_t))
+
+    @cached_property
+    def neighbor_groups(self) -> ScaleGroups:
+        """Those of tensors with a row for each edge between different nodes."""
+        both = zip(self.bucket_edges, self.bucket_nodes, strict=True)
+        sizes = [edges - nodes for edges, nodes in both]
+        return self._groups(sizes, self.entries_by_bucket(self.adj_t.without_loops))
+
+    @cached_property
+    def value_groups(self) -> ScaleGroups:
+        """Those of the stored values of the features."""
+        return self._groups(self.features.bucket_values, self.values_by_bucket)
+
+    def _groups(self, sizes: Sequence[int], order: Tensor | None) -> ScaleGroups:
+        return ScaleGroups.of(sizes, self.device, order, shared=self.is_inductive)
 
     def entries_by_bucket(self, pattern: CsrPattern) -> Tensor | None:
         """``int64 [entries]``, entries of a pattern over the nodes, sorted by their row's bucket.
@@ -191,7 +255,7 @@ class Graph:
             tensors.append(self.graph_of_node)
         # Not in the hash of what there was before other tasks, so that it stays the same.
         plain = (self.task, self.metric) == (Task.NODE_CLASSIFICATION, Metric.ACCURACY)
-        task = () if plain else (self.task.value, self.metric.value)
+        task = () if plain else (self.task.value, self.metric.value, self.target_scale)
         return _hash(tensors, str((self.bucket_nodes, features, labels, *task)))
 
     @cached_property

@@ -1,7 +1,7 @@
 """A graph as its source gives it, checked before anything is built on it."""
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,14 +9,22 @@ import scipy.sparse
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.edge_weights import check_weights
-from sgq_auto.graphs.missing_labels import missing_hint
+from sgq_auto.graphs.labels.label_kinds import UNLABELLED as UNLABELLED
+from sgq_auto.graphs.labels.label_kinds import (
+    Labels,
+    Numbers,
+    is_labelled,
+    labels_fault,
+    metric_for,
+    named,
+)
+from sgq_auto.graphs.labels.missing_labels import missing_hint
 from sgq_auto.node_files.node_ids import NodeIds
 from sgq_auto.packed.artifact.class_names import class_names_fault
+from sgq_auto.task import Metric, Task
 
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
 
-# The class of a node whose class is not known, as PyG's datasets write it.
-UNLABELLED = -1
 # The names of a split's masks, as PyG's datasets have them.
 MASKS = ("train_mask", "val_mask", "test_mask")
 
@@ -61,21 +69,29 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class RawGraph:
-    """A graph with features and classes, in its own node order.
+    """A graph with features and labels, in its own node order.
 
     Attributes:
         name: Dataset name, used in messages.
         x: ``[N, F]`` features, a dense array or a SciPy CSR matrix.
         edge_index: integers ``[2, E]``, source and target; repeats and self-loops are merged later.
-        y: ``int64 [N]`` classes from 0 on, :data:`UNLABELLED` where a node has none.
+        y: ``int64 [N]`` classes from 0 on, :data:`UNLABELLED` where a node has none; or
+            ``float32 [N, K]``: 0 or 1 for each of several labels, or numbers to predict, a row of
+            NaN where a node has none.
         split: The source's own split, if it has one; parts of it may be empty.
-        class_names: Names of the classes in the order of their numbers, if the source knows them.
+        class_names: Names of the classes in the order of their numbers, or of the labels or
+            numbers in the order of their columns, if the source knows them.
         notes: What a person should know of how it was read, a line each.
         splits: The source's own splits where it has several, of which one is to be chosen.
         node_ids: What the nodes are called, where that is not the numbers of their rows.
         spare_edges_noted: Whether ``notes`` say which edges are left out as repeats or self-loops.
         edge_weight: ``float32 [E]``, or ``[E, 1]`` where the source has a column of features for
             each edge; ``None`` where edges have no weights. Weights of repeated edges are summed.
+        graph_of_node: ``int64 [N]``, the number of each node's graph, where there are several: they
+            are the blocks of this one. ``y`` then has a row for each graph, or for each node.
+        numbers: What the classes are as numbers, where they may be either.
+        task: What is predicted; ``None`` until :meth:`for_task` has said it.
+        metric: What a model is judged by; ``None`` until then.
     """
 
     name: str
@@ -89,6 +105,32 @@ class RawGraph:
     node_ids: NodeIds | None = None
     spare_edges_noted: bool = False
     edge_weight: np.ndarray[Any, Any] | None = None
+    graph_of_node: IntArray | None = None
+    numbers: Numbers | None = None
+    task: Task | None = None
+    metric: Metric | None = None
+
+    def for_task(self, task: Task | None = None, metric: Metric | None = None) -> "RawGraph":
+        """The graph with its labels as a task needs them.
+
+        Args:
+            task: The task; ``None`` keeps the one that was said, or tells it from the labels.
+            metric: What a model is judged by; ``None`` takes the usual metric of the task.
+
+        Raises:
+            InputError: If the labels do not fit the task, or the metric does not belong to it.
+        """
+        known = task or self.task
+        found = Labels.of(
+            self.y,
+            self.class_names,
+            self.numbers,
+            known,
+            self.name,
+            of_graphs=self.predicts_graphs,
+        )
+        metric = metric_for(found.task, metric or self.metric)
+        return replace(self, y=found.y, class_names=found.names, task=found.task, metric=metric)
 
     @property
     def num_nodes(self) -> int:
@@ -96,9 +138,40 @@ class RawGraph:
         return int(self.x.shape[0])
 
     @property
+    def num_graphs(self) -> int:
+        """Number of graphs: the blocks of this one."""
+        return 1 if self.graph_of_node is None else int(self.graph_of_node.max(initial=-1)) + 1
+
+    @property
+    def predicts_graphs(self) -> bool:
+        """Whether ``y`` is of graphs, and not of nodes."""
+        several = self.graph_of_node is not None
+        return several and self.y.shape[:1] == (self.num_graphs,)
+
+    @property
+    def num_rows(self) -> int:
+        """Rows of labels, and of a model's output: graphs where these are predicted, else nodes."""
+        return self.num_graphs if self.predicts_graphs else self.num_nodes
+
+    @property
+    def unit(self) -> str:
+        """What has a label, in messages: ``node`` or ``graph``."""
+        return "graph" if self.predicts_graphs else "node"
+
+    @property
     def num_classes(self) -> int:
-        """Number of classes: one more than the largest number in ``y``."""
-        return int(self.y.max()) + 1
+        """Width of a model's output: classes, one more than the largest in ``y``; or columns."""
+        return int(self.y.max()) + 1 if self.has_classes else int(self.y.shape[1])
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether labels are classes, one a node."""
+        return self.y.ndim == 1
+
+    @property
+    def labelled(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """``bool [N]``: which nodes have a label."""
+        return is_labelled(self.y)
 
     def check(self) -> None:
         """Check shapes, ranges and values.
@@ -127,15 +200,27 @@ class RawGraph:
             )
         if self.edge_weight is not None:
             check_weights(self.edge_index, self.edge_weight, self.name)
+        self._check_labels()
+        self._check_class_names()
+
+    def _check_labels(self) -> None:
+        task = self.task
+        if task is not None and not task.is_classification:
+            fault = labels_fault(task, self.y, self.class_names, self.num_rows)
+            if fault is not None:
+                raise InputError(f"{self.name}: {fault}")
+            return
+        n = self.num_rows
         if self.y.shape != (n,):
-            raise InputError(f"{self.name}: y has shape {self.y.shape}; it must be [{n}]")
+            either = "" if self.graph_of_node is None else f", or [{self.num_graphs}], one a graph"
+            raise InputError(f"{self.name}: y has shape {self.y.shape}; it must be [{n}]{either}")
         if self.y.min() < UNLABELLED:
             raise InputError(
                 f"{self.name}: y holds {self.y.min()}; classes count from 0, and {UNLABELLED} is a "
-                "node without one"
+                f"{self.unit} without one"
             )
         if self.y.max() < 0:
-            raise InputError(f"{self.name}: y holds no class; some nodes must have one")
+            raise InputError(f"{self.name}: y holds no class; some {self.unit}s must have one")
         if self.y.max() == 0:
             raise InputError(
                 f"{self.name}: every label is class {self.class_name(0)}; there must be more than "
@@ -143,14 +228,13 @@ class RawGraph:
             )
         if self.y.max() >= n:
             raise InputError(
-                f"{self.name}: y holds {self.y.max()}, more classes than the {n} nodes; "
+                f"{self.name}: y holds {self.y.max()}, more classes than the {n} {self.unit}s; "
                 "number the classes from 0 without gaps"
             )
-        self._check_class_names()
 
     def class_name(self, number: int) -> str:
         """What a class is called: its name, or its number where it has none."""
-        return str(number) if self.class_names is None else repr(self.class_names[number])
+        return named(self.class_names, number)
 
     def missing_hint(self, number: int) -> str:
         """The end of a message about a class, where its name may mean that there is none."""
@@ -173,11 +257,11 @@ def check_split(raw: RawGraph, split: Split) -> None:
     parts = {"train": split.train, "val": split.val, "test": split.test}
     for name, nodes in parts.items():
         if nodes.size == 0:
-            raise InputError(f"{raw.name}: the {name} split is empty; it must hold a node")
-        unlabelled = nodes[raw.y[nodes] == UNLABELLED]
+            raise InputError(f"{raw.name}: the {name} split is empty; it must hold a {raw.unit}")
+        unlabelled = nodes[~raw.labelled[nodes]]
         if unlabelled.size:
             raise InputError(
-                f"{raw.name}: node {unlabelled[0]} of the {name} split has no label "
+                f"{raw.name}: {raw.unit} {unlabelled[0]} of the {name} split has no label "
                 f"({unlabelled.size} of its {nodes.size} have none); label them, or leave them out "
                 "of the split"
             )
@@ -185,13 +269,43 @@ def check_split(raw: RawGraph, split: Split) -> None:
         shared = np.intersect1d(parts[one], parts[other])
         if shared.size:
             raise InputError(
-                f"{raw.name}: node {shared[0]} is in the {one} and the {other} split "
-                f"({shared.size} nodes are); they must be disjoint"
+                f"{raw.name}: {raw.unit} {shared[0]} is in the {one} and the {other} split "
+                f"({shared.size} {raw.unit}s are); they must be disjoint"
             )
+    _check_taught(raw, split)
+    _check_judged(raw, split)
+
+
+def _check_judged(raw: RawGraph, split: Split) -> None:
+    """Check that a metric which compares nodes finds some that differ."""
+    compares = (Metric.ROC_AUC, Metric.AVERAGE_PRECISION, Metric.R2)
+    for name, nodes in (("val", split.val), ("test", split.test)):
+        labels = raw.y[nodes]
+        if raw.metric in compares and (labels == labels[0]).all():
+            raise InputError(
+                f"{raw.name}: metric={raw.metric}: all nodes of the {name} split have the same "
+                "labels, and so it says nothing; choose others"
+            )
+
+
+def _check_taught(raw: RawGraph, split: Split) -> None:
+    """Check that the training nodes teach every class, label or number."""
+    if not raw.has_classes:
+        taught = raw.y[split.train]
+        same = np.flatnonzero(taught.max(axis=0) == taught.min(axis=0))
+        if same.size:
+            label, value = raw.class_name(int(same[0])), taught[0, same[0]]
+            what = f"number {label} is {value:g} on every training {raw.unit}"
+            if raw.task is Task.NODE_MULTILABEL:
+                what = f"{'every' if value else 'no'} training {raw.unit} has label {label}"
+            raise InputError(
+                f"{raw.name}: {what}; the training split must hold {raw.unit}s that differ in it"
+            )
+        return
     missing = np.setdiff1d(np.arange(raw.num_classes), raw.y[split.train])
     if missing.size:
         raise InputError(
-            f"{raw.name}: class {raw.class_name(missing[0])} has no training node; the training "
-            f"split must hold every one of the {raw.num_classes} classes"
+            f"{raw.name}: class {raw.class_name(missing[0])} has no training {raw.unit}; the "
+            f"training split must hold every one of the {raw.num_classes} classes"
             f"{raw.missing_hint(missing[0])}"
         )

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from sgq_auto.errors import InputError
-from sgq_auto.graphs.partial_splits import completed_split
+from sgq_auto.graphs.folds import FoldSplit
+from sgq_auto.graphs.partial_splits import completed_split, drawn_split
 from sgq_auto.graphs.raw_graph import UNLABELLED, IntArray, RawGraph, Split
 
 
@@ -30,7 +31,8 @@ class PublicSplit:
 class PerClassSplit:
     """The same number of training nodes for each class (Yang et al. 2016; Shchur et al. 2018).
 
-    Nodes without a label are in no part.
+    Nodes without a label are in no part. Where nodes have several labels, or numbers, there are no
+    classes to draw from: 60 % of them train, 20 % validate, and 20 % are tested.
 
     Args:
         train_per_class: Training nodes of each class.
@@ -66,6 +68,8 @@ class PerClassSplit:
         Raises:
             InputError: If a class has too few nodes for it.
         """
+        if not raw.has_classes:
+            return drawn_split(raw, self.seed)
         self._check_sizes(raw)
         order = np.random.default_rng(self.seed).permutation(raw.num_nodes)
         order = order[raw.y[order] != UNLABELLED]
@@ -110,7 +114,8 @@ def _first_of_each_class(raw: RawGraph, order: IntArray, count: int) -> IntArray
 class OwnOrPerClassSplit(PerClassSplit):
     """The data's own split where it has one, and a seeded one where it has none.
 
-    Parts that the data's split lacks are drawn (:func:`completed_split`).
+    Parts that the data's split lacks are drawn (:func:`completed_split`). Of many graphs without a
+    split, one of ten folds is tested (:class:`~sgq_auto.graphs.folds.FoldSplit`).
 
     Args:
         train_per_class: Training nodes of each class, where the split is drawn.
@@ -131,6 +136,8 @@ class OwnOrPerClassSplit(PerClassSplit):
             InputError: If there are several and none is chosen, or nothing can be drawn.
         """
         own = raw.split if self.column is None and not raw.splits else self._chosen(raw)
+        if own is None and raw.graph_of_node is not None:
+            return FoldSplit(seed=self.seed).split(raw)
         if own is None:
             return super().split(raw)
         return completed_split(raw, own, self.seed, self.val_per_class)

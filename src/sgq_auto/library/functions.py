@@ -15,18 +15,18 @@ from torch_geometric.data import Data
 from sgq_auto.configuration.checked_settings import conf_dir, prepare_raw, search_settings
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, PreparedData
+from sgq_auto.graphs.many_graphs import largest_graph
 from sgq_auto.graphs.sources.pyg.data import graph_of_data
 from sgq_auto.library.checked_arguments import refuse_other_kinds, refuse_unmade, widths_of_groups
 from sgq_auto.library.given_model import ModelToSearch
 from sgq_auto.library.library_configuration import DATA_NAME, configuration
-from sgq_auto.packed import Footprint, FootprintModel, save
+from sgq_auto.packed import Footprint, save
 from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import (
     RangeMode,
     check_logits,
     convert,
     in_order_of,
-    output_rows,
     returning_logits,
     trace_spec,
     unused_weights,
@@ -147,10 +147,10 @@ def prepare(
     with returning_logits(model, graph.num_classes) as returned:
         full = prepare_model(model, graph)
         try:
-            check_logits(predict(full, graph), output_rows(graph), graph.num_classes)
+            check_logits(predict(full, graph), graph.num_outputs, graph.num_classes)
         except InputError as error:
             raise InputError(f"{type(model).__name__}: {error}") from error
-        footprints = FootprintModel(trace_spec(full, graph), graph.spec)
+        footprints = largest_graph(trace_spec(full, graph), graph).footprints
         groups = {site: granularity.group(site) for site in footprints.sites()}
         widths = widths_of_groups(bits, tuple(dict.fromkeys(groups.values())))
         allocation = BitAllocation({site: widths[group] for site, group in groups.items()})

@@ -16,6 +16,7 @@ from sgq_auto.quantize.forward.output_rows import check_rows
 from sgq_auto.quantize.layer_twins import twin_maker
 from sgq_auto.quantize.layers.generic import GenericConv
 from sgq_auto.quantize.quantized_layer import QuantizedLayer
+from sgq_auto.quantize.quantizers.bound_graph import BoundGraph
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 from sgq_auto.settings.root_settings import RangeMode
 
@@ -40,7 +41,7 @@ def prepare(
         model: A model of PyG's layers and linear ones in any arrangement; its forward pass takes
             ``(x, edge_index)``, or ``x``, or one ``data`` that has both; and ``batch`` where it
             predicts graphs.
-        graph: The graph that it will run on.
+        graph: The graph that it will run on; :func:`sgq_auto.quantize.bind` gives it others.
         allocation: Bits of every site; ``None`` keeps full precision on the same path.
         mode: How ranges are found.
 
@@ -56,7 +57,7 @@ def prepare(
     """
     _check(model, graph)
     prepared = copy.deepcopy(model)
-    quantizers = QuantizerFactory(graph, allocation, mode)
+    quantizers = QuantizerFactory(BoundGraph(graph), allocation, mode)
     _swap(prepared, "", quantizers, {})
     layers = [module for module in prepared.modules() if isinstance(module, QuantizedLayer)]
     ModelInput.attach(prepared, layers, quantizers)

@@ -244,6 +244,7 @@ def _begin(
     with compiling_noted(announce(watchers)) as on_stage:
         bench = Workbench.build(settings, data.graph, on_stage=on_stage)
         say(watchers, bench.warning)
+        say(watchers, bench.sized)
         start = SearchStart.prepare(bench, folder.sensitivities, on_stage)
     if not settings.storage.shared:
         requeue_stale(study, bench.space)

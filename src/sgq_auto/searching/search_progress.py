@@ -84,7 +84,7 @@ class StudyProgress:
 
     def best_within(self, tolerance: float) -> Estimate | None:
         """The smallest allocation whose validation drop is within ``tolerance`` points."""
-        lowest = self.bench.pretrained.val_accuracy - tolerance / 100
+        lowest = self.bench.graph.metric.below(self.bench.pretrained.val_accuracy, tolerance)
         return next((r for r in self._front if r.val_accuracy >= lowest - 1e-12), None)
 
     def allocation(self, point: TrialRecord | Estimate) -> BitAllocation:

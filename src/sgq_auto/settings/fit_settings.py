@@ -1,8 +1,9 @@
 """How a model is trained, at full precision or at chosen bits."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
 
 from sgq_auto.errors import InputError
 
@@ -25,12 +26,19 @@ class Keep(StrEnum):
     LAST = "last"
 
 
+class ClassWeights(StrEnum):
+    """How training labels of rare and frequent classes count."""
+
+    NONE = "none"
+    BALANCED = "balanced"
+
+
 @dataclass(frozen=True)
 class FitSettings:
     """How long and how fast to train.
 
     Attributes:
-        epochs: Full-batch epochs.
+        epochs: Passes over all that trains.
         learning_rate: Adam's step size for weights.
         weight_decay: L2 factor for weights.
         range_learning_rate: Adam's step size for learned ranges.
@@ -41,11 +49,15 @@ class FitSettings:
             is compared with it seems to lose accuracy that was never there.
         distillation: Share of the loss that is cross-entropy with a teacher's predictions on all
             nodes; the rest is cross-entropy with the training labels.
-        teacher_temperature: Temperature of the teacher's probabilities; below 1 they are
+        teacher_temperature: Temperature of the teacher's probabilities of classes; below 1 they are
             sharpened, towards its plain decisions. Models that few labels and much weight decay
             made are far less sure than they are right, and what few bits can tell is better spent
             on which class it is than on how likely.
+        class_weights: Whether each class counts the same in the loss by training labels, however
+            rare it is; of several labels, having each one and not having it.
         dropout: Dropout probability of every layer that drops, or ``None`` for the model's own.
+        batch_graphs: Most graphs of a batch where there are several graphs; each is a step of an
+            epoch. ``None`` for one step with all of them; one graph is never cut.
     """
 
     epochs: int
@@ -58,12 +70,30 @@ class FitSettings:
     distillation: float = 0.0
     teacher_temperature: float = 1.0
     dropout: float | None = None
+    batch_graphs: int | None = None
+    class_weights: ClassWeights = ClassWeights.NONE
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """The values that identify what is trained, by name.
+
+        A value that came later is not among them where it changes nothing, so that what was trained
+        before is found.
+        """
+        values = asdict(self)
+        if self.class_weights is ClassWeights.NONE:
+            del values["class_weights"]
+        if self.batch_graphs is None:
+            del values["batch_graphs"]
+        return values
 
     def __post_init__(self) -> None:
         """Check the values."""
         for name in ("epochs", "evaluate_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name}={getattr(self, name)}: it must be at least 1")
+        if self.batch_graphs is not None and self.batch_graphs < 1:
+            raise InputError(f"batch_graphs={self.batch_graphs}: it must be at least 1")
         for name in ("learning_rate", "range_learning_rate"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name}={getattr(self, name)}: it must be above 0")

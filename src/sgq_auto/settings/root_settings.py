@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sgq_auto.errors import InputError
 from sgq_auto.objective import Objective
+from sgq_auto.task import Metric, Task
 
 
 class RangeMode(StrEnum):
@@ -26,7 +27,10 @@ class RootSettings:
         n_trials: Trials of the study in all.
         workers: Processes.
         device: Where models train, as torch names it.
-        tolerance: Accuracy that the recommended artifact may lose, percentage points.
+        task: What is predicted; ``None`` tells it from the labels.
+        metric: What a model is judged by; ``None`` takes the usual metric of the task.
+        tolerance: Accuracy (or points of the metric, or per cent of the mean absolute error) that
+            the recommended artifact may lose, percentage points.
         confidence: Probability, 0..1, that it loses no more on unseen nodes.
         teachers: Full-precision models whose mean prediction teaches fine-tuning.
         seeding: Allocations that sensitivities propose before the first trial; 0 measures none.
@@ -42,6 +46,8 @@ class RootSettings:
     n_trials: int = 100
     workers: int = 1
     device: str = "cpu"
+    task: Task | None = None
+    metric: Metric | None = None
     tolerance: float = 0.4
     confidence: float = 0.9
     teachers: int = 4
@@ -66,6 +72,9 @@ class RootSettings:
             raise InputError(
                 f"confidence={self.confidence}: it must be 0.5 or more, and less than 1"
             )
+        if self.task and self.metric and self.metric not in self.task.metrics:
+            choices = ", ".join(self.task.metrics)
+            raise InputError(f"metric={self.metric}: for task={self.task} choose one of {choices}")
         if self.seeding < 0:
             raise InputError(f"seeding={self.seeding}: it must be 0 (none) or more allocations")
         if not 0 <= self.remeasuring <= 0.5:

@@ -10,6 +10,8 @@ from sgq_auto.training.fit_loop import (
     own_dropout,
     predict,
 )
+from sgq_auto.training.losses import agreement, said
+from sgq_auto.training.metrics import resampled_scores, score
 from sgq_auto.training.pretrain import ModelBuilder, Pretrained, pretrain, weights_path
 from sgq_auto.training.trained_weights import load_weights, weights_hash
 
@@ -22,12 +24,16 @@ __all__ = [
     "Pretrained",
     "Schedule",
     "Stopper",
+    "agreement",
     "evaluate",
     "fit",
     "load_weights",
     "own_dropout",
     "predict",
     "pretrain",
+    "resampled_scores",
+    "said",
+    "score",
     "weights_hash",
     "weights_path",
 ]

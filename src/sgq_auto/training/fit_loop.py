@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -11,10 +12,13 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from sgq_auto.graphs import Graph
-from sgq_auto.quantize import LearnedQuantizer, freeze_ranges
+from sgq_auto.quantize import LearnedQuantizer, bind, freeze_ranges
 from sgq_auto.quantize.forward.model_input import ModelInput
 from sgq_auto.quantize.quantized_layer import QuantizedLayer
 from sgq_auto.settings.fit_settings import FitSettings, Keep
+from sgq_auto.training.graph_batches import GraphBatches, validated
+from sgq_auto.training.losses import LabelLoss, TrainingLoss
+from sgq_auto.training.metrics import score
 
 
 @dataclass(frozen=True)
@@ -22,12 +26,12 @@ class FitResult:
     """What a training run reached.
 
     Attributes:
-        val_accuracy: Validation accuracy of the kept epoch, 0..1.
+        val_accuracy: Validation accuracy of the kept epoch, 0..1; or what else is the metric.
         kept_epoch: The kept epoch, from 1.
         curve: ``(epoch, validation accuracy)`` of every evaluation.
         seconds: Wall time.
         stopped: Whether a :class:`Stopper` ended it.
-        val_losses: Validation cross-entropy of every evaluation.
+        val_losses: Validation loss of every evaluation.
     """
 
     val_accuracy: float
@@ -78,15 +82,18 @@ def fit(
 ) -> FitResult:
     """Train a prepared model in place and leave it at the kept epoch, ranges frozen.
 
-    The model is in evaluation mode afterwards, and its validation accuracy is the one returned.
+    The model is in evaluation mode afterwards, and its validation accuracy is the one returned. Of
+    many graphs it trains on those with a training row and is validated on those with a validation
+    row; see :attr:`FitSettings.batch_graphs`.
 
     Args:
         model: A model from :func:`sgq_auto.quantize.prepare`.
         graph: The graph it was prepared for.
         settings: How to train.
         seed: Seed of dropout.
-        teacher: Class probabilities ``[N, classes]`` of full precision, for distillation (Hinton
-            et al. 2015). They reach every node, labelled or not, and no label is in them.
+        teacher: What full precision says ``[N, outputs]``, for distillation (Hinton et al. 2015):
+            probabilities, or numbers as a model returns them. It reaches every node, labelled or
+            not, and no label is in it.
         stopper: May end the run early, at the epoch kept by then.
 
     Raises:
@@ -97,11 +104,14 @@ def fit(
     _set_dropout(model, settings.dropout)
     optimizer = _optimizer(model, settings)
     scheduler = LambdaLR(optimizer, lambda done: settings.schedule.factor(done / settings.epochs))
-    loss_of = _Loss(graph, settings, teacher)
+    # Of all graphs: a batch has too few labels to say how often a class occurs.
+    make_loss = partial(TrainingLoss, by_labels=LabelLoss.of(graph, settings.class_weights))
+    batches = GraphBatches(graph, settings, seed, teacher, make_loss)
     stopped = False
     rungs = stopper.rungs if stopper else ()
     for epoch in range(1, settings.epochs + 1):
-        _train_epoch(model, graph, optimizer, loss_of)
+        for batch, loss_of in batches.of(epoch):
+            _train_step(model, batch, optimizer, loss_of)
         scheduler.step()
         if epoch % settings.evaluate_every and epoch != settings.epochs and epoch not in rungs:
             continue
@@ -111,7 +121,7 @@ def fit(
             break
     model.load_state_dict(seen.kept.state)
     freeze_ranges(model)
-    model.eval()
+    bind(model.eval(), graph)
     return seen.result(stopped=stopped)
 
 
@@ -120,7 +130,7 @@ class _Kept:
     """The epoch that training would end with so far."""
 
     epoch: int = 0
-    accuracy: float = -1.0
+    accuracy: float = -math.inf
     loss: float = math.inf
     state: dict[str, Tensor] = field(default_factory=dict)
 
@@ -132,7 +142,7 @@ class _Evaluations:
         self.kept = _Kept()
         self._start = time.perf_counter()
         self._model = model
-        self._graph = graph
+        self._graph = validated(model, graph)
         self._keep = keep
         self._curve: list[tuple[int, float]] = []
         self._losses: list[float] = []
@@ -166,7 +176,7 @@ class _Evaluations:
 
 
 def evaluate(model: nn.Module, graph: Graph) -> tuple[float, float]:
-    """Validation accuracy (0..1) and cross-entropy of ``model``.
+    """The metric of ``model`` on validation nodes, and its loss by their labels.
 
     :func:`fit` calls it between epochs; call it to judge a model that was trained elsewhere. The
     model is in evaluation mode afterwards.
@@ -175,51 +185,29 @@ def evaluate(model: nn.Module, graph: Graph) -> tuple[float, float]:
         model: A model from :func:`sgq_auto.quantize.prepare`.
         graph: The graph it was prepared for.
     """
-    logits = predict(model, graph)
-    loss = nn.functional.cross_entropy(logits[graph.val.nodes], graph.val.labels)
-    return graph.val.accuracy(logits), float(loss)
+    outputs, labels = predict(model, graph)[graph.val.nodes], graph.val.labels
+    loss = LabelLoss.of(graph)(outputs, labels)
+    return score(graph.metric, graph.in_units(outputs), labels), float(loss)
 
 
 def predict(model: nn.Module, graph: Graph) -> Tensor:
-    """Logits ``[N, classes]`` of a prepared model, without dropout and without gradients.
+    """What a prepared model returns, ``[N, outputs]``, without dropout and without gradients.
+
+    Logits; or numbers, which :meth:`Graph.in_units` gives the units of the labels.
 
     Rows are in the order of ``graph``, which is not the user's (:attr:`Graph.node_order`). The
     model is in evaluation mode afterwards.
     """
-    model.eval()
+    bind(model.eval(), graph)
     with torch.no_grad():
         logits: Tensor = model(graph.features, graph.adj_t)
     return logits
 
 
-class _Loss:
-    """Cross-entropy with training labels and with a teacher, mixed."""
-
-    def __init__(self, graph: Graph, settings: FitSettings, teacher: Tensor | None) -> None:
-        self.train = graph.train
-        self.distillation = 0.0 if teacher is None else settings.distillation
-        # Classes first: softmax over a short last dimension is several times slower.
-        self.teacher = None if teacher is None else teacher.t().contiguous()
-        if self.teacher is not None and settings.teacher_temperature != 1:
-            self.teacher = (self.teacher.log() / settings.teacher_temperature).softmax(0)
-
-    def __call__(self, logits: Tensor) -> Tensor:
-        loss = logits.new_zeros(())
-        if self.distillation < 1:
-            labelled = logits.index_select(0, self.train.nodes)
-            cross_entropy = nn.functional.cross_entropy(labelled, self.train.labels)
-            loss = loss + (1 - self.distillation) * cross_entropy
-        if self.distillation > 0 and self.teacher is not None:
-            log_probabilities = logits.t().contiguous().log_softmax(0)
-            taught = (log_probabilities * self.teacher).sum() / -logits.size(0)
-            loss = loss + self.distillation * taught
-        return loss
-
-
-def _train_epoch(
-    model: nn.Module, graph: Graph, optimizer: torch.optim.Optimizer, loss_of: _Loss
+def _train_step(
+    model: nn.Module, graph: Graph, optimizer: torch.optim.Optimizer, loss_of: TrainingLoss
 ) -> None:
-    model.train()
+    bind(model.train(), graph)
     optimizer.zero_grad()
     loss_of(model(graph.features, graph.adj_t)).backward()
     optimizer.step()
@@ -231,7 +219,7 @@ def own_dropout(model: nn.Module, graph: Graph) -> float:
     Dropout may be a call in ``forward``, so the model is run once as in training.
     """
     with torch.no_grad():
-        model.train()
+        bind(model.train(), graph)
         model(graph.features, graph.adj_t)
     layers = [module.dropout for module in model.modules() if isinstance(module, QuantizedLayer)]
     return max([ModelInput.of(model).own_dropout, *layers])

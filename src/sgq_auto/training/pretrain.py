@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -75,7 +75,7 @@ def weights_path(
     graph: Graph, settings: FitSettings, seed: int, *, model_config: str, cache: Path
 ) -> Path:
     """Where :func:`pretrain` keeps the weights that it trains with these arguments."""
-    fitting = asdict(settings)
+    fitting = settings.key
     del fitting["teacher_temperature"]  # There is no teacher.
     key = [_VERSION, model_config, graph.fingerprint, fitting, seed]
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()

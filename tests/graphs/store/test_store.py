@@ -1,6 +1,7 @@
 """Prepared graphs and labels on disk."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from sgq_auto.errors import InputError
 from sgq_auto.graphs import BucketSettings, PreparedData, RawGraph, prepare_graph
-from sgq_auto.graphs.splits import PublicSplit
+from sgq_auto.graphs.splits import OwnOrPerClassSplit, PublicSplit
 from sgq_auto.graphs.store import load_graph, load_labels, save_graph, save_labels
 
 
@@ -99,3 +101,26 @@ def test_labels_have_a_file_of_their_own(cora: PreparedData, tmp_path: Path) -> 
     path = tmp_path / "held_out.safetensors"
     save_labels(cora.held_out, path)
     assert load_labels(path).fingerprint == cora.held_out.fingerprint
+
+
+@pytest.mark.parametrize("kind", ["labels", "numbers"])
+def test_other_tasks_are_read_as_they_were_written(
+    kind: str, synthetic_raw: RawGraph, tmp_path: Path
+) -> None:
+    y = np.random.default_rng(0).normal(3, 2, (synthetic_raw.num_nodes, 2)).astype(np.float32)
+    y = (y > 3).astype(np.float32) if kind == "labels" else y
+    raw = replace(synthetic_raw, y=y, class_names=("a", "b"))
+    split = OwnOrPerClassSplit(val_per_class=1).split(raw)
+    data = prepare_graph(raw, split, BucketSettings(), normalize_rows=False)
+    save_graph(data.graph, tmp_path / "graph")
+    save_labels(data.held_out, tmp_path / "labels")
+    graph = load_graph(tmp_path / "graph")
+    assert graph.fingerprint == data.graph.fingerprint
+    assert (graph.task, graph.metric) == (data.graph.task, data.graph.metric)
+    assert graph.target_scale == data.graph.target_scale
+    held = load_labels(tmp_path / "labels", graph)
+    assert torch.equal(held.labels, data.held_out.labels)
+    held.labels[0, 0] = math.nan
+    save_labels(held, tmp_path / "labels")
+    with pytest.raises(InputError, match="labels must be finite"):
+        load_labels(tmp_path / "labels", graph)

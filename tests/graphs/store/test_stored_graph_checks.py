@@ -24,6 +24,7 @@ from sgq_auto.graphs.store import (
     save_labels,
     stored_graph_checks,
 )
+from sgq_auto.graphs.store.unsound import UnsoundError
 
 Damage = Callable[[dict[str, Tensor], dict[str, Any]], object]
 
@@ -212,7 +213,7 @@ def test_checks_of_long_vectors_see_the_borders_of_their_parts(
         for place in range(int(rowptr[row]) + 1, int(rowptr[row + 1])):
             swapped = col[:short].clone()
             swapped[place] = swapped[place - 1]
-            with pytest.raises(stored_graph_checks.UnsoundError, match="must rise"):
+            with pytest.raises(UnsoundError, match="must rise"):
                 stored_graph_checks.check_pattern(head[0], swapped, *head[2:])
 
 

@@ -18,6 +18,7 @@ from agreement import TOLERANCE, always_neighborhoods
 from guarded_kernels import guarded_engine
 from header_changes import change, copied, text_of
 from mutated_tensors import fitting
+from other_graphs import drawn_graph, without_graph
 from pooled_models import pooled
 from program_changes import change_program, repair
 from random_models import RandomModels
@@ -38,6 +39,8 @@ from sgq_auto.packed.backends.compiled_engine import CompiledEngine
 _NODES = (2, 3, 6, 6, 12, 12, 24, 80)
 # numpy needs seconds for a graph with every edge at many bits.
 _SECONDS = 60.0
+# A share of the models holds no graph, and predicts one that it is given.
+_FOR_OTHER_GRAPHS = 0.25
 # What numpy, Python and each thread hold besides what a header is told to need.
 _SLACK_BYTES = 24 << 20
 # Differences that fp64 rounding explains, as a multiple of what it was seen to make.
@@ -75,6 +78,8 @@ def write_mutant(seed: int, path: Path) -> np.random.Generator:
     if random.random() < 0.3:
         model = weighted(model, random)
     # Chance of its own, so that other seeds stay what they are.
+    if np.random.default_rng([8, seed]).random() < _FOR_OTHER_GRAPHS:
+        model = without_graph(model)
     of_graphs = np.random.default_rng([11, seed])
     if of_graphs.random() < 0.3:
         model = pooled(model, of_graphs)
@@ -148,16 +153,19 @@ def _predicted(model: PackedModel, seed: int, random: np.random.Generator) -> Fo
     plain = replace(model, engine=NumpyEngine())
     guarded = replace(model, engine=guarded_engine(at_end=seed % 4 != 3))
     compiled = replace(model, engine=CompiledEngine())
-    nodes = random.integers(0, model.num_nodes, int(random.integers(1, 5)))
+    given = {} if model.holds_graph else drawn_graph(model, random)
+    num_nodes = len(given["x"]) if given else model.num_nodes
+    nodes = random.integers(0, num_nodes, int(random.integers(1, 5)))
     with np.errstate(all="ignore"), always_neighborhoods():
-        expected = plain.predict()
+        expected = plain.predict(**given)
         pairs = {
-            "compiled": (guarded.predict(), expected),
-            "two threads": (compiled.predict(threads=2), expected),
+            "compiled": (guarded.predict(**given), expected),
+            "two threads": (compiled.predict(threads=2, **given), expected),
         }
         if not model.program.predicts_graphs:
-            pairs["some nodes, compiled"] = guarded.predict(nodes), expected[nodes]
-            pairs["some nodes, numpy"] = plain.predict(nodes), expected[nodes]
+            some = guarded.predict(nodes, **given), plain.predict(nodes, **given)
+            pairs["some nodes, compiled"] = some[0], expected[nodes]
+            pairs["some nodes, numpy"] = some[1], expected[nodes]
         if not np.isfinite(expected).all():
             return Found(Outcome.DIFFERENCE, "logits are not finite")
         worst = {name: _difference(*pair) for name, pair in pairs.items()}
@@ -165,7 +173,7 @@ def _predicted(model: PackedModel, seed: int, random: np.random.Generator) -> Fo
         if worst[name] <= TOLERANCE:
             return Found(Outcome.ACCEPTED)
         engines = (NoisyEngine(np.random.default_rng(k)) for k in range(6))
-        noisy = [replace(model, engine=engine).predict() for engine in engines]
+        noisy = [replace(model, engine=engine).predict(**given) for engine in engines]
         noise = max(_difference(logits, expected) for logits in noisy)
         far, noisy_far = (
             max(_distance(*each) for each in both)

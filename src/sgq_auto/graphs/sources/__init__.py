@@ -6,6 +6,7 @@ from sgq_auto.graphs.sources.npz.source import NpzSource
 from sgq_auto.graphs.sources.ogb import OgbSource
 from sgq_auto.graphs.sources.pyg.datasets import PygSource
 from sgq_auto.graphs.sources.pyg.file import PygFileSource
+from sgq_auto.graphs.sources.pyg.tu import TuSource
 from sgq_auto.graphs.sources.source import GraphSource
 from sgq_auto.graphs.sources.synthetic import SyntheticSource
 from sgq_auto.graphs.sources.tables import TableSource
@@ -19,5 +20,6 @@ __all__ = [
     "PygSource",
     "SyntheticSource",
     "TableSource",
+    "TuSource",
     "graph_of",
 ]

@@ -1,43 +1,78 @@
-"""Classes as arrays of numbers have them: shapes, whole floats, numbers that do not start at 0."""
+"""Labels as arrays of numbers have them: shapes, whole floats, numbers that do not start at 0."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from sgq_auto.errors import InputError
+from sgq_auto.graphs.labels.label_kinds import Numbers
 from sgq_auto.graphs.raw_graph import UNLABELLED, IntArray
 
 Names = tuple[str, ...] | None
 
 
-def class_numbers(y: np.ndarray[Any, Any], name: str) -> tuple[IntArray, list[str]]:
-    """Classes ``int64 [N]`` of an array ``[N]``, ``[N, 1]`` or ``[1, N]``, and what to say of it.
+@dataclass(frozen=True, eq=False)
+class GivenLabels:
+    """Labels of an array.
 
-    Floats count where they are whole numbers; NaN is a node without a class.
-
-    Raises:
-        InputError: If it is of another shape, or holds what is no class.
+    Attributes:
+        y: ``int64 [N]`` classes; or ``float32 [N, K]`` labels or numbers, NaN where unknown.
+        names: What classes, labels or numbers are called.
+        numbers: What classes are as numbers.
+        notes: What to say of it, a line each.
     """
-    if y.ndim == 2 and 1 in y.shape:
-        y = y.ravel()
-    if y.ndim == 2:
-        one_hot = bool(((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all())
-        hint = "; one class in each row is y.argmax(1)" if one_hot else ""
-        raise InputError(
-            f"{name}: y has shape {tuple(y.shape)}; a node has one class, [N] (multi-label "
-            f"classification is not supported){hint}"
-        )
+
+    y: Any
+    names: Names
+    numbers: Numbers | None
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, y: np.ndarray[Any, Any], names: Names, where: str, name: str) -> "GivenLabels":
+        """From an array ``[N]``, ``[N, 1]``, ``[1, N]`` or ``[N, K]`` of numbers.
+
+        Args:
+            y: The array.
+            names: Names that came with it.
+            where: What messages about the array call its file.
+            name: What the graph is called.
+
+        Raises:
+            InputError: If it holds no numbers.
+        """
+        if y.ndim == 2 and 1 in y.shape:
+            y = y.ravel()
+        if y.dtype.kind not in "biuf" or y.ndim not in (1, 2):
+            raise InputError(
+                f"{where}: y has dtype {y.dtype} {tuple(y.shape)}; it must be [N] whole numbers, "
+                "which are classes, or [N, K] numbers"
+            )
+        if y.ndim == 2 or not _are_classes(y):
+            return cls(y.astype(np.float32).reshape(y.shape[0], -1), names, None, ())
+        numbers = Numbers(y.astype(np.float32)[:, None])
+        classes, of_y = class_numbers(y, where)
+        classes, called, of_numbers = numbered_from_0(classes, names, name)
+        return cls(classes, called, numbers, (*of_y, *of_numbers))
+
+
+def _are_classes(y: np.ndarray[Any, Any]) -> bool:
+    """Whether values ``[N]`` are whole numbers, or none."""
+    if y.dtype.kind != "f":
+        return True
+    known = y[~np.isnan(y)]
+    return bool(np.isfinite(known).all() and (known % 1 == 0).all())
+
+
+def class_numbers(y: np.ndarray[Any, Any], name: str) -> tuple[IntArray, list[str]]:
+    """Classes ``int64 [N]`` of whole numbers ``[N]``, and what to say of it.
+
+    NaN is a node without a class.
+    """
     if y.dtype.kind in "biu":
         return y.astype(np.int64), []
-    if y.dtype.kind != "f":
-        raise InputError(f"{name}: y has dtype {y.dtype}; classes are integers")
     known = ~np.isnan(y)
     whole = np.where(known, y, UNLABELLED)
-    if not (np.isfinite(whole).all() and (whole % 1 == 0).all()):
-        raise InputError(
-            f"{name}: y has dtype {y.dtype} and holds {whole[whole % 1 != 0][0]}; classes are "
-            "integers (regression is not supported)"
-        )
     missing = "" if known.all() else ", and NaN for no label"
     note = f"{name}: y is {y.dtype} of whole numbers: they are taken for classes{missing}"
     return whole.astype(np.int64), [note]

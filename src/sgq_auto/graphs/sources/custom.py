@@ -4,7 +4,6 @@ from typing import Any
 
 from torch_geometric.data import Data, Dataset
 
-from sgq_auto.errors import InputError
 from sgq_auto.graphs.raw_graph import RawGraph
 from sgq_auto.graphs.sources.pyg.data import graph_of_data
 from sgq_auto.graphs.sources.source import GraphSource
@@ -25,9 +24,8 @@ def graph_of(made: object, name: str) -> RawGraph:
         return made
     # Before the protocol: a dataset has a load() of its own.
     if isinstance(made, Dataset):
-        if len(made) != 1:
-            raise InputError(f"{name}: a dataset of {len(made)} graphs; it must hold one")
-        return graph_of_data(_with_split(made), name)
+        several = len(made) != 1
+        return graph_of_data(list(made) if several else _with_split(made), name)
     if isinstance(made, GraphSource):
         return graph_of(made.load(), name)
     return graph_of_data(made, name)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +17,26 @@ from sgq_auto.compute import engine_for
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.csr_products import CsrPattern
 from sgq_auto.graphs.feature_matrix import DenseFeatures, Features, SparseFeatures
+from sgq_auto.graphs.labels.target_scale import TargetScale
 from sgq_auto.graphs.prepared_graph import Graph, LabelledNodes
 from sgq_auto.graphs.store.stored_graph_checks import (
-    UnsoundError,
     check_bucket_values,
-    check_disjoint,
     check_graph,
     check_header,
-    check_labels,
     check_pattern,
     check_permutation,
     check_values,
     check_weights,
 )
+from sgq_auto.graphs.store.stored_label_checks import check_disjoint, check_labels
+from sgq_auto.graphs.store.unsound import UnsoundError
+from sgq_auto.task import Metric, Task
 
 _PATTERN_FIELDS = ("rowptr", "col")
 # Only in files of graphs whose edges have weights.
 _WEIGHTS = "adj_t.weights"
+# Only in files of graphs that are several.
+_GRAPHS = "graph_of_node"
 # Labels that no graph is at hand for.
 _ANY = 1 << 62
 
@@ -51,6 +54,8 @@ def save_graph(graph: Graph, path: Path) -> None:
         tensors["bucket_rows"] = graph.bucket_rows
     if graph.adj_t.weights is not None:
         tensors[_WEIGHTS] = graph.adj_t.weights
+    if graph.graph_of_node is not None:
+        tensors[_GRAPHS] = graph.graph_of_node
     if isinstance(graph.features, SparseFeatures):
         tensors |= _pattern_tensors("features", graph.features.pattern)
     header = {
@@ -63,14 +68,19 @@ def save_graph(graph: Graph, path: Path) -> None:
         "num_features": graph.features.num_features,
         "normalize_rows": graph.features.normalize_rows,
         "sparse": isinstance(graph.features, SparseFeatures),
+        **_task_entries(graph),
     }
     save_tensors(tensors, path, {"graph": json.dumps(header)})
 
 
-def load_graph(path: Path) -> Graph:
+def load_graph(path: Path, *, labelled: bool = True) -> Graph:
     """Read a graph that :func:`save_graph` wrote; its tensors are mapped, not copied.
 
     Whatever is wrong with it is found here: kernels trust a graph's indices.
+
+    Args:
+        path: The file.
+        labelled: Whether it must have training and validation labels, or none of either.
 
     Raises:
         InputError: If the file is damaged, or no graph of these; one line that names it.
@@ -98,8 +108,10 @@ def load_graph(path: Path) -> Graph:
             node_order=tensors["node_order"],
             class_names=None if class_names is None else tuple(class_names),
             bucket_rows=bucket_rows,
+            graph_of_node=tensors.get(_GRAPHS),
+            **_task(header),
         )
-        check_graph(graph)
+        check_graph(graph, labelled=labelled)
         return graph
 
 
@@ -113,7 +125,7 @@ def load_labels(path: Path, graph: Graph | None = None) -> LabelledNodes:
 
     Args:
         path: The file.
-        graph: The graph whose nodes they are of, which they are checked against.
+        graph: The graph whose nodes (or graphs) they are of, which they are checked against.
 
     Raises:
         InputError: If the file is damaged, or its nodes or classes are not the graph's.
@@ -121,12 +133,12 @@ def load_labels(path: Path, graph: Graph | None = None) -> LabelledNodes:
     """
     with _naming(path):
         labels = _labels(_read(path)[1], "labels")
-        nodes, classes = (graph.num_nodes, graph.num_classes) if graph else (_ANY, _ANY)
-        check_labels(labels, "labels", nodes, classes)
+        rows, classes = (graph.num_outputs, graph.num_classes) if graph else (_ANY, _ANY)
+        check_labels(labels, "labels", rows, classes, graph.task if graph else None)
         if graph is not None:
             parts = {"train": graph.train, "val": graph.val, "labels": labels}
             cpu = torch.device("cpu")
-            check_disjoint({name: part.to(cpu) for name, part in parts.items()}, nodes)
+            check_disjoint({name: part.to(cpu) for name, part in parts.items()}, rows)
         return labels
 
 
@@ -159,6 +171,27 @@ def _naming(path: Path) -> Iterator[None]:
         raise InputError(
             f"{path}: it is damaged, or no file of a study ({_reason(error)})"
         ) from error
+
+
+def _task_entries(graph: Graph) -> dict[str, Any]:
+    """What a header says of another task than the accuracy of classes."""
+    if (graph.task, graph.metric) == (Task.NODE_CLASSIFICATION, Metric.ACCURACY):
+        return {}
+    scale = None if graph.target_scale is None else asdict(graph.target_scale)
+    return {"task": graph.task, "metric": graph.metric, "target_scale": scale}
+
+
+def _task(header: dict[str, Any]) -> dict[str, Any]:
+    """The task of a checked header; files from before there were others do not have the entry."""
+    if "task" not in header:
+        return {}
+    scale = header.get("target_scale")
+    held = None if scale is None else TargetScale(tuple(scale["mean"]), tuple(scale["std"]))
+    return {
+        "task": Task(header["task"]),
+        "metric": Metric(header["metric"]),
+        "target_scale": held,
+    }
 
 
 def _reason(error: Exception) -> str:

@@ -5,7 +5,7 @@ the graph's. Every check is linear in the entries and vectorised.
 """
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,14 @@ from torch import Tensor
 
 from sgq_auto.compute.kernel_compiler import Array
 from sgq_auto.graphs.degree_buckets import degree_buckets
-from sgq_auto.graphs.prepared_graph import Graph, LabelledNodes
-from sgq_auto.packed.artifact.class_names import class_names_fault
+from sgq_auto.graphs.prepared_graph import Graph
+from sgq_auto.graphs.store.stored_label_checks import (
+    check_class_names,
+    check_disjoint,
+    check_labels,
+    check_task,
+)
+from sgq_auto.graphs.store.unsound import demand
 
 _INT32_MAX = 2**31 - 1
 # Entries that are looked at together: what the checks hold beside the graph stays small.
@@ -25,41 +31,29 @@ _NO_LOOP = "adj_t: every node must have one self-loop"
 _MOST_FEATURES = 1 << 24
 
 
-class UnsoundError(ValueError):
-    """What is wrong with a stored graph, as the rest of a line."""
-
-
 def check_header(header: Any) -> None:
     """Check types and ranges of a graph's header.
 
     Raises:
         UnsoundError: If one is wrong.
     """
-    _demand(isinstance(header, dict), "its header is no JSON object")
+    demand(isinstance(header, dict), "its header is no JSON object")
     for name in ("bucket_nodes", "split_points", "bucket_values"):
         values = header.get(name)
         numbers = isinstance(values, list) and all(_is_count(v) for v in values)
-        _demand(numbers, f"{name} must be whole numbers from 0 on")
+        demand(numbers, f"{name} must be whole numbers from 0 on")
     for name in ("num_classes", "num_features"):
         good = _is_count(header.get(name)) and header[name] > 0
-        _demand(good, f"{name} must be a whole number from 1 on")
+        demand(good, f"{name} must be a whole number from 1 on")
     for name in ("normalize_rows", "sparse"):
-        _demand(isinstance(header.get(name), bool), f"{name} must be true or false")
+        demand(isinstance(header.get(name), bool), f"{name} must be true or false")
     name = header.get("name")
-    _demand(isinstance(name, str) and name.isprintable(), "its name must be printable text")
+    demand(isinstance(name, str) and name.isprintable(), "its name must be printable text")
     points = header["split_points"]
-    _demand(all(a < b for a, b in itertools.pairwise(points)), "split_points must increase")
-    _demand(sum(header["bucket_nodes"]) > 0, "it has no node")
-    _check_class_names(header)
-
-
-def _check_class_names(header: Mapping[str, Any]) -> None:
-    # Files from before classes had names do not have the entry.
-    names = header.get("class_names")
-    if names is not None:
-        _demand(isinstance(names, list), "class_names must be a list")
-        fault = class_names_fault(names, header["num_classes"])
-        _demand(fault is None, f"class_names {fault}")
+    demand(all(a < b for a, b in itertools.pairwise(points)), "split_points must increase")
+    demand(sum(header["bucket_nodes"]) > 0, "it has no node")
+    check_class_names(header)
+    check_task(header)
 
 
 def check_pattern(rowptr: Tensor, col: Tensor, shape: tuple[int, int], name: str) -> None:
@@ -75,27 +69,27 @@ def check_pattern(rowptr: Tensor, col: Tensor, shape: tuple[int, int], name: str
         UnsoundError: If types, shapes, row pointers, or the range or order of columns are wrong.
     """
     rows, columns = shape
-    _demand(rowptr.dim() == 1 and col.dim() == 1, f"{name}: rowptr and col must be vectors")
+    demand(rowptr.dim() == 1 and col.dim() == 1, f"{name}: rowptr and col must be vectors")
     most = max(_MOST_FEATURES, col.numel(), rows)
-    _demand(columns <= most, f"{name}: {columns} columns are too many for its entries")
+    demand(columns <= most, f"{name}: {columns} columns are too many for its entries")
     small = max(col.numel(), rows, columns) <= _INT32_MAX
     dtype = torch.int32 if small else torch.int64
     typed = rowptr.dtype == col.dtype == dtype
-    _demand(typed, f"{name}: rowptr and col must be {str(dtype).removeprefix('torch.')}")
-    _demand(rowptr.numel() == rows + 1, f"{name}: rowptr must have {rows + 1} entries")
+    demand(typed, f"{name}: rowptr and col must be {str(dtype).removeprefix('torch.')}")
+    demand(rowptr.numel() == rows + 1, f"{name}: rowptr must have {rows + 1} entries")
     starts, entries = rowptr.numpy(), col.numpy()
     ends = starts[0] == 0 and starts[-1] == entries.size
-    _demand(bool(ends), f"{name}: rowptr must begin at 0 and end at {entries.size}, the entries")
-    _demand(bool((starts[1:] >= starts[:-1]).all()), f"{name}: rowptr must not fall")
+    demand(bool(ends), f"{name}: rowptr must begin at 0 and end at {entries.size}, the entries")
+    demand(bool((starts[1:] >= starts[:-1]).all()), f"{name}: rowptr must not fall")
     for first, part in _chunks(entries):
         inside = part.size == 0 or (part.min() >= 0 and part.max() < columns)
-        _demand(bool(inside), f"{name}: col must lie in 0 to {columns - 1}")
+        demand(bool(inside), f"{name}: col must lie in 0 to {columns - 1}")
         # One entry of the next chunk too: the pair on the border counts.
         pairs = entries[first : first + part.size + 1]
         rises = pairs[1:] > pairs[:-1]
         begins = starts[slice(*np.searchsorted(starts, (first + 1, first + pairs.size)))]
         rises[begins - first - 1] = True
-        _demand(bool(rises.all()), f"{name}: the columns of a row must rise, none of them twice")
+        demand(bool(rises.all()), f"{name}: the columns of a row must rise, none of them twice")
 
 
 def check_loops(rowptr: Tensor, col: Tensor) -> None:
@@ -107,7 +101,7 @@ def check_loops(rowptr: Tensor, col: Tensor) -> None:
     starts, entries = rowptr.numpy(), col.numpy()
     rows = np.arange(starts.size - 1)
     low, high = starts[:-1].astype(np.int64), starts[1:].astype(np.int64)
-    _demand(bool((low < high).all()), _NO_LOOP)
+    demand(bool((low < high).all()), _NO_LOOP)
     # A binary search in all rows at once: columns of a row rise.
     for _ in range(int((high - low).max()).bit_length()):
         middle = (low + high) // 2
@@ -115,43 +109,15 @@ def check_loops(rowptr: Tensor, col: Tensor) -> None:
         low, high = np.where(left & (low < high), middle + 1, low), np.where(left, high, middle)
     inside = low < starts[1:]
     found = entries[np.minimum(low, entries.size - 1)] == rows
-    _demand(bool((inside & found).all()), _NO_LOOP)
+    demand(bool((inside & found).all()), _NO_LOOP)
 
 
-def check_labels(labels: LabelledNodes, name: str, num_nodes: int, num_classes: int) -> None:
-    """Check labelled nodes: which they are, in order, and their classes.
-
-    Raises:
-        UnsoundError: If types, shapes or ranges are wrong, or there are none.
-    """
-    nodes, classes = labels.nodes, labels.labels
-    good = all(t.dtype == torch.int64 and t.dim() == 1 for t in (nodes, classes))
-    _demand(
-        good and nodes.numel() == classes.numel(), f"{name}: nodes and labels must be int64 [n]"
-    )
-    _demand(nodes.numel() > 0, f"{name}: it has no node")
-    inside = int(nodes.min()) >= 0 and int(nodes.max()) < num_nodes
-    _demand(inside, f"{name}: nodes must lie in 0 to {num_nodes - 1}")
-    _demand(bool((nodes.diff() > 0).all()), f"{name}: nodes must rise, none of them twice")
-    known = int(classes.min()) >= 0 and int(classes.max()) < num_classes
-    _demand(known, f"{name}: labels must lie in 0 to {num_classes - 1}")
-
-
-def check_disjoint(parts: Mapping[str, LabelledNodes], num_nodes: int) -> None:
-    """Check that no node is in two parts of a split.
-
-    Raises:
-        UnsoundError: If one is.
-    """
-    taken = np.zeros(num_nodes, bool)
-    for name, part in parts.items():
-        nodes = part.nodes.numpy()
-        _demand(not taken[nodes].any(), f"{name}: a node is in another part of the split too")
-        taken[nodes] = True
-
-
-def check_graph(graph: Graph) -> None:
+def check_graph(graph: Graph, *, labelled: bool = True) -> None:
     """Check a graph whose header and patterns are sound.
+
+    Args:
+        graph: The graph.
+        labelled: Whether it must have training and validation labels, or none of either.
 
     Raises:
         UnsoundError: If something else of it is wrong.
@@ -159,12 +125,40 @@ def check_graph(graph: Graph) -> None:
     n = graph.num_nodes
     check_loops(graph.adj_t.rowptr, graph.adj_t.col)
     _check_buckets(graph)
-    _demand(graph.num_classes <= n, f"num_classes: {graph.num_classes} are more than the {n} nodes")
+    few = graph.num_classes <= n or not graph.task.is_classification
+    demand(few, f"num_classes: {graph.num_classes} are more than the {n} nodes")
     parts = {"train": graph.train, "val": graph.val}
+    check_blocks(graph)
+    rows = graph.num_outputs
     for name, part in parts.items():
-        check_labels(part, name, n, graph.num_classes)
-    check_disjoint(parts, n)
+        if labelled:
+            check_labels(part, name, rows, graph.num_classes, graph.task)
+        else:
+            demand(part.nodes.numel() == part.labels.numel() == 0, f"{name}: it has labels")
+    check_disjoint(parts, rows)
     check_permutation(graph.node_order, "node_order", n)
+
+
+def check_blocks(graph: Graph) -> None:
+    """Check which graph each node is of, where there are several.
+
+    Raises:
+        UnsoundError: If numbers are missing, or an edge leads to another graph.
+    """
+    numbers = graph.graph_of_node
+    if numbers is None:
+        return
+    good = numbers.dtype == torch.int64 and numbers.shape == (graph.num_nodes,)
+    demand(good, f"graph_of_node must be int64 [{graph.num_nodes}]")
+    inside = int(numbers.min()) == 0 and int(numbers.max()) < graph.num_nodes
+    held = inside and bool((torch.bincount(numbers) > 0).all())
+    demand(held, "graph_of_node must count the graphs from 0 on, none of them without a node")
+    demand(graph.bucket_rows is None, "graph_of_node: rows must be sorted by degree bucket")
+    pattern = graph.adj_t
+    for first, part in _chunks(pattern.col.numpy()):
+        rows = pattern.row[first : first + part.size]
+        same = numbers[rows.long()] == numbers[torch.from_numpy(part).long()]
+        demand(bool(same.all()), "adj_t: an edge leads from one graph to another")
 
 
 def check_permutation(order: Tensor, name: str, num_nodes: int) -> None:
@@ -174,10 +168,10 @@ def check_permutation(order: Tensor, name: str, num_nodes: int) -> None:
         UnsoundError: If it does not name each node once.
     """
     good = order.dtype == torch.int64 and order.shape == (num_nodes,)
-    _demand(good, f"{name} must be int64 [{num_nodes}]")
+    demand(good, f"{name} must be int64 [{num_nodes}]")
     inside = int(order.min()) >= 0 and int(order.max()) < num_nodes
     unique = inside and bool((torch.bincount(order, minlength=num_nodes) == 1).all())
-    _demand(unique, f"{name} must name each of the {num_nodes} nodes once")
+    demand(unique, f"{name} must name each of the {num_nodes} nodes once")
 
 
 def check_weights(weights: Tensor, row: Tensor, col: Tensor) -> None:
@@ -193,12 +187,12 @@ def check_weights(weights: Tensor, row: Tensor, col: Tensor) -> None:
     """
     entries = col.numel()
     shaped = tuple(weights.shape) in ((entries,), (entries, 1))
-    _demand(shaped and weights.dtype == torch.float32, f"adj_t.weights must be float32 [{entries}]")
+    demand(shaped and weights.dtype == torch.float32, f"adj_t.weights must be float32 [{entries}]")
     for first, part in _chunks(weights.numpy().reshape(-1)):
-        _demand(bool(np.isfinite(part).all()), "adj_t.weights must be finite")
+        demand(bool(np.isfinite(part).all()), "adj_t.weights must be finite")
         places = slice(first, first + part.size)
         loops = part[row[places].numpy() == col[places].numpy()]
-        _demand(bool((loops == 1).all()), "adj_t.weights must be 1 at self-loops")
+        demand(bool((loops == 1).all()), "adj_t.weights must be 1 at self-loops")
 
 
 def check_values(values: Tensor, shape: tuple[int, ...]) -> None:
@@ -208,9 +202,9 @@ def check_values(values: Tensor, shape: tuple[int, ...]) -> None:
         UnsoundError: If they are not.
     """
     good = values.dtype == torch.float32 and tuple(values.shape) == shape
-    _demand(good, f"features.values must be float32 {list(shape)}")
+    demand(good, f"features.values must be float32 {list(shape)}")
     for _, part in _chunks(values.numpy().reshape(-1)):
-        _demand(bool(np.isfinite(part).all()), "features.values must be finite")
+        demand(bool(np.isfinite(part).all()), "features.values must be finite")
 
 
 def check_bucket_values(
@@ -238,19 +232,19 @@ def check_bucket_values(
         sums = np.concatenate(([0], np.cumsum(entries, dtype=np.int64)))
         ends = np.concatenate(([0], np.cumsum(bucket_nodes)))
         expected = tuple(int(n) for n in np.diff(sums[ends]))
-    _demand(counts == expected, f"bucket_values must be {list(expected)[:8]}")
+    demand(counts == expected, f"bucket_values must be {list(expected)[:8]}")
 
 
 def _check_buckets(graph: Graph) -> None:
     """Nodes lie in the buckets of their degrees, one bucket after another."""
     counts = graph.bucket_nodes
-    _demand(len(counts) == len(graph.split_points) + 1, "bucket_nodes must be one per bucket")
+    demand(len(counts) == len(graph.split_points) + 1, "bucket_nodes must be one per bucket")
     degrees = np.diff(graph.adj_t.rowptr.numpy()) - 1
     own = degree_buckets(degrees, graph.split_points)
     if graph.bucket_rows is not None:
         own = own[graph.bucket_rows.numpy()]
     there = np.repeat(np.arange(len(counts)), counts)
-    _demand(np.array_equal(own, there), "bucket_nodes do not fit the degrees of the nodes")
+    demand(np.array_equal(own, there), "bucket_nodes do not fit the degrees of the nodes")
 
 
 def _chunks(values: Array) -> Iterator[tuple[int, Array]]:
@@ -261,8 +255,3 @@ def _chunks(values: Array) -> Iterator[tuple[int, Array]]:
 
 def _is_count(value: Any) -> bool:
     return type(value) is int and 0 <= value < 1 << 62
-
-
-def _demand(good: bool, fault: str) -> None:
-    if not good:
-        raise UnsoundError(fault)

@@ -16,6 +16,7 @@ from sgq_auto.packed.header_fields import bit_widths, counts, flag, object_of
 from sgq_auto.packed.runtime.edge_weights import (
     PackedEdgeWeights,
     edge_ends,
+    no_edge_weights,
     unpack_edge_weights,
 )
 from sgq_auto.packed.runtime.packed_graph import PackedGraph
@@ -68,9 +69,11 @@ def weight_tensors(graph: PackedGraph) -> dict[str, Array]:
     weights = graph.weights
     if not isinstance(weights, PackedEdgeWeights):
         return {}
+    scales = scales_of(weights.ranges, graph.spec.scaled(graph.spec.bucket_edges))
+    if graph.spec.inductive:
+        return {SCALES: scales}
     assert isinstance(graph.edges, EliasFanoRows)
-    stored = weights.stored(*edge_ends(graph.edges))
-    return {VALUES: stored, SCALES: scales_of(weights.ranges, weights.codes.bucket_rows)}
+    return {VALUES: weights.stored(*edge_ends(graph.edges)), SCALES: scales}
 
 
 def expected_weight_tensors(
@@ -79,10 +82,8 @@ def expected_weight_tensors(
     """Type and shape of each of these tensors; those without an element are left out."""
     if graph.weights is None:
         return {}
-    size, groups = (
-        stream_bytes(graph.weights.stored, 1, bits),
-        scaled_groups(bits, graph.bucket_edges),
-    )
+    size = 0 if graph.inductive else stream_bytes(graph.weights.stored, 1, bits)
+    groups = scaled_groups(bits, graph.scaled(graph.bucket_edges))
     found: dict[str, tuple[str, tuple[int, ...]]] = {}
     if size:
         found[VALUES] = ("U8", (size,))
@@ -110,10 +111,11 @@ def weights_from_tensors(
     """
     if spec.weights is None:
         return None
+    groups = scaled_groups(bits, spec.scaled(spec.bucket_edges))
+    (ranges,) = checked_ranges(EDGE_WEIGHTS, [groups], [bits], tensors)
+    if spec.inductive:
+        return no_edge_weights(ranges, symmetric=spec.weights.symmetric)
     stored = tensors.get(VALUES, np.empty(0, np.uint8))
-    (ranges,) = checked_ranges(
-        EDGE_WEIGHTS, [scaled_groups(bits, spec.bucket_edges)], [bits], tensors
-    )
     held = CodeMatrix(spec.weights.stored, 1, bits, ranges, stored)
     for bucket, width in enumerate(bits):
         if width == FULL_PRECISION and not np.isfinite(held.slice(bucket).view("<f4")).all():

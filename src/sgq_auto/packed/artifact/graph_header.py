@@ -30,7 +30,7 @@ def parse_graph(node: Mapping[str, Any], features: Mapping[str, Any]) -> GraphSp
         bucket_out_edges=counts(node, "bucket_out_edges", len(nodes)),
         max_in_degree=count(node, "max_in_degree"),
         symmetric=flag(node, "symmetric"),
-        num_graphs=count(node, "num_graphs", 1) if "num_graphs" in node else 1,
+        inductive="inductive" in node and flag(node, "inductive"),
         features=FeatureSpec(
             num_features=count(features, "num_features", 1),
             dense=flag(features, "dense"),
@@ -51,7 +51,5 @@ def _check_counts(spec: GraphSpec) -> None:
             raise ArtifactError(f"bucket_in_edges: {edges} edges into a bucket of {n} nodes")
         if values > n * width or (spec.features.dense and values != n * width):
             raise ArtifactError(f"bucket_values: {values} values of {n} nodes, {width} features")
-    if spec.num_graphs > spec.num_nodes:
-        raise ArtifactError(f"num_graphs: {spec.num_graphs} graphs of {spec.num_nodes} nodes")
     if spec.max_in_degree >= spec.num_nodes or (spec.symmetric and spec.num_edges % 2):
         raise ArtifactError("max_in_degree or symmetric does not fit the edges")

@@ -3,8 +3,10 @@
 Version 2 says a chain of layers, version 3 any program; both have these entries:
 
 - ``graph``: ``bucket_nodes``, ``bucket_in_edges``, ``bucket_out_edges`` (a list, one number a
-  degree bucket; self-loops counted), ``max_in_degree``, ``symmetric``, ``split_points``,
-  ``num_graphs`` where it is the blocks of several graphs;
+  degree bucket; self-loops counted), ``max_in_degree``, ``symmetric``, ``split_points``;
+  and, only in a model for other graphs, ``inductive``: the counts are those of the largest graph
+  that it was made for, and the file holds no ``edges``, ``bucket_map``, ``features`` or values of
+  edge weights;
 - ``features``: ``num_features``, ``dense``, ``bucket_values``, ``bucket_constant``,
   ``normalize_rows``, ``bits`` (a list);
 - ``layers``, in order: ``kind`` (as in :mod:`sgq_auto.packed.runtime.layers.layer_kinds`),
@@ -83,8 +85,9 @@ def describe(model: PackedModel) -> str:
     """The header of a model."""
     graph, program = asdict(model.graph.spec), model.program
     features, weights = graph.pop("features"), graph.pop("weights")
-    if model.graph.spec.num_graphs == 1:
-        del graph["num_graphs"]
+    del graph["num_graphs"]  # It is one.
+    if not graph["inductive"]:
+        del graph["inductive"]  # As earlier versions wrote it.
     held, activations = {}, chain_activations(program)
     if isinstance(model.graph.weights, PackedEdgeWeights):
         held["edge_weights"] = {**weights, "bits": model.graph.weights.ranges.bits}
@@ -130,7 +133,7 @@ def parse(text: str) -> Header:
     skips = {} if is_chain else parse_skips(root, graph.num_buckets, buffers[1])
     layers = tuple(parse_layer(node, graph.num_buckets, feature_bits, *buffers) for node in listed)
     check_layers(layers)
-    check_graphs(graph, stages)
+    check_graphs(stages)
     check_readers(graph, [layer.spec for layer in layers])
     classes = tuple(list_of(root, "classes", LARGEST_COUNT))
     checked = check_stages(stages, skips, _widths(graph, layers, len(classes)))

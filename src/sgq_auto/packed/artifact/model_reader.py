@@ -1,6 +1,7 @@
 """From named tensors to a packed model, with everything checked that a kernel relies on."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from sgq_auto.packed.codes.coded_rows import BitmapRows, Blocks, EliasFanoRows
 from sgq_auto.packed.codes.elias_fano import EliasFano
 from sgq_auto.packed.codes.ranges import Ranges
 from sgq_auto.packed.runtime.layers.layer import LayerParts, PackedLayer
+from sgq_auto.packed.runtime.other_graphs import no_features, no_graph
 from sgq_auto.packed.runtime.packed_features import PackedFeatures
 from sgq_auto.packed.runtime.packed_graph import PackedGraph, bucket_sums, code_edges
 from sgq_auto.packed.runtime.packed_model import PackedModel
@@ -45,6 +47,11 @@ def model_from_tensors(header: Header, tensors: Tensors) -> PackedModel:
 
 def _graph(header: Header, tensors: Tensors) -> PackedGraph:
     spec = header.graph
+    if spec.inductive:
+        empty = no_graph(spec, header.split_points)
+        assert isinstance(empty.edges, EliasFanoRows)
+        weights = weights_from_tensors(empty.edges, spec, header.edge_weight_bits, tensors)
+        return replace(empty, weights=weights)
     high, low = _bytes(tensors, "edges.high"), _bytes(tensors, "edges.low")
     _check_code(spec.stored_pattern, high, low, "edges")
     edges, degrees = code_edges(spec, high, low)
@@ -59,23 +66,13 @@ def _graph(header: Header, tensors: Tensors) -> PackedGraph:
             raise ArtifactError("bucket_map is not what the header counts")
     packed = PackedIntegers.pack(degrees, spec.max_in_degree)
     weights = weights_from_tensors(edges, spec, header.edge_weight_bits, tensors)
-    maps = bucket_map, header.split_points, weights, _graph_map(spec, tensors)
-    return PackedGraph(spec, edges, packed, *maps)
-
-
-def _graph_map(spec: GraphSpec, tensors: Tensors) -> PackedIntegers | None:
-    if spec.num_graphs == 1:
-        return None
-    packed = PackedIntegers(_bytes(tensors, "graph_map"), index_bits(spec.num_graphs - 1))
-    for first in range(0, spec.num_nodes, _CHUNK):
-        last = min(first + _CHUNK, spec.num_nodes)
-        if int(packed[np.arange(first, last)].max()) >= spec.num_graphs:
-            raise ArtifactError(f"graph_map names more than the {spec.num_graphs} graphs")
-    return packed
+    return PackedGraph(spec, edges, packed, bucket_map, header.split_points, weights)
 
 
 def _features(header: Header, tensors: Tensors, ranges: Ranges) -> PackedFeatures:
     spec, nodes = header.graph.features, header.graph.num_nodes
+    if header.graph.inductive:
+        return no_features(spec, ranges, normalize=header.normalize_rows)
     rows, width, bits = feature_layout(header)
     stream = _bytes(tensors, "features.values")
     values = CodeMatrix(rows, width, bits, ranges, stream)

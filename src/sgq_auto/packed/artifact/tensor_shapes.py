@@ -17,7 +17,7 @@ from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import stream_bytes
 from sgq_auto.packed.codes.coded_rows import BitmapRows, EliasFanoRows
 from sgq_auto.packed.runtime.layers.layer import PackedLayer
-from sgq_auto.packed.runtime.packed_graph import PackedGraph, stored_edge_code
+from sgq_auto.packed.runtime.packed_graph import stored_edge_code
 from sgq_auto.packed.runtime.packed_model import PackedModel
 from sgq_auto.packed.sizes.shape_specs import GraphSpec
 
@@ -26,12 +26,20 @@ Tensors = Mapping[str, Array]
 
 def tensors_of(model: PackedModel) -> dict[str, Array]:
     """The tensors of an artifact; those without an element are left out."""
+    tensors = _data_tensors(model) if model.holds_graph else {}
+    for layer in model.layers:
+        tensors |= _layer_tensors(layer, model.graph.spec)
+    tensors |= _program_tensors(model) | weight_tensors(model.graph)
+    return {name: tensor for name, tensor in tensors.items() if tensor.size}
+
+
+def _data_tensors(model: PackedModel) -> dict[str, Array]:
+    """What an artifact for one fixed graph holds of it."""
     high, low = stored_edge_code(model.graph)
     tensors: dict[str, Array] = {
         "edges.high": high,
         "edges.low": low,
         "bucket_map": model.graph.bucket_map,
-        "graph_map": _graph_map(model.graph),
         "features.values": model.features.values.stream,
     }
     pattern = model.features.pattern
@@ -39,28 +47,13 @@ def tensors_of(model: PackedModel) -> dict[str, Array]:
         tensors["features.bitmap"] = pattern.bitmap
     elif isinstance(pattern, EliasFanoRows):
         tensors |= {"features.high": pattern.high, "features.low": pattern.low}
-    for layer in model.layers:
-        tensors |= _layer_tensors(layer, model.graph.spec)
-    tensors |= _program_tensors(model) | weight_tensors(model.graph)
-    return {name: tensor for name, tensor in tensors.items() if tensor.size}
+    return tensors
 
 
 def expected_tensors(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
     """Type and shape of every tensor that an artifact with this header holds."""
-    graph, features = header.graph, header.graph.features
-    edges = graph.stored_pattern
-    sizes = {
-        "edges.high": edges.high_bytes,
-        "edges.low": edges.low_bytes,
-        "bucket_map": graph.bucket_map_bytes,
-        "graph_map": graph.graph_map_bytes,
-        "features.values": stream_bytes(*feature_layout(header)),
-    }
-    if features.uses_bitmap(graph.num_nodes):
-        sizes["features.bitmap"] = (graph.num_nodes * features.num_features + 7) // 8
-    elif not features.dense:
-        pattern = features.pattern(graph.num_nodes)
-        sizes |= {"features.high": pattern.high_bytes, "features.low": pattern.low_bytes}
+    graph = header.graph
+    sizes = {} if graph.inductive else _data_sizes(header)
     floats: dict[str, tuple[int, ...]] = {}
     for layer in header.layers:
         name = layer.spec.name
@@ -75,14 +68,27 @@ def expected_tensors(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
     return expected | expected_weight_tensors(graph, header.edge_weight_bits)
 
 
+def _data_sizes(header: Header) -> dict[str, int]:
+    """Bytes of what an artifact for one fixed graph holds of it."""
+    graph, features = header.graph, header.graph.features
+    edges = graph.stored_pattern
+    sizes = {
+        "edges.high": edges.high_bytes,
+        "edges.low": edges.low_bytes,
+        "bucket_map": graph.bucket_map_bytes,
+        "features.values": stream_bytes(*feature_layout(header)),
+    }
+    if features.uses_bitmap(graph.num_nodes):
+        sizes["features.bitmap"] = (graph.num_nodes * features.num_features + 7) // 8
+    elif not features.dense:
+        pattern = features.pattern(graph.num_nodes)
+        sizes |= {"features.high": pattern.high_bytes, "features.low": pattern.low_bytes}
+    return sizes
+
+
 def operation_tensor(stage: int, operation: int, name: str) -> str:
     """The name of an operation's tensor."""
     return f"{OPERATION_PREFIX}{stage}:{operation}:{name}"
-
-
-def _graph_map(graph: PackedGraph) -> Array:
-    """The packed number of the graph that each row belongs to; empty for one graph."""
-    return np.empty(0, np.uint8) if graph.graph_map is None else graph.graph_map.stream
 
 
 def _program_tensors(model: PackedModel) -> dict[str, Array]:
@@ -105,7 +111,10 @@ def _program_tensors(model: PackedModel) -> dict[str, Array]:
 def _program_shapes(header: Header) -> dict[str, tuple[int, ...]]:
     """The shapes of those tensors."""
     graph = header.graph
-    runs = {n: (s.bits, graph.rows(per_graph=s.per_graph)) for n, s in header.skips.items()}
+    runs = {
+        name: (skip.bits, graph.scaled(graph.rows(per_graph=skip.per_graph)))
+        for name, skip in header.skips.items()
+    }
     if not any(layer.reads_features for layer in header.layers):
         runs[FEATURES] = header.feature_bits, graph.bucket_nodes
     shapes: dict[str, tuple[int, ...]] = {
@@ -119,8 +128,8 @@ def _program_shapes(header: Header) -> dict[str, tuple[int, ...]]:
 
 
 def _layer_tensors(layer: PackedLayer, graph: GraphSpec) -> dict[str, Array]:
-    name, nodes = layer.spec.name, graph.rows(per_graph=layer.spec.per_graph)
-    edges = graph.gathered_edges(layer.spec)
+    name, nodes = layer.spec.name, graph.scaled(graph.rows(per_graph=layer.spec.per_graph))
+    edges = graph.scaled(graph.gathered_edges(layer.spec))
     tensors: dict[str, Array] = {f"{name}.{key}": v for key, v in layer.vectors().items()}
     # Each run of scale groups, and how much each of its groups holds.
     runs = [(layer.inputs, nodes)]
@@ -147,24 +156,26 @@ def group_bits(layer: LayerHeader) -> list[tuple[int, ...]]:
 
 def scale_groups(layer: LayerHeader, graph: GraphSpec) -> list[tuple[int, ...]]:
     """The groups of each of those runs that have a scale."""
-    spec, counts = layer.spec, [graph.rows(per_graph=layer.spec.per_graph)]
+    spec, nodes = layer.spec, graph.scaled(graph.rows(per_graph=layer.spec.per_graph))
+    counts = [nodes]
     if spec.transformed_features:
-        counts.append(graph.bucket_nodes)
+        counts.append(nodes)
     if spec.heads:
-        counts.append(graph.gathered_edges(spec))
-    counts += [graph.bucket_nodes] * spec.further_hops
+        counts.append(graph.scaled(graph.gathered_edges(spec)))
+    counts += [nodes] * spec.further_hops
     counts += [(1,) * channels for channels, _ in layer.kind.weight_shapes(spec).values()]
     return [scaled_groups(bits, n) for bits, n in zip(group_bits(layer), counts, strict=True)]
 
 
 def _num_scales(layer: LayerHeader, graph: GraphSpec) -> int:
     """How many groups have a scale; nothing is listed, so that a header may claim any width."""
-    spec, nodes = layer.spec, graph.rows(per_graph=layer.spec.per_graph)
+    spec, nodes = layer.spec, graph.scaled(graph.rows(per_graph=layer.spec.per_graph))
     groups = len(scaled_groups(layer.input_bits, nodes))
     if spec.transformed_features:
         groups += len(scaled_groups(layer.embedding_bits, nodes))
     if spec.heads:
-        groups += len(scaled_groups(layer.attention_bits, graph.gathered_edges(spec)))
+        edges = graph.scaled(graph.gathered_edges(spec))
+        groups += len(scaled_groups(layer.attention_bits, edges))
     if spec.further_hops:
         groups += spec.further_hops * len(scaled_groups(layer.embedding_bits, nodes))
     if layer.weight_bits == FULL_PRECISION:

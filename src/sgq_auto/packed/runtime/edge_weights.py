@@ -120,6 +120,17 @@ def unpack_edge_weights(
     return pack_edge_weights(both, bucket_edges, held.ranges, symmetric=True)
 
 
+def no_edge_weights(ranges: Ranges, *, symmetric: bool) -> PackedEdgeWeights:
+    """No weights, and the ranges of those of other graphs.
+
+    Args:
+        ranges: Ranges of each bucket.
+        symmetric: Whether both directions of an edge share a code where they have one weight.
+    """
+    nothing = (0,) * len(ranges.bits)
+    return pack_edge_weights(np.empty(0), nothing, ranges, symmetric=symmetric)
+
+
 def both_directions(stored: Floats, row: Array, col: Array) -> Floats:
     """Of every edge the weight that is stored for it.
 

@@ -1,5 +1,6 @@
 """Node features as the packed runtime holds them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -160,6 +161,7 @@ def pack_features(
     ranges: Ranges,
     *,
     normalize: bool,
+    free: Sequence[bool] | None = None,
 ) -> PackedFeatures:
     """Quantize features of a graph that is predicted once, by given ranges, and pack them.
 
@@ -170,6 +172,7 @@ def pack_features(
         bucket_nodes: Rows of each bucket.
         ranges: Ranges of each bucket.
         normalize: Whether rows are divided by their sums.
+        free: Buckets whose values need no codes where they are equal; by default all.
     """
     if spec.dense:
         counts = tuple(bucket_nodes)
@@ -186,7 +189,7 @@ def pack_features(
     pattern = ListedRows(x.shape[1], rowptr, listed, rowptr[:-1], starts)
     counts = bucket_sums(counts_by_node[order], bucket_nodes)
     values = x.ravel()[stored[entries]][:, None]
-    return pack_values(values, spec, pattern, counts, ranges, normalize=normalize)
+    return pack_values(values, spec, pattern, counts, ranges, normalize=normalize, free=free)
 
 
 def entries_of(
@@ -210,8 +213,9 @@ def pack_values(
     ranges: Ranges,
     *,
     normalize: bool,
+    free: Sequence[bool] | None = None,
 ) -> PackedFeatures:
-    """Quantize stored values ``[rows, width]`` by given ranges and pack them."""
+    """Quantize stored values ``[rows, width]`` by given ranges and pack them; see above."""
     codes, bits, constant, start = [np.empty((0, values.shape[1]))], [], [], 0
     for bucket, rows in enumerate(bucket_rows):
         part = values[start : start + rows].astype(np.float64)
@@ -219,7 +223,8 @@ def pack_values(
         if ranges.is_quantized(bucket):
             part = ranges.codes(part, bucket)
             # Equal values are told by their offset alone.
-            needs_codes = spec.dense or not is_constant or bool(part.any())
+            may_lack = free is None or free[bucket] or part.size == 0
+            needs_codes = spec.dense or not is_constant or bool(part.any()) or not may_lack
             bits.append(ranges.bits[bucket] if needs_codes else 0)
         else:
             bits.append(ranges.bits[bucket])

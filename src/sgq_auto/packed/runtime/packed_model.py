@@ -34,10 +34,10 @@ Logits = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class PackedModel:
-    """A quantized model with its graph, all in packed codes.
+    """A quantized model in packed codes: with its graph, or for other graphs and without any.
 
     Attributes:
-        graph: The graph it was trained on.
+        graph: The graph it was trained on; see :attr:`holds_graph`.
         features: That graph's node features.
         layers: Its layers, in the order in which they run.
         program: What happens between them.
@@ -57,8 +57,16 @@ class PackedModel:
     engine: Engine = field(default_factory=fastest_engine)
 
     @property
+    def holds_graph(self) -> bool:
+        """Whether it has a graph of its own. One for other graphs has an empty one.
+
+        Sizes are then those of the largest graph that it was made for.
+        """
+        return not self.graph.spec.inductive
+
+    @property
     def num_nodes(self) -> int:
-        """Nodes of its graph."""
+        """Nodes of its graph, or of the largest one that it was made for."""
         return self.graph.spec.num_nodes
 
     @property
@@ -106,7 +114,7 @@ class PackedModel:
             nodes: Which nodes, in this order; ``None`` for all. Only their neighbourhood is
                 computed, unless it is much of the graph.
             x: ``[N, F]`` features of another graph's nodes, quantized by the ranges of this
-                model; needs ``edge_index``.
+                model; needs ``edge_index``. A model without a graph of its own needs both.
             edge_index: ``[2, E]`` edges (source, target) of that graph.
             edge_weight: ``[E]`` their weights, quantized by the ranges of this model, if it reads
                 weights; those of repeated edges are summed.
@@ -159,6 +167,8 @@ class PackedModel:
                 raise ValueError("edge_weight is for a new graph: give x and edge_index too")
             if graph_of_node is not None:
                 raise ValueError("graph_of_node is for new graphs: give x and edge_index too")
+            if not self.holds_graph:
+                raise ValueError("this model holds no graph: give x and edge_index")
             return StoredInput(self.graph, self.features, self.engine)
         arrays = np.asarray(x), np.asarray(edge_index)
         new = NewInput.of(*arrays, self.graph.split_points, self.features)
@@ -169,7 +179,8 @@ class PackedModel:
         roots = any(la.spec.edge_weights and la.spec.attention_from_degrees for la in self.layers)
         weights = self.graph.weights
         assert weights is None or isinstance(weights, PackedEdgeWeights)
-        return new.weighted(arrays[1], edge_weight, weights, from_zero=roots)
+        weighted = new.weighted(arrays[1], edge_weight, weights, from_zero=roots)
+        return weighted if self.holds_graph else weighted.coded(weights, self.engine)
 
 
 def _bits(layer: PackedLayer, *, reads_features: bool) -> list[tuple[Site, int]]:

@@ -10,6 +10,7 @@ from sgq_auto.packed.codes.bit_packing import Array, PackedIntegers
 from sgq_auto.packed.runtime.edge_weights import ListedEdgeWeights, PackedEdgeWeights
 from sgq_auto.packed.runtime.neighborhood import Neighborhood, pick_features
 from sgq_auto.packed.runtime.new_weights import checked_weights, listed_weights
+from sgq_auto.packed.runtime.other_graphs import coded_features, coded_graph
 from sgq_auto.packed.runtime.packed_features import PackedFeatures, pack_features
 from sgq_auto.packed.runtime.packed_graph import PackedGraph, edges_of, listed_graph
 
@@ -27,7 +28,7 @@ class Input(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class StoredInput:
-    """The graph that a model was trained on."""
+    """The graph that a model was trained on, or another one that is held as that is."""
 
     graph: PackedGraph
     held: PackedFeatures
@@ -127,6 +128,16 @@ class NewInput:
         spec = replace(self.graph.spec, num_graphs=int(graphs.max()) + 1)
         packed = PackedIntegers.plain(graphs[self.graph.node_order()])
         return replace(self, graph=replace(self.graph, spec=spec, graph_map=packed))
+
+    def coded(self, weights: PackedEdgeWeights | None, engine: Engine) -> StoredInput:
+        """The same as a model holds a graph of its own; see :mod:`.other_graphs`.
+
+        Args:
+            weights: The weights whose ranges those of its edges are quantized by, if it has some.
+            engine: Decodes rows.
+        """
+        graph = coded_graph(self.graph, weights)
+        return StoredInput(graph, coded_features(self.x, graph, self.like), engine)
 
     def features(self, part: Neighborhood | None) -> PackedFeatures:
         """Rows are quantized only now, by the stored ranges: those of a neighbourhood alone."""

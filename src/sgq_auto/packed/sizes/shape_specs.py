@@ -131,11 +131,6 @@ class ModelSpec:
         """Whether a layer reads the weights of the graph's edges."""
         return any(layer.edge_weights for layer in self.layers)
 
-    @property
-    def pools(self) -> bool:
-        """Whether it makes a row a graph from rows of nodes."""
-        return bool(self.dataflow.pooled)
-
     def sites(self, num_buckets: int) -> tuple[Site, ...]:
         """Every site of features and model; weights and graphs belong to no degree bucket."""
         return tuple(dict.fromkeys(self._sites(num_buckets)))
@@ -203,7 +198,9 @@ class GraphSpec:
         features: The node features.
         symmetric: Whether every edge goes both ways.
         weights: The weights of its edges; ``None`` without any.
-        num_graphs: How many graphs it is the blocks of.
+        num_graphs: How many graphs it is the blocks of; one where a model holds it.
+        inductive: Whether it is only the largest of the graphs that a model is for: an artifact
+            holds nothing of it, and has a scale for every group, as other graphs may need.
     """
 
     bucket_nodes: tuple[int, ...]
@@ -223,6 +220,16 @@ class GraphSpec:
         """The sites of an embedding of ``layer``, and the rows of each."""
         sites = embedding_sites(layer, self.num_buckets, per_graph=per_graph)
         return zip(sites, self.rows(per_graph=per_graph), strict=True)
+
+    inductive: bool = False
+
+    def scaled(self, counts: tuple[int, ...]) -> tuple[int, ...]:
+        """Counts of scale groups, above 0 for each that has a scale.
+
+        Args:
+            counts: Rows of each group in this graph.
+        """
+        return (1,) * len(counts) if self.inductive else counts
 
     @property
     def num_buckets(self) -> int:
@@ -282,11 +289,6 @@ class GraphSpec:
         """
         occupied = sum(count > 0 for count in self.bucket_nodes)
         return packed_bytes(self.num_nodes, index_bits(self.num_buckets - 1)) if occupied > 1 else 0
-
-    @property
-    def graph_map_bytes(self) -> int:
-        """Bytes of the number of the graph that every row belongs to; nothing for one graph."""
-        return packed_bytes(self.num_nodes, index_bits(self.num_graphs - 1))
 
     @property
     def degree_bytes(self) -> int:

@@ -18,7 +18,7 @@ from sgq_auto.packed.allocation import (
 )
 from sgq_auto.packed.codes.bit_packing import packed_bytes
 from sgq_auto.packed.sizes.data_flow import Carried, DataFlow, PooledSpec
-from sgq_auto.packed.sizes.shape_specs import GraphSpec, LayerSpec
+from sgq_auto.packed.sizes.shape_specs import GraphSpec, LayerSpec, embedding_sites
 
 _FP32 = 4
 _SCALE_AND_OFFSET = 2 * _FP32
@@ -56,9 +56,6 @@ class TensorStorage(Protocol):
 
     def bucket_map(self) -> int:
         """The degree bucket of every node."""
-
-    def graph_map(self) -> int:
-        """The graph that every node belongs to, where there are several."""
 
     def embedding(self, layer: str, width: int, *, per_graph: bool = False) -> int:
         """An embedding of ``width`` columns that belongs to a layer or a skip connection."""
@@ -152,10 +149,6 @@ class PackedStorage:
         """Packed buckets: rows are nodes sorted by bucket, so this says which node a row is."""
         return self.spec.bucket_map_bytes
 
-    def graph_map(self) -> int:
-        """Packed numbers of graphs."""
-        return self.spec.graph_map_bytes
-
     def embedding(self, layer: str, width: int, *, per_graph: bool = False) -> int:
         """Codes at the bits of its embedding, bucket by bucket, or of all graphs together."""
         rows = self.spec.embedding_rows(layer, per_graph=per_graph)
@@ -206,8 +199,10 @@ class PackedStorage:
 
     def embedding_scales(self, layer: str, *, per_graph: bool = False) -> int:
         """Scales and offsets of one embedding of ``layer``, or of the features."""
-        rows = self.spec.embedding_rows(layer, per_graph=per_graph)
-        return _SCALE_AND_OFFSET * sum(n > 0 and self._is_quantized(site) for site, n in rows)
+        rows = self.spec.scaled(self.spec.rows(per_graph=per_graph))
+        sites = embedding_sites(layer, self.spec.num_buckets, per_graph=per_graph)
+        held = zip(rows, sites, strict=True)
+        return _SCALE_AND_OFFSET * sum(n > 0 and self._is_quantized(site) for n, site in held)
 
     def _sites(self, layer: str, component: Component) -> list[Site]:
         return [Site(layer, component, b) for b in range(self.spec.num_buckets)]
@@ -223,7 +218,7 @@ class PackedStorage:
         return sum(self._codes(n, site) for n, site in zip(counts, sites, strict=True))
 
     def _groups(self, layer: str, component: Component, counts: Sequence[int]) -> int:
-        sites = self._sites(layer, component)
+        sites, counts = self._sites(layer, component), self.spec.scaled(tuple(counts))
         return sum(
             n > 0 and self._is_quantized(site) for n, site in zip(counts, sites, strict=True)
         )

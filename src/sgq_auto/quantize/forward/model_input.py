@@ -5,7 +5,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from sgq_auto.graphs import CsrPattern, Features, Graph
+from sgq_auto.errors import InputError
+from sgq_auto.graphs import CsrPattern, Features
+from sgq_auto.packed.allocation import EDGE_WEIGHTS, FEATURES
 from sgq_auto.packed.runtime.operations.pooling import Pooling
 from sgq_auto.quantize.forward.edge_weights import EdgeWeights, QuantizedEdgeWeights
 from sgq_auto.quantize.forward.forward_signature import Signature
@@ -37,15 +39,12 @@ class ModelInput(nn.Module):
         self.edge_quantizer = quantizers.edge_weights()
         self.dropout: float | None = None
         self.own_dropout = 0.0
+        self.quantizers = quantizers
         self._engine = quantizers.graph.engine
-        self._graph = quantizers.graph
         self._signature = Signature.of(model)
-        self._features: QuantizedFeatures | None = None
         self.skips = SkipConnections(quantizers)
         self._passes: list[ForwardPass] = []
-        self._weights: QuantizedEdgeWeights | None = None
         self._poolings = nn.ModuleDict({p: GraphPooling(p) for p in (Pooling.SUM, Pooling.MAX)})
-        self._node_graphs: tuple[Graph, NodeGraphs] | None = None
 
     @classmethod
     def attach(
@@ -73,40 +72,54 @@ class ModelInput(nn.Module):
         return x
 
     def features(self, features: Features) -> QuantizedFeatures:
-        """The features quantized; they never change, so this is done once."""
-        if self._features is None:
-            matrix = features.matrix(self.quantizer(features.values))
-            self._features = QuantizedFeatures(matrix, features.shape)
-        return self._features
+        """The features quantized; a graph's never change, so this is done once for each."""
+        return self.quantizers.bound.once(
+            FEATURES,
+            lambda: QuantizedFeatures(
+                features.matrix(self.quantizer(features.values)), features.shape
+            ),
+        )
 
     def edge_weights(self, adj_t: CsrPattern) -> QuantizedEdgeWeights | None:
         """The weights of the graph's edges quantized, once; ``None`` where they have none."""
         if adj_t.weights is None:
             return None
-        if self._weights is None:
-            own = adj_t.without_loops.weights
-            assert own is not None
-            values = own.reshape(-1).double()
-            if self.edge_quantizer is not None:
-                values = self._quantized(values, self.edge_quantizer)
-            self._weights = QuantizedEdgeWeights.of(adj_t, values)
-        return self._weights
+        return self.quantizers.bound.once(EDGE_WEIGHTS, lambda: self._weights_of(adj_t))
+
+    def _weights_of(self, adj_t: CsrPattern) -> QuantizedEdgeWeights:
+        own = adj_t.without_loops.weights
+        assert own is not None
+        values = own.reshape(-1).double()
+        if self.edge_quantizer is not None:
+            values = self._quantized(values, self.edge_quantizer)
+        return QuantizedEdgeWeights.of(adj_t, values)
 
     @property
     def ignores_weights(self) -> bool:
         """Whether the graph has weights of edges, and no forward pass so far has read them."""
-        return self._weights is not None and not self._weights.was_read
+        weights = self.quantizers.bound.kept(EDGE_WEIGHTS)
+        return weights is not None and not weights.was_read
 
     def _quantized(self, values: Tensor, quantizer: ConstantQuantizer) -> Tensor:
-        """Where both directions share a stored weight, the code of one is made from the other's."""
+        """Where both directions share a stored weight, the code of one is made from the other's.
+
+        That is so on other graphs where it is so on the model's own.
+        """
         quantized = quantizer(values)
-        stored = self._graph.weight_entries
+        bound = self.quantizers.bound
+        stored = None if bound.own.weight_entries is None else bound.current.weight_entries
         return quantized if stored is None else quantizer.exact(quantized[stored])
 
     def _enter(
         self, _module: nn.Module, inputs: tuple[Features, CsrPattern], _keywords: Any
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         features, adj_t = inputs
+        nodes = self.quantizers.graph.num_nodes
+        if features.shape[0] != nodes or adj_t.shape[0] != nodes:
+            raise InputError(
+                f"the model runs on a graph of {nodes} nodes and is given {features.shape[0]}: "
+                "call sgq_auto.quantize.bind(model, graph) first"
+            )
         x, edges = NodeFeatures(self.features(features)), Edges(adj_t)
         forward = ForwardPass(self._engine, self.dropout, self.skips)
         forward.__enter__()
@@ -117,12 +130,10 @@ class ModelInput(nn.Module):
 
     def _batch(self) -> GraphOfNode | None:
         """Which graph each node belongs to, for a model that predicts graphs."""
-        graph = self._graph
+        graph = self.quantizers.graph
         if not graph.task.predicts_graphs:
             return None
-        if self._node_graphs is None or self._node_graphs[0] is not graph:
-            self._node_graphs = graph, NodeGraphs.of(graph)
-        graphs = self._node_graphs[1]
+        graphs = self.quantizers.bound.once("graphs", lambda: NodeGraphs.of(graph))
         return GraphOfNode(graphs.graph_of_node, graphs, self._pool)
 
     def _pool(self, pooling: Pooling, x: Tensor, graphs: NodeGraphs) -> Tensor:

@@ -24,17 +24,14 @@ KNOWN_AGGREGATIONS = {"mean": Aggregation.MEAN, "sum": Aggregation.SUM, "add": A
 
 
 class FixedLayer(QuantizedLayer):
-    """A layer whose matrix never changes: it is made at the first pass, and kept."""
-
-    def __init__(self, name: str, quantizers: QuantizerFactory) -> None:
-        super().__init__(name, quantizers)
-        self._adjacency: FixedMatrix | None = None
+    """A layer whose matrix follows from the graph: it is made at the first pass, and kept."""
 
     def gather(self, adj_t: CsrPattern, nodes: Tensor) -> Tensor:
         """The matrix times ``nodes`` ``[N, features]``."""
-        if self._adjacency is None:
-            self._adjacency = self.matrix(adj_t, nodes.dtype)
-        return multiply_fixed(self._adjacency, nodes)
+        matrix = self.quantizers.bound.once(
+            f"{self.name}.matrix", lambda: self.matrix(adj_t, nodes.dtype)
+        )
+        return multiply_fixed(matrix, nodes)
 
     @abstractmethod
     def matrix(self, adj_t: CsrPattern, dtype: torch.dtype) -> FixedMatrix:

@@ -9,11 +9,12 @@ from torch import nn
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, SparseFeatures
+from sgq_auto.graphs.many_graphs import largest_graph
 from sgq_auto.packed import PackedModel
-from sgq_auto.packed.codes.bit_packing import PackedIntegers
 from sgq_auto.packed.codes.ranges import Ranges
-from sgq_auto.packed.runtime.edge_weights import pack_edge_weights
+from sgq_auto.packed.runtime.edge_weights import no_edge_weights, pack_edge_weights
 from sgq_auto.packed.runtime.layers.layer import PackedLayer
+from sgq_auto.packed.runtime.other_graphs import no_features, no_graph
 from sgq_auto.packed.runtime.packed_features import PackedFeatures, code_pattern, pack_values
 from sgq_auto.packed.runtime.packed_graph import PackedGraph, graph_of
 from sgq_auto.quantize.forward.model_input import ModelInput
@@ -26,11 +27,11 @@ def convert(
     graph: Graph,
     source: Mapping[str, Any] | None = None,
 ) -> PackedModel:
-    """Pack a prepared model with its graph.
+    """Pack a prepared model with its graph; one for many graphs is packed without any.
 
     Args:
         prepared: A trained model from :func:`sgq_auto.quantize.prepare`, its ranges frozen.
-        graph: The graph it was prepared for.
+        graph: The graph, or the graphs, it was prepared for.
         source: Where it comes from; written into the artifact's header.
 
     Raises:
@@ -52,18 +53,40 @@ def convert(
         groups = 1 if call.layer.per_graph else buckets
         inputs = feature_ranges if call.input is None or own is None else packed_ranges(own, groups)
         layers.append(call.layer.packed(Packing(inputs, buckets)))
-    held = [model_input.skips.named(name) for name in trace.program.skips]
-    skips = {s.name: packed_ranges(s.quantizer, 1 if s.per_graph else buckets) for s in held}
-    packed = _weighted(_graph(graph), tuple(layers), prepared, graph)
+    kept = [model_input.skips.named(name) for name in trace.program.skips]
+    skips = {s.name: packed_ranges(s.quantizer, 1 if s.per_graph else buckets) for s in kept}
+    held = _held(graph, prepared, tuple(layers), trace, feature_ranges)
     return PackedModel(
-        _of_graphs(packed, graph) if trace.program.predicts_graphs else packed,
-        _features(graph, feature_ranges),
+        *held,
         tuple(layers),
         trace.program,
         graph.classes,
         skips,
         dict(source or {}),
     )
+
+
+def _held(
+    graph: Graph,
+    prepared: nn.Module,
+    layers: tuple[PackedLayer, ...],
+    trace: Trace,
+    ranges: Ranges,
+) -> tuple[PackedGraph, PackedFeatures]:
+    """The graph and its features; of many graphs none, and what is known of them."""
+    if not graph.is_inductive:
+        return _weighted(_graph(graph), layers, prepared, graph), _features(graph, ranges)
+    spec = largest_graph(trace.spec, graph).footprints.graph
+    reads = any(layer.spec.edge_weights for layer in layers)
+    spec = spec if reads else replace(spec, weights=None)
+    packed = no_graph(spec, graph.split_points)
+    if spec.weights is not None:
+        quantizer = ModelInput.of(prepared).edge_quantizer
+        of_weights = packed_ranges(quantizer, len(graph.bucket_nodes))
+        weights = no_edge_weights(of_weights, symmetric=spec.weights.symmetric)
+        packed = replace(packed, weights=weights)
+    normalize = graph.features.normalize_rows
+    return packed, no_features(spec.features, ranges, normalize=normalize)
 
 
 def unpackable_reason(trace: Trace) -> str | None:
@@ -82,17 +105,7 @@ def _graph(graph: Graph) -> PackedGraph:
     )
     degrees = np.diff(rowptr) - 1
     packed = graph_of(positions, buckets, degrees, graph.split_points, graph.num_nodes)
-    # Where nothing is pooled, it does not matter how many graphs there are.
-    return replace(packed, spec=replace(graph.spec, num_graphs=1))
-
-
-def _of_graphs(packed: PackedGraph, graph: Graph) -> PackedGraph:
-    """The packed graph with the graph that each node belongs to, if there are several."""
-    if graph.graph_of_node is None or graph.num_graphs == 1:
-        return packed
-    spec = replace(packed.spec, num_graphs=graph.num_graphs)
-    graph_map = PackedIntegers.pack(array(graph.graph_of_node), graph.num_graphs - 1)
-    return replace(packed, spec=spec, graph_map=graph_map)
+    return replace(packed, spec=graph.spec)
 
 
 def _weighted(

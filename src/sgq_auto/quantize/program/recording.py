@@ -10,6 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from sgq_auto.graphs import Graph
 from sgq_auto.packed.sizes.data_flow import Carried, DataFlow, PooledSpec, SkipSpec
+from sgq_auto.quantize.bind import bind
 from sgq_auto.quantize.forward.edge_weights import EdgeWeights
 from sgq_auto.quantize.forward.graph_pooling import GraphPooling
 from sgq_auto.quantize.forward.held_arguments import other_arguments
@@ -107,8 +108,8 @@ class Recording:
 
 
 def record(prepared: nn.Module, graph: Graph) -> Recording:
-    """Run a prepared model on its graph, in evaluation mode, and look at it."""
-    prepared.eval()
+    """Run a prepared model on a graph, in evaluation mode, and look at it."""
+    bind(prepared.eval(), graph)
     features = ModelInput.of(prepared).features(graph.features)
     parameters = [*prepared.parameters(), *prepared.buffers()]
     watch = _Watch(graph, features.made, parameters)

@@ -7,17 +7,19 @@ attention, the output channels of a weight. Each group has bits, a step and an o
 """
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from sgq_auto.compute import Engine, engine_for
+from sgq_auto.compute.scale_groups import ScaleGroups
 from sgq_auto.compute.torch_engine import group_sizes, spread_groups
 from sgq_auto.packed.allocation import FULL_PRECISION
 from sgq_auto.quantize.quantizers.ranges import (
     RangeFinder,
+    from_nearest,
     minmax_range,
     range_finder,
     representatives,
@@ -27,46 +29,52 @@ from sgq_auto.settings.root_settings import RangeMode
 
 _CPU = engine_for("cpu")
 
+Sizes = Sequence[int] | Callable[[], ScaleGroups]
+
 
 class FakeQuantizer(nn.Module):
     """What every fake-quantizer shares: its scale groups and the affine rounding.
 
     Args:
         bits: Bits of each scale group; 32 leaves a group as it is.
-        sizes: Rows of each scale group.
+        sizes: Rows of each scale group; or what tells the groups, where they are those of the
+            graph that the model runs on.
         find_range: Finds the range of codes from values.
         engine: Does the rounding.
-        order: ``int64 [rows]``, the rows sorted by scale group; ``None`` where they are sorted.
     """
 
     step: Tensor
     offset: Tensor
     levels: Tensor
-    ends: Tensor
+    ends: Tensor | None
     full: Tensor | None
-    order: Tensor | None
 
     def __init__(
-        self,
-        bits: Sequence[int],
-        sizes: Sequence[int],
-        find_range: RangeFinder,
-        engine: Engine,
-        order: Tensor | None = None,
+        self, bits: Sequence[int], sizes: Sizes, find_range: RangeFinder, engine: Engine
     ) -> None:
         super().__init__()
         self.bits = tuple(bits)
-        self.group_is_row = order is None and all(size == 1 for size in sizes)
+        self._groups_of = sizes if callable(sizes) else None
+        given = [] if callable(sizes) else list(sizes)
+        self.group_is_row = set(given) == {1}
         self.find_range = find_range
         self.engine = engine
         self.register_buffer("step", torch.ones(len(bits)))
         self.register_buffer("offset", torch.zeros(len(bits)))
         self.register_buffer("levels", torch.tensor([float(2**b - 1) for b in bits]))
-        self.register_buffer("ends", torch.tensor(sizes).cumsum(0), persistent=False)
-        self.register_buffer("order", order, persistent=False)
-        self.rows = sum(sizes)
+        ends = None if callable(sizes) else torch.tensor(given).cumsum(0)
+        self.register_buffer("ends", ends, persistent=False)
+        self._rows = sum(given)
         full = torch.tensor([b == FULL_PRECISION for b in bits])
         self.register_buffer("full", full if bool(full.any()) else None, persistent=False)
+
+    @property
+    def groups(self) -> ScaleGroups:
+        """Its scale groups, on the graph that the model runs on."""
+        if self._groups_of is not None:
+            return self._groups_of()
+        assert self.ends is not None
+        return ScaleGroups(self.ends, None, self._rows)
 
     def ranges(self) -> tuple[Tensor, Tensor]:
         """Step and offset of every group as the forward pass uses them, fp32 ``[groups]``."""
@@ -90,12 +98,13 @@ class FakeQuantizer(nn.Module):
                 for group, values in zip(seen, rows.split(sizes), strict=True):
                     if values.numel():
                         group.append(representatives(values))
-            ranges = [
-                self.find_range(torch.cat(group).view(1, -1), level)
-                if group
-                else (level.new_zeros(1), level.new_zeros(1))
+            found = [
+                self.find_range(torch.cat(group).view(1, -1), level) if group else None
                 for group, level in zip(seen, self.levels.split(1), strict=True)
             ]
+            nothing = self.levels.new_zeros(1), self.levels.new_zeros(1)
+            found = from_nearest(found) if self.groups.shared else found
+            ranges = [each or nothing for each in found]
             self._set_range(*(torch.cat(ends) for ends in zip(*ranges, strict=True)))
 
     def forward(self, x: Tensor, start: int = 0) -> Tensor:
@@ -133,10 +142,11 @@ class FakeQuantizer(nn.Module):
             The sorted rows, where each group ends among them, and their places in ``x`` (``None``
             where they were sorted).
         """
-        whole = start == 0 and x.size(0) == self.rows
-        if self.order is None:
-            return x, self.ends if whole else (self.ends - start).clamp(0, x.size(0)), None
-        order, ends = self.order, self.ends
+        groups = self.groups
+        order, ends = groups.order, groups.ends
+        whole = start == 0 and x.size(0) == groups.rows
+        if order is None:
+            return x, ends if whole else (ends - start).clamp(0, x.size(0)), None
         if not whole:
             inside = (order >= start) & (order < start + x.size(0))
             order = order[inside] - start
@@ -166,14 +176,8 @@ class TrainedQuantizer(FakeQuantizer):
 class MinMaxQuantizer(TrainedQuantizer):
     """Ranges follow the tensor's smallest and largest value until they are frozen (the paper's)."""
 
-    def __init__(
-        self,
-        bits: Sequence[int],
-        sizes: Sequence[int],
-        engine: Engine = _CPU,
-        order: Tensor | None = None,
-    ) -> None:
-        super().__init__(bits, sizes, minmax_range, engine, order)
+    def __init__(self, bits: Sequence[int], sizes: Sizes, engine: Engine = _CPU) -> None:
+        super().__init__(bits, sizes, minmax_range, engine)
         self.frozen = False
 
     @property
@@ -189,14 +193,8 @@ class LearnedQuantizer(TrainedQuantizer):
     step through its logarithm), so that one learning rate fits tensors of any scale.
     """
 
-    def __init__(
-        self,
-        bits: Sequence[int],
-        sizes: Sequence[int],
-        engine: Engine = _CPU,
-        order: Tensor | None = None,
-    ) -> None:
-        super().__init__(bits, sizes, range_finder(RangeMode.LEARNED), engine, order)
+    def __init__(self, bits: Sequence[int], sizes: Sizes, engine: Engine = _CPU) -> None:
+        super().__init__(bits, sizes, range_finder(RangeMode.LEARNED), engine)
         self.log_step = nn.Parameter(torch.zeros(len(bits)))
         self.shift = nn.Parameter(torch.zeros(len(bits)))
         self.calibrated = False
@@ -221,24 +219,25 @@ class LearnedQuantizer(TrainedQuantizer):
 
 
 class ConstantQuantizer(FakeQuantizer):
-    """For a tensor that never changes (features, GCN's adjacency): quantized by its own range."""
+    """For a tensor that never changes (features, GCN's adjacency): quantized by its own range.
+
+    The first tensor that it sees sets the ranges, for the same of other graphs too.
+    """
 
     def __init__(
-        self,
-        bits: Sequence[int],
-        sizes: Sequence[int],
-        mode: RangeMode,
-        engine: Engine = _CPU,
-        order: Tensor | None = None,
+        self, bits: Sequence[int], sizes: Sizes, mode: RangeMode, engine: Engine = _CPU
     ) -> None:
-        super().__init__(bits, sizes, range_finder(mode), engine, order)
+        super().__init__(bits, sizes, range_finder(mode), engine)
+        self.observed = False
 
     def forward(self, x: Tensor, start: int = 0) -> Tensor:
-        """The fake-quantized tensor; its ranges are set from it.
+        """The fake-quantized tensor; its ranges are set from the first one.
 
         fp64 values are rounded in fp64, as :meth:`exact` does.
         """
-        self.observe(x.float() if x.dtype is torch.float64 else x)
+        if not self.observed:
+            self.observe(x.float() if x.dtype is torch.float64 else x)
+            self.observed = True
         if x.dtype is torch.float64:
             return self.exact(x)
         with torch.no_grad():

@@ -1,6 +1,6 @@
 """Ranges of affine codes: where the lowest and highest code of a scale group lie."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -82,6 +82,15 @@ def step_size(low: Tensor, high: Tensor, levels: Tensor) -> Tensor:
     """Distance of neighbouring codes; 1 where the range is (next to) a point, which stays exact."""
     step = (high - low) / levels
     return torch.where(step > 0, step, torch.ones_like(step))
+
+
+def from_nearest(found: Sequence[Ranges | None]) -> list[Ranges | None]:
+    """Ranges of every group: a group without one has that of the nearest, the lower one of two."""
+    seen = [group for group, ranges in enumerate(found) if ranges is not None]
+    return [
+        found[min(seen, key=lambda other: abs(other - group))] if seen else None
+        for group in range(len(found))
+    ]
 
 
 def range_finder(mode: RangeMode) -> RangeFinder:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from sgq_auto.searching.space.pareto_front import pareto_front, spread
 from sgq_auto.searching.trials.repeated_measurements import NEAR, Estimate
 from sgq_auto.settings.confirm_settings import ConfirmSettings
+from sgq_auto.task import Metric
 
 
 def choose_points(
@@ -13,6 +14,7 @@ def choose_points(
     full_accuracy: float,
     tolerance: float,
     settings: ConfirmSettings,
+    metric: Metric = Metric.ACCURACY,
 ) -> list[Estimate]:
     """Points to confirm: most of the front near the tolerance, some spread over the rest of it.
 
@@ -24,11 +26,12 @@ def choose_points(
         full_accuracy: Full precision's validation accuracy in the search, 0..1.
         tolerance: Allowed drop, percentage points.
         settings: How many points.
+        metric: What takes the place of accuracy.
     """
     front = pareto_front(measured)
     # Full precision may have been lucky in the search; then the best trials are the near ones.
     best = front[-1].val_accuracy if front else 0.0
-    lowest = min(full_accuracy - tolerance / 100, best) - NEAR / 100
+    lowest = metric.below(min(metric.below(full_accuracy, tolerance), best), NEAR)
     near = [p for p in front if p.val_accuracy >= lowest]
     rest = [p for p in front if p.val_accuracy < lowest]
     largest = front[-1].num_bytes if front else 0

@@ -5,14 +5,13 @@ Only here are test labels read.
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from sgq_auto.graphs import LabelledNodes
-from sgq_auto.graphs.store import load_graph, load_labels
+from sgq_auto.graphs.store import load_graph
 from sgq_auto.searching.command_stages import OnStage, Stage
 from sgq_auto.searching.confirming.confirm_rows import (
     DISTILLED,
@@ -29,9 +28,10 @@ from sgq_auto.searching.confirming.kept_answers import keep_answers, kept_answer
 from sgq_auto.searching.measuring.workbench import Workbench, mean_probabilities, pretrain_models
 from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.study.study_folder import StudyFolder
+from sgq_auto.searching.study.tested_graphs import TestedGraphs
 from sgq_auto.searching.trials.repeated_measurements import Estimate
 from sgq_auto.searching.workers.process_pool import process_pool
-from sgq_auto.training import DivergedError, predict
+from sgq_auto.training import DivergedError
 
 # Full-precision models that neither teach nor are compared, and say what drop they expect.
 _REFERENCES = 3
@@ -155,24 +155,25 @@ class _Examination:
 
     Attributes:
         bench: What they are trained with.
-        held_out: Test nodes and their labels.
-        reference: Class probabilities ``[N, classes]`` of models that have no part.
-        full: What full precision answers, mean of the fresh seeds, ``[N, classes]``.
+        graphs: The graphs that they predict, and the labels of what is tested.
+        reference: Class probabilities ``[rows, classes]`` of models that have no part.
+        full: What full precision answers, mean of the fresh seeds, ``[rows, classes]``.
     """
 
     bench: Workbench
-    held_out: LabelledNodes
+    graphs: TestedGraphs
     reference: Tensor
     full: Tensor
 
     @classmethod
     def of(cls, settings: SearchSettings, folder: StudyFolder, seed: int) -> "_Examination":
-        graph = load_graph(folder.graph)
-        held_out = load_labels(folder.held_out, graph)
-        bench = Workbench.build(settings, graph, seed)
-        reference = mean_probabilities(settings, bench.graph, _reference_seeds(settings))
-        full = answers(list(bench.logits_of(fresh_seeds(settings))))
-        return cls(bench, held_out.to(bench.graph.device), reference, full)
+        graphs = TestedGraphs.load(folder, load_graph(folder.graph))
+        bench = Workbench.build(settings, graphs.graph, seed)
+        graphs = replace(graphs.to(bench.graph.device), graph=bench.graph)
+        seeds, ask = _reference_seeds(settings), graphs.predict
+        reference = mean_probabilities(settings, bench.graph, seeds, ask)
+        full = answers(list(bench.logits_of(fresh_seeds(settings), ask)))
+        return cls(bench, graphs, reference, full)
 
     def row(
         self,
@@ -184,16 +185,16 @@ class _Examination:
         twin: Tensor,
     ) -> ConfirmRow:
         """Test a model; ``twin`` is what the distilled twin answers."""
-        graph, unseen = self.bench.graph, self.held_out.nodes.numel()
-        logits = predict(model, graph)
+        graphs, unseen = self.graphs, self.graphs.held_out.nodes.numel()
+        logits = graphs.predict(model)
         own = answers([logits])
         return ConfirmRow(
             seed=seed,
             trial=trial,
             params=params,
             val_accuracy=val_accuracy,
-            test_accuracy=self.held_out.accuracy(logits),
-            evidence=drop_evidence(self.reference, self.full, twin, own, graph, unseen),
+            test_accuracy=graphs.held_out.accuracy(graphs.of_tested(logits)),
+            evidence=drop_evidence(self.reference, self.full, twin, own, graphs.graph, unseen),
         )
 
 
@@ -202,16 +203,16 @@ def _confirm_seed(
 ) -> list[ConfirmRow]:
     """Train full precision, its distilled twin and allocations with one seed, and test them."""
     tested = _Examination.of(settings, folder, seed)
-    bench, path = tested.bench, folder.distilled(seed)
+    bench, graphs, path = tested.bench, tested.graphs, folder.distilled(seed)
     rows = []
-    twin = kept_answers(path, bench.graph)
+    twin = kept_answers(path, graphs.graph, graphs.rows)
     if twin is None or DISTILLED in points:
         try:
             model, result = bench.distil(seed)
         except DivergedError:
-            twin = answers([predict(bench.full_precision(), bench.graph)])
+            twin = answers([graphs.predict(bench.full_precision())])
         else:
-            twin = answers([predict(model, bench.graph)])
+            twin = answers([graphs.predict(model)])
             keep_answers(twin, path)
             rows.append(tested.row(seed, DISTILLED, None, model, result.val_accuracy, twin))
     if FULL_PRECISION in points:

@@ -8,7 +8,7 @@ from typing import Self
 
 from sgq_auto.errors import InputError
 from sgq_auto.searching.confirming.drop_estimate import DropEvidence, StepEvidence
-from sgq_auto.searching.trials.trial_checks import is_count, is_share, shown
+from sgq_auto.searching.trials.trial_checks import is_count, is_score, shown
 
 # What stands in for a trial's number where there is no trial: full precision as it was trained, and
 # full precision that was fine-tuned as every point is, by the same teachers.
@@ -69,8 +69,8 @@ class ConfirmRow:
             and (
                 params is None or (isinstance(params, dict) and all(map(is_count, params.values())))
             )
-            and is_share(self.val_accuracy)
-            and is_share(self.test_accuracy)
+            and is_score(self.val_accuracy)
+            and is_score(self.test_accuracy)
             and all(isinstance(value, float) or is_count(value) for value in numbers)
         )
         if not sound:

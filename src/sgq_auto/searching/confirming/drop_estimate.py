@@ -160,9 +160,10 @@ def drop_evidence(
     """What validation labels and models without part know of a model's drop.
 
     Args:
-        reference: Mean class probabilities ``[N, classes]`` of full-precision models that are
-            neither compared here nor taught the quantized one.
-        full: What full precision answers, from :func:`answers`, ``[N, classes]``.
+        reference: Mean class probabilities ``[rows, classes]`` of full-precision models that are
+            neither compared here nor taught the quantized one. The first rows are the graph's;
+            those of graphs that are only tested may follow.
+        full: What full precision answers, from :func:`answers`, ``[rows, classes]``.
         twin: The same of its distilled twin.
         own: The same of the model.
         graph: The graph. Only its validation labels are read.

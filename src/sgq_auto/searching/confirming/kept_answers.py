@@ -23,14 +23,22 @@ def keep_answers(answers: Tensor, path: Path) -> None:
     save_tensors({_ANSWERS: answers.argmax(dim=1).cpu()}, path, {})
 
 
-def kept_answers(path: Path, graph: Graph) -> Tensor | None:
-    """Read answers as float64 ``[N, classes]``; ``None`` where there are no sound ones."""
+def kept_answers(path: Path, graph: Graph, rows: int | None = None) -> Tensor | None:
+    """Read answers as float64 ``[rows, classes]``; ``None`` where there are no sound ones.
+
+    Args:
+        path: The file.
+        graph: The graph of the search.
+        rows: How many answers there are, those for graphs that are only tested among them; by
+            default those for the graph.
+    """
+    rows = graph.num_outputs if rows is None else rows
     try:
         with safe_open(path, framework="pt") as file:
             classes = file.get_tensor(_ANSWERS)
     except (OSError, SafetensorError):
         return None
-    sound = classes.dtype is torch.int64 and classes.shape == (graph.num_nodes,)
+    sound = classes.dtype is torch.int64 and classes.shape == (rows,)
     if not sound or not 0 <= int(classes.min()) <= int(classes.max()) < graph.num_classes:
         return None
     votes = torch.nn.functional.one_hot(classes.to(graph.device), graph.num_classes)

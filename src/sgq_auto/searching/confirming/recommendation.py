@@ -64,7 +64,8 @@ def confirm_front(
     bench, settings = progress.bench, progress.bench.settings
     measured = [e for e in estimates(progress.records) if settings.budget.holds(e.num_bytes)]
     full_accuracy, allowed = bench.pretrained.val_accuracy, settings.allowed_drop
-    answer.points = choose_points(measured, full_accuracy, allowed, settings.confirm)
+    metric = bench.graph.metric
+    answer.points = choose_points(measured, full_accuracy, allowed, settings.confirm, metric)
     count = len(answer.points)
     text = f"confirming {count} point{'' if count == 1 else 's'} on fresh seeds"
     answer.results |= confirm(settings, folder, answer.points, on_stage, text)

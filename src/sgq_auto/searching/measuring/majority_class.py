@@ -9,6 +9,8 @@ from typing import Any
 import torch
 
 from sgq_auto.graphs import Graph
+from sgq_auto.searching.measuring.chance_level import chance_score
+from sgq_auto.task import Metric
 
 # Standard normal quantile of a one-sided bound that holds in 95 % of cases.
 _Z = 1.6449
@@ -31,23 +33,24 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True)
 class Guessing:
-    """Full precision against always answering the most frequent class of the validation nodes.
+    """Full precision against one answer for all validation nodes: of classes, the most frequent.
 
     Attributes:
         standing: How they compare.
-        val_accuracy: Validation accuracy of full precision, 0..1.
-        val_accuracy_at_least: Its one-sided 95 % bound (Wilson's), for so many nodes.
-        majority_accuracy: What guessing gets, 0..1.
-        majority_class: The class that it answers.
+        val_accuracy: Validation accuracy of full precision, 0..1, or what else is the metric.
+        val_accuracy_at_least: Its one-sided 95 % bound (Wilson's), for so many nodes; ``None`` of
+            another metric.
+        majority_accuracy: What guessing gets, 0..1, or of another metric.
+        majority_class: The class that it answers; ``None`` where a metric has no such one.
         val_nodes: Validation nodes.
         warning: The same in words; ``None`` where full precision is better.
     """
 
     standing: Standing
     val_accuracy: float
-    val_accuracy_at_least: float
+    val_accuracy_at_least: float | None
     majority_accuracy: float
-    majority_class: str
+    majority_class: str | None
     val_nodes: int
     warning: str | None
 
@@ -63,6 +66,9 @@ class Guessing:
             allowed_drop: Percentage points that a recommended model may lose.
             trained_here: Whether the search trained the model: what may be wrong depends on it.
         """
+        look_at = _LOOK_AT if trained_here else _LOOK_AT_OWN
+        if not (graph.task.is_classification and graph.metric is Metric.ACCURACY):
+            return cls._of_metric(val_accuracy, graph, allowed_drop, look_at)
         counts = torch.bincount(graph.val.labels, minlength=graph.num_classes)
         nodes, most = int(counts.sum()), int(counts.argmax())
         share = float(counts[most]) / nodes
@@ -77,9 +83,25 @@ class Guessing:
             name=f"{name!r}",
             gained=f"{100 * (val_accuracy - share):.1f}",
             allowed=f"{allowed_drop:g}",
-            look_at=_LOOK_AT if trained_here else _LOOK_AT_OWN,
+            look_at=look_at,
         )
         return cls(standing, val_accuracy, least, share, name, nodes, warning or None)
+
+    @classmethod
+    def _of_metric(cls, own: float, graph: Graph, allowed_drop: float, look_at: str) -> "Guessing":
+        """The same for another figure than the accuracy of classes."""
+        metric, nodes = graph.metric, graph.val.nodes.numel()
+        chance = chance_score(graph)
+        standing = _standing_of(metric, own, chance, allowed_drop)
+        warning = _METRIC_WORDS[standing].format(
+            name=metric.words,
+            own=metric.text(own),
+            guess=metric.text(chance),
+            nodes=f"{nodes:,} validation node{'' if nodes == 1 else 's'}",
+            allowed=f"{allowed_drop:g} {metric.unit}",
+            look_at=look_at,
+        )
+        return cls(standing, own, None, chance, None, nodes, warning or None)
 
     def as_dict(self) -> dict[str, Any]:
         """The values, JSON-ready."""
@@ -106,11 +128,13 @@ def untaught(accuracies: Sequence[float], graph: Graph, allowed_drop: float) -> 
     poor = [g for g in found if g.standing in (Standing.NO_BETTER, Standing.NOT_CLEARLY_BETTER)]
     if not poor:
         return None
-    own = ", ".join(f"{100 * g.val_accuracy:.1f} %" for g in found)
+    own = ", ".join(graph.metric.text(g.val_accuracy) for g in found)
+    guess, called = graph.metric.text(poor[0].majority_accuracy), poor[0].majority_class
+    one = "one answer for all nodes" if called is None else f"always answering class {called!r}"
+    figures = "accuracies are" if called is not None else f"figures ({graph.metric.words}) are"
     return (
         f"Warning: {len(poor)} of {len(found)} full-precision models that teach are not clearly "
-        f"better than always answering class {poor[0].majority_class!r} "
-        f"({100 * poor[0].majority_accuracy:.1f} %): their validation accuracies are {own}. "
+        f"better than {one} ({guess}): their validation {figures} {own}. "
         f"Training is not stable; look at the learning rate and pretrain.epochs."
     )
 
@@ -129,6 +153,28 @@ def _standing(accuracy: float, least: float, share: float, allowed_drop: float) 
     return Standing.MAY_BE_LOST if gained <= allowed_drop / 100 + 1e-9 else Standing.BETTER
 
 
+def _standing_of(metric: Metric, own: float, chance: float, allowed_drop: float) -> Standing:
+    """How a figure compares with what one answer for all nodes reaches."""
+    if not own > chance + 1e-9:
+        return Standing.NO_BETTER
+    best = 1.0 if metric.is_share else 0.0
+    if own - chance < _LEAST_GAIN * (best - chance):
+        return Standing.BARELY_BETTER
+    lost = metric.drop(own, chance) <= allowed_drop + 1e-9
+    return Standing.MAY_BE_LOST if lost else Standing.BETTER
+
+
+_METRIC_WORDS = {
+    Standing.BETTER: "",
+    Standing.MAY_BE_LOST: "Warning: full precision has {name} {own} on {nodes}, and one answer for "
+    "all of them {guess}. A drop of {allowed} is allowed, so what is recommended may be no better.",
+    Standing.BARELY_BETTER: "Warning: full precision is barely better than one answer for all "
+    "nodes: it has {name} {own} on {nodes}, and that answer {guess}. What is compressed has "
+    "learned little; look at {look_at} first.",
+    Standing.NO_BETTER: "Warning: full precision is no better than one answer for all nodes: it "
+    "has {name} {own} on {nodes}, and that answer {guess}. What is compressed has learned nothing "
+    "that counts; look at {look_at} first.",
+}
 _WORDS = {
     Standing.BETTER: "",
     Standing.MAY_BE_LOST: "Warning: full precision is right on {own} of {nodes}, and always "

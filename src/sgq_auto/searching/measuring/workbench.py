@@ -1,9 +1,9 @@
 """What a process needs to measure allocations."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from sgq_auto.graphs import Graph
+from sgq_auto.graphs.many_graphs import largest_graph
 from sgq_auto.packed import FootprintModel
 from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import generic_layers, prepare, trace_model, unpackable_reason
 from sgq_auto.searching.command_stages import OnStage, Stage, unheard
+from sgq_auto.searching.measuring.chance_level import chance_score
 from sgq_auto.searching.measuring.early_stopping import DominationStopper
 from sgq_auto.searching.measuring.majority_class import Guessing, untaught
 from sgq_auto.searching.settings.search_settings import SearchSettings
@@ -30,6 +32,7 @@ from sgq_auto.training import (
     fit,
     predict,
     pretrain,
+    said,
     weights_path,
 )
 
@@ -46,12 +49,14 @@ class Workbench:
         graph: The prepared graph.
         pretrained: The plain model at full precision. Where nothing fits the budget it is not
             trained, and its accuracy is NaN.
-        teacher: Mean class probabilities ``[N, classes]`` of full precision over several seeds.
+        teacher: What full precision says ``[N, outputs]``, mean over several seeds: probabilities
+            of classes or labels, or numbers.
         teacher_accuracies: Validation accuracy of each of these models.
         footprints: Sizes of the model on the graph.
         space: The search space.
         generic: What is said of layers without a quantized twin, if there are any.
         unpackable: Why the model cannot be packed, if it cannot.
+        sized: Which of many graphs the sizes are of.
     """
 
     settings: SearchSettings
@@ -63,6 +68,7 @@ class Workbench:
     space: SearchSpace
     generic: str | None = None
     unpackable: str | None = None
+    sized: str | None = None
 
     @classmethod
     def build(
@@ -104,7 +110,8 @@ class Workbench:
     ) -> "Workbench":
         prepared = prepare(pretrained.model, graph)
         trace = trace_model(prepared, graph)
-        footprints = FootprintModel(trace.spec, graph.spec)
+        largest = largest_graph(trace.spec, graph)
+        footprints = largest.footprints
         notes = generic_layers(prepared), unpackable_reason(trace)
         del trace  # It holds every embedding.
         space = SearchSpace.build(
@@ -112,7 +119,8 @@ class Workbench:
         )
         teacher = _mean_prediction(teachers, graph) if teachers else torch.empty(0)
         accuracies = tuple(each.val_accuracy for each in teachers)
-        return cls(settings, graph, pretrained, teacher, accuracies, footprints, space, *notes)
+        made = cls(settings, graph, pretrained, teacher, accuracies, footprints, space, *notes)
+        return replace(made, sized=largest.note)
 
     @cached_property
     def nothing_fits(self) -> str | None:
@@ -153,12 +161,12 @@ class Workbench:
     def frame(self) -> Frame:
         """The fixed frame of hypervolumes on this graph."""
         objective = self.settings.objective
-        counts = torch.bincount(self.graph.val.labels)
         return Frame(
             smallest_bytes=self.footprints.packed(self.space.smallest()).figure(objective),
             full_bytes=self.footprints.full_precision().figure(objective),
-            majority_accuracy=float(counts.max() / counts.sum()),
+            majority_accuracy=chance_score(self.graph),
             full_accuracy=self.pretrained.val_accuracy,
+            metric=self.graph.metric,
         )
 
     @cached_property
@@ -171,17 +179,24 @@ class Workbench:
         return int(self.sizes(np.array([self.space.positions(params)]))[0])
 
     def drop(self, val_accuracy: float) -> float:
-        """Percentage points that an accuracy lies below full precision's in the search."""
-        return 100 * (self.pretrained.val_accuracy - val_accuracy)
+        """Points of the metric that a model lies below full precision in the search."""
+        return self.graph.metric.drop(self.pretrained.val_accuracy, val_accuracy)
 
     def full_precision(self) -> nn.Module:
         """The pre-trained model on the same path as the quantized ones."""
         return prepare(self.pretrained.model, self.graph)
 
-    def logits_of(self, seeds: Iterable[int]) -> Iterator[Tensor]:
-        """Logits ``[N, classes]`` of full precision of each seed."""
+    def logits_of(
+        self, seeds: Iterable[int], ask: Callable[[nn.Module], Tensor]
+    ) -> Iterator[Tensor]:
+        """What full precision of each seed returns.
+
+        Args:
+            seeds: The seeds.
+            ask: What a prepared model is asked, like its logits on the search's graph.
+        """
         for each in pretrain_models(self.settings, self.graph, list(seeds)):
-            yield predict(prepare(each.model, self.graph), self.graph)
+            yield ask(prepare(each.model, self.graph))
 
     def finetune(
         self, allocation: BitAllocation, seed: int, stopper: Stopper | None = None
@@ -270,14 +285,29 @@ def pretrain_models(
     return models
 
 
-def mean_probabilities(settings: SearchSettings, graph: Graph, seeds: Iterable[int]) -> Tensor:
-    """Mean class probabilities ``[N, classes]`` of full-precision models with these seeds."""
-    return _mean_prediction(pretrain_models(settings, graph, seeds), graph)
+def mean_probabilities(
+    settings: SearchSettings,
+    graph: Graph,
+    seeds: Iterable[int],
+    ask: Callable[[nn.Module], Tensor] | None = None,
+) -> Tensor:
+    """What full-precision models with these seeds say ``[rows, outputs]``, the mean: probabilities.
+
+    Args:
+        settings: The search.
+        graph: What they are trained on.
+        seeds: The seeds.
+        ask: Asks a prepared model for what it returns; by default those on ``graph``.
+    """
+    return _mean_prediction(pretrain_models(settings, graph, seeds), graph, ask)
 
 
-def _mean_prediction(models: Sequence[Pretrained], graph: Graph) -> Tensor:
-    logits = (predict(prepare(each.model, graph), graph) for each in models)
-    return torch.stack([each.softmax(dim=1) for each in logits]).mean(dim=0)
+def _mean_prediction(
+    models: Sequence[Pretrained], graph: Graph, ask: Callable[[nn.Module], Tensor] | None = None
+) -> Tensor:
+    ask = ask or partial(predict, graph=graph)
+    outputs = (ask(prepare(each.model, graph)) for each in models)
+    return torch.stack([said(each, graph.task) for each in outputs]).mean(dim=0)
 
 
 def finetune_seed(settings: SearchSettings, repeat: int) -> int:

@@ -38,7 +38,7 @@ class Scale:
         """
         if frame is not None:
             sizes = float(np.log(frame.smallest_bytes)), float(np.log(frame.full_bytes))
-            top = frame.full_accuracy + _LUCK
+            top = frame.full_accuracy + _LUCK * frame.metric.scale(frame.full_accuracy)
             return cls((frame.majority_accuracy, top), sizes, log=True)
         log = bool((history.size > 0).all())
         seen = np.log(history.size) if log else history.size

@@ -13,6 +13,7 @@ from sgq_auto.searching.samplers.parameter_grid import Grid
 from sgq_auto.searching.samplers.prior_knowledge import Knowledge
 from sgq_auto.searching.space.search_space import Positions
 from sgq_auto.searching.trials.standing_trials import place
+from sgq_auto.task import Metric
 
 
 class PaperSampler(InformedSampler):
@@ -66,7 +67,8 @@ class PaperSampler(InformedSampler):
         accuracy = tree.fit(history.positions, history.accuracy).predict(pool)
         frame = self.knowledge.frame
         reference = frame.full_accuracy if frame else history.accuracy.max()
-        within = accuracy >= reference - self._max_drop / 100
+        metric = frame.metric if frame else Metric.ACCURACY
+        within = accuracy >= metric.below(reference, self._max_drop)
         size = np.where(within, self._sizes(tree, history, pool), np.inf)
         return pool[np.lexsort((-accuracy, size))]
 

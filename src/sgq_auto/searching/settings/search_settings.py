@@ -92,6 +92,8 @@ class SearchSettings(RootSettings):
     def fingerprint(self, data: PreparedData) -> str:
         """Hash of what defines the study; budgets (trials, workers, tolerance) do not."""
         own = {"held_out": data.held_out.fingerprint, "seed": self.seed}
+        if data.unseen is not None:
+            own["unseen"] = data.unseen.fingerprint
         return _hash({**self._definition(data.graph), **own})
 
     def family(self, graph: Graph) -> str:
@@ -126,8 +128,8 @@ class SearchSettings(RootSettings):
     def training(self) -> dict[str, Any]:
         """What of training defines a study; a model that is trained already is its one teacher."""
         return {
-            "pretrain": None if self.pretrain is None else asdict(self.pretrain),
-            "finetune": asdict(self.finetune),
+            "pretrain": None if self.pretrain is None else self.pretrain.key,
+            "finetune": self.finetune.key,
             "teachers": 1 if self.pretrain is None else self.teachers,
         }
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sgq_auto.settings.budget_settings import Budget
+from sgq_auto.task import Metric
 
 
 class Point(Protocol):
@@ -50,14 +51,17 @@ class Frame:
     Attributes:
         smallest_bytes: The smallest allocation of the ladder: 0 on a log scale.
         full_bytes: Full precision in PyG: 1 on that scale.
-        majority_accuracy: Share of the largest class among the validation nodes: 0.
+        majority_accuracy: Share of the largest class among the validation nodes, or what else one
+            answer for all of them reaches: 0.
         full_accuracy: Full precision's validation accuracy: 1.
+        metric: What takes the place of accuracy.
     """
 
     smallest_bytes: int
     full_bytes: int
     majority_accuracy: float
     full_accuracy: float
+    metric: Metric = Metric.ACCURACY
 
     def hypervolume(self, points: Sequence[Point]) -> float:
         """Share of the frame that the points dominate, 0..1."""
@@ -73,7 +77,8 @@ class Frame:
         lowest = self.majority_accuracy
         if budget.max_drop is not None:
             # A sliver of accuracy must be left to gain.
-            lowest = max(lowest, self.full_accuracy - max(budget.max_drop, 0.1) / 100)
+            drop = max(budget.max_drop, 0.1)
+            lowest = max(lowest, self.metric.below(self.full_accuracy, drop))
         largest = self.full_bytes
         if budget.max_kib is not None:
             largest = max(self.smallest_bytes + 1, min(largest, int(budget.max_bytes)))

@@ -12,7 +12,7 @@ WEIGHTS = "pretrained"
 ARTIFACT = re.compile(r"trial-\d{1,9}\.safetensors", re.ASCII)
 # Everything that a bundle may hold besides the trials; nothing else is written to a disk.
 FILES = re.compile(
-    rf"(graph|held_out|node_ids|checkpoint)\.safetensors|{ARTIFACT.pattern}|(config|sensitivities|summary|tuning)\.json"
+    rf"(graph|held_out|unseen|node_ids|checkpoint)\.safetensors|{ARTIFACT.pattern}|(config|sensitivities|summary|tuning)\.json"
     rf"|confirm\.jsonl|{WEIGHTS}/[0-9a-f]{{32}}\.safetensors",
     re.ASCII,
 )

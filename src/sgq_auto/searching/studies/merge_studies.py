@@ -65,6 +65,7 @@ class Part:
         return {
             "graph": load_graph(self.folder.graph).fingerprint,
             "held-out nodes": _hash_of(self.folder.held_out),
+            "unseen graphs": _hash_of(self.folder.unseen),
             "model": settings.model.key,
             "weights of the model": _hash_of(self.folder.checkpoint),
             "code of the model": kept_sources(self.study),
@@ -95,7 +96,7 @@ def merge_studies(parts: Sequence[Part], output_root: Path) -> StudyFolder:
     scratch = StudyFolder(folder.path.with_name(f".{folder.name}.tmp"), folder.name)
     shutil.rmtree(scratch.path, ignore_errors=True)
     scratch.path.mkdir(parents=True)
-    for name in ("graph", "held_out", "sensitivities", "tuning", "checkpoint"):
+    for name in ("graph", "held_out", "unseen", "sensitivities", "tuning", "checkpoint"):
         source: Path = getattr(parts[0].folder, name)
         if source.exists():
             shutil.copyfile(source, getattr(scratch, name))

@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 
 from sgq_auto.atomic_file import whole_file
 from sgq_auto.errors import InputError
-from sgq_auto.graphs.store import load_graph, load_labels
+from sgq_auto.graphs.store import load_graph
 from sgq_auto.node_files.node_ids import load_node_ids
 from sgq_auto.packed import load
 from sgq_auto.searching.confirming.confirm import model_seeds
@@ -31,6 +31,7 @@ from sgq_auto.searching.studies.kept_config import KeptConfig
 from sgq_auto.searching.study.study import new_study, open_study
 from sgq_auto.searching.study.study_folder import StudyFolder
 from sgq_auto.searching.study.study_storage import open_storage
+from sgq_auto.searching.study.tested_graphs import TestedGraphs
 from sgq_auto.searching.summary.summary_entries import write_summary
 from sgq_auto.searching.trials.trial_checks import check_study_attrs, check_trial
 from sgq_auto.searching.trials.trial_json import trial_from_json, trial_to_json
@@ -182,7 +183,7 @@ def _named_as_in(path: Path, scratch: Path) -> Iterator[None]:
 def _build(scratch: StudyFolder, content: Mapping[str, Any]) -> None:
     """Make extracted files a study, their trials in a journal; every file is checked."""
     graph = load_graph(scratch.graph)
-    load_labels(scratch.held_out, graph)
+    TestedGraphs.load(scratch, graph)
     if scratch.node_ids.exists():
         load_node_ids(scratch.node_ids, scratch.name, graph.num_nodes)
     check_rows(scratch.confirmed)

@@ -24,6 +24,8 @@ def make_folder(settings: SearchSettings, data: PreparedData) -> StudyFolder:
         if not _has_graph(folder, data):
             save_graph(data.graph, folder.graph)
             save_labels(data.held_out, folder.held_out)
+            if data.unseen is not None:
+                save_graph(data.unseen, folder.unseen)
         _keep_ids(folder, data)
         _keep_checkpoint(folder, settings, data.graph)
     except OSError as error:
@@ -70,6 +72,9 @@ def _has_graph(folder: StudyFolder, data: PreparedData) -> bool:
         return False
     try:
         graph = load_graph(folder.graph)
+        if data.unseen is not None:
+            # What is only tested is opened by the confirm stage alone, which checks it.
+            return folder.unseen.exists() and graph.class_names == data.graph.class_names
         load_labels(folder.held_out, graph)
         return graph.class_names == data.graph.class_names
     except InputError:

@@ -51,6 +51,14 @@ class StudyFolder:
         return self.path / "held_out.safetensors"
 
     @property
+    def unseen(self) -> Path:
+        """The graphs that are only tested, without labels; only the confirm stage opens it.
+
+        Missing where the tested nodes are of the graph that is searched on.
+        """
+        return self.path / "unseen.safetensors"
+
+    @property
     def node_ids(self) -> Path:
         """What the nodes are called, where their source says it."""
         return self.path / IDS_FILE

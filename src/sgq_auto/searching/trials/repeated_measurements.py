@@ -13,6 +13,7 @@ import numpy as np
 from sgq_auto.searching.space.pareto_front import pareto_front
 from sgq_auto.searching.trials.standing_trials import pooled_variance
 from sgq_auto.searching.trials.trial_records import TrialRecord
+from sgq_auto.task import Metric
 
 # Repeats of good allocations early on, which tell the noise from the start.
 _EARLY_REPEATS = 3
@@ -108,7 +109,10 @@ def repeat_is_due(place: int, n_trials: int, first: int, share: float) -> bool:
 
 
 def worth_repeating(
-    records: Sequence[TrialRecord], running: Sequence[dict[str, int]], lowest_accuracy: float
+    records: Sequence[TrialRecord],
+    running: Sequence[dict[str, int]],
+    lowest_accuracy: float,
+    metric: Metric = Metric.ACCURACY,
 ) -> Estimate | None:
     """The front member whose accuracy is least certain, those that may be recommended first.
 
@@ -116,12 +120,13 @@ def worth_repeating(
         records: Finished trials.
         running: Parameters of trials that run now: they count as measured.
         lowest_accuracy: Validation accuracy that is asked for, 0..1.
+        metric: What takes the place of accuracy.
     """
     front = pareto_front(estimates(records))
 
     def doubt(member: Estimate) -> tuple[float, float]:
         measured = member.measurements + sum(params == member.params for params in running)
-        near = member.val_accuracy >= lowest_accuracy - NEAR / 100
+        near = member.val_accuracy >= metric.below(lowest_accuracy, NEAR)
         # A chance excess shrinks with the number of measurements.
         return (2.0 if near else 1.0) / measured, member.val_accuracy
 

@@ -48,9 +48,9 @@ def is_number(value: Any) -> bool:
     return type(value) in (int, float) and abs(value) < math.inf and -_LARGEST < value < _LARGEST
 
 
-def is_share(value: Any) -> bool:
-    """Whether a value is a number in 0 to 1."""
-    return is_number(value) and 0 <= value <= 1
+def is_score(value: Any) -> bool:
+    """Whether a value is what a metric may be: no metric is above 1; errors are below 0."""
+    return is_number(value) and value <= 1
 
 
 def check_attrs(attrs: Any) -> None:
@@ -185,7 +185,7 @@ def _is_measurement(value: Mapping[str, Any]) -> bool:
     footprint, curve = value["footprint"], value["curve"]
     original, forecast = value["duplicate_of"], value["forecast"]
     return (
-        is_share(value["val_accuracy"])
+        is_score(value["val_accuracy"])
         and isinstance(footprint, dict)
         and all(map(is_count, footprint.values()))
         and is_number(value["average_bits"])

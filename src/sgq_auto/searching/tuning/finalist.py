@@ -35,7 +35,7 @@ class Finalist:
 
     @property
     def score(self) -> float:
-        """Mean validation accuracy, 0..1, less a part of its spread over the seeds."""
+        """Mean validation accuracy (or metric), less a part of its spread over the seeds."""
         accuracies = [result.val_accuracy for result in self.results]
         return statistics.fmean(accuracies) - _SPREAD * statistics.stdev(accuracies)
 
@@ -52,7 +52,8 @@ class Finalist:
         count = len(self.results[0].right)
         own, others = [_shares(each) for each in (self, other)]
         differences = [a - b for a, b in zip(own, others, strict=True)]
-        error = statistics.pstdev(differences) / math.sqrt(count)
+        # Samples of the nodes spread as the metric does; single nodes spread more.
+        error = statistics.pstdev(differences) / (math.sqrt(count) if count else 1.0)
         return self.score - other.score > _STANDARD_ERRORS * error
 
     def shortened(self, default: Recipe, settings: SearchSettings) -> Recipe:
@@ -73,6 +74,9 @@ class Finalist:
 
 
 def _shares(finalist: Finalist) -> list[float]:
-    """Of each validation node, the share of seeds that predict its class."""
-    rows = [result.right for result in finalist.results]
+    """Of each validation node, the share of seeds that predict its class.
+
+    Of another metric than accuracy: of each sample of the nodes, the mean over the seeds.
+    """
+    rows = [result.right or result.resampled for result in finalist.results]
     return [statistics.fmean(column) for column in zip(*rows, strict=True)]

@@ -1,5 +1,6 @@
 """Fine-tuning for a tuned model: step size and dropout that let a student follow its teachers."""
 
+import math
 import statistics
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +14,8 @@ from sgq_auto.searching.command_stages import OnStage, Stage
 from sgq_auto.searching.measuring.workbench import Workbench, pretrain_model
 from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.tuning.training_recipe import Recipe, dropout_of, set_by_hand
-from sgq_auto.training import DivergedError, predict
+from sgq_auto.task import Task
+from sgq_auto.training import DivergedError, agreement, predict
 
 FINETUNE_RATE, FINETUNE_DROPOUT = "finetune.learning_rate", "finetune.dropout"
 # Bits of every site that settings are compared at: few enough to be hard, not hopeless.
@@ -69,11 +71,14 @@ def _choices(settings: SearchSettings, graph: Graph) -> Iterator[dict[str, Any]]
 
 
 def _score(bench: Workbench) -> float:
-    """Mean of validation accuracy and agreement with the teachers over the seeds, 0..1."""
+    """Mean of the validation metric and agreement with the teachers over the seeds."""
     ladder = bench.settings.ladder
     bits = min((width for width in ladder if width >= _BITS), default=max(ladder))
     allocation = BitAllocation.uniform(bench.footprints.sites(), bits)
-    taught = bench.teacher.argmax(dim=1)
+    task, metric = bench.graph.task, bench.graph.metric
+    taught = bench.teacher.logit() if task is Task.NODE_MULTILABEL else bench.teacher
+    # Of an error, the share of full precision's: what agrees less counts as much in any units.
+    scale = metric.scale(bench.pretrained.val_accuracy)
     scores = []
     for seed in _SEEDS:
         # There are as many full-precision models as teachers.
@@ -81,7 +86,7 @@ def _score(bench: Workbench) -> float:
         try:
             student, fitted = replace(bench, pretrained=start).finetune(allocation, seed)
         except DivergedError:
-            return 0.0
-        agree = (predict(student, bench.graph).argmax(dim=1) == taught).double().mean()
-        scores.append((fitted.val_accuracy + float(agree)) / 2)
+            return -math.inf
+        agree = agreement(predict(student, bench.graph), taught, task)
+        scores.append((fitted.val_accuracy / scale + agree) / 2)
     return statistics.fmean(scores)

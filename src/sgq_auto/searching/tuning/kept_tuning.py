@@ -15,6 +15,7 @@ from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.tuning.successive_halving import TunedRun
 from sgq_auto.searching.tuning.training_recipe import NORMALIZE, Recipe, set_by_hand
+from sgq_auto.task import Metric
 
 # What a recipe may set, beside the normalisation of features.
 _TUNED = re.compile(r"(pretrain|finetune|model)\.[a-z]\w*", re.ASCII)
@@ -33,6 +34,7 @@ class Tuning:
         default_val_accuracy: The same of the settings of the search.
         runs: Every training run.
         seconds: How long it took.
+        metric: What takes the place of accuracy.
     """
 
     recipe: Recipe
@@ -41,6 +43,7 @@ class Tuning:
     default_val_accuracy: float
     runs: tuple[TunedRun, ...]
     seconds: float
+    metric: Metric = Metric.ACCURACY
 
     @property
     def changes(self) -> Recipe:
@@ -56,9 +59,9 @@ class Tuning:
     @property
     def line(self) -> str:
         """What was found and how to repeat it without tuning, for the terminal."""
-        own, usual = (f"{100 * a:.1f} %" for a in (self.val_accuracy, self.default_val_accuracy))
+        own, usual = map(self.metric.text, (self.val_accuracy, self.default_val_accuracy))
         if any(not name.startswith("finetune.") for name in self.changes.values):
-            found = f"validation accuracy {own}, with the settings given {usual}"
+            found = f"validation {self.metric.words} {own}, with the settings given {usual}"
         else:
             tried = sum(run.stage == "first" for run in self.runs)
             found = f"none of {tried} ways was clearly better than the settings given ({usual})"
@@ -81,6 +84,7 @@ class Tuning:
             "val_accuracy": self.val_accuracy,
             "default_val_accuracy": self.default_val_accuracy,
             "seconds": self.seconds,
+            "metric": self.metric.value,
             "runs": [asdict(run) for run in self.runs],
         }
 
@@ -95,8 +99,8 @@ def key_of(settings: SearchSettings, graph: Graph) -> str:
         _VERSION,
         settings.model.key_on(graph),
         graph.fingerprint,
-        asdict(settings.pretraining),
-        asdict(settings.finetune),
+        settings.pretraining.key,
+        settings.finetune.key,
         settings.teachers,
         settings.ladder,
         settings.ranges,
@@ -126,10 +130,12 @@ def kept_tuning(path: Path) -> Tuning | None:
 def _checked(read: Mapping[str, Any]) -> Tuning:
     recipe, default = (_recipe(read[name]) for name in ("recipe", "default"))
     own, usual = (float(read[name]) for name in ("val_accuracy", "default_val_accuracy"))
-    if not (0 <= own <= 1 and 0 <= usual <= 1):
-        raise ValueError("an accuracy lies in 0 to 1")
+    if not (-math.inf < own <= 1 and -math.inf < usual <= 1):
+        raise ValueError("no metric is above 1")
+    # Kept before there were others, it does not say which.
+    metric = Metric(read.get("metric", Metric.ACCURACY))
     runs = [TunedRun(**{**run, "values": _recipe(run["values"]).values}) for run in read["runs"]]
-    return Tuning(recipe, default, own, usual, tuple(runs), float(read["seconds"]))
+    return Tuning(recipe, default, own, usual, tuple(runs), float(read["seconds"]), metric)
 
 
 def _is_tuned(name: str) -> bool:

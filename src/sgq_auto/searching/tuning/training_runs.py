@@ -14,13 +14,25 @@ import torch
 from sgq_auto.graphs import Graph
 from sgq_auto.graphs.store import load_graph, save_graph
 from sgq_auto.quantize import prepare
+from sgq_auto.searching.measuring.chance_level import chance_score
 from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.tuning.training_recipe import EPOCHS, Recipe
 from sgq_auto.searching.workers.process_pool import process_pool
-from sgq_auto.training import DivergedError, FitResult, Keep, Schedule, fit, predict
+from sgq_auto.task import Metric
+from sgq_auto.training import (
+    DivergedError,
+    FitResult,
+    Keep,
+    Schedule,
+    fit,
+    predict,
+    resampled_scores,
+)
 
 # Epochs between two looks at the validation nodes.
 _LOOK_EVERY = 10
+# Samples of the validation nodes that tell how certain a difference is.
+_SAMPLES = 200
 
 
 @dataclass(frozen=True)
@@ -37,16 +49,22 @@ class RunResult:
 
     Attributes:
         fitted: How training went; ``None`` if it diverged.
-        right: Of each validation node, whether the kept epoch predicts its class.
+        right: Of each validation node, whether the kept epoch predicts its class; of another metric
+            than accuracy empty.
+        resampled: Another metric on samples of the validation nodes, drawn with replacement, which
+            are the same for every run.
+        least: The metric of a run that diverged.
     """
 
     fitted: FitResult | None
     right: tuple[bool, ...]
+    resampled: tuple[float, ...] = ()
+    least: float = 0.0
 
     @property
     def val_accuracy(self) -> float:
-        """Validation accuracy of the kept epoch, 0..1; 0 if training diverged."""
-        return self.fitted.val_accuracy if self.fitted else 0.0
+        """Validation accuracy (or metric) of the kept epoch; the least if training diverged."""
+        return self.fitted.val_accuracy if self.fitted else self.least
 
     @property
     def kept_epoch(self) -> int:
@@ -104,9 +122,25 @@ def train(settings: SearchSettings, graph: Graph, run: TrainingRun) -> RunResult
     try:
         fitted = fit(model, graph, fitting, run.seed)
     except DivergedError:
+        return _diverged(graph)
+    outputs, labels = predict(model, graph)[graph.val.nodes], graph.val.labels
+    if _is_accuracy(graph):
+        return RunResult(fitted, tuple((outputs.argmax(dim=1) == labels).tolist()))
+    samples = graph.metric, graph.in_units(outputs), labels
+    found = resampled_scores(*samples, count=_SAMPLES, seed=0)
+    return RunResult(fitted, (), tuple(found.tolist()))
+
+
+def _diverged(graph: Graph) -> RunResult:
+    """What stands for a run without a result: it is no better than one answer for all nodes."""
+    if _is_accuracy(graph):
         return RunResult(None, (False,) * graph.val.nodes.numel())
-    predicted = predict(model, graph)[graph.val.nodes].argmax(dim=1)
-    return RunResult(fitted, tuple((predicted == graph.val.labels).tolist()))
+    least = chance_score(graph)
+    return RunResult(None, (), (least,) * _SAMPLES, least)
+
+
+def _is_accuracy(graph: Graph) -> bool:
+    return graph.task.is_classification and graph.metric is Metric.ACCURACY
 
 
 def lasting(recipe: Recipe, epochs: int) -> Recipe:

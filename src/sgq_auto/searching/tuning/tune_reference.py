@@ -139,6 +139,7 @@ def _tune(
         default_val_accuracy=usual.mean,
         runs=tuple(halving.runs),
         seconds=time.perf_counter() - began,
+        metric=graph.metric,
     )
 
 

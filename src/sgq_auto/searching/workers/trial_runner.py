@@ -118,9 +118,10 @@ class TrialRunner:
         place, first = len(standing) - len(waiting), len(self.start.allocations)
         if waiting or not repeat_is_due(place, settings.n_trials, first, settings.remeasuring):
             return
-        lowest = self.bench.pretrained.val_accuracy - settings.allowed_drop / 100
+        metric = self.bench.graph.metric
+        lowest = metric.below(self.bench.pretrained.val_accuracy, settings.allowed_drop)
         records = [r for r in records_of(standing) if settings.budget.holds(r.num_bytes)]
-        member = worth_repeating(records, [t.params for t in running], lowest)
+        member = worth_repeating(records, [t.params for t in running], lowest, metric)
         if member is not None:
             repeat = 1 + max(
                 own_attributes(t.user_attrs).get(REPEAT, 0)

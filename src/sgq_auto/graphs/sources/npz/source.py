@@ -9,7 +9,7 @@ import scipy.sparse
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.edge_weights import both_ways, check_weights
 from sgq_auto.graphs.raw_graph import IntArray, RawGraph
-from sgq_auto.graphs.sources.class_numbers import class_numbers, numbered_from_0
+from sgq_auto.graphs.sources.class_numbers import GivenLabels
 from sgq_auto.graphs.sources.edge_attributes import EDGE_VALUES, weights_among
 from sgq_auto.graphs.sources.npz.archive import NpzArchive
 from sgq_auto.graphs.sources.npz.names import ArrayNames
@@ -22,15 +22,17 @@ _EDGE_INDEX = "edge_index"
 
 
 class NpzSource:
-    """Reads features, edges, classes, and optional names and splits from a ``.npz`` file.
+    """Reads features, edges, labels, and optional names and splits from a ``.npz`` file.
 
     - ``x``: ``[N, F]`` numbers; or ``x_data``, ``x_indices``, ``x_indptr``, ``x_shape``.
     - ``edge_index``: ``[2, E]`` integers, source and target; or ``edges`` ``[E, 2]``, or an
       adjacency matrix, dense or in such four parts.
     - ``edge_weight``: ``[E]`` weights of the edges, or ``edge_attr`` of one column, or the values
       of the adjacency matrix where they are not all 1; or none.
-    - ``y``: ``[N]`` integers, classes from 0; -1 where a node has none.
-    - ``class_names``: ``[classes]`` strings (NumPy's own, no objects), or none.
+    - ``y``: ``[N]`` integers, classes from 0, -1 where a node has none; or ``[N, L]`` 0 or 1 for
+      each of several labels; or ``[N]`` or ``[N, T]`` numbers to predict. NaN is no label.
+    - ``class_names``: ``[classes]`` (or labels, or numbers) strings (NumPy's own, no
+      objects), or none.
     - ``train_mask``, ``val_mask``, ``test_mask``, or the same parts in other ways
       (:mod:`~sgq_auto.graphs.sources.split_fields`), or none.
 
@@ -71,9 +73,10 @@ class NpzSource:
         arrays = archive.read([*names.all, *sorted(known)])
         edge_index, weights, of_edges = self._edges(arrays, names, given_weights)
         x = self._x(arrays, names)
-        y, of_y = class_numbers(arrays[names.y], str(self.path))
-        y, classes, of_numbers = numbered_from_0(y, self._class_names(arrays), self.path.stem)
-        given = splits_of(arrays, int(y.shape[0]), str(self.path))
+        called = self._class_names(arrays)
+        labels = GivenLabels.of(arrays[names.y], called, str(self.path), self.path.stem)
+        num_nodes = int(labels.y.shape[0])
+        given = splits_of(arrays, num_nodes, str(self.path))
         sizes = {
             name: header.shape[0] if header.shape else None
             for name, header in archive.headers.items()
@@ -84,17 +87,17 @@ class NpzSource:
             name=self.path.stem,
             x=x,
             edge_index=edge_index,
-            y=y,
+            y=labels.y,
+            numbers=labels.numbers,
             split=given.single,
             splits=given.choices,
-            class_names=classes,
+            class_names=labels.names,
             edge_weight=weights,
             notes=(
                 *([f"{self.path.name}: {renamed}"] if renamed else []),
                 *of_edges,
-                *of_y,
-                *of_numbers,
-                *left_out(sizes, int(y.shape[0]), _listed_edges(arrays, names), self.path.name),
+                *labels.notes,
+                *left_out(sizes, num_nodes, _listed_edges(arrays, names), self.path.name),
             ),
         )
 

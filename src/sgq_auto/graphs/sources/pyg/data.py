@@ -7,13 +7,15 @@ import numpy as np
 import scipy.sparse
 import torch
 from torch import Tensor
-from torch_geometric.data import Batch, Data, HeteroData
+from torch_geometric.data import Data, HeteroData
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.raw_graph import RawGraph
-from sgq_auto.graphs.sources.class_numbers import class_numbers, numbered_from_0
+from sgq_auto.graphs.sources.class_numbers import GivenLabels
+from sgq_auto.graphs.sources.degree_features import one_hot_degrees
 from sgq_auto.graphs.sources.edge_attributes import EDGE_VALUES, weights_among
 from sgq_auto.graphs.sources.memory_needed import check_memory
+from sgq_auto.graphs.sources.pyg.data_list import GRAPH_OF_NODE, joined_fields, listed_graphs
 from sgq_auto.graphs.sources.split_fields import is_split_name, splits_of
 from sgq_auto.graphs.sources.unread_arrays import first_dimension, left_out
 
@@ -22,11 +24,12 @@ _INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 def graph_of_data(data: object, name: str) -> RawGraph:
-    """The graph of a ``Data`` for node classification, or of what its ``to_dict()`` gives.
+    """The graph of a ``Data``, of what its ``to_dict()`` gives, or of a list of these.
 
     Args:
         data: ``x`` ``[N, F]`` (dense or a sparse tensor), ``edge_index`` ``[2, E]``, ``y`` ``[N]``
-            or ``[N, 1]`` whole numbers (-1 where a node has no class), and optionally a split
+            or ``[N, 1]`` whole numbers (-1 where a node has no class), or ``[N, L]`` 0 or 1 for
+            each of several labels, or numbers to predict (NaN: none), and optionally a split
             (:mod:`~sgq_auto.graphs.sources.split_fields`), ``class_names``, a string a class, and
             weights of edges: ``edge_weight`` ``[E]``, or ``edge_attr`` of one column.
         name: What messages and the graph are called.
@@ -39,31 +42,45 @@ def graph_of_data(data: object, name: str) -> RawGraph:
             f"{name}: a HeteroData; nodes and edges of one kind are supported: "
             "data.to_homogeneous() joins kinds whose features are alike"
         )
-    if isinstance(data, Batch) or not isinstance(data, Data | Mapping):
+    several = listed_graphs(data)
+    if several is not None:
+        graphs, shared = several
+        fields: dict[str, Any] = {**joined_fields(graphs, name), **shared}
+    elif isinstance(data, Data | Mapping):
+        given = data.to_dict() if isinstance(data, Data) else data
+        fields = {key: value for key, value in given.items() if value is not None}
+    else:
         raise InputError(
-            f"{name}: a {type(data).__name__}; it must be the Data of one graph, like dataset[0]"
+            f"{name}: a {type(data).__name__}; it must be the Data of one graph, like dataset[0], "
+            "or a list of them"
         )
-    fields: Mapping[str, Any] = data.to_dict() if isinstance(data, Data) else data
-    fields = {key: value for key, value in fields.items() if value is not None}
+    graph_of_node = fields.pop(GRAPH_OF_NODE, None) if several is not None else None
     weights, of_weights = _edge_weights(fields, name)
-    x, edge_index = _features(fields, name), _edge_index(fields, name)
-    y, of_y = class_numbers(_numbers(_tensor(fields, "y", name, "give classes y [N]")), name)
-    y, names, of_numbers = numbered_from_0(y, _class_names(fields, name), name)
-    given = splits_of(_split_arrays(fields), int(y.shape[0]), name)
+    edge_index = _edge_index(fields, name)
+    if "x" not in fields and graph_of_node is not None:
+        x, of_x = _degrees(edge_index, graph_of_node.numel(), name)
+    else:
+        x, of_x = _features(fields, name), []
+    y = _numbers(_tensor(fields, "y", name, "give classes y [N]"))
+    labels = GivenLabels.of(y, _class_names(fields, name), name, name)
+    num_rows = int(labels.y.shape[0])
+    given = splits_of(_split_arrays(fields), num_rows, name)
     return RawGraph(
         name=name,
         x=x,
         edge_index=edge_index,
-        y=y,
+        y=labels.y,
+        numbers=labels.numbers,
         split=given.single,
         splits=given.choices,
-        class_names=names,
+        class_names=labels.names,
         edge_weight=weights,
+        graph_of_node=None if graph_of_node is None else graph_of_node.numpy().astype(np.int64),
         notes=(
+            *of_x,
             *of_weights,
-            *of_y,
-            *of_numbers,
-            *_left_out(fields, given.used, int(y.shape[0]), edge_index.shape[-1], name),
+            *labels.notes,
+            *_left_out(fields, given.used, num_rows, edge_index.shape[-1], name),
         ),
     )
 
@@ -120,6 +137,13 @@ def _features(fields: Mapping[str, Any], name: str) -> Any:
     coo = x.to_sparse_coo().coalesce()
     values, (rows, columns) = coo.values().to(torch.float32).numpy(), coo.indices().numpy()
     return scipy.sparse.csr_matrix((values, (rows, columns)), shape=tuple(coo.shape))
+
+
+def _degrees(edge_index: Any, num_nodes: int, name: str) -> tuple[Any, list[str]]:
+    """Features of graphs that have none: the degrees of their nodes."""
+    x = one_hot_degrees(edge_index, num_nodes)
+    said = f"degrees, one column for each from 0 to {x.shape[1] - 1}"
+    return x, [f"{name}: nodes have no features x: their features are their {said}"]
 
 
 def _edge_index(fields: Mapping[str, Any], name: str) -> Any:

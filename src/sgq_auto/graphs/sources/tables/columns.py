@@ -37,23 +37,13 @@ def classes(
         InputError: If the column is missing, empty, or holds what is no class.
     """
     column = table.column(name, "dataset.source.label=COLUMN")
-    known = column.notna().to_numpy()
-    if known.any() and isinstance(column[known].iloc[0], list | np.ndarray):
-        raise InputError(_several_classes(table, name))
     texts = texts_of(column)
-    known, notes = _labelled(table, name, texts, known, unlabelled)
+    known, notes = labelled(table, name, texts, unlabelled)
     if not known.any():
         raise InputError(f"{table.name}: column {name!r} is empty; some nodes must have a class")
     texts = texts[known]
-    if (texts.str.startswith("[") & texts.str.endswith("]")).all():
-        raise InputError(_several_classes(table, name))
     numbers = pd.to_numeric(texts, errors="coerce")
     if not numbers.isna().any():
-        if not (numbers % 1 == 0).all():
-            raise InputError(
-                f"{table.name}: column {name!r} holds {texts[numbers % 1 != 0].iloc[0]}; a class "
-                "is a whole number or a name (regression is not supported)"
-            )
         texts = numbers.astype(np.int64)
     names, positions = np.unique(texts.to_numpy(), return_inverse=True)
     y = np.full(known.size, UNLABELLED, np.int64)
@@ -61,22 +51,19 @@ def classes(
     return y, tuple(str(n) for n in names), notes
 
 
-def _several_classes(table: Table, name: str) -> str:
-    return (
-        f"{table.name}: column {name!r} holds lists; a node has one class (multi-label "
-        "classification is not supported)"
-    )
-
-
-def _labelled(
-    table: Table,
-    name: str,
-    texts: "pd.Series[Any]",
-    known: np.ndarray[Any, Any],
-    unlabelled: Collection[str],
+def labelled(
+    table: Table, name: str, texts: "pd.Series[Any]", unlabelled: Collection[str]
 ) -> tuple[np.ndarray[Any, Any], list[str]]:
-    """Which nodes have a class, and what is said of those that are marked to have none."""
+    """Which rows of a column hold a label, and what is said of those that are marked to have none.
+
+    Args:
+        table: The table.
+        name: The column.
+        texts: What it holds, from :func:`texts_of`.
+        unlabelled: What stands for no label, beside nothing.
+    """
     notes = []
+    known = texts.notna().to_numpy()
     lower, numbers = texts.str.lower(), pd.to_numeric(texts, errors="coerce")
     for value in unlabelled:
         found = (lower == value.lower()).fillna(False).to_numpy(np.bool_)

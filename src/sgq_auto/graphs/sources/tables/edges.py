@@ -30,15 +30,23 @@ class EdgeTable:
         columns: Its columns that name nodes.
         ends: What they name, as text.
         weight: Its column of weights, if it has one.
+        graph: Its column of graphs, if ids count anew in each.
     """
 
     table: Table
     columns: tuple[str, str]
     ends: tuple["pd.Index[Any]", "pd.Index[Any]"]
     weight: str | None = None
+    graph: str | None = None
 
     @classmethod
-    def of(cls, table: Table, columns: Sequence[str], weight: str | None = None) -> "EdgeTable":
+    def of(
+        cls,
+        table: Table,
+        columns: Sequence[str],
+        weight: str | None = None,
+        graph: str | None = None,
+    ) -> "EdgeTable":
         """Find the two ends; of a table without a header, the first two columns.
 
         Raises:
@@ -55,7 +63,7 @@ class EdgeTable:
                 raise InputError(
                     f"{table.name}: column {weight!r} names nodes; set {_WEIGHT} to another one"
                 )
-        return cls(table, (source, target), ends, weight)
+        return cls(table, (source, target), ends, weight, graph)
 
     @property
     def named(self) -> "pd.Index[Any]":
@@ -124,7 +132,9 @@ class EdgeTable:
                 f"{table.name}: {spare:,} of {rows:,} rows repeat an edge or join a node to "
                 f"itself; {left_out}"
             )
-        unused = [name for name in table.columns if name not in (*self.columns, self.weight)]
+        unused = [
+            name for name in table.columns if name not in (*self.columns, self.weight, self.graph)
+        ]
         if unused:
             verb = "is" if len(unused) == 1 else "are"
             notes.append(

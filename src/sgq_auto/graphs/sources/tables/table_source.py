@@ -10,11 +10,14 @@ import scipy.sparse
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.first_lines import listed
 from sgq_auto.graphs.raw_graph import IntArray, RawGraph
-from sgq_auto.graphs.sources.tables.columns import classes, split_of
+from sgq_auto.graphs.sources.degree_features import one_hot_degrees
+from sgq_auto.graphs.sources.tables.columns import split_of
 from sgq_auto.graphs.sources.tables.edges import DEFAULT_ENDS, EdgeTable
 from sgq_auto.graphs.sources.tables.feature_cells import numbers_of
 from sgq_auto.graphs.sources.tables.feature_file import features_in_file
+from sgq_auto.graphs.sources.tables.graph_column import GraphColumn, with_graph_in_ids
 from sgq_auto.graphs.sources.tables.ids import TableIds, table_ids
+from sgq_auto.graphs.sources.tables.label_columns import table_labels
 from sgq_auto.graphs.sources.tables.settings import Name, has_header, name_of, names_of
 from sgq_auto.graphs.sources.tables.table_file import Table
 from sgq_auto.node_files.node_ids import NodeIds
@@ -22,6 +25,8 @@ from sgq_auto.node_files.node_ids import NodeIds
 _SOURCE = "dataset.source"
 # One-hot degrees end here: what is above is one feature.
 _LARGEST_DEGREE = 31
+# The column that names a node's graph, unless another is set.
+_GRAPH = "graph"
 # Features whose largest values differ by more train badly together.
 _SIZES_APART = 100
 _FEW_FEATURES = 12
@@ -36,10 +41,17 @@ class TableSource:
     Args:
         nodes: File with a row for each node.
         edges: File with a row for each edge.
+        graphs: File with a row for each graph, where nodes belong to many; its labels and its split
+            are those of whole graphs.
+        graph: Column that names the graph, of the nodes, of ``graphs`` if there is that file, and
+            of the edges if ids count anew in each graph; ``None``: ``graph`` where there is the
+            file, else all nodes are of one graph.
         id: Column of ids that the edges refer to; ``None`` takes ``id`` where there is one, and
             else numbers the rows from 0, unless a column looks like the ids; ``False`` numbers
             them.
-        label: Column of classes, names or whole numbers; empty where a node has none.
+        label: Column of classes, names or whole numbers; empty where a node has none. Or of lists
+            of the labels that a node has, or of numbers to predict. Or several columns, each a
+            label (0 or 1) or a number.
         unlabelled: What this column holds where a node has no class, beside nothing.
         features: Feature columns, names or patterns like ``word_*``; ``None`` takes every column
             that is nothing else, and none where there is a file of features.
@@ -60,8 +72,10 @@ class TableSource:
         nodes: str | None,
         edges: str | None,
         *,
+        graphs: str | None = None,
+        graph: Name | None = None,
         id: Name | bool | None = None,
-        label: Name = "label",
+        label: Sequence[Name] | Name = "label",
         unlabelled: Sequence[Name] | Name | None = None,
         features: Sequence[Name] | Name | None = None,
         features_file: str | None = None,
@@ -76,19 +90,19 @@ class TableSource:
         if not nodes or not edges:
             missing = "edges" if nodes else "nodes"
             raise InputError(f"dataset=table: no file given; add {_SOURCE}.{missing}=FILE.csv")
-        if not isinstance(label, Name):
-            raise InputError(
-                f"{_SOURCE}.label={label}: it must be one column (multi-label classification is "
-                "not supported)"
-            )
         self.edge_columns = names_of(edge_columns) or []
         if len(self.edge_columns) != 2:
             raise InputError(
                 f"{_SOURCE}.edge_columns={self.edge_columns}: name two, like [source,target]"
             )
         self.nodes, self.edges = Path(nodes), Path(edges)
+        self.graphs = Path(graphs) if graphs else None
+        named = _GRAPH if graph is None and graphs else graph
+        self.graph = None if named is None else name_of(named)
         self.id = id if id is None or id is False else name_of(id)
-        self.label = name_of(label)
+        self.label = names_of(label) or []
+        if not self.label:
+            raise InputError(f"{_SOURCE}.label={label}: name the column of labels, or several")
         self.unlabelled = names_of(unlabelled) or []
         self.split = None if split is None else name_of(split)
         self.features = names_of(features)
@@ -100,45 +114,64 @@ class TableSource:
 
     def load(self) -> RawGraph:
         """Read both tables, and the file of features if there is one."""
-        texts = [self.id or "id", self.split or "split", self.label]
-        nodes = Table.read(self.nodes, f"{_SOURCE}.nodes", texts, has_header(self.header, "nodes"))
-        edges = EdgeTable.of(
-            Table.read(
-                self.edges,
-                f"{_SOURCE}.edges",
-                [*self.edge_columns, "0", "1"],
-                has_header(self.header, "edges"),
-            ),
-            self.edge_columns,
-            self.edge_weight,
+        nodes, labelled = self._read_nodes()
+        edges = EdgeTable.of(self._read_edges(), self.edge_columns, self.edge_weight)
+        if self.graph is not None and self.graph in edges.table.columns:
+            nodes = with_graph_in_ids(nodes, [self.id or "id"], self.graph)
+            table = with_graph_in_ids(edges.table, list(edges.columns), self.graph)
+            edges = EdgeTable.of(table, edges.columns, self.edge_weight, self.graph)
+        graphs = None
+        if self.graph is not None:
+            graphs = GraphColumn.of(nodes, self.graph, labelled if self.graphs else None)
+        labels = table_labels(labelled, self.label, self.unlabelled)
+        split_column = self.split or ("split" if "split" in labelled.columns else None)
+        split = split_of(labelled, split_column)
+        taken = (
+            {self.graph} if self.graphs else {*self.label, split_column, *split.used, self.graph}
         )
-        y, names, of_classes = classes(nodes, self.label, self.unlabelled)
-        split_column = self.split or ("split" if "split" in nodes.columns else None)
-        split = split_of(nodes, split_column)
-        taken = {self.label, split_column, *split.used}
         ids = table_ids(nodes, self.id, self._may_be_ids(nodes, taken), edges.named)
         rows = edges.edge_index(ids, nodes)
+        if graphs is not None:
+            graphs.check_edges(rows, edges.table)
         edge_index, weights = edges.joined(rows, undirected=self.undirected)
         x, of_features = self._features(nodes, edge_index, ids, taken)
         return RawGraph(
             name=self.nodes.stem,
             x=x,
             edge_index=edge_index,
-            y=y,
+            y=labels.y,
+            numbers=labels.numbers,
             split=split.single,
-            class_names=names,
+            class_names=labels.names,
             edge_weight=weights,
             spare_edges_noted=True,
-            node_ids=NodeIds.of(ids.keys, ids.column) if ids.column else None,
+            node_ids=NodeIds.of(ids.keys, ids.column) if ids.column and not graphs else None,
+            graph_of_node=None if graphs is None else graphs.of_node,
             notes=(
                 *nodes.notes(),
+                *(() if graphs is None else graphs.notes(nodes)),
                 *ids.notes,
                 *of_features,
-                *of_classes,
+                *labels.notes,
                 *edges.notes(rows, undirected=self.undirected),
                 *_sizes_apart(nodes.name, x),
             ),
         )
+
+    def _read_nodes(self) -> tuple[Table, Table]:
+        """The table of nodes, and the one that has the labels: of graphs, if there is that."""
+        texts = [self.id or "id", self.split or "split", *self.label]
+        if self.graph is not None:
+            texts.append(self.graph)
+        nodes = Table.read(self.nodes, f"{_SOURCE}.nodes", texts, has_header(self.header, "nodes"))
+        if self.graphs is None:
+            return nodes, nodes
+        header = has_header(self.header, "graphs")
+        return nodes, Table.read(self.graphs, f"{_SOURCE}.graphs", texts, header)
+
+    def _read_edges(self) -> Table:
+        texts = [*self.edge_columns, "0", "1", *([] if self.graph is None else [self.graph])]
+        return Table.read(self.edges, f"{_SOURCE}.edges", texts, has_header(self.header, "edges"))
 
     def _may_be_ids(self, nodes: Table, taken: Collection[str | None]) -> list[str]:
         """Columns that nothing says what they are."""
@@ -172,7 +205,8 @@ class TableSource:
             blocks.append(found)
             kinds.append(f"those of {self.features_file.name}")
         if self.one_hot_degree:
-            blocks.append(_one_hot_degrees(edge_index, len(nodes.frame)))
+            degrees = one_hot_degrees(edge_index, len(nodes.frame), _LARGEST_DEGREE)
+            blocks.append(degrees.toarray())
             kinds.append("the degree")
         if not blocks:
             raise InputError(
@@ -181,8 +215,15 @@ class TableSource:
             )
         unused = [name for name in nodes.columns if name not in named and name not in names]
         left_out = f"; not used: {listed(unused, _MOST_LEFT_OUT)}" if unused else ""
-        line = f"{nodes.name}: the class is {self.label!r}, features are {', '.join(kinds)}"
+        line = f"{nodes.name}: {_taken_for(self.label)}, features are {', '.join(kinds)}"
         return _joined(blocks), [line + left_out, *notes]
+
+
+def _taken_for(label: Sequence[str]) -> str:
+    """Which columns hold the labels, in words."""
+    if len(label) == 1:
+        return f"the class is {label[0]!r}"
+    return f"the labels are {listed(label, _FEW_FEATURES)}"
 
 
 def _joined(blocks: Sequence[Any]) -> Any:
@@ -202,13 +243,3 @@ def _sizes_apart(name: str, x: Any) -> list[str]:
         f"{name}: the largest value of a feature is {largest.min():.3g}, of another "
         f"{largest.max():.3g}; scaled alike (mean 0, deviation 1) they train better"
     ]
-
-
-def _one_hot_degrees(edge_index: IntArray, num_nodes: int) -> np.ndarray[Any, Any]:
-    """``float32 [N, degrees]``: in-degrees without repeats and self-loops."""
-    sources, targets = edge_index[:, edge_index[0] != edge_index[1]]
-    ones = np.ones(sources.size, np.bool_)
-    adjacency = scipy.sparse.csr_matrix((ones, (targets, sources)), shape=(num_nodes, num_nodes))
-    degrees = np.minimum(adjacency.getnnz(axis=1), _LARGEST_DEGREE)
-    one_hot: np.ndarray[Any, Any] = np.eye(_LARGEST_DEGREE + 1, dtype=np.float32)[degrees]
-    return one_hot

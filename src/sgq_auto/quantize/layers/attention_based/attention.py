@@ -1,6 +1,7 @@
 """What layers with trained attention share: coefficients of the edges, quantized, in chunks."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +27,6 @@ class AttentionLayer(QuantizedLayer):
 
     attention_quantizer: nn.Module
     max_coefficients = _CHUNK_COEFFICIENTS
-    _chunks: tuple[RowChunk, ...] = ()
 
     def propagate(self, adj_t: CsrPattern, nodes: Tensor, *inputs: Tensor) -> Tensor:
         """Attention times ``nodes`` ``[N, heads, channels]``.
@@ -40,11 +40,12 @@ class AttentionLayer(QuantizedLayer):
         if adj_t.num_entries <= max_entries:
             attention = self.attention_quantizer(self.attention(adj_t, slice(None), *inputs))
             return adj_t.spmm(self.drop_attention(attention), nodes)
-        if not self._chunks:
-            self._chunks = tuple(adj_t.row_chunks(max_entries))
-        self._observe_chunks(*inputs)
+        chunks = self.quantizers.bound.once(
+            f"{self.name}.chunks", lambda: tuple(adj_t.row_chunks(max_entries))
+        )
+        self._observe_chunks(chunks, *inputs)
         return torch.cat(
-            [checkpoint(self._chunk, c, nodes, *inputs, use_reentrant=False) for c in self._chunks]
+            [checkpoint(self._chunk, c, nodes, *inputs, use_reentrant=False) for c in chunks]
         )
 
     @abstractmethod
@@ -57,13 +58,12 @@ class AttentionLayer(QuantizedLayer):
             return attention
         return dropout(attention, self.dropout, self.engine)
 
-    def _observe_chunks(self, *inputs: Tensor) -> None:
+    def _observe_chunks(self, chunks: Sequence[RowChunk], *inputs: Tensor) -> None:
         quantizer = self.attention_quantizer
         if isinstance(quantizer, TrainedQuantizer) and quantizer.wants_to_observe:
             with torch.no_grad():
                 quantizer.observe_parts(
-                    (c.first_entry, self.attention(c.pattern, c.rows, *inputs))
-                    for c in self._chunks
+                    (c.first_entry, self.attention(c.pattern, c.rows, *inputs)) for c in chunks
                 )
 
     def _chunk(self, chunk: RowChunk, nodes: Tensor, *inputs: Tensor) -> Tensor:

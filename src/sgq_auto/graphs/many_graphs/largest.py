@@ -1,0 +1,103 @@
+"""The largest of many graphs, whose sizes are those of a model for such graphs."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from sgq_auto.graphs.feature_matrix import SparseFeatures
+from sgq_auto.graphs.many_graphs.parts import part
+from sgq_auto.graphs.prepared_graph import Graph
+from sgq_auto.packed import FootprintModel, GraphSpec, ModelSpec
+from sgq_auto.packed.sizes.edge_weight_spec import EdgeWeightSpec
+
+# Graphs that no other one exceeds in nodes, edges and stored feature values: few, as a rule.
+_MOST_TRIED = 64
+
+
+@dataclass(frozen=True)
+class Largest:
+    """The largest graph for a model.
+
+    Attributes:
+        number: Which one it is; ``None`` for the one fixed graph.
+        footprints: Sizes of the model on it.
+    """
+
+    number: int | None
+    footprints: FootprintModel
+
+    @property
+    def note(self) -> str | None:
+        """What is said of it before a search; nothing of a fixed graph."""
+        if self.number is None:
+            return None
+        spec = self.footprints.graph
+        return (
+            f"sizes are those at the largest graph, number {self.number}: {spec.num_nodes:,} nodes "
+            f"and {spec.num_edges:,} edges"
+        )
+
+
+def largest_graph(model: ModelSpec, graph: Graph) -> Largest:
+    """Sizes of a model on its graph, or on the graph of many that it takes the most bytes for.
+
+    That is what a device must hold. The most are the most resident bytes at full precision, of the
+    packed runtime; of two graphs with as many, the first.
+
+    Args:
+        model: The model.
+        graph: Its graph, or the graphs.
+    """
+    if not graph.is_inductive:
+        return Largest(None, FootprintModel(model, graph.spec))
+    found: Largest | None = None
+    most = -1
+    for number in _candidates(graph):
+        footprints = FootprintModel(model, _spec(graph, number))
+        size = footprints.packed(footprints.all_full()).resident_bytes
+        if size > most:
+            found, most = Largest(number, footprints), size
+    assert found is not None
+    return found
+
+
+def _spec(graph: Graph, number: int) -> GraphSpec:
+    """The counts of one of the graphs.
+
+    What a model does alike for all graphs is told by all: whether edges go both ways, and which
+    features are equal.
+    """
+    own = part(graph, torch.tensor([number], device=graph.device)).spec
+    whole, weights = graph.spec, own.weights
+    if whole.weights is not None and not whole.weights.symmetric:
+        weights = EdgeWeightSpec(False, own.bucket_edges)
+    constant = whole.features.bucket_constant
+    return replace(
+        own,
+        features=replace(own.features, bucket_constant=constant),
+        symmetric=whole.symmetric,
+        weights=weights,
+        inductive=True,
+    )
+
+
+def _candidates(graph: Graph) -> list[int]:
+    """The graphs, rising, of which none has less of everything than another one."""
+    assert graph.graph_of_node is not None
+    owner, count = graph.graph_of_node, graph.num_graphs
+    nodes = torch.bincount(owner, minlength=count)
+    edges = torch.bincount(owner, graph.adj_t.rowptr.diff().double(), minlength=count)
+    values = nodes
+    if isinstance(graph.features, SparseFeatures):
+        stored = graph.features.pattern.rowptr.diff().double()
+        values = torch.bincount(owner, stored, minlength=count)
+    sizes = torch.stack([nodes.double(), edges.double(), values.double()], dim=1).cpu().numpy()
+    order = np.lexsort((np.arange(count), *-sizes.T))
+    kept: list[int] = []
+    for number in order.tolist():
+        if not any((sizes[other] >= sizes[number]).all() for other in kept):
+            kept.append(number)
+        if len(kept) == _MOST_TRIED:
+            break
+    return sorted(kept)

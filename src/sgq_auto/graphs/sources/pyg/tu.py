@@ -1,0 +1,81 @@
+"""Datasets of many small graphs from TUDataset (Morris et al. 2020), from their raw text files."""
+
+import contextlib
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch_geometric.datasets import TUDataset
+
+from sgq_auto.errors import InputError
+from sgq_auto.graphs.raw_graph import RawGraph
+from sgq_auto.graphs.sources.pyg.data import graph_of_data
+
+_FAMILY = "TUDataset"
+
+
+class TuSource:
+    """A dataset of TUDataset under ``root``, in the folders that PyG makes.
+
+    Only missing raw files are written there (downloaded). Labels of nodes are features, one column
+    each; labels of edges are not read. Nodes without labels have their degrees as features.
+
+    Args:
+        name: The dataset's name, like ``PROTEINS``.
+        root: The data root; the files are in ``TUDataset/NAME/raw``.
+        node_attributes: Whether the numbers that nodes have are features, too.
+    """
+
+    def __init__(self, name: str | None, root: str, *, node_attributes: bool = True) -> None:
+        if not name:
+            raise InputError("dataset=tu: no dataset named; add dataset.source.name=PROTEINS")
+        self.name, self.root = name, Path(root)
+        self.node_attributes = node_attributes
+
+    @property
+    def raw_folder(self) -> Path:
+        """Where PyG keeps the raw files of this dataset, and downloads them to."""
+        return self.root / _FAMILY / self.name / "raw"
+
+    def load(self) -> RawGraph:
+        """Read the graphs, downloading their files if they are missing.
+
+        Raises:
+            InputError: If there are no files, or they cannot be read.
+        """
+        with tempfile.TemporaryDirectory(prefix="sgq-auto-") as scratch:
+            folder = Path(scratch) / self.name
+            folder.mkdir()
+            if self.raw_folder.is_dir():
+                (folder / "raw").symlink_to(self.raw_folder.resolve(), target_is_directory=True)
+            graphs = list(self._read(Path(scratch)))
+        ignored = any(graph.edge_attr is not None for graph in graphs)
+        for graph in graphs:
+            graph.edge_attr = None
+        raw = graph_of_data(graphs, self.name)
+        if not ignored:
+            return raw
+        said = f"{self.name}: labels of edges are not used"
+        return replace(raw, notes=(*raw.notes, said))
+
+    def _read(self, root: Path) -> Any:
+        try:
+            with (
+                Path(os.devnull).open("w", encoding="utf-8") as quiet,
+                contextlib.redirect_stderr(quiet),
+            ):
+                return TUDataset(str(root), self.name, use_node_attr=self.node_attributes)
+        except Exception as error:
+            what = f"({type(error).__name__}: {error})"
+            if self.raw_folder.is_dir():
+                raise InputError(
+                    f"dataset {self.name}: the files in {self.raw_folder} cannot be read {what}; "
+                    f"there must be {self.name}_A.txt, {self.name}_graph_indicator.txt and "
+                    f"{self.name}_graph_labels.txt"
+                ) from error
+            raise InputError(
+                f"dataset {self.name}: there is no folder {self.raw_folder} and the download "
+                f"failed ({type(error).__name__}); put {self.name}_A.txt and its other files there"
+            ) from error
