@@ -12,8 +12,8 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs import CsrPattern, Graph, PreparedData
 from sgq_auto.graphs.adjacency import csr_with_loops
 from sgq_auto.graphs.edge_weights import weights_of_entries
-from sgq_auto.quantize.forward.forward_signature import run_plain
 from sgq_auto.quantize.forward.model_output import check_logits
+from sgq_auto.quantize.forward.plain_run import run_plain
 from sgq_auto.quantize.prepare import GenericLayerWarning, prepare, unused_weights
 
 # Largest difference of two outputs that are the same, relative to the largest logit (at least 1).

@@ -99,7 +99,7 @@ def _program_tensors(model: PackedModel) -> dict[str, Array]:
         runs[FEATURES] = model.features.values.ranges
     tensors: dict[str, Array] = {}
     for name, ranges in runs.items():
-        rows = graph.rows(per_graph=name in program.graph_buffers)
+        rows = graph.scaled(graph.rows(per_graph=name in program.graph_buffers))
         tensors[f"{name}.scales"] = scales_of(ranges, rows)
     for position, stage in enumerate(program.stages):
         for place, operation in enumerate(stage.operations):
@@ -116,7 +116,7 @@ def _program_shapes(header: Header) -> dict[str, tuple[int, ...]]:
         for name, skip in header.skips.items()
     }
     if not any(layer.reads_features for layer in header.layers):
-        runs[FEATURES] = header.feature_bits, graph.bucket_nodes
+        runs[FEATURES] = header.feature_bits, graph.scaled(graph.bucket_nodes)
     shapes: dict[str, tuple[int, ...]] = {
         f"{name}.scales": (len(scaled_groups(*run)), 2) for name, run in runs.items()
     }
