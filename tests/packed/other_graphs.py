@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 
 from sgq_auto.packed import PackedModel
+from sgq_auto.packed.codes.coded_rows import BitmapRows, EliasFanoRows
 from sgq_auto.packed.runtime.edge_weights import PackedEdgeWeights, no_edge_weights
 from sgq_auto.packed.runtime.other_graphs import no_features, no_graph
+from sgq_auto.packed.runtime.prediction_input import StoredInput
 
 _MOST_NODES = 40
 
@@ -45,3 +47,23 @@ def drawn_graph(model: PackedModel, random: np.random.Generator) -> dict[str, An
     if model.graph.weights is not None:
         given["edge_weight"] = random.uniform(0.1, 3, edges.shape[1]).astype(np.float32)
     return given
+
+
+def data_bytes(model: PackedModel, given: StoredInput) -> int:
+    """Bytes of every array that is held of a graph that is predicted."""
+    graph, features = given.graph, given.held
+    edges, pattern = graph.edges, features.pattern
+    assert isinstance(edges, EliasFanoRows)
+    arrays = [edges.high, edges.low, edges.block_starts, graph.bucket_map, features.values.stream]
+    if isinstance(pattern, BitmapRows):
+        arrays += [pattern.bitmap, pattern.block_starts]
+    elif isinstance(pattern, EliasFanoRows):
+        arrays += [pattern.high, pattern.low, pattern.block_starts]
+    specs = [layer.spec for layer in model.layers]
+    if any(spec.attention_from_degrees for spec in specs):
+        arrays.append(graph.degrees.stream)
+    if isinstance(graph.weights, PackedEdgeWeights):
+        arrays.append(graph.weights.codes.stream)
+        if any(spec.edge_weights and spec.attention_from_degrees for spec in specs):
+            arrays.append(graph.weight_roots)
+    return sum(array.nbytes for array in arrays)

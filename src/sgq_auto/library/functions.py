@@ -153,7 +153,7 @@ def prepare(
     with returning_logits(model, graph.num_classes) as returned:
         full = prepare_model(model, graph)
         try:
-            check_logits(predict(full, graph), output_rows(graph), graph.num_classes)
+            check_logits(predict(full, graph), graph.num_outputs, graph.num_classes)
         except InputError as error:
             raise InputError(f"{type(model).__name__}: {error}") from error
         footprints = largest_graph(trace_spec(full, graph), graph).footprints

@@ -148,7 +148,7 @@ def parse(text: str) -> Header:
     skips = {} if is_chain else parse_skips(root, graph.num_buckets, buffers[1])
     layers = tuple(parse_layer(node, graph.num_buckets, feature_bits, *buffers) for node in listed)
     check_layers(layers)
-    check_graphs(graph, stages)
+    check_graphs(stages)
     check_readers(graph, [layer.spec for layer in layers])
     classes = tuple(list_of(root, "classes", LARGEST_COUNT))
     checked = check_stages(stages, skips, _widths(graph, layers, len(classes)))

@@ -76,19 +76,7 @@ def _graph(header: Header, tensors: Tensors) -> PackedGraph:
             raise ArtifactError("bucket_map is not what the header counts")
     packed = PackedIntegers.pack(degrees, spec.max_in_degree)
     weights = weights_from_tensors(edges, spec, header.edge_weight_bits, tensors)
-    maps = bucket_map, header.split_points, weights, _graph_map(spec, tensors)
-    return PackedGraph(spec, edges, packed, *maps)
-
-
-def _graph_map(spec: GraphSpec, tensors: Tensors) -> PackedIntegers | None:
-    if spec.num_graphs == 1:
-        return None
-    packed = PackedIntegers(_bytes(tensors, "graph_map"), index_bits(spec.num_graphs - 1))
-    for first in range(0, spec.num_nodes, _CHUNK):
-        last = min(first + _CHUNK, spec.num_nodes)
-        if int(packed[np.arange(first, last)].max()) >= spec.num_graphs:
-            raise ArtifactError(f"graph_map names more than the {spec.num_graphs} graphs")
-    return packed
+    return PackedGraph(spec, edges, packed, bucket_map, header.split_points, weights)
 
 
 def _features(header: Header, tensors: Tensors, ranges: Ranges) -> PackedFeatures:

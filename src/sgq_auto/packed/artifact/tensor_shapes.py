@@ -17,7 +17,7 @@ from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import stream_bytes
 from sgq_auto.packed.codes.coded_rows import BitmapRows, EliasFanoRows
 from sgq_auto.packed.runtime.layers.layer import PackedLayer
-from sgq_auto.packed.runtime.packed_graph import PackedGraph, stored_edge_code
+from sgq_auto.packed.runtime.packed_graph import stored_edge_code
 from sgq_auto.packed.runtime.packed_model import PackedModel
 from sgq_auto.packed.sizes.shape_specs import GraphSpec
 
@@ -101,11 +101,6 @@ def _feature_sizes(header: Header) -> dict[str, int]:
 def operation_tensor(stage: int, operation: int, name: str) -> str:
     """The name of an operation's tensor."""
     return f"{OPERATION_PREFIX}{stage}:{operation}:{name}"
-
-
-def _graph_map(graph: PackedGraph) -> Array:
-    """The packed number of the graph that each row belongs to; empty for one graph."""
-    return np.empty(0, np.uint8) if graph.graph_map is None else graph.graph_map.stream
 
 
 def _program_tensors(model: PackedModel) -> dict[str, Array]:

@@ -114,12 +114,9 @@ def _layer_buffers(
 
 
 def _pooling_buffers(model: ModelSpec, storage: TensorStorage) -> Iterator[Buffer]:
-    """Which graph a node belongs to, and what is pooled: each is held while its stage runs."""
-    steps = [_last_step(model, pooled.made - 1) for pooled in model.dataflow.pooled]
-    if not steps:
-        return
-    yield _stored("graph_map", Part.GRAPH, storage.graph_map(), max(steps))
-    for k, (pooled, step) in enumerate(zip(model.dataflow.pooled, steps, strict=True)):
+    """What is pooled: it is held while its stage runs."""
+    for k, pooled in enumerate(model.dataflow.pooled):
+        step = _last_step(model, pooled.made - 1)
         yield Buffer(f"pooled.{k}", Part.EMBEDDING, storage.pooled(pooled), step, step)
 
 

@@ -131,11 +131,6 @@ class ModelSpec:
         """Whether a layer reads the weights of the graph's edges."""
         return any(layer.edge_weights for layer in self.layers)
 
-    @property
-    def pools(self) -> bool:
-        """Whether it makes a row a graph from rows of nodes."""
-        return bool(self.dataflow.pooled)
-
     def sites(self, num_buckets: int) -> tuple[Site, ...]:
         """Every site of features and model; weights and graphs belong to no degree bucket."""
         return tuple(dict.fromkeys(self._sites(num_buckets)))
@@ -300,11 +295,6 @@ class GraphSpec:
         """
         occupied = sum(count > 0 for count in self.bucket_nodes)
         return packed_bytes(self.num_nodes, index_bits(self.num_buckets - 1)) if occupied > 1 else 0
-
-    @property
-    def graph_map_bytes(self) -> int:
-        """Bytes of the number of the graph that every row belongs to; nothing for one graph."""
-        return packed_bytes(self.num_nodes, index_bits(self.num_graphs - 1))
 
     @property
     def degree_bytes(self) -> int:

@@ -11,7 +11,6 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, SparseFeatures
 from sgq_auto.graphs.many_graphs import largest_graph, part
 from sgq_auto.packed import PackedModel
-from sgq_auto.packed.codes.bit_packing import PackedIntegers
 from sgq_auto.packed.codes.ranges import Ranges
 from sgq_auto.packed.runtime.edge_weights import no_edge_weights, pack_edge_weights
 from sgq_auto.packed.runtime.layers.layer import PackedLayer
@@ -116,17 +115,7 @@ def _graph(graph: Graph) -> PackedGraph:
     )
     degrees = np.diff(rowptr) - 1
     packed = graph_of(positions, buckets, degrees, graph.split_points, graph.num_nodes)
-    # Where nothing is pooled, it does not matter how many graphs there are.
-    return replace(packed, spec=replace(graph.spec, num_graphs=1))
-
-
-def _of_graphs(packed: PackedGraph, graph: Graph) -> PackedGraph:
-    """The packed graph with the graph that each node belongs to, if there are several."""
-    if graph.graph_of_node is None or graph.num_graphs == 1:
-        return packed
-    spec = replace(packed.spec, num_graphs=graph.num_graphs)
-    graph_map = PackedIntegers.pack(array(graph.graph_of_node), graph.num_graphs - 1)
-    return replace(packed, spec=spec, graph_map=graph_map)
+    return replace(packed, spec=graph.spec)
 
 
 def _weighted(
