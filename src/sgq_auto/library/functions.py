@@ -27,7 +27,6 @@ from sgq_auto.quantize import (
     RangeMode,
     check_logits,
     convert,
-    output_rows,
     returning_logits,
     trace_spec,
     unused_weights,

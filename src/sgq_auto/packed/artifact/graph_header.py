@@ -32,7 +32,6 @@ def parse_graph(node: Mapping[str, Any], features: Mapping[str, Any]) -> GraphSp
         symmetric=flag(node, "symmetric"),
         inductive="inductive" in node and flag(node, "inductive"),
         fixed="fixed" in node and flag(node, "fixed"),
-        num_graphs=count(node, "num_graphs", 1) if "num_graphs" in node else 1,
         features=FeatureSpec(
             num_features=count(features, "num_features", 1),
             dense=flag(features, "dense"),
@@ -55,7 +54,5 @@ def _check_counts(spec: GraphSpec) -> None:
             raise ArtifactError(f"bucket_values: {values} values of {n} nodes, {width} features")
     if spec.fixed and not spec.inductive:
         raise ArtifactError("fixed is for a model that is given features; it says no inductive")
-    if spec.num_graphs > spec.num_nodes:
-        raise ArtifactError(f"num_graphs: {spec.num_graphs} graphs of {spec.num_nodes} nodes")
     if spec.max_in_degree >= spec.num_nodes or (spec.symmetric and spec.num_edges % 2):
         raise ArtifactError("max_in_degree or symmetric does not fit the edges")

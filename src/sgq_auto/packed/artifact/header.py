@@ -3,11 +3,10 @@
 Version 2 says a chain of layers, version 3 any program; both have these entries:
 
 - ``graph``: ``bucket_nodes``, ``bucket_in_edges``, ``bucket_out_edges`` (a list, one number a
-  degree bucket; self-loops counted), ``max_in_degree``, ``symmetric``, ``split_points``,
-  ``num_graphs`` where it is the blocks of several graphs; and, only in a model for other graphs,
-  ``inductive``: the counts are those of the largest graph that it was made for, and the file holds
-  no ``edges``, ``bucket_map``, ``features`` or values of edge weights; or, where ``fixed`` is
-  there too, of these no ``features`` alone;
+  degree bucket; self-loops counted), ``max_in_degree``, ``symmetric``, ``split_points``; and, only
+  in a model for other graphs, ``inductive``: the counts are those of the largest graph that it was
+  made for, and the file holds no ``edges``, ``bucket_map``, ``features`` or values of edge weights;
+  or, where ``fixed`` is there too, of these no ``features`` alone;
 - ``features``: ``num_features``, ``dense``, ``bucket_values``, ``bucket_constant``,
   ``normalize_rows``, ``bits`` (a list);
 - ``layers``, in order: ``kind`` (as in :mod:`sgq_auto.packed.runtime.layers.layer_kinds`),
@@ -100,8 +99,7 @@ def describe(model: PackedModel) -> str:
     for name in ("inductive", "fixed"):
         if not graph[name]:
             del graph[name]  # As earlier versions wrote it.
-    if graph["num_graphs"] == 1:
-        del graph["num_graphs"]
+    del graph["num_graphs"]  # It is one.
     held, activations = {}, chain_activations(program)
     if isinstance(model.graph.weights, PackedEdgeWeights):
         held["edge_weights"] = {**weights, "bits": model.graph.weights.ranges.bits}

@@ -41,7 +41,6 @@ def _edge_tensors(model: PackedModel) -> dict[str, Array]:
         "edges.high": high,
         "edges.low": low,
         "bucket_map": model.graph.bucket_map,
-        "graph_map": _graph_map(model.graph),
     }
 
 
@@ -82,7 +81,6 @@ def _edge_sizes(graph: GraphSpec) -> dict[str, int]:
         "edges.high": edges.high_bytes,
         "edges.low": edges.low_bytes,
         "bucket_map": graph.bucket_map_bytes,
-        "graph_map": graph.graph_map_bytes,
     }
 
 
