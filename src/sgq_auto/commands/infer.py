@@ -132,7 +132,11 @@ def _run(arguments: list[str]) -> None:
     done = time.perf_counter()
     found = predicted(model, outputs)
     of_graphs = model.task.predicts_graphs
-    _deliver(request, found, _called(len(outputs)) if of_graphs else names.called(rows))
+    if of_graphs:
+        called = map(str, range(len(outputs))) if given is None else given.graph_names(len(outputs))
+        _deliver(request, found, called, "graph")
+    else:
+        _deliver(request, found, names.called(rows), "node")
     for note in () if given is None else given.notes:
         print(_printable(note))
     print(f"Predicted: {_printable(found.summed_up)}")
@@ -183,11 +187,6 @@ def _given(request: Request, model: PackedModel) -> GivenGraph | None:
     return unlabelled_graph(path, model.features.spec.num_features)
 
 
-def _called(count: int) -> Iterable[str]:
-    """Graphs are called by their numbers."""
-    return map(str, range(count))
-
-
 def _outputs(
     request: Request, model: PackedModel, given: GivenGraph | None, rows: Sequence[int] | None
 ) -> Array:
@@ -231,10 +230,10 @@ def artifact_of(path: Path) -> Path:
     return Path(named)
 
 
-def _deliver(request: Request, found: Predicted, nodes: Iterable[str]) -> None:
+def _deliver(request: Request, found: Predicted, nodes: Iterable[str], unit: str) -> None:
     """Write predictions where they are wanted; tell them of nodes that were asked for by name."""
     if request.out is not None:
-        found.write(request.out, nodes)
+        found.write(request.out, nodes, unit)
     elif request.nodes is not None:
         for row, node in enumerate(nodes):
             print(f"node {_printable(node)}: {found.of(row)}")

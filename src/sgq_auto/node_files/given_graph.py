@@ -1,6 +1,7 @@
 """A graph that is given to be predicted: read with numpy alone from a ``.npz`` file."""
 
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -30,6 +31,7 @@ class GivenGraph:
         graph_of_node: ``[N]``, the graph of each node, where there are several.
         ids: What the nodes are called, where that is not the numbers of their rows.
         notes: What was taken for what, a line each.
+        graphs: What the graphs are called, where that is not their numbers.
     """
 
     x: Array
@@ -38,6 +40,11 @@ class GivenGraph:
     graph_of_node: Array | None = None
     ids: NodeIds | None = None
     notes: tuple[str, ...] = ()
+    graphs: tuple[str, ...] | None = None
+
+    def graph_names(self, count: int) -> Sequence[str]:
+        """What so many graphs are called: their names, or their numbers from 0 on."""
+        return self.graphs or [str(number) for number in range(count)]
 
     @property
     def num_nodes(self) -> int:

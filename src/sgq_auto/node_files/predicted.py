@@ -28,8 +28,8 @@ class Predicted(Protocol):
     def of(self, row: int) -> str:
         """Those of one node."""
 
-    def write(self, path: Path, nodes: Iterable[str]) -> None:
-        """Write them to a ``.csv`` or ``.npy`` file."""
+    def write(self, path: Path, nodes: Iterable[str], unit: str) -> None:
+        """Write them to a ``.csv`` or ``.npy`` file; ``unit`` is ``node`` or ``graph``."""
 
 
 def predicted(model: PackedModel, outputs: Array) -> Predicted:
@@ -70,9 +70,9 @@ class Classes:
         """The class of one node."""
         return f"class {self.names[self.classes[row]]}"
 
-    def write(self, path: Path, nodes: Iterable[str]) -> None:
+    def write(self, path: Path, nodes: Iterable[str], unit: str) -> None:
         """Write the numbers of classes, or their names."""
-        write_predictions(path, nodes, self.classes, self.names)
+        write_predictions(path, nodes, self.classes, self.names, unit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,9 +103,9 @@ class Labels:
         ]
         return f"labels {', '.join(found)}" if found else "no label"
 
-    def write(self, path: Path, nodes: Iterable[str]) -> None:
+    def write(self, path: Path, nodes: Iterable[str], unit: str) -> None:
         """Write the probabilities."""
-        write_columns(path, nodes, self.shares, self.names)
+        write_columns(path, nodes, self.shares, self.names, unit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,9 +135,9 @@ class Numbers:
         own = zip(self.names, self.values[row], strict=True)
         return ", ".join(f"{name} = {value:.6g}" for name, value in own)
 
-    def write(self, path: Path, nodes: Iterable[str]) -> None:
+    def write(self, path: Path, nodes: Iterable[str], unit: str) -> None:
         """Write the numbers."""
-        write_columns(path, nodes, self.values, self.names)
+        write_columns(path, nodes, self.values, self.names, unit)
 
 
 def _some(texts: Sequence[str]) -> list[str]:
