@@ -51,7 +51,7 @@ def human_go(folder: Path) -> Data:
 
 
 def _row(name: str, data: Data, *, quick: bool) -> Row:
-    trials = 12 if quick else 60
+    trials = 12 if quick else 40
     shorter = ["finetune.epochs=30", "confirm.seeds=2", "teachers=2"] if quick else []
     if name == "SAGE":
         data = data.clone()
