@@ -14,11 +14,18 @@ from sgq_auto.packed.runtime.prediction_input import StoredInput
 _MOST_NODES = 40
 
 
-def without_graph(model: PackedModel) -> PackedModel:
-    """The same model for other graphs: its own one is the largest that it was made for."""
-    spec, features = replace(model.graph.spec, inductive=True), model.features
+def without_graph(model: PackedModel, *, fixed: bool = False) -> PackedModel:
+    """The same model for other graphs: its own one is the largest that it was made for.
+
+    Args:
+        model: The model.
+        fixed: Whether it keeps its edges, and is given features alone.
+    """
+    spec, features = replace(model.graph.spec, inductive=True, fixed=fixed), model.features
     graph, weights = no_graph(spec, model.graph.split_points), model.graph.weights
-    if isinstance(weights, PackedEdgeWeights):
+    if fixed:
+        graph = replace(model.graph, spec=spec)
+    elif isinstance(weights, PackedEdgeWeights):
         held = no_edge_weights(weights.ranges, symmetric=weights.symmetric)
         graph = replace(graph, weights=held)
     ranges, normalize = features.values.ranges, features.normalize_rows
@@ -28,12 +35,14 @@ def without_graph(model: PackedModel) -> PackedModel:
 
 
 def drawn_graph(model: PackedModel, random: np.random.Generator) -> dict[str, Any]:
-    """Arrays of a graph that a model without one predicts."""
-    nodes = int(random.integers(1, _MOST_NODES))
+    """Arrays of a graph that a model without one predicts; features of one with edges alone."""
+    nodes = model.num_nodes if model.holds_graph else int(random.integers(1, _MOST_NODES))
     edges = random.integers(0, nodes, (2, int(random.integers(0, 3 * nodes))))
     edges = edges[:, edges[0] != edges[1]]
     x = random.normal(size=(nodes, model.features.spec.num_features)).astype(np.float32)
     x *= random.random(x.shape) < random.choice([0.1, 0.5, 1.0])
+    if model.holds_graph:
+        return {"x": x}
     given = {"x": x, "edge_index": edges}
     if model.graph.weights is not None:
         given["edge_weight"] = random.uniform(0.1, 3, edges.shape[1]).astype(np.float32)

@@ -1,5 +1,6 @@
-"""``python -m sgq_auto.export``: a study as one file, or one of its trials packed."""
+"""``python -m sgq_auto.export``: a study as one file, one of its trials packed, or a model in C."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,23 +12,29 @@ if TYPE_CHECKING:
     from sgq_auto.searching.study.study_folder import StudyFolder
 
 _USAGE = (
-    "python -m sgq_auto.export study=NAME [trial=17] [out=PATH] [output_root=outputs] "
-    "[own_code=false]"
+    "python -m sgq_auto.export study=NAME|artifact=PATH [trial=17] [format=c] [out=PATH] "
+    "[output_root=outputs] [own_code=false]"
 )
 _EXPLAINED = """
 Packs a trial of a study as one file that `python -m sgq_auto.infer` predicts with; without a trial,
-puts the whole study into one file that `python -m sgq_auto.restore` takes in elsewhere.
+puts the whole study into one file that `python -m sgq_auto.restore` takes in elsewhere. With
+format=c, writes a model as C for a small device: the recommended one, a trial, or a packed file.
 
   study=NAME            the study: its name, as a search prints it, or its folder
-  trial=17              the number of the trial to pack; none: the whole study
-  out=PATH              the file to write; none: beside the study for a trial, else NAME.zip here
+  artifact=PATH         for format=c: a packed model, or the folder of a run (outputs/runs/...)
+  trial=17              the number of the trial to pack; none: the whole study, or with format=c the
+                        recommended model
+  format=c              write a folder of C99 files: tables, runtime, example, Makefile, MEMORY.md
+  out=PATH              the file or folder to write; none: beside the study for a trial, else
+                        NAME.zip here, or NAME-c for format=c
   output_root=outputs   where studies are: the search's output_root
   own_code=false        true: the study may call code that its files name although no search of
                         yours made it here; for files that you trust
 
 Example: python -m sgq_auto.export study=NAME trial=17 out=small.safetensors
+Example: python -m sgq_auto.export study=NAME format=c out=device
 """
-_KNOWN = ("study", "trial", "out", "output_root", "own_code")
+_KNOWN = ("study", "artifact", "trial", "format", "out", "output_root", "own_code")
 
 
 def main() -> None:
@@ -36,9 +43,11 @@ def main() -> None:
 
 
 def _run(arguments: list[str]) -> None:
-    given = parse_arguments(arguments, _KNOWN, ("study",), _USAGE, _EXPLAINED)
-    if "trial" in given and not given["trial"].isdecimal():
-        raise InputError(f"trial={given['trial']}: it must be the number of a trial")
+    given = parse_arguments(arguments, _KNOWN, (), _USAGE, _EXPLAINED)
+    _check(given)
+    if given.get("format") == "c":
+        _export_c(given)
+        return
     # Not before the arguments are right: it takes seconds.
     from sgq_auto.commands.named_study import named_study
     from sgq_auto.searching.confirming.pack_trial import pack_trial
@@ -50,6 +59,53 @@ def _run(arguments: list[str]) -> None:
     else:
         what, path = "Study", _export_study(settings, folder, out)
     print(f"{what}: {path} ({path.stat().st_size / 1024:,.1f} KiB)")
+
+
+def _check(given: Mapping[str, str]) -> None:
+    if "trial" in given and not given["trial"].isdecimal():
+        raise InputError(f"trial={given['trial']}: it must be the number of a trial")
+    if given.get("format", "c") != "c":
+        raise InputError(f"format={given['format']}: it must be c; none: a packed file")
+    if "artifact" in given and "format" not in given:
+        raise InputError("artifact: it goes with format=c; a packed file need not be exported")
+    if "artifact" in given and ("study" in given or "trial" in given):
+        raise InputError("artifact: it is a model by itself; give no study or trial with it")
+    if "artifact" not in given and "study" not in given:
+        raise InputError(f"study is missing; usage: {_USAGE}")
+
+
+def _export_c(given: Mapping[str, str]) -> None:
+    """Write a model as C, and say what it takes and what to do next."""
+    from sgq_auto.packed import load, write_c
+
+    artifact, name = _packed_file(given)
+    folder = as_path(given.get("out", f"{name}-c"))
+    footprint = write_c(load(artifact), folder)
+    print(
+        f"C model: {folder} (flash {footprint.flash_bytes / 1024:,.1f} KiB of tables, "
+        f"RAM {footprint.ram_bytes / 1024:,.1f} KiB)"
+    )
+    print(f"By part: {folder / 'MEMORY.md'}")
+    print(
+        f"Next, where a C compiler is: make -C {folder} && {folder / 'example'}; for a device, add "
+        "sgq_model.c and sgq_runtime.c to your own program"
+    )
+
+
+def _packed_file(given: Mapping[str, str]) -> tuple[Path, str]:
+    """The file of the model that is to be C, and a name for what is made of it."""
+    from sgq_auto.commands.infer import artifact_of
+
+    if "artifact" in given:
+        named = as_path(given["artifact"])
+        return artifact_of(named), named.stem
+    from sgq_auto.commands.named_study import named_study
+    from sgq_auto.searching.confirming.pack_trial import pack_trial
+
+    settings, folder = named_study(given)
+    if "trial" in given:
+        return pack_trial(settings, folder, int(given["trial"])), folder.name
+    return artifact_of(folder.path), folder.name
 
 
 def _export_study(settings: "SearchSettings", folder: "StudyFolder", out: Path | None) -> Path:

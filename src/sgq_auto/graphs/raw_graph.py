@@ -20,7 +20,7 @@ from sgq_auto.graphs.labels.label_kinds import (
 )
 from sgq_auto.graphs.labels.missing_labels import missing_hint
 from sgq_auto.node_files.node_ids import NodeIds
-from sgq_auto.packed.artifact.class_names import class_names_fault
+from sgq_auto.packed.artifact.output_header import class_names_fault
 from sgq_auto.task import Metric, Task
 
 IntArray = np.ndarray[Any, np.dtype[np.int64]]

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 
 from sgq_auto.errors import InputError
+from sgq_auto.node_files.given_graph import GivenGraph
 from sgq_auto.node_files.node_ids import ID_COLUMN, IDS_FILE, NodeIds, node_ids_beside
 from sgq_auto.node_files.predictions import read_ids
 from sgq_auto.packed import PackedModel
@@ -61,6 +62,28 @@ class NodeNames:
         return cls(
             num_nodes, searched, given, f"nodes are called by column {given.column!r} of {ids}"
         )
+
+    @classmethod
+    def of_graph(
+        cls, graph: GivenGraph, ids: Path | None = None, column: str | None = None
+    ) -> Self:
+        """The ids of the nodes of a graph that is given: its own, or those of a file.
+
+        Args:
+            graph: The graph.
+            ids: A CSV file with a row for each node, or ``None``.
+            column: The column of that file, or ``None``.
+
+        Raises:
+            InputError: If the file is damaged, does not fit, or it is not clear which column.
+        """
+        if ids is None:
+            called = graph.ids
+            note = None if called is None else f"nodes are called by column {called.column!r}"
+            return cls(graph.num_nodes, given=called, note=note)
+        named = read_ids(ids, graph.num_nodes, column)
+        note = f"nodes are called by column {named.column!r} of {ids}"
+        return cls(graph.num_nodes, given=named, note=note)
 
     def rows(self, asked: Sequence[str] | None) -> list[int] | None:
         """The rows of the nodes that are asked for, by their ids or the numbers of their rows.

@@ -1,4 +1,4 @@
-"""Predicted classes in files: numbers for programs, names for people."""
+"""Predictions in files: numbers for programs, names for people."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -36,6 +36,27 @@ def write_predictions(
         rows = csv.writer(text, lineterminator="\n")
         rows.writerow(["node", "class"])
         rows.writerows(csv_row((node, names[k])) for node, k in zip(nodes, classes, strict=True))
+
+
+def write_columns(path: Path, nodes: Iterable[str], values: Array, names: Sequence[str]) -> None:
+    """Write a probability of each label, or numbers, of each node.
+
+    Args:
+        path: A ``.npy`` file gets ``float32 [n, K]``; a ``.csv`` file a row for each node: what it
+            is called, and a column for each label or number.
+        nodes: What the nodes are called.
+        values: fp32 ``[n, K]``.
+        names: Names of the labels or numbers.
+    """
+    if path.suffix == ".npy":
+        with path.open("wb") as file:
+            np.save(file, values.astype(np.float32), allow_pickle=False)
+        return
+    with path.open("w", encoding="utf-8", newline="") as text:
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerow(csv_row(("node", *names)))
+        for node, own in zip(nodes, values, strict=True):
+            rows.writerow(csv_row((node, *(f"{value:.6g}" for value in own))))
 
 
 def read_ids(

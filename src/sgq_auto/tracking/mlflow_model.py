@@ -2,35 +2,38 @@
 
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import mlflow
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric, Run
 from mlflow.models import Model, ModelSignature
-from mlflow.types.schema import Array, ColSpec, DataType, Schema
+from mlflow.types.schema import Array, ColSpec, DataType, Schema, TensorSpec
 
 import sgq_auto
+from sgq_auto.packed import PackedModel, load
+from sgq_auto.task import Task
 
 # What the packed runtime imports beside three packages.
-_RUNTIME_FILES = ("__init__.py", "atomic_file.py", "file_ownership.py", "objective.py")
+_RUNTIME_FILES = ("__init__.py", "atomic_file.py", "file_ownership.py", "objective.py", "task.py")
 _SCRIPT = Path(__file__).with_name("served_model.py")
 _DIGEST_TAG = "sgq_auto.sha256"
-_SIGNATURE = ModelSignature(
-    inputs=Schema([ColSpec(DataType.long, "node")]),
-    outputs=Schema(
-        [
-            ColSpec(DataType.long, "node"),
-            ColSpec(DataType.string, "class"),
-            ColSpec(DataType.long, "class_index"),
-            ColSpec(Array(DataType.float), "logits"),
-        ]
-    ),
+_NODE = ColSpec(DataType.long, "node")
+_CLASSES = (
+    ColSpec(DataType.string, "class"),
+    ColSpec(DataType.long, "class_index"),
+    ColSpec(Array(DataType.float), "logits"),
 )
+_LABELS = (
+    ColSpec(Array(DataType.string), "labels"),
+    ColSpec(Array(DataType.float), "probabilities"),
+)
+_NUMBERS = (ColSpec(Array(DataType.float), "values"),)
 # sgq_auto itself comes as a copy. MLflow is what wrote the folder and must read it.
 _REQUIREMENTS = (f"mlflow=={mlflow.__version__}", "numpy>=2.0", "safetensors>=0.5")
 # MLflow takes the working folder for the model's own project if it is one of uv's, and would
@@ -104,6 +107,7 @@ def save_packed_model(artifact: Path, folder: Path, description: Model | None = 
         folder: Where the model goes; it is made.
         description: Where it is logged, if it is.
     """
+    signature, example = _asked(load(artifact))
     with TemporaryDirectory() as scratch:
         runtime = Path(scratch) / "runtime"
         _copy_runtime(runtime)
@@ -112,12 +116,38 @@ def save_packed_model(artifact: Path, folder: Path, description: Model | None = 
             mlflow_model=description,
             python_model=_SCRIPT,
             artifacts={"model": artifact.resolve().as_uri(), "runtime": runtime.as_uri()},
-            signature=_SIGNATURE,
-            input_example=pd.DataFrame({"node": [0]}),
+            signature=signature,
+            input_example=example,
             pip_requirements=list(_REQUIREMENTS),
         )
     for name in _UV_FILES:
         (folder / name).unlink(missing_ok=True)
+
+
+def _asked(model: PackedModel) -> tuple[ModelSignature, pd.DataFrame]:
+    """What requests hold and what answers do, and an example of a request."""
+    answers = _answers(model.task)
+    if model.holds_features:
+        signature = ModelSignature(Schema([_NODE]), Schema([_NODE, *answers]))
+        return signature, pd.DataFrame({"node": [0]})
+    nodes = model.num_nodes if model.holds_graph else 2
+    row: dict[str, Any] = {"x": [[0.0] * model.features.spec.num_features] * nodes}
+    inputs: list[ColSpec | TensorSpec] = [ColSpec(Array(Array(DataType.double)), "x")]
+    if not model.holds_graph:
+        row["edge_index"] = [[0, 1], [1, 0]]
+        inputs.append(ColSpec(Array(Array(DataType.long)), "edge_index"))
+        if model.graph.weights is not None:
+            row["edge_weight"] = [1.0, 1.0]
+            inputs.append(ColSpec(Array(DataType.double), "edge_weight"))
+    named = [ColSpec(DataType.long, "graph"), *([] if model.task.predicts_graphs else [_NODE])]
+    return ModelSignature(Schema(inputs), Schema([*named, *answers])), pd.DataFrame([row])
+
+
+def _answers(task: Task) -> Sequence[ColSpec]:
+    """The columns of what a model answers."""
+    if task.is_classification:
+        return _CLASSES
+    return _NUMBERS if task.is_regression else _LABELS
 
 
 def _copy_runtime(folder: Path) -> None:

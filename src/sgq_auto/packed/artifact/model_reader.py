@@ -42,12 +42,22 @@ def model_from_tensors(header: Header, tensors: Tensors) -> PackedModel:
     layers = tuple(_layer(layer, header.graph, tensors) for layer in header.layers)
     features = _features(header, tensors, feature_ranges(header, layers, tensors))
     program, skips = program_of(header, tensors), skip_ranges(header, tensors)
-    return PackedModel(graph, features, layers, program, header.classes, skips, header.source)
+    return PackedModel(
+        graph,
+        features,
+        layers,
+        program,
+        header.classes,
+        skips,
+        header.source,
+        task=header.task,
+        target_units=header.target_scale,
+    )
 
 
 def _graph(header: Header, tensors: Tensors) -> PackedGraph:
     spec = header.graph
-    if spec.inductive:
+    if not spec.holds_edges:
         empty = no_graph(spec, header.split_points)
         assert isinstance(empty.edges, EliasFanoRows)
         weights = weights_from_tensors(empty.edges, spec, header.edge_weight_bits, tensors)

@@ -68,6 +68,7 @@ def _named_ranges(
     name: str, bits: tuple[int, ...], header: Header, tensors: Tensors, *, per_graph: bool = False
 ) -> Ranges:
     """The ranges of a skip connection, or of the node features."""
-    groups = scaled_groups(bits, header.graph.scaled(header.graph.rows(per_graph=per_graph)))
+    rows = header.graph.scaled(header.graph.rows(per_graph=per_graph))
+    groups = scaled_groups(bits, rows)
     (ranges,) = checked_ranges(name, [groups], [bits], tensors)
     return ranges

@@ -26,22 +26,27 @@ Tensors = Mapping[str, Array]
 
 def tensors_of(model: PackedModel) -> dict[str, Array]:
     """The tensors of an artifact; those without an element are left out."""
-    tensors = _data_tensors(model) if model.holds_graph else {}
+    tensors = _edge_tensors(model) if model.holds_graph else {}
+    tensors |= _feature_tensors(model) if model.holds_features else {}
     for layer in model.layers:
         tensors |= _layer_tensors(layer, model.graph.spec)
     tensors |= _program_tensors(model) | weight_tensors(model.graph)
     return {name: tensor for name, tensor in tensors.items() if tensor.size}
 
 
-def _data_tensors(model: PackedModel) -> dict[str, Array]:
-    """What an artifact for one fixed graph holds of it."""
+def _edge_tensors(model: PackedModel) -> dict[str, Array]:
+    """What an artifact holds of the edges of a model's own graph."""
     high, low = stored_edge_code(model.graph)
-    tensors: dict[str, Array] = {
+    return {
         "edges.high": high,
         "edges.low": low,
         "bucket_map": model.graph.bucket_map,
-        "features.values": model.features.values.stream,
     }
+
+
+def _feature_tensors(model: PackedModel) -> dict[str, Array]:
+    """What it holds of its features."""
+    tensors: dict[str, Array] = {"features.values": model.features.values.stream}
     pattern = model.features.pattern
     if isinstance(pattern, BitmapRows):
         tensors["features.bitmap"] = pattern.bitmap
@@ -53,7 +58,8 @@ def _data_tensors(model: PackedModel) -> dict[str, Array]:
 def expected_tensors(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
     """Type and shape of every tensor that an artifact with this header holds."""
     graph = header.graph
-    sizes = {} if graph.inductive else _data_sizes(header)
+    sizes = _edge_sizes(graph) if graph.holds_edges else {}
+    sizes |= {} if graph.inductive else _feature_sizes(header)
     floats: dict[str, tuple[int, ...]] = {}
     for layer in header.layers:
         name = layer.spec.name
@@ -68,20 +74,24 @@ def expected_tensors(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
     return expected | expected_weight_tensors(graph, header.edge_weight_bits)
 
 
-def _data_sizes(header: Header) -> dict[str, int]:
-    """Bytes of what an artifact for one fixed graph holds of it."""
-    graph, features = header.graph, header.graph.features
+def _edge_sizes(graph: GraphSpec) -> dict[str, int]:
+    """Bytes of what an artifact holds of the edges of a graph."""
     edges = graph.stored_pattern
-    sizes = {
+    return {
         "edges.high": edges.high_bytes,
         "edges.low": edges.low_bytes,
         "bucket_map": graph.bucket_map_bytes,
-        "features.values": stream_bytes(*feature_layout(header)),
     }
-    if features.uses_bitmap(graph.num_nodes):
-        sizes["features.bitmap"] = (graph.num_nodes * features.num_features + 7) // 8
+
+
+def _feature_sizes(header: Header) -> dict[str, int]:
+    """The same of its features."""
+    nodes, features = header.graph.num_nodes, header.graph.features
+    sizes = {"features.values": stream_bytes(*feature_layout(header))}
+    if features.uses_bitmap(nodes):
+        sizes["features.bitmap"] = (nodes * features.num_features + 7) // 8
     elif not features.dense:
-        pattern = features.pattern(graph.num_nodes)
+        pattern = features.pattern(nodes)
         sizes |= {"features.high": pattern.high_bytes, "features.low": pattern.low_bytes}
     return sizes
 

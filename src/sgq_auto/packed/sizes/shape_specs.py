@@ -198,9 +198,10 @@ class GraphSpec:
         features: The node features.
         symmetric: Whether every edge goes both ways.
         weights: The weights of its edges; ``None`` without any.
-        num_graphs: How many graphs it is the blocks of; one where a model holds it.
         inductive: Whether it is only the largest of the graphs that a model is for: an artifact
             holds nothing of it, and has a scale for every group, as other graphs may need.
+        fixed: Whether these graphs are one with features that change: its edges are held.
+        num_graphs: How many graphs it is the blocks of.
     """
 
     bucket_nodes: tuple[int, ...]
@@ -210,7 +211,22 @@ class GraphSpec:
     features: FeatureSpec
     symmetric: bool = False
     weights: EdgeWeightSpec | None = None
+    inductive: bool = False
     num_graphs: int = 1
+    fixed: bool = False
+
+    @property
+    def holds_edges(self) -> bool:
+        """Whether a model has the edges of this graph; the features too, if not inductive."""
+        return self.fixed or not self.inductive
+
+    def scaled(self, counts: tuple[int, ...]) -> tuple[int, ...]:
+        """Counts of scale groups, above 0 for each that has a scale.
+
+        Args:
+            counts: Rows of each group in this graph.
+        """
+        return counts if self.holds_edges else (1,) * len(counts)
 
     def rows(self, *, per_graph: bool) -> tuple[int, ...]:
         """Rows of each scale group of an embedding: of each degree bucket, or all graphs."""
@@ -220,16 +236,6 @@ class GraphSpec:
         """The sites of an embedding of ``layer``, and the rows of each."""
         sites = embedding_sites(layer, self.num_buckets, per_graph=per_graph)
         return zip(sites, self.rows(per_graph=per_graph), strict=True)
-
-    inductive: bool = False
-
-    def scaled(self, counts: tuple[int, ...]) -> tuple[int, ...]:
-        """Counts of scale groups, above 0 for each that has a scale.
-
-        Args:
-            counts: Rows of each group in this graph.
-        """
-        return (1,) * len(counts) if self.inductive else counts
 
     @property
     def num_buckets(self) -> int:

@@ -199,10 +199,10 @@ class PackedStorage:
 
     def embedding_scales(self, layer: str, *, per_graph: bool = False) -> int:
         """Scales and offsets of one embedding of ``layer``, or of the features."""
-        rows = self.spec.scaled(self.spec.rows(per_graph=per_graph))
         sites = embedding_sites(layer, self.spec.num_buckets, per_graph=per_graph)
-        held = zip(rows, sites, strict=True)
-        return _SCALE_AND_OFFSET * sum(n > 0 and self._is_quantized(site) for n, site in held)
+        counts = self.spec.scaled(self.spec.rows(per_graph=per_graph))
+        held = (n > 0 and self._is_quantized(s) for n, s in zip(counts, sites, strict=True))
+        return _SCALE_AND_OFFSET * sum(held)
 
     def _sites(self, layer: str, component: Component) -> list[Site]:
         return [Site(layer, component, b) for b in range(self.spec.num_buckets)]

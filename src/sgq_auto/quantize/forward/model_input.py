@@ -19,6 +19,8 @@ from sgq_auto.quantize.quantizers.fake_quantizers import ConstantQuantizer
 
 # A child of every prepared model, under a name that no model has.
 _NAME = "_sgq_auto_input"
+# What is kept of a graph: which graph each of its nodes belongs to.
+_BATCH = "batch"
 
 
 class ModelInput(nn.Module):
@@ -133,7 +135,7 @@ class ModelInput(nn.Module):
         graph = self.quantizers.graph
         if not graph.task.predicts_graphs:
             return None
-        graphs = self.quantizers.bound.once("graphs", lambda: NodeGraphs.of(graph))
+        graphs = self.quantizers.bound.once(_BATCH, lambda: NodeGraphs.of(graph))
         return GraphOfNode(graphs.graph_of_node, graphs, self._pool)
 
     def _pool(self, pooling: Pooling, x: Tensor, graphs: NodeGraphs) -> Tensor:

@@ -9,7 +9,7 @@ from torch import nn
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, SparseFeatures
-from sgq_auto.graphs.many_graphs import largest_graph
+from sgq_auto.graphs.many_graphs import largest_graph, part
 from sgq_auto.packed import PackedModel
 from sgq_auto.packed.codes.ranges import Ranges
 from sgq_auto.packed.runtime.edge_weights import no_edge_weights, pack_edge_weights
@@ -17,6 +17,8 @@ from sgq_auto.packed.runtime.layers.layer import PackedLayer
 from sgq_auto.packed.runtime.other_graphs import no_features, no_graph
 from sgq_auto.packed.runtime.packed_features import PackedFeatures, code_pattern, pack_values
 from sgq_auto.packed.runtime.packed_graph import PackedGraph, graph_of
+from sgq_auto.packed.runtime.target_units import TargetUnits
+from sgq_auto.quantize.bind import bind
 from sgq_auto.quantize.forward.model_input import ModelInput
 from sgq_auto.quantize.packed_parts import Packing, array, packed_ranges
 from sgq_auto.quantize.program.model_trace import Trace, trace_model
@@ -53,9 +55,10 @@ def convert(
         groups = 1 if call.layer.per_graph else buckets
         inputs = feature_ranges if call.input is None or own is None else packed_ranges(own, groups)
         layers.append(call.layer.packed(Packing(inputs, buckets)))
-    kept = [model_input.skips.named(name) for name in trace.program.skips]
-    skips = {s.name: packed_ranges(s.quantizer, 1 if s.per_graph else buckets) for s in kept}
+    skipped = [model_input.skips.named(name) for name in trace.program.skips]
+    skips = {s.name: packed_ranges(s.quantizer, 1 if s.per_graph else buckets) for s in skipped}
     held = _held(graph, prepared, tuple(layers), trace, feature_ranges)
+    scale = graph.target_scale
     return PackedModel(
         *held,
         tuple(layers),
@@ -63,6 +66,8 @@ def convert(
         graph.classes,
         skips,
         dict(source or {}),
+        task=graph.task,
+        target_units=None if scale is None else TargetUnits(scale.mean, scale.std),
     )
 
 
@@ -79,8 +84,13 @@ def _held(
     spec = largest_graph(trace.spec, graph).footprints.graph
     reads = any(layer.spec.edge_weights for layer in layers)
     spec = spec if reads else replace(spec, weights=None)
-    packed = no_graph(spec, graph.split_points)
-    if spec.weights is not None:
+    if spec.fixed:
+        own = part(graph, graph.node_order.new_zeros(1).to(graph.device))
+        bind(prepared, own)
+        packed = replace(_weighted(_graph(own), layers, prepared, own), spec=spec)
+    else:
+        packed = no_graph(spec, graph.split_points)
+    if not spec.fixed and spec.weights is not None:
         quantizer = ModelInput.of(prepared).edge_quantizer
         of_weights = packed_ranges(quantizer, len(graph.bucket_nodes))
         weights = no_edge_weights(of_weights, symmetric=spec.weights.symmetric)

@@ -146,6 +146,9 @@ class ModelSettings:
         """
         if data.fits_model:
             return data
+        if self.checkpoint is not None and data.graph.target_scale is not None:
+            # What the user trained returns numbers in the user's units.
+            data = replace(data, graph=replace(data.graph, target_scale=None))
         self.check(data.graph)
         if self.checkpoint is None:
             model, said = self._made(data.graph)

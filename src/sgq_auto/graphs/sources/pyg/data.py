@@ -55,12 +55,12 @@ def graph_of_data(data: object, name: str) -> RawGraph:
             "or a list of them"
         )
     graph_of_node = fields.pop(GRAPH_OF_NODE, None) if several is not None else None
-    weights, of_weights = _edge_weights(fields, name)
-    edge_index = _edge_index(fields, name)
+    weights, of_weights = weights_in(fields, name)
+    edge_index = edges_in(fields, name)
     if "x" not in fields and graph_of_node is not None:
         x, of_x = _degrees(edge_index, graph_of_node.numel(), name)
     else:
-        x, of_x = _features(fields, name), []
+        x, of_x = features_in(fields, name), []
     y = _numbers(_tensor(fields, "y", name, "give classes y [N]"))
     labels = GivenLabels.of(y, _class_names(fields, name), name, name)
     num_rows = int(labels.y.shape[0])
@@ -129,7 +129,8 @@ def _tensor(fields: Mapping[str, Any], key: str, name: str, advice: str) -> Tens
     return value.detach().cpu()
 
 
-def _features(fields: Mapping[str, Any], name: str) -> Any:
+def features_in(fields: Mapping[str, Any], name: str) -> Any:
+    """The features ``x`` among fields, dense or as a SciPy CSR matrix."""
     advice = "give features x [N, F]; where there are none, T.OneHotDegree makes some"
     x = _tensor(fields, "x", name, advice)
     if x.layout == torch.strided:
@@ -146,7 +147,8 @@ def _degrees(edge_index: Any, num_nodes: int, name: str) -> tuple[Any, list[str]
     return x, [f"{name}: nodes have no features x: their features are their {said}"]
 
 
-def _edge_index(fields: Mapping[str, Any], name: str) -> Any:
+def edges_in(fields: Mapping[str, Any], name: str) -> Any:
+    """``int64 [2, E]``, the edges among fields."""
     advice = "give edge_index [2, E]"
     if "adj_t" in fields:
         advice = "give edge_index [2, E] in place of adj_t: leave T.ToSparseTensor out"
@@ -156,7 +158,7 @@ def _edge_index(fields: Mapping[str, Any], name: str) -> Any:
     return edges.as_subclass(Tensor).to(torch.int64).numpy()
 
 
-def _edge_weights(fields: Mapping[str, Any], name: str) -> tuple[Any, list[str]]:
+def weights_in(fields: Mapping[str, Any], name: str) -> tuple[Any, list[str]]:
     """Weights of the edges, if there are any, and what to say of them."""
     shapes = {}
     for key in EDGE_VALUES:

@@ -51,9 +51,14 @@ class PygFileSource:
         """Read the file and convert what is in it."""
         if not self.path.is_file():
             raise InputError(f"dataset=pyg_file: there is no file {self.path}")
-        return graph_of_data(self._read(), self.path.stem)
+        return graph_of_data(self.read(), self.path.stem)
 
-    def _read(self) -> Any:
+    def read(self) -> Any:
+        """What is in the file, of plain values and PyG's containers.
+
+        Raises:
+            InputError: If it cannot be read without running code.
+        """
         try:
             with torch.serialization.safe_globals(_SAFE):
                 return torch.load(self.path, map_location="cpu", weights_only=True)

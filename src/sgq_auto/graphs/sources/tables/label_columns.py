@@ -9,12 +9,18 @@ import pandas as pd
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.labels.label_kinds import Numbers
+from sgq_auto.graphs.raw_graph import UNLABELLED
 from sgq_auto.graphs.sources.class_numbers import GivenLabels
 from sgq_auto.graphs.sources.tables.columns import classes, labelled, texts_of
 from sgq_auto.graphs.sources.tables.table_file import Table
 
 _TRUTHS = {"true": 1.0, "false": 0.0}
 _SETTING = "dataset.source.label=COLUMN"
+
+
+def no_labels(rows: int) -> GivenLabels:
+    """The labels of a table that has none."""
+    return GivenLabels(np.full(rows, UNLABELLED, np.int64), None, None, ())
 
 
 def table_labels(

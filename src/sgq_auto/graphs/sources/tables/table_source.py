@@ -17,7 +17,7 @@ from sgq_auto.graphs.sources.tables.feature_cells import numbers_of
 from sgq_auto.graphs.sources.tables.feature_file import features_in_file
 from sgq_auto.graphs.sources.tables.graph_column import GraphColumn, with_graph_in_ids
 from sgq_auto.graphs.sources.tables.ids import TableIds, table_ids
-from sgq_auto.graphs.sources.tables.label_columns import table_labels
+from sgq_auto.graphs.sources.tables.label_columns import no_labels, table_labels
 from sgq_auto.graphs.sources.tables.settings import Name, has_header, name_of, names_of
 from sgq_auto.graphs.sources.tables.table_file import Table
 from sgq_auto.node_files.node_ids import NodeIds
@@ -112,9 +112,13 @@ class TableSource:
         self.edge_weight = None if edge_weight is None else name_of(edge_weight)
         self.header = header
 
-    def load(self) -> RawGraph:
-        """Read both tables, and the file of features if there is one."""
-        nodes, labelled = self._read_nodes()
+    def load(self, *, labelled: bool = True) -> RawGraph:
+        """Read both tables, and the file of features if there is one.
+
+        Args:
+            labelled: Whether there are labels; without, none are read.
+        """
+        nodes, of_labels = self._read_nodes()
         edges = EdgeTable.of(self._read_edges(), self.edge_columns, self.edge_weight)
         if self.graph is not None and self.graph in edges.table.columns:
             nodes = with_graph_in_ids(nodes, [self.id or "id"], self.graph)
@@ -122,10 +126,12 @@ class TableSource:
             edges = EdgeTable.of(table, edges.columns, self.edge_weight, self.graph)
         graphs = None
         if self.graph is not None:
-            graphs = GraphColumn.of(nodes, self.graph, labelled if self.graphs else None)
-        labels = table_labels(labelled, self.label, self.unlabelled)
-        split_column = self.split or ("split" if "split" in labelled.columns else None)
-        split = split_of(labelled, split_column)
+            graphs = GraphColumn.of(nodes, self.graph, of_labels if self.graphs else None)
+        labels = no_labels(len(nodes.frame))
+        if labelled:
+            labels = table_labels(of_labels, self.label, self.unlabelled)
+        split_column = self.split or ("split" if "split" in of_labels.columns else None)
+        split = split_of(of_labels, split_column)
         taken = (
             {self.graph} if self.graphs else {*self.label, split_column, *split.used, self.graph}
         )

@@ -1,0 +1,59 @@
+/* Predicts with a packed graph neural network (sgq-auto) on a small device. C99; no allocation, no
+ * recursion, no input or output, no global that changes. The model's tables are constant (sgq_model.c), and
+ * everything that changes lies in an arena of SGQ_ARENA_BYTES bytes that the caller gives. */
+#ifndef SGQ_RUNTIME_H
+#define SGQ_RUNTIME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The type of numbers between codes: float, or double where SGQ_DOUBLE is defined. */
+#ifdef SGQ_DOUBLE
+typedef double sgq_real;
+#else
+typedef float sgq_real;
+#endif
+
+#include "sgq_model.h"
+
+/* What the functions return. */
+enum {
+    SGQ_OK = 0,
+    SGQ_ARENA_MISSING = 1,    /* no arena was given */
+    SGQ_ARENA_TOO_SMALL = 2,  /* fewer bytes than SGQ_ARENA_BYTES, or SGQ_NODES_ARENA_BYTES */
+    SGQ_ARENA_MISALIGNED = 3, /* its address is no multiple of sizeof(sgq_real) */
+    SGQ_TAKE_MISSING = 4,     /* no function was given that takes the results */
+    SGQ_NODES_MISSING = 5,    /* no nodes were given, but a count above 0 */
+    SGQ_NODE_UNKNOWN = 6      /* a node is not below SGQ_NUM_NODES */
+};
+
+/* Bytes of the arena: for all nodes, and for some of them. */
+#define SGQ_ARENA_BYTES \
+    (SGQ_ARENA_SUMS * sizeof(sgq_sum) + SGQ_ARENA_REALS * sizeof(sgq_real) + SGQ_ARENA_CODES)
+#define SGQ_NODES_ARENA_BYTES \
+    (SGQ_ARENA_BYTES + (size_t)SGQ_NUM_PASSES * ((SGQ_NUM_NODES + 7U) / 8U))
+
+/* Called with each node that is predicted and its SGQ_NUM_OUTPUTS outputs (logits of a
+ * classifier), which are gone when it returns. A result other than 0 ends the prediction, which
+ * then returns it: take positive numbers from 100 on to tell them from those above. */
+typedef int (*sgq_take)(void *context, uint32_t node, const sgq_real *outputs);
+
+/* Predict all nodes, each once, in the order of their degree buckets.
+ *
+ * arena: memory for what is made on the way; its contents before do not matter.
+ * arena_bytes: its size, at least SGQ_ARENA_BYTES.
+ * take, context: what is called with each result, and what it is given first. */
+int sgq_predict(void *arena, size_t arena_bytes, sgq_take take, void *context);
+
+/* Predict some nodes: only what they depend on is computed.
+ *
+ * arena_bytes: at least SGQ_NODES_ARENA_BYTES.
+ * nodes, count: their numbers, each below SGQ_NUM_NODES. Results come in the order of the degree
+ *     buckets, not in this one, and a node that is named twice comes once. */
+int sgq_predict_nodes(void *arena, size_t arena_bytes, const uint32_t *nodes, uint32_t count,
+                      sgq_take take, void *context);
+
+/* Which output is the largest: the class of a classifier. The first of equal ones. */
+uint32_t sgq_largest(const sgq_real *outputs);
+
+#endif

@@ -1,0 +1,88 @@
+"""Programs in C that tests compile and run."""
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sgq_auto.packed import PackedModel, write_c
+
+_HERE = Path(__file__).parent
+_WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-pedantic", "-Werror"]
+SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
+
+
+def compiler(name: str = "gcc") -> str:
+    """A C compiler; skips the test where there is none."""
+    if shutil.which(name) is None:
+        pytest.skip(f"no {name} is installed, which compiles the model in C")
+    return name
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What a program in C predicted.
+
+    Attributes:
+        nodes: The nodes, in the order in which they came.
+        logits: ``[N, outputs]``; NaN of nodes that did not come.
+        mark: Bytes of the arena up to the last one that was written.
+    """
+
+    nodes: list[int]
+    logits: np.ndarray
+    mark: int
+
+
+@dataclass(frozen=True)
+class Program:
+    """A compiled program.
+
+    Attributes:
+        path: Its file.
+        model: The model that it predicts with.
+    """
+
+    path: Path
+    model: PackedModel
+
+    def predict(self, nodes: Sequence[int] = ()) -> Predicted:
+        """Run it for some nodes, or for all."""
+        command = [str(self.path), *map(str, nodes)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (done.returncode, done.stderr[:2000])
+        *lines, mark = done.stdout.splitlines()
+        logits = np.full((self.model.num_nodes, len(self.model.classes)), np.nan)
+        came = []
+        for line in lines:
+            node, *values = line.split()
+            came.append(int(node))
+            logits[int(node)] = [float(value) for value in values]
+        return Predicted(came, logits, int(mark.split()[1]))
+
+
+def program(
+    model: PackedModel,
+    folder: Path,
+    *flags: str,
+    main: str = "predict_all.c",
+    by: str = "gcc",
+) -> Program:
+    """Write a model as C, and compile it with a main program; warnings are errors."""
+    write_c(model, folder)
+    out = folder / "program"
+    sources = [str(folder / "sgq_model.c"), str(folder / "sgq_runtime.c"), str(_HERE / main)]
+    command = [compiler(by), *_WARNINGS, "-O1", *flags, f"-I{folder}", "-o", str(out), *sources]
+    done = subprocess.run([*command, "-lm"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[:4000]
+    return Program(out, model)
+
+
+def worst(found: np.ndarray, expected: np.ndarray) -> float:
+    """The largest difference, in the unit of the largest logit if that is above 1."""
+    unit = max(1.0, float(np.abs(expected).max()))
+    return float(np.nan_to_num(np.abs(found - expected) / unit, nan=np.inf).max())

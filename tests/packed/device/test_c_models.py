@@ -1,0 +1,113 @@
+"""Models in C against the packed runtime: the same logits, in an arena of the predicted size."""
+
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from c_programs import SANITIZERS, compiler, program, worst
+from cases import Case, make_case
+from random_models import RandomModels
+
+from sgq_auto.graphs import PreparedData
+from sgq_auto.packed import PackedModel
+from sgq_auto.packed.backends import NumpyEngine
+from sgq_auto.packed.device.c_model import CModel
+from sgq_auto.packed.device.unsupported import UnsupportedInCError
+
+pytestmark = pytest.mark.system
+
+_MODELS = ("gcn", "sage", "gin", "gat", "graph_conv", "gat_options")
+# Of logits: fp64 against fp64, and fp32 against fp64.
+_DOUBLE, _FLOAT = 1e-5, 1e-4
+
+
+@pytest.mark.parametrize("model", _MODELS)
+def test_all_nodes_get_the_logits_of_the_packed_runtime_in_the_predicted_arena(
+    model: str, small_case: Callable[[str], Case], tmp_path: Path
+) -> None:
+    packed = replace(small_case(model).packed, engine=NumpyEngine())
+    predicted = program(packed, tmp_path, *SANITIZERS).predict()
+    expected = packed.predict()
+    assert sorted(predicted.nodes) == list(range(packed.num_nodes))
+    assert worst(predicted.logits, expected) <= _FLOAT
+    assert (predicted.logits.argmax(axis=1) == expected.argmax(axis=1)).all()
+    assert predicted.mark == CModel(packed).footprint.ram_bytes
+
+
+@pytest.mark.parametrize("by", ["gcc", "clang"])
+def test_dense_features_and_fp32_sites_and_both_compilers(
+    by: str, dense: PreparedData, tmp_path: Path
+) -> None:
+    packed = make_case(dense.graph, "gcn", [2, 16, 32]).packed
+    predicted = program(packed, tmp_path, "-DSGQ_DOUBLE", by=by).predict()
+    assert worst(predicted.logits, packed.predict()) <= _DOUBLE
+
+
+def test_some_nodes_come_once_each_and_as_among_all(
+    small_case: Callable[[str], Case], tmp_path: Path
+) -> None:
+    packed = small_case("gcn").packed
+    made = program(packed, tmp_path, *SANITIZERS)
+    nodes = [7, 0, packed.num_nodes - 1, 7]
+    some, every = made.predict(nodes), made.predict()
+    assert sorted(some.nodes) == sorted(set(nodes))
+    assert (some.logits[nodes] == every.logits[nodes]).all()
+
+
+def test_arguments_that_cannot_be_are_refused_with_a_code(
+    small_case: Callable[[str], Case], tmp_path: Path
+) -> None:
+    made = program(small_case("gcn").packed, tmp_path, *SANITIZERS, main="refuse_arguments.c")
+    assert subprocess.run([str(made.path)], check=False).returncode == 0
+
+
+def test_tables_take_the_predicted_bytes_in_an_object_file(
+    small_case: Callable[[str], Case], tmp_path: Path
+) -> None:
+    packed = small_case("gcn").packed
+    program(packed, tmp_path)
+    source, made = tmp_path / "sgq_model.c", tmp_path / "sgq_model.o"
+    subprocess.run([compiler(), "-std=c99", "-c", "-o", str(made), str(source)], check=True)
+    listed = subprocess.run(
+        ["size", "-A", str(made)], capture_output=True, text=True, check=True
+    ).stdout
+    (line,) = (line for line in listed.splitlines() if line.startswith(".rodata"))
+    assert int(line.split()[1]) == CModel(packed).footprint.flash_bytes
+
+
+def test_random_models_agree(tmp_path: Path) -> None:
+    _check_random(range(40), tmp_path)
+
+
+@pytest.mark.slow
+def test_many_random_models_agree(tmp_path: Path) -> None:
+    _check_random(range(40, 600), tmp_path)
+
+
+def _check_random(seeds: range, folder: Path) -> None:
+    """Compares those of some random models that C can do; some there must be."""
+    done = 0
+    for seed in seeds:
+        models = RandomModels(np.random.default_rng(seed))
+        packed = replace(models.model(), engine=NumpyEngine())
+        made = _c_model(packed)
+        if made is None:
+            continue
+        done += 1
+        compiled = program(packed, folder, *SANITIZERS, "-DSGQ_DOUBLE", "-O0")
+        nodes, expected = models.nodes(packed).tolist(), packed.predict()
+        assert worst(compiled.predict().logits, expected) <= _DOUBLE, seed
+        assert worst(compiled.predict(nodes).logits[nodes], expected[nodes]) <= _DOUBLE, seed
+    assert done >= len(seeds) // 12
+
+
+def _c_model(packed: PackedModel) -> CModel | None:
+    made = CModel(packed)
+    try:
+        assert made.passes
+    except UnsupportedInCError:
+        return None
+    return made
