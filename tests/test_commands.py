@@ -210,6 +210,17 @@ def test_export_packs_any_trial(searched: Path, tmp_path: Path) -> None:
         assert packed.predict([1, 2]).shape == (2, 7)
 
 
+def test_export_writes_the_recommended_model_as_c(searched: Path, tmp_path: Path) -> None:
+    (summary,) = summaries(searched)
+    for chosen in ([], ["trial=0"]):
+        folder = tmp_path / f"device{len(chosen)}"
+        named = [f"study={summary['study']}", *chosen, "format=c", f"out={folder}"]
+        done = export(searched, *named)
+        assert done.returncode == 0, done.stderr
+        assert f"C model: {folder} (flash " in done.stdout
+        assert "#define SGQ_NUM_NODES" in (folder / "sgq_model.h").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
