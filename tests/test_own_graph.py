@@ -166,3 +166,53 @@ def test_nodes_are_called_alike_from_the_tables_to_the_predictions(
     call(restore, "file=away.zip", "output_root=there")
     (restored,) = (tmp_path / "there" / "studies").glob("*/summary.json")
     assert called(str(restored.parent)) == ids
+
+
+def _labelled(folder: Path) -> None:
+    """The same people with two hobbies and an income each."""
+    ids = _people(folder)
+    kinds = [line.rpartition(",")[2] for line in (folder / "people.csv").read_text().split()[1:]]
+    rng = np.random.default_rng(1)
+    rows = ["age,user,chess,tennis,income"]
+    for name, kind in zip(ids, kinds, strict=True):
+        likes = rng.random() < 0.5
+        age = rng.random() + (kind == "a")
+        rows.append(f"{age:.2f},{name},{int(kind == 'a')},{int(likes)},{2000.5 + 800 * age:.2f}")
+    (folder / "people.csv").write_text("\n".join(rows) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("labels", "task"),
+    [
+        ("[chess,tennis]", "node_multilabel"),
+        ("income", "node_regression"),
+    ],
+)
+@pytest.mark.system
+def test_tables_of_labels_or_numbers_become_a_file_and_predictions(
+    labels: str, task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _labelled(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    tables = ["dataset=table", "dataset.source.nodes=people.csv", "dataset.source.edges=knows.csv"]
+    settings = ["dataset.source.id=user", f"dataset.source.label={labels}", "hydra.run.dir=mine"]
+    features = "dataset.source.features=[age]"
+    done = run(tmp_path, *tables, *settings, features, *QUICK, *_LEAST)
+    assert done.returncode == 0, done.stderr
+    assert f"task={task}, judged by" in done.stdout
+    summary = json.loads((tmp_path / "mine" / "summary.json").read_text())
+    assert summary["task"] == task
+    monkeypatch.setattr(sys, "argv", ["infer", "artifact=mine", "out=found.csv"])
+    infer.main()
+    header, *rows = (tmp_path / "found.csv").read_text().splitlines()
+    assert header == f"node,{labels.strip('[]')}"
+    values = np.array([[float(v) for v in row.split(",")[1:]] for row in rows])
+    assert values.shape == (120, header.count(","))
+    if task == "node_multilabel":
+        assert values.min() >= 0
+        assert values.max() <= 1
+    else:
+        # In the units of the table.
+        assert 1500 < values.mean() < 4500
+    report = (tmp_path / "mine" / "report.html").read_text()
+    assert ("average precision" if task == "node_multilabel" else "R2") in report

@@ -7,7 +7,8 @@ from torch import nn
 
 from many_graphs import POOLS, EveryLayer, drawn, moved_statistics
 from sgq_auto.graphs import Graph
-from sgq_auto.packed import FootprintModel, PackedModel
+from sgq_auto.graphs.many_graphs.largest import Largest, largest_graph
+from sgq_auto.packed import PackedModel
 from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import convert, freeze_ranges, prepare, trace_spec
 from sgq_auto.training import predict
@@ -32,8 +33,8 @@ def pack(
 
 
 @cache
-def pooled_case(kind: str) -> tuple[PackedModel, FootprintModel]:
-    """A model that pools the mean of every layer, and its sizes as they are told beforehand."""
+def pooled_case(kind: str) -> tuple[PackedModel, Largest]:
+    """A model that pools the mean of every layer, and the graph that its sizes are told for."""
     graph, model = drawn().prepared().graph, EveryLayer(kind, POOLS["mean"], 7)
-    sizes = FootprintModel(trace_spec(prepare(model, graph), graph), graph.spec)
-    return pack(model, graph)[0], sizes
+    largest = largest_graph(trace_spec(prepare(model, graph), graph), graph)
+    return pack(model, graph)[0], largest

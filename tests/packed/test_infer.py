@@ -14,6 +14,7 @@ from cases import Case
 
 from sgq_auto.commands import infer
 from sgq_auto.node_files.node_ids import IDS_FILE, NodeIds, save_node_ids
+from sgq_auto.node_files.predicted import Classes
 from sgq_auto.packed import load, save
 
 
@@ -229,6 +230,6 @@ def test_what_does_not_fit_is_one_line(
 
 def test_many_classes_stay_one_short_line() -> None:
     classes = np.repeat(np.arange(40), np.arange(40, 0, -1) * 100)
-    line = infer._by_class(classes, [str(k) for k in range(40)])
+    line = Classes(classes, [str(k) for k in range(40)]).summed_up
     assert line.startswith("0 (4,000), 1 (3,900), ")
     assert line.endswith(", 9 (3,100), 30 classes more")

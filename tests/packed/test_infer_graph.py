@@ -140,6 +140,8 @@ def test_what_cannot_be_predicted_is_one_line(run: Callable[..., None], tmp_path
     np.savez(narrow, x=np.ones((3, 2)), edge_index=np.zeros((2, 0), int))
     lacking = tmp_path / "lacking.npz"
     np.savez(lacking, x=np.ones((3, 6)))
+    empty = tmp_path / "empty.npz"
+    np.savez(empty, edge_index=np.zeros((2, 0), int))
     pickled = tmp_path / "pickled.npz"
     np.savez(pickled, x=np.array([{}], dtype=object), edge_index=np.zeros((2, 0), int))
     text = tmp_path / "text.npz"
@@ -152,7 +154,8 @@ def test_what_cannot_be_predicted_is_one_line(run: Callable[..., None], tmp_path
         f"graph={tmp_path / 'none.npz'}": "there is no such file or folder",
         f"graph={__file__}": r"it must be \.npz, \.pt, or a folder",
         f"graph={narrow}": r"x has shape \(3, 2\); it must be \[nodes, 6\]",
-        f"graph={lacking}": "it has no array 'edge_index'",
+        f"graph={lacking}": "this model holds no graph: give x and edge_index",
+        f"graph={empty}": "it has no array 'x'",
         f"graph={pickled}": "not a NumPy archive of plain arrays",
         f"graph={text}": "not a NumPy archive of plain arrays",
         f"graph={large}": "it unpacks to 268,",

@@ -11,8 +11,8 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 import torch
-from cases import held_bytes
 from hypothesis import example, given, settings
+from other_graphs import data_bytes
 from pooled_cases import pack, pooled_case
 from torch import nn
 
@@ -36,9 +36,10 @@ from sgq_auto.packed.codes.bit_packing import PackedIntegers
 from sgq_auto.packed.codes.coded_rows import Chunk
 from sgq_auto.packed.runtime.forward_pass import Inference
 from sgq_auto.packed.runtime.operations.pooling import Pooling
+from sgq_auto.packed.runtime.operations.row_reductions import PooledRows
 from sgq_auto.packed.runtime.packed_graph import graph_of
+from sgq_auto.packed.runtime.prediction_input import StoredInput
 from sgq_auto.packed.runtime.program_execution import run_program
-from sgq_auto.packed.runtime.row_reductions import PooledRows
 from sgq_auto.quantize import run_plain
 
 _KINDS = ("gcn", "sage", "gin", "gat")
@@ -73,7 +74,7 @@ def _agree(found: np.ndarray, expected: np.ndarray) -> None:
 
 
 def _check(model: nn.Module, graphs: Graphs, folder: Path, few: int = 3) -> PackedModel:
-    """Both engines predict what the prepared model does: from the file, on new graphs, on one."""
+    """Both engines predict from the file what the prepared model does: all graphs, and one."""
     packed, expected = pack(model, graphs.prepared().graph)
     path = folder / "pooled.safetensors"
     save(packed, path)
@@ -81,9 +82,8 @@ def _check(model: nn.Module, graphs: Graphs, folder: Path, few: int = 3) -> Pack
     new = {"x": graphs.x, "edge_index": graphs.edge_index, "graph_of_node": graphs.graph_of_node}
     for engine in (NumpyEngine(), CompiledEngine()):
         each = replace(loaded, engine=engine)
-        _agree(each.predict(), expected)
-        _agree(each.predict(threads=2), expected)
         _agree(each.predict(**new), expected)
+        _agree(each.predict(**new, threads=2), expected)
         for number in range(few):
             own = graphs.only(number)
             found = each.predict(x=own.x, edge_index=own.edge_index)
@@ -113,33 +113,27 @@ def test_packed_models_of_real_graphs_predict_what_prepared_ones_do(
 
 @pytest.mark.parametrize("kind", _KINDS)
 def test_bytes_are_those_that_are_written_and_held(kind: str, tmp_path: Path) -> None:
-    packed, predicted = pooled_case(kind)
-    footprint = predicted.packed(packed.allocation)
+    packed, largest = pooled_case(kind)
+    footprint = largest.footprints.packed(packed.allocation)
     save(packed, tmp_path / "a.safetensors")
     loaded = load(tmp_path / "a.safetensors")
     assert loaded.footprint() == packed.footprint() == footprint
-    assert sum(t.nbytes for t in tensors_of(loaded).values()) == footprint.stored_bytes
-    inference = Inference(loaded.graph, loaded.features, loaded.engine)
+    stored = sum(t.nbytes for t in tensors_of(loaded).values())
+    assert stored == footprint.stored_bytes
+    assert largest.number is not None
+    own = drawn().only(largest.number)
+    given_graph = loaded._given(own.x, own.edge_index, None, None)
+    assert isinstance(given_graph, StoredInput)
+    inference = Inference(given_graph.graph, given_graph.held, loaded.engine)
     run_program(loaded.parts, inference)
-    held = held_bytes(loaded) + sum(inference.made.values())
+    held = stored + data_bytes(loaded, given_graph) + sum(inference.made.values())
     assert held == footprint.resident_bytes
     assert footprint.peak_bytes < footprint.resident_bytes
-
-
-def test_one_graph_holds_one_row() -> None:
-    packed, sizes = pooled_case("gcn")
-    one = replace(sizes, graph=replace(sizes.graph, num_graphs=1))
-    graphs, bits = sizes.graph.num_graphs, packed.allocation
-    differences = sizes.packed(bits).resident_bytes - one.packed(bits).resident_bytes
-    own = {name: bits[Site(name, Component.EMBEDDING)] for name in ("lin", *_SKIPS)}
-    widths = {"lin": 24, **dict.fromkeys(_SKIPS, 8)}
-    codes = sum(-(-graphs * n * own[k] // 8) - -(-n * own[k] // 8) for k, n in widths.items())
-    # Three means of 8 columns, each with the number of nodes, fp32; and the graph of each node.
-    pooled, numbers = 4 * 3 * 9 * (graphs - 1), -(-sizes.graph.num_nodes * 4 // 8)
-    assert differences == codes + pooled + numbers
-
-
-_SKIPS = ("convs.0.skip", "convs.1.skip")
+    # Three means of 8 columns and the number of nodes, fp32, of one graph.
+    pooled = [n for name, n in inference.made.items() if ".pooled." in name]
+    assert pooled == [36, 36, 36]
+    codes = packed.allocation[Site("lin", Component.EMBEDDING)]
+    assert inference.made["lin.input"] == -(-24 * codes // 8)
 
 
 @pytest.mark.parametrize("pooling", list(Pooling))

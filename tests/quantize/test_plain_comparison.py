@@ -19,7 +19,7 @@ from sgq_auto.models import AGNN, GAT, GCN
 from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import RangeMode, convert, in_order_of, prepare, trace_spec
 from sgq_auto.quantize import plain_comparison as module
-from sgq_auto.quantize.forward.forward_signature import run_plain
+from sgq_auto.quantize.forward.plain_run import run_plain
 from sgq_auto.quantize.layers.attention_based.attention import AttentionLayer
 
 _QUIET = pytest.mark.filterwarnings("ignore::sgq_auto.quantize.GenericLayerWarning")

@@ -78,6 +78,28 @@ def test_a_model_of_data_pools_by_aggregations(graphs: Graphs, graph: Graph) -> 
     _check(OfData(7), graphs, graph)
 
 
+class _OfPygExamples(nn.Module):
+    """As PyG's ``examples/mutag_gin.py`` writes it: the batch with its size, and PyG's MLPs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = [[7, 8, 8], [8, 8, 8]]
+        self.convs = nn.ModuleList(pyg.GINConv(nn=pyg.MLP(w), train_eps=False) for w in widths)
+        self.mlp = pyg.MLP([8, 8, 2], norm=None, dropout=0.5)
+
+    def forward(self, x: Tensor, edge_index: Tensor, batch: Tensor, batch_size: int) -> Tensor:
+        for conv in self.convs:
+            x = conv(x, edge_index).relu()
+        out: Tensor = self.mlp(pyg.global_add_pool(x, batch, size=batch_size))
+        return out
+
+
+def test_the_example_of_pyg_is_prepared_and_can_be_packed(graphs: Graphs, graph: Graph) -> None:
+    model = _OfPygExamples()
+    _check(model, graphs, graph)
+    assert trace_model(prepare(model, graph), graph).unpackable == ""
+
+
 @pytest.mark.parametrize("name", ["MUTAG", "PROTEINS"])
 def test_prepared_models_of_real_graphs_compute_what_pyg_does(name: str, data_root: Path) -> None:
     folder = data_root / "TUDataset" / name / "raw"

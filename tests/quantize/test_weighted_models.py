@@ -18,8 +18,9 @@ from sgq_auto.models import GAT, GCN, GIN, SAGE
 from sgq_auto.packed import FootprintModel
 from sgq_auto.packed.allocation import EDGE_WEIGHTS, BitAllocation, Component, Site
 from sgq_auto.quantize import RangeMode, in_order_of, prepare, trace_spec
-from sgq_auto.quantize.forward.forward_signature import Role, Signature, run_plain
+from sgq_auto.quantize.forward.forward_signature import Role, Signature
 from sgq_auto.quantize.forward.model_input import ModelInput
+from sgq_auto.quantize.forward.plain_run import run_plain
 from sgq_auto.training import predict
 from weighted_graphs import WeightedNet, prepared, weighted_net, with_weights
 

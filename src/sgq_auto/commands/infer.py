@@ -13,13 +13,11 @@ if __name__ == "__main__":
     # Chunks are what runs at once; a matrix product of its own threads would only be in the way.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import numpy as np
-
 from sgq_auto.commands.arguments import as_path, parse_arguments, run_command
 from sgq_auto.errors import InputError
 from sgq_auto.node_files.given_graph import GivenGraph
 from sgq_auto.node_files.node_names import NodeNames
-from sgq_auto.node_files.predictions import write_predictions
+from sgq_auto.node_files.predicted import Predicted, predicted
 from sgq_auto.packed import PackedModel, load
 from sgq_auto.packed.codes.bit_packing import Array
 
@@ -28,8 +26,8 @@ _USAGE = (
     "[ids=nodes.csv] [ids_column=COLUMN] [threads=1] [max_bytes=N]"
 )
 _EXPLAINED = """
-Predicts the classes of nodes with a packed model. It needs numpy and safetensors only; with numba
-it is many times faster.
+Predicts the classes, labels or numbers of nodes with a packed model. It needs numpy and
+safetensors only; with numba it is many times faster.
 
   artifact=PATH      the packed model, or the folder of a run (outputs/runs/...) with one
   graph=FILE         another graph than the one in the file: .npz (x, edge_index, and where needed
@@ -37,7 +35,8 @@ it is many times faster.
                      the last two need torch and PyG. A model for many graphs needs one
   nodes=0,5,7        the nodes, by their ids in the search, or without ids by the numbers of their
                      rows, counted from 0; none: all
-  out=preds.csv      where the classes go: .csv (names of nodes and classes) or .npy (numbers)
+  out=preds.csv      where they go: .csv (names of nodes and classes; a probability for each of
+                     several labels; or numbers) or .npy (numbers)
   ids=nodes.csv      a table with a row for each node, in the order of the search, that names them
   ids_column=COLUMN  its column of ids; none: the one that the search used
   threads=1          threads to predict with
@@ -45,7 +44,6 @@ it is many times faster.
 
 Example: python -m sgq_auto.infer artifact=outputs/runs/2026-01-31_12-00-00-000000 out=preds.csv
 """
-_MOST_CLASSES = 10
 
 
 @dataclass(frozen=True)
@@ -130,14 +128,21 @@ def _run(arguments: list[str]) -> None:
     rows = names.rows(request.nodes)
     _check_rows(rows, names.num_nodes)
     ready = time.perf_counter()
-    classes = _predicted(request, model, given, rows)
+    outputs = _outputs(request, model, given, rows)
     done = time.perf_counter()
-    _deliver(request, model, classes, names.called(rows))
+    found = predicted(model, outputs)
+    of_graphs = model.task.predicts_graphs
+    if of_graphs:
+        called = map(str, range(len(outputs))) if given is None else given.graph_names(len(outputs))
+        _deliver(request, found, called, "graph")
+    else:
+        _deliver(request, found, names.called(rows), "node")
     for note in () if given is None else given.notes:
         print(_printable(note))
-    print(f"Predicted: {_by_class(classes, model.classes)}")
+    print(f"Predicted: {_printable(found.summed_up)}")
+    total = f"{len(outputs)} graphs" if of_graphs else f"{len(outputs)} of {names.num_nodes} nodes"
     print(
-        f"{classes.size} of {names.num_nodes} nodes predicted; "
+        f"{total} predicted; "
         f"file {artifact.stat().st_size / 1024:,.1f} KiB, "
         f"held {model.footprint().resident_bytes / 1024:,.1f} KiB"
     )
@@ -148,7 +153,7 @@ def _run(arguments: list[str]) -> None:
     if names.note is not None:
         print(_printable(names.note))
     if request.out is not None:
-        print(f"Classes: {request.out}")
+        print(f"{found.kind}: {request.out}")
 
 
 def _given(request: Request, model: PackedModel) -> GivenGraph | None:
@@ -159,6 +164,10 @@ def _given(request: Request, model: PackedModel) -> GivenGraph | None:
             raise InputError(
                 "the model is for many graphs and holds none: give one with graph=FILE (.npz with "
                 "x and edge_index, .pt, or a folder with nodes.csv and edges.csv)"
+            )
+        if not model.holds_features:
+            raise InputError(
+                "the model holds a graph whose features change: give them with graph=FILE.npz (x)"
             )
         return None
     if not path.exists():
@@ -178,20 +187,19 @@ def _given(request: Request, model: PackedModel) -> GivenGraph | None:
     return unlabelled_graph(path, model.features.spec.num_features)
 
 
-def _predicted(
+def _outputs(
     request: Request, model: PackedModel, given: GivenGraph | None, rows: Sequence[int] | None
 ) -> Array:
-    """The class of each node."""
-    by_graph = getattr(model.program, "predicts_graphs", False)
+    """What the model returns for each node, or graph."""
+    by_graph = model.task.predicts_graphs
     arguments = {} if given is None else given.arguments(by_graph=by_graph)
     try:
-        logits = model.predict(rows, threads=request.threads, **arguments)
+        outputs: Array = model.predict(rows, threads=request.threads, **arguments)
     except ValueError as error:
         if given is None:
             raise
         raise InputError(f"graph={request.graph}: {error}") from error
-    classes: Array = logits.argmax(axis=1)
-    return classes
+    return outputs
 
 
 def artifact_of(path: Path) -> Path:
@@ -222,28 +230,18 @@ def artifact_of(path: Path) -> Path:
     return Path(named)
 
 
-def _deliver(request: Request, model: PackedModel, classes: Array, nodes: Iterable[str]) -> None:
-    """Write the classes where they are wanted; tell them of nodes that were asked for by name."""
+def _deliver(request: Request, found: Predicted, nodes: Iterable[str], unit: str) -> None:
+    """Write predictions where they are wanted; tell them of nodes that were asked for by name."""
     if request.out is not None:
-        write_predictions(request.out, nodes, classes, model.classes)
+        found.write(request.out, nodes, unit)
     elif request.nodes is not None:
-        for node, k in zip(nodes, classes, strict=True):
-            print(f"node {_printable(node)}: class {model.classes[k]}")
+        for row, node in enumerate(nodes):
+            print(f"node {_printable(node)}: {found.of(row)}")
 
 
 def _printable(text: str) -> str:
     """Text of a file that cannot steer a terminal."""
     return text if text.isprintable() else repr(text)
-
-
-def _by_class(classes: Array, names: Sequence[str]) -> str:
-    """How many nodes are of each class, the largest classes first, in one short line."""
-    found, counts = np.unique(classes, return_counts=True)
-    largest = np.argsort(-counts, kind="stable")[:_MOST_CLASSES]
-    shown = [f"{names[found[k]]} ({counts[k]:,})" for k in largest]
-    if found.size > largest.size:
-        shown.append(f"{found.size - largest.size} classes more")
-    return ", ".join(shown)
 
 
 def _peak_mib() -> float:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from sgq_auto.comparison.seed_groups import Group, group_studies
 from sgq_auto.reporting.pages import Axis, Band, Chart, Curve, Level, Mark, MarkKind, steps
 from sgq_auto.reporting.report import warning
-from sgq_auto.reporting.written_units import kib, percent
+from sgq_auto.reporting.written_units import axis_label, figure, kib, metric_of, plotted
 from sgq_auto.searching.search_progress import Summary
+from sgq_auto.task import Metric
 
 # Colours that the style sheet has.
 _COLORS = 8
@@ -92,17 +93,17 @@ class Comparison:
 
     def _row(self, group: Group) -> tuple[str, ...]:
         kind = self.objective.removesuffix("_bytes")
-        best = group.recommended
+        best, metric = group.recommended, metric_of(group.summaries[0])
         full = [s["full_precision"]["test_accuracy"] for s in group.summaries]
         return (
             group.name,
             ", ".join(str(s["seed"]) for s in group.summaries),
-            _mean([100 * accuracy for accuracy in full if accuracy is not None], ".1f"),
+            _figures(metric, [accuracy for accuracy in full if accuracy is not None]),
             _recommended(group, self.objective),
             _geometric([b[f"{kind}_ratio"] for b in best]),
             _geometric([b[k] for b in best if (k := f"{kind}_ratio_sparse_fp32") in b]),
             _mean([b["average_bits"] for b in best], ".2f"),
-            _mean([100 * b["test_accuracy"] for b in best], ".1f"),
+            _figures(metric, [b["test_accuracy"] for b in best]),
             _drop(best),
             _mean([s["hypervolume"] for s in group.summaries], ".4f"),
             _mean([s["wall_seconds"] for s in group.summaries], ".0f", " s"),
@@ -114,10 +115,12 @@ class Comparison:
         levels = [(color, _full_accuracy(group)) for color, group in members]
         full = [(color, accuracy) for color, accuracy in levels if accuracy is not None]
         accuracies = [a for front in fronts for _, a in front] + [a for _, a in full]
-        floor = max(a for front in fronts for _, a in front) - _DEEPEST if fronts else 0.0
+        metric = metric_of(self.summaries[0])
+        best = max((a for front in fronts for _, a in front), default=_DEEPEST)
+        floor = best - (_DEEPEST if metric.is_share else _DEEPEST / 100 * abs(best))
         kind = self.objective.removesuffix("_bytes")
         x = Axis.around(f"{kind} memory (KiB, log scale)", sizes, is_log=True)
-        y = Axis.around("validation accuracy (%)", [max(a, floor) for a in accuracies])
+        y = Axis.around(axis_label(metric), [max(a, floor) for a in accuracies])
         return Chart(
             f"Fronts on {dataset}",
             x,
@@ -133,15 +136,21 @@ class Comparison:
             best = (summary["recommended"] or {}).get("trial")
             for point in summary["front"]:
                 size, accuracy = point[self.objective], point["val_accuracy"]
+                metric = metric_of(summary)
                 is_best = point["trial"] == best
                 yield Mark(
                     MarkKind.CONFIRMED if is_best else MarkKind.TRIAL,
                     x.place(size / 1024),
-                    100 - y.place(100 * accuracy),
+                    100 - y.place(plotted(metric, accuracy)),
                     f"{group.name}\nseed {summary['seed']}, trial {point['trial']}"
-                    f"{', recommended' if is_best else ''}\n{kib(size)}, {percent(accuracy)}",
+                    f"{', recommended' if is_best else ''}\n{kib(size)}, {metric.text(accuracy)}",
                     color=color,
                 )
+
+
+def _figures(metric: Metric, values: Sequence[float]) -> str:
+    """The mean of figures, as their column has it."""
+    return figure(metric, statistics.fmean(values)) if values else ""
 
 
 def _reason(summary: Summary) -> str | None:
@@ -154,7 +163,7 @@ def _full_accuracy(group: Group) -> float | None:
     full = [s["full_precision"] for s in group.summaries]
     found = [f.get("search_val_accuracy", f["val_accuracy"]) for f in full]
     known = [accuracy for accuracy in found if accuracy is not None]
-    return 100 * statistics.fmean(known) if known else None
+    return plotted(metric_of(group.summaries[0]), statistics.fmean(known)) if known else None
 
 
 def _band(x: Axis, y: Axis, color: int, group: Group) -> Band:

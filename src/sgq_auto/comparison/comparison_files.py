@@ -15,6 +15,7 @@ from sgq_auto.comparison.seed_groups import Group
 from sgq_auto.reporting.pages import render
 from sgq_auto.reporting.terminal.console import output_console, print_words
 from sgq_auto.reporting.terminal.tables import Column, print_columns
+from sgq_auto.reporting.written_units import axis_label, metric_of
 from sgq_auto.searching.search_progress import Summary
 from sgq_auto.text.safe_text import csv_cell, printable
 
@@ -137,6 +138,6 @@ def _draw_panel(axis: Any, members: Sequence[tuple[int, Group]]) -> None:
     axis.set_xscale("log")
     for set_formatter in (axis.xaxis.set_major_formatter, axis.xaxis.set_minor_formatter):
         set_formatter(matplotlib.ticker.StrMethodFormatter("{x:,.4g}"))
-    axis.set_ylabel("validation accuracy (%)")
+    axis.set_ylabel(axis_label(metric_of(members[0][1].summaries[0])))
     axis.grid(alpha=0.25)
     axis.legend(fontsize=8, loc="lower right")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sgq_auto.errors import InputError
+from sgq_auto.reporting.written_units import metric_of, plotted
 from sgq_auto.searching.search_progress import Summary
 
 Front = list[tuple[float, float]]
@@ -37,7 +38,7 @@ class Group:
         """Each study's front: KiB under the objective, and validation accuracy in percent."""
         objective = self.summaries[0]["objective"]
         return [
-            [(p[objective] / 1024, 100 * p["val_accuracy"]) for p in s["front"]]
+            [(p[objective] / 1024, plotted(metric_of(s), p["val_accuracy"])) for p in s["front"]]
             for s in self.summaries
             if s["front"]
         ]
@@ -68,6 +69,9 @@ def group_studies(summaries: Sequence[Summary]) -> tuple[Group, ...]:
         raise InputError(
             f"objectives differ ({which}): fronts and hypervolumes compare under one objective only"
         )
+    if len({metric_of(s) for s in summaries}) > 1:
+        which = ", ".join(f"{s['study']} {metric_of(s)}" for s in summaries)
+        raise InputError(f"metrics differ ({which}): only studies of one metric compare")
     families: dict[str, list[Summary]] = {}
     for summary in summaries:
         # A study of a version that noted no family stands for itself.

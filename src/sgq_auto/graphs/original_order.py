@@ -40,7 +40,6 @@ def in_original_order(graph: Graph) -> Graph:
         graph,
         features=_features(graph.features, row_of_node),
         adj_t=CsrPattern.from_arrays(rowptr, col, pattern.shape, weights),
-        graph_of_node=None if graph.graph_of_node is None else graph.graph_of_node[row_of_node],
         train=labels_in_original_order(graph.train, graph),
         val=labels_in_original_order(graph.val, graph),
         node_order=torch.arange(original.numel()),
@@ -49,12 +48,7 @@ def in_original_order(graph: Graph) -> Graph:
 
 
 def labels_in_original_order(labelled: LabelledNodes, graph: Graph) -> LabelledNodes:
-    """Labelled rows of ``graph`` as labelled nodes of the user's own order, sorted.
-
-    Graphs keep their numbers.
-    """
-    if graph.task.predicts_graphs:
-        return labelled
+    """Labelled rows of ``graph`` as labelled nodes of the user's own order, sorted."""
     nodes, order = graph.node_order[labelled.nodes].sort()
     return LabelledNodes(nodes, labelled.labels[order])
 

@@ -173,6 +173,11 @@ class Graph:
         return self._groups(self.bucket_nodes, self.bucket_rows)
 
     @cached_property
+    def graph_groups(self) -> ScaleGroups:
+        """That of tensors with a row a graph."""
+        return self._groups((self.num_graphs,), None)
+
+    @cached_property
     def edge_groups(self) -> ScaleGroups:
         """Those of tensors with a row an edge, self-loops included, by the target's bucket."""
         return self._groups(self.bucket_edges, self.entries_by_bucket(self.adj_t))

@@ -20,7 +20,7 @@ from sgq_auto.graphs.labels.label_kinds import (
 )
 from sgq_auto.graphs.labels.missing_labels import missing_hint
 from sgq_auto.node_files.node_ids import NodeIds
-from sgq_auto.packed.artifact.class_names import class_names_fault
+from sgq_auto.packed.artifact.output_header import class_names_fault
 from sgq_auto.task import Metric, Task
 
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
@@ -89,6 +89,7 @@ class RawGraph:
             each edge; ``None`` where edges have no weights. Weights of repeated edges are summed.
         graph_of_node: ``int64 [N]``, the number of each node's graph, where there are several: they
             are the blocks of this one. ``y`` then has a row for each graph, or for each node.
+        graph_names: What these are called, where that is not their numbers.
         numbers: What the classes are as numbers, where they may be either.
         task: What is predicted; ``None`` until :meth:`for_task` has said it.
         metric: What a model is judged by; ``None`` until then.
@@ -106,6 +107,7 @@ class RawGraph:
     spare_edges_noted: bool = False
     edge_weight: np.ndarray[Any, Any] | None = None
     graph_of_node: IntArray | None = None
+    graph_names: tuple[str, ...] | None = None
     numbers: Numbers | None = None
     task: Task | None = None
     metric: Metric | None = None

@@ -3,16 +3,15 @@
 import itertools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import OmegaConf
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from sgq_auto.configuration.checked_settings import conf_dir, prepare_raw, search_settings
+from sgq_auto.configuration.checked_settings import prepare_raw, search_settings
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.graphs.many_graphs import largest_graph
@@ -20,14 +19,14 @@ from sgq_auto.graphs.sources.pyg.data import graph_of_data
 from sgq_auto.library.checked_arguments import refuse_other_kinds, refuse_unmade, widths_of_groups
 from sgq_auto.library.given_model import ModelToSearch
 from sgq_auto.library.library_configuration import DATA_NAME, configuration
+from sgq_auto.library.prepared_arguments import graph_for, judged_by
+from sgq_auto.library.prepared_arguments import prepare_data as prepare_data
 from sgq_auto.packed import Footprint, save
 from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import (
     RangeMode,
     check_logits,
     convert,
-    in_order_of,
-    output_rows,
     returning_logits,
     trace_spec,
     unused_weights,
@@ -39,6 +38,7 @@ from sgq_auto.searching.search_progress import Summary
 from sgq_auto.searching.study.study_folder import search_notes
 from sgq_auto.settings import FitSettings, Schedule
 from sgq_auto.settings.setting_fields import choice
+from sgq_auto.task import Metric, Task
 from sgq_auto.training import fit, predict
 
 # Groups whose bits a prepared model prints.
@@ -75,17 +75,19 @@ class Prepared:
         )
 
     def fit(self, *, epochs: int = 100, learning_rate: float = 0.02, seed: int = 0) -> float:
-        """Fine-tune on the training labels; the validation accuracy (0..1) it ends with."""
+        """Fine-tune on the training labels; the validation accuracy (or metric) it ends with."""
         settings = FitSettings(epochs, learning_rate, 0.0, schedule=Schedule.COSINE)
         return fit(self.model, self.graph, settings, seed).val_accuracy
 
     def logits(self) -> Tensor:
-        """What the model returns, fp32 ``[N, classes]``, nodes in the order of the data.
+        """What the model returns, fp32 ``[N, outputs]``, nodes in the order of the data.
+
+        Numbers to predict are in the units of the labels.
 
         The packed runtime sums more precisely, so a value on the border of two codes may get the
         other one there.
         """
-        rows = predict(self.model, self.graph).cpu()
+        rows = self.graph.in_units(predict(self.model, self.graph)).cpu()
         logits = torch.empty_like(rows)
         logits[self.graph.node_order] = rows
         return logits
@@ -142,13 +144,15 @@ def prepare(
             is missing or unknown.
     """
     refuse_unmade(model)
-    graph = data if isinstance(data, Graph) else _graph_for(model, prepare_data(data))
+    graph = data if isinstance(data, Graph) else graph_for(model, prepare_data(data))
+    # A model that is made already returns numbers in the user's units.
+    graph = replace(graph, target_scale=None) if graph.target_scale else graph
     granularity = choice(Granularity, granularity, "granularity")
     mode = choice(RangeMode, ranges, "ranges")
     with returning_logits(model, graph.num_classes) as returned:
         full = prepare_model(model, graph)
         try:
-            check_logits(predict(full, graph), output_rows(graph), graph.num_classes)
+            check_logits(predict(full, graph), graph.num_outputs, graph.num_classes)
         except InputError as error:
             raise InputError(f"{type(model).__name__}: {error}") from error
         footprints = largest_graph(trace_spec(full, graph), graph).footprints
@@ -173,6 +177,8 @@ def search(
     n_trials: int = 100,
     workers: int = 1,
     seed: int = 0,
+    task: Task | str | None = None,
+    metric: Metric | str | None = None,
     tolerance: float = 0.4,
     confidence: float = 0.9,
     max_kib: float | None = None,
@@ -201,7 +207,11 @@ def search(
         n_trials: Trials of the study in all.
         workers: Worker processes.
         seed: Seed of everything random.
-        tolerance: Accuracy that the recommended model may lose, percentage points.
+        task: What is predicted: ``node_classification``, ``node_multilabel`` or
+            ``node_regression``; ``None`` tells it from the labels.
+        metric: What models are judged by; ``None`` takes the usual metric of the task.
+        tolerance: Accuracy that the recommended model may lose, percentage points; or points of
+            another metric, or per cent of the mean absolute error.
         confidence: Probability that it loses no more on unseen nodes.
         max_kib: Most KiB of the recommended model; nothing larger is searched.
         max_drop: Most accuracy lost, percentage points, in place of ``tolerance``.
@@ -221,6 +231,8 @@ def search(
         n_trials=n_trials,
         workers=workers,
         seed=seed,
+        task=task,
+        metric=metric,
         tolerance=tolerance,
         confidence=confidence,
         max_kib=max_kib,
@@ -237,6 +249,7 @@ def _run(
     settings = search_settings(cfg, choices)
     if not isinstance(data, PreparedData):
         data = prepare_raw(graph_of_data(data, DATA_NAME), cfg)
+    data = judged_by(data, settings.task, settings.metric)
     searched.check(settings.model, data)
     prepared = settings.model.in_order(data)
     notes = (*prepared.notes, *search_notes(settings, prepared))
@@ -271,21 +284,3 @@ def pack(prepared: Prepared, path: str | Path) -> Path:
     path = Path(path)
     save(convert(prepared.model, prepared.graph), path)
     return path
-
-
-def prepare_data(data: Data) -> PreparedData:
-    """Check a PyG ``Data`` and lay it out as a search does, its test labels apart.
-
-    Raises:
-        InputError: If it is malformed.
-    """
-    buckets = OmegaConf.load(conf_dir() / "config.yaml").buckets
-    dataset = OmegaConf.load(conf_dir() / "dataset" / "npz.yaml")
-    cfg = OmegaConf.create({"buckets": buckets, "dataset": dataset})
-    return prepare_raw(graph_of_data(data, DATA_NAME), cfg)
-
-
-def _graph_for(model: nn.Module, data: PreparedData) -> Graph:
-    """The graph in the order of nodes that the model needs."""
-    with returning_logits(model, data.graph.num_classes):
-        return in_order_of(model, data).data.graph

@@ -1,6 +1,7 @@
 """A graph that is given to be predicted: read with numpy alone from a ``.npz`` file."""
 
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -24,19 +25,26 @@ class GivenGraph:
 
     Attributes:
         x: ``[N, F]`` features.
-        edge_index: ``[2, E]`` edges, source and target.
+        edge_index: ``[2, E]`` edges, source and target; ``None`` where only features are given,
+            for a model that holds the edges.
         edge_weight: ``[E]`` their weights, if they have some.
         graph_of_node: ``[N]``, the graph of each node, where there are several.
         ids: What the nodes are called, where that is not the numbers of their rows.
         notes: What was taken for what, a line each.
+        graphs: What the graphs are called, where that is not their numbers.
     """
 
     x: Array
-    edge_index: Array
+    edge_index: Array | None
     edge_weight: Array | None = None
     graph_of_node: Array | None = None
     ids: NodeIds | None = None
     notes: tuple[str, ...] = ()
+    graphs: tuple[str, ...] | None = None
+
+    def graph_names(self, count: int) -> Sequence[str]:
+        """What so many graphs are called: their names, or their numbers from 0 on."""
+        return self.graphs or [str(number) for number in range(count)]
 
     @property
     def num_nodes(self) -> int:
@@ -49,7 +57,9 @@ class GivenGraph:
         Args:
             by_graph: Whether the model answers once for each graph.
         """
-        given = {"x": self.x, "edge_index": self.edge_index}
+        given = {"x": self.x}
+        if self.edge_index is not None:
+            given["edge_index"] = self.edge_index
         if self.edge_weight is not None:
             given["edge_weight"] = self.edge_weight
         if by_graph and self.graph_of_node is not None:
@@ -89,13 +99,12 @@ class GivenGraph:
                 f"graph={path}: not a NumPy archive of plain arrays ({reason}); write it with "
                 "numpy.savez(path, x=..., edge_index=...)"
             ) from error
-        for name in ("x", "edge_index"):
-            if name not in held:
-                raise InputError(f"graph={path}: it has no array {name!r}; give x and edge_index")
+        if "x" not in held:
+            raise InputError(f"graph={path}: it has no array 'x'; give x and edge_index")
         notes = (f"{path.name}: not used: {', '.join(others)}",) if others else ()
         return cls(
             held["x"],
-            held["edge_index"],
+            held.get("edge_index"),
             _first(held, _WEIGHTS),
             _first(held, _GRAPHS),
             notes=notes,

@@ -1,4 +1,4 @@
-"""Predicted classes in files: numbers for programs, names for people."""
+"""Predictions in files: numbers for programs, names for people."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ _SHOWN = 12
 
 
 def write_predictions(
-    path: Path, nodes: Iterable[str], classes: Array, names: Sequence[str]
+    path: Path, nodes: Iterable[str], classes: Array, names: Sequence[str], unit: str = "node"
 ) -> None:
     """Write the class of each node.
 
@@ -27,6 +27,7 @@ def write_predictions(
         nodes: What the nodes are called.
         classes: ``int64 [n]`` numbers of their classes.
         names: Names of all classes.
+        unit: What has a class: ``node`` or ``graph``; the name of the first column.
     """
     if path.suffix == ".npy":
         with path.open("wb") as file:
@@ -34,8 +35,32 @@ def write_predictions(
         return
     with path.open("w", encoding="utf-8", newline="") as text:
         rows = csv.writer(text, lineterminator="\n")
-        rows.writerow(["node", "class"])
+        rows.writerow([unit, "class"])
         rows.writerows(csv_row((node, names[k])) for node, k in zip(nodes, classes, strict=True))
+
+
+def write_columns(
+    path: Path, nodes: Iterable[str], values: Array, names: Sequence[str], unit: str = "node"
+) -> None:
+    """Write a probability of each label, or numbers, of each node.
+
+    Args:
+        path: A ``.npy`` file gets ``float32 [n, K]``; a ``.csv`` file a row for each node: what it
+            is called, and a column for each label or number.
+        nodes: What the nodes are called.
+        values: fp32 ``[n, K]``.
+        names: Names of the labels or numbers.
+        unit: What has them: ``node`` or ``graph``; the name of the first column.
+    """
+    if path.suffix == ".npy":
+        with path.open("wb") as file:
+            np.save(file, values.astype(np.float32), allow_pickle=False)
+        return
+    with path.open("w", encoding="utf-8", newline="") as text:
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerow(csv_row((unit, *names)))
+        for node, own in zip(nodes, values, strict=True):
+            rows.writerow(csv_row((node, *(f"{value:.6g}" for value in own))))
 
 
 def read_ids(

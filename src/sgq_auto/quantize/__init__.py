@@ -1,9 +1,8 @@
 """Quantization: bits and a plain PyG model make a quantization-aware model."""
 
 from sgq_auto.quantize.bind import bind
-from sgq_auto.quantize.forward.forward_signature import run_plain
 from sgq_auto.quantize.forward.model_output import TakesLogits, check_logits, returning_logits
-from sgq_auto.quantize.forward.output_rows import output_rows
+from sgq_auto.quantize.forward.plain_run import run_plain
 from sgq_auto.quantize.plain_comparison import in_order_of
 from sgq_auto.quantize.prepare import (
     GenericLayerWarning,
@@ -37,7 +36,6 @@ __all__ = [
     "freeze_ranges",
     "generic_layers",
     "in_order_of",
-    "output_rows",
     "plain_state",
     "prepare",
     "returning_logits",

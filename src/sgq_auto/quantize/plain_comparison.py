@@ -12,9 +12,8 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs import CsrPattern, Graph, PreparedData
 from sgq_auto.graphs.adjacency import csr_with_loops
 from sgq_auto.graphs.edge_weights import weights_of_entries
-from sgq_auto.quantize.forward.forward_signature import run_plain
 from sgq_auto.quantize.forward.model_output import check_logits
-from sgq_auto.quantize.forward.output_rows import output_rows
+from sgq_auto.quantize.forward.plain_run import run_plain
 from sgq_auto.quantize.prepare import GenericLayerWarning, prepare, unused_weights
 
 # Largest difference of two outputs that are the same, relative to the largest logit (at least 1).
@@ -184,7 +183,7 @@ def _check(model: nn.Module, graph: Graph) -> str | None:
     with torch.no_grad():
         output = prepared(graph.features, graph.adj_t)
     try:
-        check_logits(output, output_rows(graph), graph.num_classes)
+        check_logits(output, graph.num_outputs, graph.num_classes)
     except InputError as error:
         raise InputError(f"{type(model).__name__}: {error}") from error
     return unused_weights(prepared)

@@ -1,4 +1,9 @@
-"""How sizes and accuracies are written for people."""
+"""How sizes and figures of models are written for people."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sgq_auto.task import Metric
 
 
 def kib(num_bytes: float) -> str:
@@ -14,3 +19,34 @@ def percent(fraction: float) -> str:
 def points(count: float) -> str:
     """Percentage points as they are set, like ``0.4 points``."""
     return f"{count:g} point{'' if count == 1 else 's'}"
+
+
+def metric_of(summary: Mapping[str, Any]) -> Metric:
+    """What the models of a summary were judged by; accuracy in those of earlier versions."""
+    return Metric(summary.get("metric") or Metric.ACCURACY)
+
+
+def figure(metric: Metric, value: float) -> str:
+    """A figure in a column of them: per cent without the sign, or an error."""
+    return f"{100 * value:.1f}" if metric.is_share else f"{-value:.4g}"
+
+
+def spread(metric: Metric, std: float) -> str:
+    """A standard deviation beside such a figure."""
+    return f"{100 * std:.1f}" if metric.is_share else f"{std:.2g}"
+
+
+def plotted(metric: Metric, value: float) -> float:
+    """A figure on the axis of a picture, where more is better: per cent, or an error below 0."""
+    return 100 * value if metric.is_share else value
+
+
+def axis_label(metric: Metric) -> str:
+    """What that axis shows."""
+    name = f"validation {metric.words}"
+    return f"{name} (%)" if metric.is_share else f"minus {name}"
+
+
+def amount(metric: Metric, drop: float) -> str:
+    """An allowed drop, like ``0.4 points``, or ``1 % of the error``."""
+    return points(drop) if metric.is_share else f"{drop:g} {metric.unit}"

@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,17 +17,23 @@ from mlflow.types.schema import Array, ColSpec, DataType, Schema, TensorSpec
 
 import sgq_auto
 from sgq_auto.packed import PackedModel, load
+from sgq_auto.task import Task
 
 # What the packed runtime imports beside three packages.
-_RUNTIME_FILES = ("__init__.py", "atomic_file.py", "file_ownership.py", "objective.py")
+_RUNTIME_FILES = ("__init__.py", "atomic_file.py", "file_ownership.py", "objective.py", "task.py")
 _SCRIPT = Path(__file__).with_name("served_model.py")
 _DIGEST_TAG = "sgq_auto.sha256"
 _NODE = ColSpec(DataType.long, "node")
-_ANSWERS = (
+_CLASSES = (
     ColSpec(DataType.string, "class"),
     ColSpec(DataType.long, "class_index"),
     ColSpec(Array(DataType.float), "logits"),
 )
+_LABELS = (
+    ColSpec(Array(DataType.string), "labels"),
+    ColSpec(Array(DataType.float), "probabilities"),
+)
+_NUMBERS = (ColSpec(Array(DataType.float), "values"),)
 # sgq_auto itself comes as a copy. MLflow is what wrote the folder and must read it.
 _REQUIREMENTS = (f"mlflow=={mlflow.__version__}", "numpy>=2.0", "safetensors>=0.5")
 # MLflow takes the working folder for the model's own project if it is one of uv's, and would
@@ -120,23 +126,28 @@ def save_packed_model(artifact: Path, folder: Path, description: Model | None = 
 
 def _asked(model: PackedModel) -> tuple[ModelSignature, pd.DataFrame]:
     """What requests hold and what answers do, and an example of a request."""
-    if model.holds_graph:
-        signature = ModelSignature(Schema([_NODE]), Schema([_NODE, *_ANSWERS]))
+    answers = _answers(model.task)
+    if model.holds_features:
+        signature = ModelSignature(Schema([_NODE]), Schema([_NODE, *answers]))
         return signature, pd.DataFrame({"node": [0]})
-    row: dict[str, Any] = {
-        "x": [[0.0] * model.features.spec.num_features] * 2,
-        "edge_index": [[0, 1], [1, 0]],
-    }
-    inputs: list[ColSpec | TensorSpec] = [
-        ColSpec(Array(Array(DataType.double)), "x"),
-        ColSpec(Array(Array(DataType.long)), "edge_index"),
-    ]
-    if model.graph.weights is not None:
-        inputs.append(ColSpec(Array(DataType.double), "edge_weight"))
-        row["edge_weight"] = [1.0, 1.0]
-    by_graph = getattr(model.program, "predicts_graphs", False)
-    named = [ColSpec(DataType.long, "graph"), *([] if by_graph else [_NODE])]
-    return ModelSignature(Schema(inputs), Schema([*named, *_ANSWERS])), pd.DataFrame([row])
+    nodes = model.num_nodes if model.holds_graph else 2
+    row: dict[str, Any] = {"x": [[0.0] * model.features.spec.num_features] * nodes}
+    inputs: list[ColSpec | TensorSpec] = [ColSpec(Array(Array(DataType.double)), "x")]
+    if not model.holds_graph:
+        row["edge_index"] = [[0, 1], [1, 0]]
+        inputs.append(ColSpec(Array(Array(DataType.long)), "edge_index"))
+        if model.graph.weights is not None:
+            row["edge_weight"] = [1.0, 1.0]
+            inputs.append(ColSpec(Array(DataType.double), "edge_weight"))
+    named = [ColSpec(DataType.long, "graph"), *([] if model.task.predicts_graphs else [_NODE])]
+    return ModelSignature(Schema(inputs), Schema([*named, *answers])), pd.DataFrame([row])
+
+
+def _answers(task: Task) -> Sequence[ColSpec]:
+    """The columns of what a model answers."""
+    if task.is_classification:
+        return _CLASSES
+    return _NUMBERS if task.is_regression else _LABELS
 
 
 def _copy_runtime(folder: Path) -> None:

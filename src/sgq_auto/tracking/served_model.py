@@ -27,8 +27,10 @@ class ServedModel(PythonModel):
             from sgq_auto.packed import load
         self._model = load(context.artifacts["model"])
         # Kernels are compiled now: no request waits for it.
-        if self._model.holds_graph:
+        if self._model.holds_features:
             self._model.predict([0])
+        elif self._model.holds_graph:
+            self._logits({"x": np.zeros((self._model.num_nodes, self._width))})
         else:
             self._logits({"x": np.zeros((1, self._width)), "edge_index": [[], []]})
 
@@ -38,27 +40,29 @@ class ServedModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> pd.DataFrame:
-        """Classes of nodes, or of graphs.
+        """Classes, labels or numbers of nodes, or of graphs.
 
         Args:
             context: Not needed any more.
             model_input: A column ``node``; for a model without a graph of its own a row for each
                 graph: ``x``, a list of one list of features a node; ``edge_index``, two lists, the
-                sources and the targets of the edges; and ``edge_weight``, a number an edge, if the
-                model reads weights.
+                sources and the targets of the edges, left out where the model holds them; and
+                ``edge_weight``, a number an edge, if the model reads weights.
             params: There are none.
 
         Returns:
-            A row for each node: ``node``, ``class`` (its name), ``class_index``, and ``logits``, a
-            list of one number a class. Where graphs are given, ``graph`` is the row that each one
-            had, and nodes are numbered inside it; a model that predicts whole graphs has a row for
-            each of them, without ``node``.
+            A row for each: ``node``; ``class`` (its name), ``class_index``, and ``logits``, a list
+            of one number a class. Of several labels ``labels``, a list of the names of those that
+            are likely, and ``probabilities``, a list of one a label; of numbers ``values``, a list.
+            Where graphs are given, ``graph`` is the row that each one had, and nodes are numbered
+            inside it; a model that predicts whole graphs has a row for each of them, without
+            ``node``.
 
         Raises:
             MlflowException: If a node is unknown, or a graph malformed; a server answers with
                 status 400.
         """
-        if not self._model.holds_graph:
+        if not self._model.holds_features:
             return self._graphs(model_input)
         nodes = model_input["node"].to_numpy()
         try:
@@ -75,12 +79,13 @@ class ServedModel(PythonModel):
             except ValueError as error:
                 raise MlflowException.invalid_parameter_value(f"row {number}: {error}") from error
             named: dict[str, Any] = {"graph": number}
-            if not getattr(self._model.program, "predicts_graphs", False):
+            if not self._model.task.predicts_graphs:
                 named["node"] = range(len(logits))
             tables.append(pd.DataFrame({**self._answers(logits), **named}))
-        columns = ["graph", "node", "class", "class_index", "logits"]
-        whole = pd.concat(tables) if tables else pd.DataFrame(columns=columns)
-        return whole[[name for name in columns if name in whole]].reset_index(drop=True)
+        whole = pd.concat(tables) if tables else pd.DataFrame(columns=["graph", "node"])
+        first = [name for name in ("graph", "node") if name in whole]
+        rest = [name for name in whole if name not in first]
+        return whole[[*first, *rest]].reset_index(drop=True)
 
     def _logits(self, row: dict[Any, Any]) -> Any:
         """What the model returns for one graph.
@@ -90,8 +95,10 @@ class ServedModel(PythonModel):
         """
         arrays: dict[str, Any] = {
             "x": np.array([list(node) for node in row["x"]], np.float32),
-            "edge_index": np.array([list(ends) for ends in row["edge_index"]], np.int64),
         }
+        if row.get("edge_index") is None:
+            return self._model.predict(**arrays)
+        arrays["edge_index"] = np.array([list(ends) for ends in row["edge_index"]], np.int64)
         if row.get("edge_weight") is not None:
             arrays["edge_weight"] = np.array(list(row["edge_weight"]), np.float32)
         elif self._model.graph.weights is not None and arrays["edge_index"].size == 0:
@@ -99,6 +106,8 @@ class ServedModel(PythonModel):
         return self._model.predict(**arrays)
 
     def _answers(self, logits: Any) -> dict[str, Any]:
+        if not self._model.task.is_classification:
+            return self._columns(logits)
         classes = logits.argmax(axis=1)
         return {
             "class": [self._model.classes[k] for k in classes],
@@ -109,6 +118,15 @@ class ServedModel(PythonModel):
     @property
     def _width(self) -> int:
         return int(self._model.features.spec.num_features)
+
+    def _columns(self, outputs: Any) -> dict[str, Any]:
+        """Labels and their probabilities, or numbers."""
+        if self._model.task.is_regression:
+            return {"values": outputs.tolist()}
+        shares = 0.5 * (1 + np.tanh(outputs.astype(float) / 2))
+        names = np.array(self._model.classes)
+        likely = [names[row > 0.5].tolist() for row in shares]
+        return {"labels": likely, "probabilities": shares.tolist()}
 
 
 set_model(ServedModel())

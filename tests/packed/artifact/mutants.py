@@ -81,8 +81,9 @@ def write_mutant(seed: int, path: Path) -> np.random.Generator:
     of_graphs = np.random.default_rng([11, seed])
     if of_graphs.random() < 0.3:
         model = pooled(model, of_graphs)
-    if np.random.default_rng([8, seed]).random() < _FOR_OTHER_GRAPHS:
-        model = without_graph(model)
+    kind = np.random.default_rng([8, seed]).random()
+    if kind < _FOR_OTHER_GRAPHS:
+        model = without_graph(model, fixed=kind < _FOR_OTHER_GRAPHS / 3)
     root, tensors = json.loads(header.describe(model)), tensors_of(model)
     if root["version"] == 2 and random.random() < 0.7:
         _say_a_program(root, model)
@@ -153,7 +154,7 @@ def _predicted(model: PackedModel, seed: int, random: np.random.Generator) -> Fo
     plain = replace(model, engine=NumpyEngine())
     guarded = replace(model, engine=guarded_engine(at_end=seed % 4 != 3))
     compiled = replace(model, engine=CompiledEngine())
-    given = {} if model.holds_graph else drawn_graph(model, random)
+    given = {} if model.holds_features else drawn_graph(model, random)
     num_nodes = len(given["x"]) if given else model.num_nodes
     nodes = random.integers(0, num_nodes, int(random.integers(1, 5)))
     with np.errstate(all="ignore"), always_neighborhoods():

@@ -22,6 +22,14 @@ def model() -> PackedModel:
     return without_graph(RandomModels(np.random.default_rng(3)).model())
 
 
+def _fixed(root: dict[str, Any], _tensors: object) -> None:
+    root["graph"]["fixed"] = True
+
+
+def _fixed_alone(root: dict[str, Any], _tensors: object) -> None:
+    root["graph"]["fixed"] = root["graph"].pop("inductive")
+
+
 def _changed(path: Path, change: Callable[[dict[str, Any], dict[str, np.ndarray]], None]) -> None:
     with safe_open(path, framework="np") as file:
         root = json.loads(file.metadata()["sgq_auto"])
@@ -61,6 +69,8 @@ def _lacks_its_graph(root: dict[str, Any], _tensors: object) -> None:
         (_says_text, "inductive"),
         (_holds_edges, "tensor edges.high .* there is none"),
         (_lacks_its_graph, "missing"),
+        (_fixed, "is missing; the header says"),
+        (_fixed_alone, "it says no inductive"),
     ],
 )
 def test_files_that_contradict_themselves_are_refused(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from cases import MODELS, Case, exact_logits, make_case, random_allocation, trained
+from other_graphs import data_bytes
 from safetensors import safe_open
 from torch_geometric import nn as pyg
 
@@ -16,8 +17,6 @@ from sgq_auto.graphs import Graph, RawGraph
 from sgq_auto.graphs.many_graphs import largest_graph, part
 from sgq_auto.packed import PackedModel, load, save
 from sgq_auto.packed.backends import NumpyEngine
-from sgq_auto.packed.codes.coded_rows import BitmapRows, EliasFanoRows
-from sgq_auto.packed.runtime.edge_weights import PackedEdgeWeights
 from sgq_auto.packed.runtime.forward_pass import Inference
 from sgq_auto.packed.runtime.prediction_input import StoredInput
 from sgq_auto.packed.runtime.program_execution import run_program
@@ -63,26 +62,6 @@ def _given(model: PackedModel, raw: RawGraph) -> StoredInput:
     return given
 
 
-def _data_bytes(model: PackedModel, given: StoredInput) -> int:
-    """Bytes of every array that is held of a graph that is predicted."""
-    graph, features = given.graph, given.held
-    edges, pattern = graph.edges, features.pattern
-    assert isinstance(edges, EliasFanoRows)
-    arrays = [edges.high, edges.low, edges.block_starts, graph.bucket_map, features.values.stream]
-    if isinstance(pattern, BitmapRows):
-        arrays += [pattern.bitmap, pattern.block_starts]
-    elif isinstance(pattern, EliasFanoRows):
-        arrays += [pattern.high, pattern.low, pattern.block_starts]
-    specs = [layer.spec for layer in model.layers]
-    if any(spec.attention_from_degrees for spec in specs):
-        arrays.append(graph.degrees.stream)
-    if isinstance(graph.weights, PackedEdgeWeights):
-        arrays.append(graph.weights.codes.stream)
-        if any(spec.edge_weights and spec.attention_from_degrees for spec in specs):
-            arrays.append(graph.weight_roots)
-    return sum(array.nbytes for array in arrays)
-
-
 @pytest.mark.parametrize("kind", [*MODELS, "dense", *_WEIGHTED])
 def test_any_graph_is_predicted_as_the_model_was_trained_for_it(kind: str, tmp_path: Path) -> None:
     raws = _raws(kind)
@@ -126,7 +105,7 @@ def test_sizes_are_those_of_the_file_and_of_the_largest_graph(kind: str, tmp_pat
     given = _given(model, raws[largest.number])
     inference = Inference(given.graph, given.held, model.engine, 1)
     run_program(model.parts, inference)
-    held = file_bytes + _data_bytes(model, given)
+    held = file_bytes + data_bytes(model, given)
     assert footprint.resident_bytes == held + sum(inference.made.values())
     assert file_bytes < footprint.peak_bytes <= footprint.resident_bytes
 
@@ -140,7 +119,7 @@ def test_no_other_graph_takes_more(tmp_path: Path) -> None:
         given = _given(model, raw)
         inference = Inference(given.graph, given.held, model.engine, 1)
         run_program(model.parts, inference)
-        sizes.append(_data_bytes(model, given) + sum(inference.made.values()))
+        sizes.append(data_bytes(model, given) + sum(inference.made.values()))
     largest = largest_graph(trace_spec(case.prepared, case.graph), case.graph)
     assert largest.number == int(np.argmax(sizes))
     assert largest.note is not None

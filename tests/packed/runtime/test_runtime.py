@@ -210,7 +210,7 @@ def test_new_graphs_are_quantized_by_the_stored_ranges(
         ({"nodes": [-1]}, "node -1 is unknown"),
         ({"nodes": [0.5]}, "list of integers"),
         ({"threads": 0}, "threads=0"),
-        ({"x": np.zeros((3, 80))}, "x and edge_index together"),
+        ({"x": np.zeros((3, 80))}, r"x has shape \(3, 80\); it must be \[300, 80\]"),
         ({"x": np.zeros((3, 79)), "edge_index": np.zeros((2, 0), int)}, r"must be \[nodes, 80\]"),
         ({"x": np.zeros((3, 80)), "edge_index": np.zeros((3, 1), int)}, r"must be \[2, edges\]"),
         ({"x": np.zeros((3, 80)), "edge_index": np.array([[0], [3]])}, "node 3 is unknown"),

@@ -35,6 +35,9 @@ class _Forwards:
     def usual(self, x: Tensor, edge_index: Tensor) -> None: ...
     def weighted(self, x: Any, edge_index: Any, edge_weight: Any = None) -> None: ...
     def needs_weights(self, x: Any, edge_index: Any, edge_weight: Any, batch: Any) -> None: ...
+    def of_graphs(self, x: Any, edge_index: Any, batch: Any, batch_size: Any) -> None: ...
+    def of_typed_graphs(self, x: Tensor, edge_index: Tensor, batch_index: Tensor) -> None: ...
+    def of_graph_ids(self, h: Any, adj: Any, *, graph_ids: Any, num_graphs: int) -> None: ...
     def adjacency(self, x: Any, adj: Any) -> None: ...
     def letters(self, h: Any, A: Any) -> None: ...  # noqa: N803
     def nameless(self, u: Any, v: Any) -> None: ...
@@ -80,6 +83,9 @@ _EXPECTED: dict[str, tuple[tuple[Role, ...], dict[str, Role]]] = {
     "usual": (_BOTH, {}),
     "weighted": (_BOTH, {}),
     "needs_weights": ((_X, _E, Role.WEIGHTS, _NONE), {}),
+    "of_graphs": ((_X, _E, _NONE, Role.NUM_GRAPHS), {}),
+    "of_typed_graphs": ((_X, _E, _NONE), {}),
+    "of_graph_ids": (_BOTH, {"graph_ids": _NONE, "num_graphs": Role.NUM_GRAPHS}),
     "adjacency": (_BOTH, {}),
     "letters": (_BOTH, {}),
     "nameless": (_BOTH, {}),
@@ -121,6 +127,19 @@ def _model(forward: Callable[..., Any]) -> nn.Module:
 def test_arguments_are_what_their_names_types_and_uses_say(name: str) -> None:
     signature = Signature.of(_model(getattr(_Forwards, name)))
     assert (signature.positional, dict(signature.keywords)) == _EXPECTED[name]
+
+
+def test_a_batch_is_given_to_one_argument_for_graphs_alone() -> None:
+    def optional(self: Any, x: Any, edge_index: Any, batch: Tensor | None = None) -> None: ...
+
+    x, edges, batch = torch.ones(3, 2), torch.zeros(2, 0, dtype=torch.long), torch.tensor([0, 1, 1])
+    by_default, needed = (Signature.of(_model(f)) for f in (optional, _Forwards.of_graphs))
+    assert by_default.arguments(x, edges)[1] == {}
+    assert by_default.arguments(x, edges, batch=batch)[1] == {"batch": batch}
+    assert needed.arguments(x, edges)[0][2:] == (None, None)
+    assert needed.arguments(x, edges, batch=batch)[0][2:] == (batch, 2)
+    (data,), _ = Signature.of(_model(_Forwards.data)).arguments(x, edges, batch=batch)
+    assert data.batch is batch
 
 
 def test_what_nothing_gives_is_refused_by_name() -> None:

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from sgq_auto.reporting import Terminal
+from sgq_auto.task import Metric
 
 
 def point(trial: int, drop: float) -> dict[str, Any]:
@@ -159,7 +160,9 @@ def test_what_failed_is_said_as_it_is(capsys: pytest.CaptureFixture[str]) -> Non
     terminal = Terminal(Path("summary.json"), Path("report.html"), "ui")
     failure = "ValueError: cannot read [/data/x], shape [nodes, features]"
     record = SimpleNamespace(number=4, failure=failure)
-    bench = SimpleNamespace(settings=SimpleNamespace(n_trials=9, allowed_drop=0.4))
+    graph = SimpleNamespace(metric=Metric.ACCURACY)
+    settings = SimpleNamespace(n_trials=9, allowed_drop=0.4)
+    bench = SimpleNamespace(settings=settings, graph=graph)
     progress = SimpleNamespace(records=[], bench=bench)
     terminal.trials_finished(cast(Any, progress), [cast(Any, record)])
     terminal.stage(None)
@@ -220,6 +223,7 @@ def test_notes_on_graph_and_model_are_printed_as_they_are(
         settings=SimpleNamespace(n_trials=5, seed=0),
         space=SimpleNamespace(searched=[0, 1]),
         pretrained=SimpleNamespace(val_accuracy=0.8),
+        graph=SimpleNamespace(metric=Metric.ACCURACY),
         generic="without a quantized twin: convs.[a]",
         unpackable="convs.[a]: no such layer",
     )

@@ -83,7 +83,7 @@ def test_training_nodes_do_not_count(graph: Graph) -> None:
 def test_labels_and_opinions_count_half_where_each_is_as_far_off() -> None:
     usual, spread = 8 * BIASES.bits.usual, 8 * BIASES.bits.spread
     # Labels that were used before are believed as if there were fewer of them.
-    even = StepEvidence(2.0, usual - 3.0, spread**2 / drop_estimate._REUSE, 8.0)
+    even = StepEvidence(2.0, usual - 3.0, spread**2 / drop_estimate.REUSE, 8.0)
     assert estimate_drop([even]) == pytest.approx(usual + 0.5)
     assert estimate_drop([replace(even, variance=1e-9)]) == pytest.approx(usual - 1.0)
     assert estimate_drop([replace(even, variance=1e9)]) == pytest.approx(usual + 2.0)

@@ -7,6 +7,7 @@ import torch
 
 from sgq_auto.graphs.feature_matrix import SparseFeatures
 from sgq_auto.graphs.many_graphs.parts import part
+from sgq_auto.graphs.many_graphs.same_edges import have_same_edges
 from sgq_auto.graphs.prepared_graph import Graph
 from sgq_auto.packed import FootprintModel, GraphSpec, ModelSpec
 from sgq_auto.packed.sizes.edge_weight_spec import EdgeWeightSpec
@@ -33,6 +34,11 @@ class Largest:
         if self.number is None:
             return None
         spec = self.footprints.graph
+        if spec.fixed:
+            return (
+                f"all graphs have the same {spec.num_nodes:,} nodes and {spec.num_edges:,} edges: "
+                "the packed model holds them, and is given features"
+            )
         return (
             f"sizes are those at the largest graph, number {self.number}: {spec.num_nodes:,} nodes "
             f"and {spec.num_edges:,} edges"
@@ -51,10 +57,11 @@ def largest_graph(model: ModelSpec, graph: Graph) -> Largest:
     """
     if not graph.is_inductive:
         return Largest(None, FootprintModel(model, graph.spec))
+    fixed = have_same_edges(graph)
     found: Largest | None = None
     most = -1
     for number in _candidates(graph):
-        footprints = FootprintModel(model, _spec(graph, number))
+        footprints = FootprintModel(model, replace(_spec(graph, number), fixed=fixed))
         size = footprints.packed(footprints.all_full()).resident_bytes
         if size > most:
             found, most = Largest(number, footprints), size

@@ -66,7 +66,8 @@ def _of_tables(folder: Path) -> GivenGraph:
     graph = _GRAPH if _GRAPH in columns else None
     raw = TableSource(str(nodes), str(edges), graph=graph).load(labelled=False)
     weights, of_node = raw.edge_weight, raw.graph_of_node
-    return GivenGraph(_dense(raw.x), raw.edge_index, weights, of_node, raw.node_ids, raw.notes)
+    given = _dense(raw.x), raw.edge_index, weights, of_node, raw.node_ids, raw.notes
+    return GivenGraph(*given, raw.graph_names)
 
 
 def _table(folder: Path, name: str) -> Path:

@@ -9,7 +9,7 @@ import torch
 from sgq_auto.graphs.labels.target_scale import TargetScale
 from sgq_auto.graphs.prepared_graph import LabelledNodes
 from sgq_auto.graphs.store.unsound import demand
-from sgq_auto.packed.artifact.class_names import class_names_fault
+from sgq_auto.packed.artifact.output_header import class_names_fault
 from sgq_auto.task import Task
 
 

@@ -70,7 +70,7 @@ def weight_tensors(graph: PackedGraph) -> dict[str, Array]:
     if not isinstance(weights, PackedEdgeWeights):
         return {}
     scales = scales_of(weights.ranges, graph.spec.scaled(graph.spec.bucket_edges))
-    if graph.spec.inductive:
+    if not graph.spec.holds_edges:
         return {SCALES: scales}
     assert isinstance(graph.edges, EliasFanoRows)
     return {VALUES: weights.stored(*edge_ends(graph.edges)), SCALES: scales}
@@ -82,7 +82,7 @@ def expected_weight_tensors(
     """Type and shape of each of these tensors; those without an element are left out."""
     if graph.weights is None:
         return {}
-    size = 0 if graph.inductive else stream_bytes(graph.weights.stored, 1, bits)
+    size = stream_bytes(graph.weights.stored, 1, bits) if graph.holds_edges else 0
     groups = scaled_groups(bits, graph.scaled(graph.bucket_edges))
     found: dict[str, tuple[str, tuple[int, ...]]] = {}
     if size:
@@ -113,7 +113,7 @@ def weights_from_tensors(
         return None
     groups = scaled_groups(bits, spec.scaled(spec.bucket_edges))
     (ranges,) = checked_ranges(EDGE_WEIGHTS, [groups], [bits], tensors)
-    if spec.inductive:
+    if not spec.holds_edges:
         return no_edge_weights(ranges, symmetric=spec.weights.symmetric)
     stored = tensors.get(VALUES, np.empty(0, np.uint8))
     held = CodeMatrix(spec.weights.stored, 1, bits, ranges, stored)

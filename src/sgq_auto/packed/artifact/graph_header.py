@@ -31,7 +31,7 @@ def parse_graph(node: Mapping[str, Any], features: Mapping[str, Any]) -> GraphSp
         max_in_degree=count(node, "max_in_degree"),
         symmetric=flag(node, "symmetric"),
         inductive="inductive" in node and flag(node, "inductive"),
-        num_graphs=count(node, "num_graphs", 1) if "num_graphs" in node else 1,
+        fixed="fixed" in node and flag(node, "fixed"),
         features=FeatureSpec(
             num_features=count(features, "num_features", 1),
             dense=flag(features, "dense"),
@@ -52,7 +52,7 @@ def _check_counts(spec: GraphSpec) -> None:
             raise ArtifactError(f"bucket_in_edges: {edges} edges into a bucket of {n} nodes")
         if values > n * width or (spec.features.dense and values != n * width):
             raise ArtifactError(f"bucket_values: {values} values of {n} nodes, {width} features")
-    if spec.num_graphs > spec.num_nodes:
-        raise ArtifactError(f"num_graphs: {spec.num_graphs} graphs of {spec.num_nodes} nodes")
+    if spec.fixed and not spec.inductive:
+        raise ArtifactError("fixed is for a model that is given features; it says no inductive")
     if spec.max_in_degree >= spec.num_nodes or (spec.symmetric and spec.num_edges % 2):
         raise ArtifactError("max_in_degree or symmetric does not fit the edges")

@@ -3,10 +3,10 @@
 Version 2 says a chain of layers, version 3 any program; both have these entries:
 
 - ``graph``: ``bucket_nodes``, ``bucket_in_edges``, ``bucket_out_edges`` (a list, one number a
-  degree bucket; self-loops counted), ``max_in_degree``, ``symmetric``, ``split_points``,
-  ``num_graphs`` where it is the blocks of several graphs; and, only in a model for other graphs,
-  ``inductive``: the counts are those of the largest graph that it was made for, and the file holds
-  no ``edges``, ``bucket_map``, ``features`` or values of edge weights;
+  degree bucket; self-loops counted), ``max_in_degree``, ``symmetric``, ``split_points``; and, only
+  in a model for other graphs, ``inductive``: the counts are those of the largest graph that it was
+  made for, and the file holds no ``edges``, ``bucket_map``, ``features`` or values of edge weights;
+  or, where ``fixed`` is there too, of these no ``features`` alone;
 - ``features``: ``num_features``, ``dense``, ``bucket_values``, ``bucket_constant``,
   ``normalize_rows``, ``bits`` (a list);
 - ``layers``, in order: ``kind`` (as in :mod:`sgq_auto.packed.runtime.layers.layer_kinds`),
@@ -17,7 +17,10 @@ Version 2 says a chain of layers, version 3 any program; both have these entries
 - ``skips`` and ``stages`` (version 3): see :mod:`sgq_auto.packed.artifact.stage_headers`;
 - ``edge_weights``, only where layers read weights of edges (such a layer has ``edge_weights``
   true): ``symmetric``, ``stored`` (how many the file holds of each bucket), ``bits``;
-- ``classes``: their names (numbers where none are known), different and printable;
+- ``task`` (without it ``node_classification``) and ``target_scale``, only where numbers are
+  predicted and the model returns them as mean 0 and spread 1: ``mean`` and ``std``, lists;
+- ``classes``: their names, or those of labels or numbers (numbers where none are known),
+  different and printable;
 - ``source``: where the model came from, free of form.
 """
 
@@ -28,7 +31,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sgq_auto.errors import ArtifactError
-from sgq_auto.packed.artifact.class_names import class_names_fault
 from sgq_auto.packed.artifact.edge_weight_header import check_readers, with_edge_weights
 from sgq_auto.packed.artifact.graph_header import parse_graph
 from sgq_auto.packed.artifact.layer_headers import (
@@ -36,6 +38,11 @@ from sgq_auto.packed.artifact.layer_headers import (
     check_layers,
     describe_layer,
     parse_layer,
+)
+from sgq_auto.packed.artifact.output_header import (
+    class_names_fault,
+    describe_task,
+    parse_task,
 )
 from sgq_auto.packed.artifact.stage_checks import Widths, check_graphs, check_stages
 from sgq_auto.packed.artifact.stage_headers import (
@@ -59,7 +66,9 @@ from sgq_auto.packed.header_fields import (
 )
 from sgq_auto.packed.runtime.edge_weights import PackedEdgeWeights
 from sgq_auto.packed.runtime.packed_model import PackedModel
+from sgq_auto.packed.runtime.target_units import TargetUnits
 from sgq_auto.packed.sizes.shape_specs import GraphSpec
+from sgq_auto.task import Task
 
 CHAIN_VERSION, VERSION = 2, 3
 _MAX_LAYERS = 1024
@@ -79,16 +88,18 @@ class Header:
     classes: tuple[str, ...]
     source: dict[str, Any]
     edge_weight_bits: tuple[int, ...] = ()
+    task: Task = Task.NODE_CLASSIFICATION
+    target_scale: TargetUnits | None = None
 
 
 def describe(model: PackedModel) -> str:
     """The header of a model."""
     graph, program = asdict(model.graph.spec), model.program
     features, weights = graph.pop("features"), graph.pop("weights")
-    if not graph["inductive"]:
-        del graph["inductive"]  # As earlier versions wrote it.
-    if graph["num_graphs"] == 1:
-        del graph["num_graphs"]
+    for name in ("inductive", "fixed"):
+        if not graph[name]:
+            del graph[name]  # As earlier versions wrote it.
+    del graph["num_graphs"]  # It is one.
     held, activations = {}, chain_activations(program)
     if isinstance(model.graph.weights, PackedEdgeWeights):
         held["edge_weights"] = {**weights, "bits": model.graph.weights.ranges.bits}
@@ -108,6 +119,7 @@ def describe(model: PackedModel) -> str:
             "layers": layers,
             **(describe_program(program, model.skips) if activations is None else {}),
             **held,
+            **describe_task(model.task, model.target_units),
             "classes": model.classes,
             "source": model.source,
         },
@@ -134,10 +146,11 @@ def parse(text: str) -> Header:
     skips = {} if is_chain else parse_skips(root, graph.num_buckets, buffers[1])
     layers = tuple(parse_layer(node, graph.num_buckets, feature_bits, *buffers) for node in listed)
     check_layers(layers)
-    check_graphs(graph, stages)
+    check_graphs(stages)
     check_readers(graph, [layer.spec for layer in layers])
     classes = tuple(list_of(root, "classes", LARGEST_COUNT))
     checked = check_stages(stages, skips, _widths(graph, layers, len(classes)))
+    task, scale = parse_task(root, len(classes))
     fault = class_names_fault(classes, len(classes))
     if fault is not None:
         raise ArtifactError(f"classes {fault}")
@@ -152,6 +165,8 @@ def parse(text: str) -> Header:
         classes=classes,
         source=object_of(root, "source"),
         edge_weight_bits=weight_bits,
+        task=task,
+        target_scale=scale,
     )
 
 

@@ -44,7 +44,7 @@ def needed_bytes(header: Header) -> int:
     graph, layers = header.graph, header.layers
     model = FootprintModel(ModelSpec(tuple(layer.spec for layer in layers), _flow(header)), graph)
     held = sum(model.packed_parts(_allocation(header)).values())
-    logits = 4 * max(graph.num_nodes, graph.num_graphs) * len(header.classes)
+    logits = 4 * graph.num_nodes * len(header.classes)
     channels = sum(rows for la in layers for rows, _ in la.spec.weight_shapes)
     widths = [graph.features.num_features, *(la.spec.transformed_features for la in layers)]
     widths += [layer.out_features for layer in layers]

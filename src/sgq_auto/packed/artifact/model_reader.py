@@ -42,12 +42,22 @@ def model_from_tensors(header: Header, tensors: Tensors) -> PackedModel:
     layers = tuple(_layer(layer, header.graph, tensors) for layer in header.layers)
     features = _features(header, tensors, feature_ranges(header, layers, tensors))
     program, skips = program_of(header, tensors), skip_ranges(header, tensors)
-    return PackedModel(graph, features, layers, program, header.classes, skips, header.source)
+    return PackedModel(
+        graph,
+        features,
+        layers,
+        program,
+        header.classes,
+        skips,
+        header.source,
+        task=header.task,
+        target_units=header.target_scale,
+    )
 
 
 def _graph(header: Header, tensors: Tensors) -> PackedGraph:
     spec = header.graph
-    if spec.inductive:
+    if not spec.holds_edges:
         empty = no_graph(spec, header.split_points)
         assert isinstance(empty.edges, EliasFanoRows)
         weights = weights_from_tensors(empty.edges, spec, header.edge_weight_bits, tensors)
@@ -66,19 +76,7 @@ def _graph(header: Header, tensors: Tensors) -> PackedGraph:
             raise ArtifactError("bucket_map is not what the header counts")
     packed = PackedIntegers.pack(degrees, spec.max_in_degree)
     weights = weights_from_tensors(edges, spec, header.edge_weight_bits, tensors)
-    maps = bucket_map, header.split_points, weights, _graph_map(spec, tensors)
-    return PackedGraph(spec, edges, packed, *maps)
-
-
-def _graph_map(spec: GraphSpec, tensors: Tensors) -> PackedIntegers | None:
-    if spec.num_graphs == 1:
-        return None
-    packed = PackedIntegers(_bytes(tensors, "graph_map"), index_bits(spec.num_graphs - 1))
-    for first in range(0, spec.num_nodes, _CHUNK):
-        last = min(first + _CHUNK, spec.num_nodes)
-        if int(packed[np.arange(first, last)].max()) >= spec.num_graphs:
-            raise ArtifactError(f"graph_map names more than the {spec.num_graphs} graphs")
-    return packed
+    return PackedGraph(spec, edges, packed, bucket_map, header.split_points, weights)
 
 
 def _features(header: Header, tensors: Tensors, ranges: Ranges) -> PackedFeatures:

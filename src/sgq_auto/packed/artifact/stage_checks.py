@@ -13,9 +13,7 @@ from sgq_auto.packed.artifact.stage_headers import (
     written_buffers,
 )
 from sgq_auto.packed.runtime.operations.joins import Read
-from sgq_auto.packed.runtime.operations.pooling import Pool
 from sgq_auto.packed.runtime.program import input_buffer, value_widths
-from sgq_auto.packed.sizes.shape_specs import GraphSpec
 
 
 @dataclass(frozen=True)
@@ -71,15 +69,12 @@ def check_stages(
     return tuple(checked)
 
 
-def check_graphs(graph: GraphSpec, stages: Sequence[StageHeader]) -> None:
-    """Check that there are several graphs only where something is pooled.
+def check_graphs(stages: Sequence[StageHeader]) -> None:
+    """Check that no layer reads rows of graphs beside its input.
 
     Raises:
-        ArtifactError: If not, or if a layer reads rows of graphs beside rows of nodes.
+        ArtifactError: If one does.
     """
-    pools = any(op.kind is Pool for stage in stages for op in stage.operations)
-    if graph.num_graphs > 1 and not pools:
-        raise ArtifactError(f"num_graphs is {graph.num_graphs}, and nothing is pooled")
     of_graphs = graph_buffers(stages)
     for stage in stages:
         if not of_graphs.isdisjoint(stage.further):

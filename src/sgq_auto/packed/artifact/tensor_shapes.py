@@ -17,7 +17,7 @@ from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import stream_bytes
 from sgq_auto.packed.codes.coded_rows import BitmapRows, EliasFanoRows
 from sgq_auto.packed.runtime.layers.layer import PackedLayer
-from sgq_auto.packed.runtime.packed_graph import PackedGraph, stored_edge_code
+from sgq_auto.packed.runtime.packed_graph import stored_edge_code
 from sgq_auto.packed.runtime.packed_model import PackedModel
 from sgq_auto.packed.sizes.shape_specs import GraphSpec
 
@@ -26,23 +26,27 @@ Tensors = Mapping[str, Array]
 
 def tensors_of(model: PackedModel) -> dict[str, Array]:
     """The tensors of an artifact; those without an element are left out."""
-    tensors = _data_tensors(model) if model.holds_graph else {}
+    tensors = _edge_tensors(model) if model.holds_graph else {}
+    tensors |= _feature_tensors(model) if model.holds_features else {}
     for layer in model.layers:
         tensors |= _layer_tensors(layer, model.graph.spec)
     tensors |= _program_tensors(model) | weight_tensors(model.graph)
     return {name: tensor for name, tensor in tensors.items() if tensor.size}
 
 
-def _data_tensors(model: PackedModel) -> dict[str, Array]:
-    """What an artifact for one fixed graph holds of it."""
+def _edge_tensors(model: PackedModel) -> dict[str, Array]:
+    """What an artifact holds of the edges of a model's own graph."""
     high, low = stored_edge_code(model.graph)
-    tensors: dict[str, Array] = {
+    return {
         "edges.high": high,
         "edges.low": low,
         "bucket_map": model.graph.bucket_map,
-        "graph_map": _graph_map(model.graph),
-        "features.values": model.features.values.stream,
     }
+
+
+def _feature_tensors(model: PackedModel) -> dict[str, Array]:
+    """What it holds of its features."""
+    tensors: dict[str, Array] = {"features.values": model.features.values.stream}
     pattern = model.features.pattern
     if isinstance(pattern, BitmapRows):
         tensors["features.bitmap"] = pattern.bitmap
@@ -54,7 +58,8 @@ def _data_tensors(model: PackedModel) -> dict[str, Array]:
 def expected_tensors(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
     """Type and shape of every tensor that an artifact with this header holds."""
     graph = header.graph
-    sizes = {} if graph.inductive else _data_sizes(header)
+    sizes = _edge_sizes(graph) if graph.holds_edges else {}
+    sizes |= {} if graph.inductive else _feature_sizes(header)
     floats: dict[str, tuple[int, ...]] = {}
     for layer in header.layers:
         name = layer.spec.name
@@ -69,21 +74,24 @@ def expected_tensors(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
     return expected | expected_weight_tensors(graph, header.edge_weight_bits)
 
 
-def _data_sizes(header: Header) -> dict[str, int]:
-    """Bytes of what an artifact for one fixed graph holds of it."""
-    graph, features = header.graph, header.graph.features
+def _edge_sizes(graph: GraphSpec) -> dict[str, int]:
+    """Bytes of what an artifact holds of the edges of a graph."""
     edges = graph.stored_pattern
-    sizes = {
+    return {
         "edges.high": edges.high_bytes,
         "edges.low": edges.low_bytes,
         "bucket_map": graph.bucket_map_bytes,
-        "graph_map": graph.graph_map_bytes,
-        "features.values": stream_bytes(*feature_layout(header)),
     }
-    if features.uses_bitmap(graph.num_nodes):
-        sizes["features.bitmap"] = (graph.num_nodes * features.num_features + 7) // 8
+
+
+def _feature_sizes(header: Header) -> dict[str, int]:
+    """The same of its features."""
+    nodes, features = header.graph.num_nodes, header.graph.features
+    sizes = {"features.values": stream_bytes(*feature_layout(header))}
+    if features.uses_bitmap(nodes):
+        sizes["features.bitmap"] = (nodes * features.num_features + 7) // 8
     elif not features.dense:
-        pattern = features.pattern(graph.num_nodes)
+        pattern = features.pattern(nodes)
         sizes |= {"features.high": pattern.high_bytes, "features.low": pattern.low_bytes}
     return sizes
 
@@ -91,11 +99,6 @@ def _data_sizes(header: Header) -> dict[str, int]:
 def operation_tensor(stage: int, operation: int, name: str) -> str:
     """The name of an operation's tensor."""
     return f"{OPERATION_PREFIX}{stage}:{operation}:{name}"
-
-
-def _graph_map(graph: PackedGraph) -> Array:
-    """The packed number of the graph that each row belongs to; empty for one graph."""
-    return np.empty(0, np.uint8) if graph.graph_map is None else graph.graph_map.stream
 
 
 def _program_tensors(model: PackedModel) -> dict[str, Array]:

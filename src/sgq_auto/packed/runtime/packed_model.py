@@ -21,13 +21,23 @@ from sgq_auto.packed.runtime.edge_weights import PackedEdgeWeights
 from sgq_auto.packed.runtime.forward_pass import Inference
 from sgq_auto.packed.runtime.layers.layer import PackedLayer
 from sgq_auto.packed.runtime.neighborhood import neighborhood
+from sgq_auto.packed.runtime.other_graphs import coded_features
 from sgq_auto.packed.runtime.packed_features import PackedFeatures
 from sgq_auto.packed.runtime.packed_graph import PackedGraph
-from sgq_auto.packed.runtime.prediction_input import Input, NewInput, StoredInput, check_nodes
+from sgq_auto.packed.runtime.prediction_input import (
+    Input,
+    NewInput,
+    StoredInput,
+    check_features,
+    check_nodes,
+)
 from sgq_auto.packed.runtime.program import Program
 from sgq_auto.packed.runtime.program_execution import Parts, run_program
+from sgq_auto.packed.runtime.snapshots import snapshot_blocks
+from sgq_auto.packed.runtime.target_units import TargetUnits
 from sgq_auto.packed.sizes.footprint import Footprint, FootprintModel
 from sgq_auto.packed.sizes.shape_specs import ModelSpec
+from sgq_auto.task import Task
 
 Logits = npt.NDArray[np.float32]
 
@@ -41,10 +51,12 @@ class PackedModel:
         features: That graph's node features.
         layers: Its layers, in the order in which they run.
         program: What happens between them.
-        classes: Names of the classes.
+        classes: Names of the classes, labels or numbers.
         skips: Ranges of its skip connections, by name.
         source: Where it came from: study, trial, seed, accuracies.
         engine: Does the arithmetic.
+        task: What it predicts.
+        target_units: What gives numbers the user's units, where outputs have others.
     """
 
     graph: PackedGraph
@@ -55,13 +67,20 @@ class PackedModel:
     skips: Mapping[str, Ranges] = field(default_factory=dict)
     source: dict[str, Any] = field(default_factory=dict)
     engine: Engine = field(default_factory=fastest_engine)
+    task: Task = Task.NODE_CLASSIFICATION
+    target_units: TargetUnits | None = None
 
     @property
     def holds_graph(self) -> bool:
-        """Whether it has a graph of its own. One for other graphs has an empty one.
+        """Whether it has the edges of a graph. One for other graphs has an empty one.
 
         Sizes are then those of the largest graph that it was made for.
         """
+        return self.graph.spec.holds_edges
+
+    @property
+    def holds_features(self) -> bool:
+        """Whether it has that graph's features. They are given where they change."""
         return not self.graph.spec.inductive
 
     @property
@@ -108,13 +127,16 @@ class PackedModel:
         graph_of_node: Array | None = None,
         threads: int = 1,
     ) -> Logits:
-        """Logits of nodes, or of graphs if the model pools.
+        """What the model answers of nodes, or of graphs if it pools.
+
+        Logits of classes or of several labels; or numbers in the user's units.
 
         Args:
             nodes: Which nodes, in this order; ``None`` for all. Only their neighbourhood is
                 computed, unless it is much of the graph.
             x: ``[N, F]`` features of another graph's nodes, quantized by the ranges of this
-                model; needs ``edge_index``. A model without a graph of its own needs both.
+                model; without ``edge_index`` they are those of the model's own graph, at another
+                time, or ``[T, N, F]`` at many times. A model without a graph needs both.
             edge_index: ``[2, E]`` edges (source, target) of that graph.
             edge_weight: ``[E]`` their weights, quantized by the ranges of this model, if it reads
                 weights; those of repeated edges are summed.
@@ -124,7 +146,8 @@ class PackedModel:
             threads: Threads that compute chunks of rows.
 
         Returns:
-            fp32 ``[n, classes]``; ``[graphs, classes]`` of a model that pools.
+            fp32 ``[n, classes]``, or as many columns as there are labels or numbers;
+            ``[graphs, ...]`` of a model that pools; ``[T, n, ...]`` of features at many times.
 
         Raises:
             ValueError: If a node is unknown, the features have another width, an edge leads to a
@@ -135,6 +158,8 @@ class PackedModel:
             raise ValueError(f"threads={threads}: it must be at least 1")
         if nodes is not None and self.program.predicts_graphs:
             raise ValueError("this model predicts whole graphs: leave out nodes")
+        if x is not None and edge_index is None and np.ndim(x) == 3 and self.holds_graph:
+            return self._snapshots(np.asarray(x), nodes, threads)
         given = self._given(x, edge_index, edge_weight, graph_of_node)
         if nodes is None:
             return self._run(given.graph, given.features(None), threads)
@@ -151,7 +176,8 @@ class PackedModel:
         return self._run(graph, given.features(part), threads)[places]
 
     def _run(self, graph: PackedGraph, features: PackedFeatures, threads: int) -> Logits:
-        return run_program(self.parts, Inference(graph, features, self.engine, threads))
+        outputs = run_program(self.parts, Inference(graph, features, self.engine, threads))
+        return outputs if self.target_units is None else self.target_units.of(outputs)
 
     def _given(
         self,
@@ -160,16 +186,14 @@ class PackedModel:
         edge_weight: Array | None,
         graph_of_node: Array | None = None,
     ) -> Input:
-        if (x is None) != (edge_index is None):
-            raise ValueError("a new graph is given by x and edge_index together")
-        if x is None or edge_index is None:
+        if edge_index is None:
             if edge_weight is not None:
                 raise ValueError("edge_weight is for a new graph: give x and edge_index too")
             if graph_of_node is not None:
                 raise ValueError("graph_of_node is for new graphs: give x and edge_index too")
-            if not self.holds_graph:
-                raise ValueError("this model holds no graph: give x and edge_index")
-            return StoredInput(self.graph, self.features, self.engine)
+            return self._own(x)
+        if x is None:
+            raise ValueError("a new graph is given by x and edge_index together")
         arrays = np.asarray(x), np.asarray(edge_index)
         new = NewInput.of(*arrays, self.graph.split_points, self.features)
         if graph_of_node is not None:
@@ -180,7 +204,32 @@ class PackedModel:
         weights = self.graph.weights
         assert weights is None or isinstance(weights, PackedEdgeWeights)
         weighted = new.weighted(arrays[1], edge_weight, weights, from_zero=roots)
-        return weighted if self.holds_graph else weighted.coded(weights, self.engine)
+        return weighted if self.holds_features else weighted.coded(weights, self.engine)
+
+    def _snapshots(self, x: Array, nodes: Sequence[int] | Array | None, threads: int) -> Logits:
+        """Features of the model's own graph at many times, some times together."""
+        by_graph = self.program.predicts_graphs
+        if by_graph or self.program.needs_all_nodes:  # A norm would take in other times.
+            single = [self.predict(x=each, threads=threads) for each in x]
+        else:
+            blocks = snapshot_blocks(x, self.graph, self.features)
+            single = [self._run(each.graph, each.features(None), threads) for each in blocks]
+        found = np.concatenate([np.empty((0, len(self.classes)), np.float32), *single])
+        rows = 1 if by_graph else self.num_nodes
+        found = found.reshape(len(x), rows, len(self.classes))
+        return found if nodes is None else found[:, check_nodes(np.asarray(nodes), self.num_nodes)]
+
+    def _own(self, x: Array | None) -> StoredInput:
+        """The model's own graph, with its features or with others."""
+        if not self.holds_graph:
+            raise ValueError("this model holds no graph: give x and edge_index")
+        held = self.features
+        if x is not None:
+            given = check_features(np.asarray(x), held.spec.num_features, self.num_nodes)
+            held = coded_features(given, self.graph, held)
+        elif not self.holds_features:
+            raise ValueError("this model holds no features: give x")
+        return StoredInput(self.graph, held, self.engine)
 
 
 def _bits(layer: PackedLayer, *, reads_features: bool) -> list[tuple[Site, int]]:

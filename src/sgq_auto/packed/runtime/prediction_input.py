@@ -64,7 +64,8 @@ class NewInput:
         Raises:
             ValueError: If the arrays are no features and edges of one graph.
         """
-        _check(x, edge_index, like.spec.num_features)
+        check_features(x, like.spec.num_features)
+        _check_edges(edge_index)
         check_nodes(edge_index.ravel(), x.shape[0])
         positions, buckets, degrees = edges_of(edge_index, x.shape[0], split_points)
         nodes = np.bincount(buckets, minlength=len(split_points) + 1)
@@ -185,15 +186,30 @@ def _check_graphs(graph_of_node: Array, nodes: int) -> Array:
     return graph_of_node.astype(np.int64)
 
 
-def _check(x: Array, edge_index: Array, width: int) -> None:
-    if x.ndim != 2 or x.shape[1] != width:
-        raise ValueError(f"x has shape {x.shape}; it must be [nodes, {width}]")
+def check_features(x: Array, width: int, nodes: int | None = None) -> Array:
+    """Check features.
+
+    Args:
+        x: The features.
+        width: How many a node has.
+        nodes: How many nodes there are; ``None`` for any number.
+
+    Raises:
+        ValueError: If they are none, or have another shape.
+    """
+    wanted = "nodes" if nodes is None else nodes
+    if x.ndim != 2 or x.shape[1] != width or nodes not in (None, x.shape[0]):
+        raise ValueError(f"x has shape {x.shape}; it must be [{wanted}, {width}]")
     if x.shape[0] == 0:
         raise ValueError("x has no row; a graph has at least one node")
     if x.dtype.kind not in "biuf":
         raise ValueError(f"x holds {x.dtype}; it must hold numbers")
     if not _is_finite(x):
         raise ValueError("x holds NaN or infinite values; every one must be finite")
+    return x
+
+
+def _check_edges(edge_index: Array) -> None:
     if edge_index.ndim != 2 or edge_index.shape[0] != 2:
         raise ValueError(f"edge_index has shape {edge_index.shape}; it must be [2, edges]")
     if edge_index.dtype.kind not in "iu" and edge_index.size:

@@ -16,8 +16,8 @@ from sgq_auto.packed.runtime.operations.joins import Read
 from sgq_auto.packed.runtime.operations.norms import GraphNorm
 from sgq_auto.packed.runtime.operations.operation import Float32
 from sgq_auto.packed.runtime.operations.pooling import Pool
+from sgq_auto.packed.runtime.operations.row_reductions import ColumnSums, PooledRows
 from sgq_auto.packed.runtime.program import Program, Stage, input_buffer
-from sgq_auto.packed.runtime.row_reductions import ColumnSums, PooledRows
 
 # The positions of operations, and the values that nothing reads after each.
 _Plan = list[tuple[int, tuple[int, ...]]]

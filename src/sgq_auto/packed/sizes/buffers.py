@@ -8,8 +8,8 @@ from sgq_auto.packed.allocation import FEATURES
 from sgq_auto.packed.sizes.shape_specs import GraphSpec, ModelSpec
 from sgq_auto.packed.sizes.tensor_storage import TensorStorage
 
-# What an artifact for other graphs does not hold.
-_OF_DATA = frozenset({"edges", "bucket_map", "features", "edge_weights"})
+# What an artifact does not hold where features, or whole graphs, are given to be predicted.
+_FEATURES, _EDGES = frozenset({"features"}), frozenset({"edges", "bucket_map", "edge_weights"})
 
 
 class Part(StrEnum):
@@ -71,7 +71,8 @@ def inference_buffers(model: ModelSpec, graph: GraphSpec, storage: TensorStorage
         scales = storage.embedding_scales(skip.name, per_graph=skip.per_graph)
         buffers.append(_stored(f"{skip.name}.scales", Part.SCALES, scales, steps[1]))
     if graph.inductive:
-        buffers = [replace(b, stored_bytes=0) if b.name in _OF_DATA else b for b in buffers]
+        given = _FEATURES if graph.fixed else _FEATURES | _EDGES
+        buffers = [replace(b, stored_bytes=0) if b.name in given else b for b in buffers]
     return [buffer for buffer in buffers if buffer.num_bytes]
 
 
@@ -113,12 +114,9 @@ def _layer_buffers(
 
 
 def _pooling_buffers(model: ModelSpec, storage: TensorStorage) -> Iterator[Buffer]:
-    """Which graph a node belongs to, and what is pooled: each is held while its stage runs."""
-    steps = [_last_step(model, pooled.made - 1) for pooled in model.dataflow.pooled]
-    if not steps:
-        return
-    yield _stored("graph_map", Part.GRAPH, storage.graph_map(), max(steps))
-    for k, (pooled, step) in enumerate(zip(model.dataflow.pooled, steps, strict=True)):
+    """What is pooled: it is held while its stage runs."""
+    for k, pooled in enumerate(model.dataflow.pooled):
+        step = _last_step(model, pooled.made - 1)
         yield Buffer(f"pooled.{k}", Part.EMBEDDING, storage.pooled(pooled), step, step)
 
 

@@ -60,10 +60,6 @@ class PygStorage:
         """The parameters of norms, fp32."""
         return _FP32 * flow.vector_elements
 
-    def graph_map(self) -> int:
-        """``batch``: an int64 a node; ``None`` for one graph."""
-        return 0 if self.spec.num_graphs == 1 else self.spec.num_nodes * _INT64
-
     def embedding(self, layer: str, width: int, *, per_graph: bool = False) -> int:  # noqa: ARG002
         """fp32, ``width`` a node or a graph."""
         return sum(self.spec.rows(per_graph=per_graph)) * width * _FP32
@@ -114,10 +110,6 @@ class SparseFp32Storage(PygStorage):
     def graph(self) -> int:
         """CSR with int32 indices."""
         return (self.spec.num_edges + self.spec.num_nodes + 1) * _INT32
-
-    def graph_map(self) -> int:
-        """int32."""
-        return super().graph_map() // _INT64 * _INT32
 
     def edge_weights(self, *, normalized: bool) -> int:
         """Nothing beside coefficients that were made of them."""

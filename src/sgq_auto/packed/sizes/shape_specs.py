@@ -131,11 +131,6 @@ class ModelSpec:
         """Whether a layer reads the weights of the graph's edges."""
         return any(layer.edge_weights for layer in self.layers)
 
-    @property
-    def pools(self) -> bool:
-        """Whether it makes a row a graph from rows of nodes."""
-        return bool(self.dataflow.pooled)
-
     def sites(self, num_buckets: int) -> tuple[Site, ...]:
         """Every site of features and model; weights and graphs belong to no degree bucket."""
         return tuple(dict.fromkeys(self._sites(num_buckets)))
@@ -205,6 +200,7 @@ class GraphSpec:
         weights: The weights of its edges; ``None`` without any.
         inductive: Whether it is only the largest of the graphs that a model is for: an artifact
             holds nothing of it, and has a scale for every group, as other graphs may need.
+        fixed: Whether these graphs are one with features that change: its edges are held.
         num_graphs: How many graphs it is the blocks of.
     """
 
@@ -217,6 +213,12 @@ class GraphSpec:
     weights: EdgeWeightSpec | None = None
     inductive: bool = False
     num_graphs: int = 1
+    fixed: bool = False
+
+    @property
+    def holds_edges(self) -> bool:
+        """Whether a model has the edges of this graph; the features too, if not inductive."""
+        return self.fixed or not self.inductive
 
     def scaled(self, counts: tuple[int, ...]) -> tuple[int, ...]:
         """Counts of scale groups, above 0 for each that has a scale.
@@ -224,7 +226,7 @@ class GraphSpec:
         Args:
             counts: Rows of each group in this graph.
         """
-        return (1,) * len(counts) if self.inductive else counts
+        return counts if self.holds_edges else (1,) * len(counts)
 
     def rows(self, *, per_graph: bool) -> tuple[int, ...]:
         """Rows of each scale group of an embedding: of each degree bucket, or all graphs."""
@@ -293,11 +295,6 @@ class GraphSpec:
         """
         occupied = sum(count > 0 for count in self.bucket_nodes)
         return packed_bytes(self.num_nodes, index_bits(self.num_buckets - 1)) if occupied > 1 else 0
-
-    @property
-    def graph_map_bytes(self) -> int:
-        """Bytes of the number of the graph that every row belongs to; nothing for one graph."""
-        return packed_bytes(self.num_nodes, index_bits(self.num_graphs - 1))
 
     @property
     def degree_bytes(self) -> int:

@@ -57,9 +57,6 @@ class TensorStorage(Protocol):
     def bucket_map(self) -> int:
         """The degree bucket of every node."""
 
-    def graph_map(self) -> int:
-        """The graph that every node belongs to, where there are several."""
-
     def embedding(self, layer: str, width: int, *, per_graph: bool = False) -> int:
         """An embedding of ``width`` columns that belongs to a layer or a skip connection."""
 
@@ -151,10 +148,6 @@ class PackedStorage:
     def bucket_map(self) -> int:
         """Packed buckets: rows are nodes sorted by bucket, so this says which node a row is."""
         return self.spec.bucket_map_bytes
-
-    def graph_map(self) -> int:
-        """Packed numbers of graphs."""
-        return self.spec.graph_map_bytes
 
     def embedding(self, layer: str, width: int, *, per_graph: bool = False) -> int:
         """Codes at the bits of its embedding, bucket by bucket, or of all graphs together."""

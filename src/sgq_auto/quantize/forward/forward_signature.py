@@ -10,7 +10,6 @@ from enum import Enum, auto
 from inspect import Parameter
 from typing import Any, NoReturn
 
-import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
@@ -26,8 +25,9 @@ class Role(Enum):
     # Weights of edges [E], or the same as the user's edge features; None where edges have none.
     WEIGHTS = auto()
     EDGE_FEATURES = auto()
-    # Which graph each node belongs to; None where a model predicts nodes.
+    # Which graph each node belongs to, and how many there are; None where nodes are predicted.
     BATCH = auto()
+    NUM_GRAPHS = auto()
 
 
 # How people call these arguments, in lower case. The first pattern that fits a name decides.
@@ -39,6 +39,7 @@ _NAMES = (
     (Role.DATA, r"(\w+_)?(data|graphs?|batch)(_\w+|\d*)|g"),
 )
 _BATCH = r"(\w+_)?batch(_?(ind\w*|idx|ids?|vec\w*))?|graph_(ids?|idx|ind\w*|of_nodes?)"
+_NUM_GRAPHS = r"batch_size|(num|n)_graphs"
 _DATA_TYPE = re.compile(r"\b(Data|Batch|BaseData)\b")
 _EDGES_TYPE = re.compile(r"\b(Adj|SparseTensor|EdgeIndex)\b")
 # Attributes that a graph has and a tensor has not.
@@ -136,7 +137,9 @@ class Signature:
             batch: The graph of each node ``[N]``; ``None`` where nodes are predicted.
         """
         roles = [*self.positional, *self.keywords.values()]
-        values = {Role.FEATURES: x, Role.EDGES: edge_index, Role.BATCH: batch}
+        values: dict[Role, Any] = {Role.FEATURES: x, Role.EDGES: edge_index, Role.BATCH: batch}
+        if Role.NUM_GRAPHS in roles:
+            values[Role.NUM_GRAPHS] = None if batch is None else int(batch.max()) + 1
         values |= {Role.WEIGHTS: edge_weight, Role.EDGE_FEATURES: edge_attr}
         if Role.WEIGHTS in roles:
             values[Role.EDGE_FEATURES] = None  # One number an edge is passed once.
@@ -147,29 +150,6 @@ class Signature:
         optional = {name: role for name, role in self.optional.items() if values[role] is not None}
         by_name = {name: values[role] for name, role in {**self.keywords, **optional}.items()}
         return tuple(values[role] for role in self.positional), by_name
-
-
-def run_plain(
-    model: nn.Module,
-    x: Tensor,
-    edge_index: Tensor,
-    edge_attr: Tensor | None = None,
-    batch: Tensor | None = None,
-) -> Any:
-    """What a plain PyG model returns, as it is.
-
-    Args:
-        model: The model.
-        x: Features ``[N, F]``.
-        edge_index: Edges ``[2, E]``.
-        edge_attr: Weights of the edges, ``[E]`` or ``[E, 1]``, if they have some.
-        batch: The graph of each node ``[N]``, for a model that predicts graphs.
-    """
-    weights = None if edge_attr is None else edge_attr.reshape(-1)
-    given = x, edge_index, weights, edge_attr, batch
-    by_position, by_name = Signature.of(model).arguments(*given)
-    with torch.no_grad():
-        return model(*by_position, **by_name)
 
 
 def _roles(model: nn.Module, parameters: Sequence[Parameter]) -> dict[str, Role]:
@@ -265,6 +245,8 @@ def _beside_others(parameter: Parameter, known: Mapping[str, Role | None]) -> Ro
     role = known[parameter.name]
     if _is_batch(parameter):
         return Role.BATCH
+    if re.fullmatch(_NUM_GRAPHS, parameter.name.lower()):
+        return Role.NUM_GRAPHS
     is_data = role is not Role.DATA or _DATA_TYPE.search(str(parameter.annotation))
     return role if is_data else None
 

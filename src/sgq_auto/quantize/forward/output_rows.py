@@ -8,11 +8,6 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph
 
 
-def output_rows(graph: Graph) -> int:
-    """Rows of what a model returns for a graph: its nodes, or its graphs."""
-    return graph.num_graphs if graph.task.predicts_graphs else graph.num_nodes
-
-
 def check_rows(output: Any, graph: Graph, model: str) -> None:
     """Check that a model pools nodes where its task is about graphs, and only there.
 
@@ -24,7 +19,7 @@ def check_rows(output: Any, graph: Graph, model: str) -> None:
     Raises:
         InputError: If not.
     """
-    if not isinstance(output, Tensor) or output.dim() != 2 or len(output) == output_rows(graph):
+    if not isinstance(output, Tensor) or output.dim() != 2 or len(output) == graph.num_outputs:
         return
     rows, task = len(output), graph.task
     if task.predicts_graphs and rows in (1, graph.num_nodes):

@@ -9,15 +9,16 @@ from torch import nn
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, SparseFeatures
-from sgq_auto.graphs.many_graphs import largest_graph
+from sgq_auto.graphs.many_graphs import largest_graph, part
 from sgq_auto.packed import PackedModel
-from sgq_auto.packed.codes.bit_packing import PackedIntegers
 from sgq_auto.packed.codes.ranges import Ranges
 from sgq_auto.packed.runtime.edge_weights import no_edge_weights, pack_edge_weights
 from sgq_auto.packed.runtime.layers.layer import PackedLayer
 from sgq_auto.packed.runtime.other_graphs import no_features, no_graph
 from sgq_auto.packed.runtime.packed_features import PackedFeatures, code_pattern, pack_values
 from sgq_auto.packed.runtime.packed_graph import PackedGraph, graph_of
+from sgq_auto.packed.runtime.target_units import TargetUnits
+from sgq_auto.quantize.bind import bind
 from sgq_auto.quantize.forward.model_input import ModelInput
 from sgq_auto.quantize.packed_parts import Packing, array, packed_ranges
 from sgq_auto.quantize.program.model_trace import Trace, trace_model
@@ -57,6 +58,7 @@ def convert(
     skipped = [model_input.skips.named(name) for name in trace.program.skips]
     skips = {s.name: packed_ranges(s.quantizer, 1 if s.per_graph else buckets) for s in skipped}
     held = _held(graph, prepared, tuple(layers), trace, feature_ranges)
+    scale = graph.target_scale
     return PackedModel(
         *held,
         tuple(layers),
@@ -64,6 +66,8 @@ def convert(
         graph.classes,
         skips,
         dict(source or {}),
+        task=graph.task,
+        target_units=None if scale is None else TargetUnits(scale.mean, scale.std),
     )
 
 
@@ -80,8 +84,13 @@ def _held(
     spec = largest_graph(trace.spec, graph).footprints.graph
     reads = any(layer.spec.edge_weights for layer in layers)
     spec = spec if reads else replace(spec, weights=None)
-    packed = no_graph(spec, graph.split_points)
-    if spec.weights is not None:
+    if spec.fixed:
+        own = part(graph, graph.node_order.new_zeros(1).to(graph.device))
+        bind(prepared, own)
+        packed = replace(_weighted(_graph(own), layers, prepared, own), spec=spec)
+    else:
+        packed = no_graph(spec, graph.split_points)
+    if not spec.fixed and spec.weights is not None:
         quantizer = ModelInput.of(prepared).edge_quantizer
         of_weights = packed_ranges(quantizer, len(graph.bucket_nodes))
         weights = no_edge_weights(of_weights, symmetric=spec.weights.symmetric)
@@ -106,17 +115,7 @@ def _graph(graph: Graph) -> PackedGraph:
     )
     degrees = np.diff(rowptr) - 1
     packed = graph_of(positions, buckets, degrees, graph.split_points, graph.num_nodes)
-    # Where nothing is pooled, it does not matter how many graphs there are.
-    return replace(packed, spec=replace(graph.spec, num_graphs=1))
-
-
-def _of_graphs(packed: PackedGraph, graph: Graph) -> PackedGraph:
-    """The packed graph with the graph that each node belongs to, if there are several."""
-    if graph.graph_of_node is None or graph.num_graphs == 1:
-        return packed
-    spec = replace(packed.spec, num_graphs=graph.num_graphs)
-    graph_map = PackedIntegers.pack(array(graph.graph_of_node), graph.num_graphs - 1)
-    return replace(packed, spec=spec, graph_map=graph_map)
+    return replace(packed, spec=graph.spec)
 
 
 def _weighted(

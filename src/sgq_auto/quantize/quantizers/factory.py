@@ -78,7 +78,7 @@ class QuantizerFactory:
         if per_graph:
             site = Site(layer, Component.EMBEDDING)
             bits_of_all = FULL_PRECISION if self.allocation is None else self.allocation[site]
-            return self._trained([bits_of_all], [self.graph.num_graphs])
+            return self._trained([bits_of_all], self._graph_groups)
         bits = self._bucket_bits(layer, Component.EMBEDDING)
         return self._trained(bits, self._node_groups)
 
@@ -117,6 +117,9 @@ class QuantizerFactory:
 
     def _node_groups(self) -> ScaleGroups:
         return self.graph.node_groups
+
+    def _graph_groups(self) -> ScaleGroups:
+        return self.graph.graph_groups
 
     def _edge_groups(self) -> ScaleGroups:
         return self.graph.edge_groups

@@ -11,7 +11,10 @@ from matplotlib.transforms import ScaledTranslation
 
 from sgq_auto.reporting.pages import Axis
 from sgq_auto.reporting.verdict.front_panels import Names, Panels
+from sgq_auto.reporting.written_units import plotted
 from sgq_auto.searching.search_progress import StudyProgress, Summary
+from sgq_auto.searching.trials.repeated_measurements import Estimate
+from sgq_auto.searching.trials.trial_records import TrialRecord
 
 _TRIAL, _FRONT, _ESTIMATE, _TEST = "#b8c4d0", "#1f6fb2", "#24506e", "#d06f14"
 _BEST, _BAND, _TWIN = "#c23030", "#2e8b57", "#7a5195"
@@ -129,7 +132,7 @@ def _draw_search(axes: Any, panels: Panels, progress: StudyProgress, summary: Su
         axes.text(0.5, 0.5, reason, fontsize=9, **middle)
     else:
         kib = [record.num_bytes / 1024 for record in trials]
-        heights = _inside([100 * record.val_accuracy for record in trials], panels.accuracy)
+        heights = _heights(panels, trials)
         axes.scatter(kib, heights, s=14, color=_TRIAL, label="trials, in the search", clip_on=False)
     _draw_front(axes, panels, progress)
     for (name, accuracy), color in zip(panels.levels, ("black", _TWIN), strict=False):
@@ -137,7 +140,7 @@ def _draw_search(axes: Any, panels: Panels, progress: StudyProgress, summary: Su
     best = None if panels.best is None else panels.points[panels.best]
     for record in trials:
         if best is not None and record.number == best.trial:
-            axes.plot([best.kib], _inside([100 * record.val_accuracy], panels.accuracy), **_RING)
+            axes.plot([best.kib], _heights(panels, [record]), **_RING)
     axes.set_ylim(panels.accuracy.low, panels.accuracy.high)
     axes.set_ylabel(panels.accuracy.label)
 
@@ -148,7 +151,7 @@ def _draw_front(axes: Any, panels: Panels, progress: StudyProgress) -> None:
     if not front:
         return
     sizes = [*(point.num_bytes / 1024 for point in front), panels.size.high]
-    heights = _inside([100 * point.val_accuracy for point in (*front, front[-1])], panels.accuracy)
+    heights = _heights(panels, [*front, front[-1]])
     dots = {"marker": "o", "ms": 4, "markevery": list(range(len(front)))}
     axes.step(sizes, heights, where="post", color=_FRONT, label="front", **dots)
 
@@ -183,3 +186,9 @@ def _inside(values: Sequence[float], axis: Axis) -> list[float]:
 
 def _title(summary: Summary) -> str:
     return f"{summary['model']} on {summary['dataset']}, {summary['granularity']}"
+
+
+def _heights(panels: Panels, points: Sequence[TrialRecord | Estimate]) -> Any:
+    """Where the figures of trials lie on the axis of the search."""
+    seen = [plotted(panels.metric, point.val_accuracy) for point in points]
+    return _inside(seen, panels.accuracy)

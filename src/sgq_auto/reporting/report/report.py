@@ -13,6 +13,7 @@ from sgq_auto.reporting.report.report_sections import (
     Fact,
     PartRow,
     answer,
+    drops_in,
     facts,
     notes,
     part_rows,
@@ -20,7 +21,7 @@ from sgq_auto.reporting.report.report_sections import (
     warning,
 )
 from sgq_auto.reporting.verdict.front_panels import Panels
-from sgq_auto.reporting.written_units import kib, percent
+from sgq_auto.reporting.written_units import kib, metric_of
 from sgq_auto.searching.search_progress import StudyProgress, Summary
 from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.study.command_lines import export_command
@@ -43,6 +44,8 @@ class Report:
         study: The study's name.
         description: What was searched, in a line.
         answer: What was found.
+        metric_name: What models were judged by.
+        drops_in: What drops are counted in.
         warning: What makes it worth little, if something does.
         facts: The figures of the recommended point.
         decides: The drops of the confirmed points, if there are any.
@@ -69,6 +72,8 @@ class Report:
     study: str
     description: str
     answer: str
+    metric_name: str
+    drops_in: str
     warning: str | None
     facts: tuple[Fact, ...]
     decides: Chart | None
@@ -112,6 +117,8 @@ class Report:
             study=progress.study_name,
             description=_description(settings),
             answer=answer(summary),
+            metric_name=metric_of(summary).words,
+            drops_in=drops_in(metric_of(summary)),
             warning=warning(summary),
             facts=facts(summary),
             decides=drop_chart(panels, summary) if panels.points else None,
@@ -158,10 +165,11 @@ def _choices(progress: StudyProgress, summary: Summary) -> tuple[Choice, ...]:
             return best.replace("_", " ")
         return "confirmed" if number in confirmed else "front" if number in front else "others"
 
+    metric = progress.bench.graph.metric
     choices = [
         Choice(
             record.number,
-            f"trial {record.number}: {kib(record.num_bytes)}, {percent(record.val_accuracy)}",
+            f"trial {record.number}: {kib(record.num_bytes)}, {metric.text(record.val_accuracy)}",
             group(record.number),
         )
         for record in sorted(progress.records, key=lambda r: (r.num_bytes, r.number))

@@ -16,10 +16,11 @@ from sgq_auto.reporting.pages import (
 )
 from sgq_auto.reporting.verdict import DropPoint
 from sgq_auto.reporting.verdict.front_panels import Panels
-from sgq_auto.reporting.written_units import kib, percent
+from sgq_auto.reporting.written_units import kib, plotted, spread
 from sgq_auto.searching.search_progress import StudyProgress, Summary
 from sgq_auto.searching.trials.repeated_measurements import Estimate
 from sgq_auto.searching.trials.trial_records import TrialRecord
+from sgq_auto.task import Metric
 
 # Indices of colours in the style sheet.
 _FRONT, _TEST, _BAND, _TWIN, _BEST, _TRIAL, _ESTIMATE, _FULL = 0, 1, 2, 3, 4, 5, 6, 7
@@ -31,7 +32,7 @@ def drop_chart(panels: Panels, summary: Summary) -> Chart:
     marks: list[Mark] = []
     places = zip(panels.places, panels.test_places, strict=True)
     for point, entry, both in zip(panels.points, summary["confirmed"], places, strict=True):
-        marks += _drop_marks(point, both, y, _point_text(point, entry))
+        marks += _drop_marks(point, both, y, _point_text(point, entry, panels.metric))
     order = (MarkKind.CONFIRMED, MarkKind.BOUND, MarkKind.TEST, MarkKind.RECOMMENDED)
     label, levels = None, [Level(100 - y.place(0.0), "", color=_TRIAL)]
     if panels.best is not None:
@@ -67,10 +68,11 @@ def search_chart(progress: StudyProgress, panels: Panels) -> Chart:
         for mark in marks
         if mark.trial == best and mark.kind is MarkKind.TRIAL
     ]
-    staircase = [(p.num_bytes / 1024, 100 * p.val_accuracy) for p in progress.front]
+    reached = [plotted(panels.metric, p.val_accuracy) for p in progress.front]
+    staircase = [(p.num_bytes / 1024, at) for p, at in zip(progress.front, reached, strict=True)]
     levels = zip(panels.levels, (_FULL, _TWIN), strict=False)
     return Chart(
-        "Validation accuracy against memory of every trial",
+        f"Validation {panels.metric.words} against memory of every trial",
         x,
         y,
         tuple(marks),
@@ -126,13 +128,13 @@ def _drop_marks(point: DropPoint, places: Sequence[float], axis: Axis, text: str
     return marks
 
 
-def _point_text(point: DropPoint, entry: Summary) -> str:
+def _point_text(point: DropPoint, entry: Summary, metric: Metric) -> str:
     """What hovering says of a confirmed point, which is also an entry of the summary."""
     found = entry["confirmed"]
     lines = [
         f"trial {point.trial}, confirmed",
-        f"{kib(point.num_bytes)}, {percent(found['test_accuracy'])} ± "
-        f"{100 * found['test_accuracy_std']:.1f} test, {found['seeds']} seeds",
+        f"{kib(point.num_bytes)}, {metric.text(found['test_accuracy'])} ± "
+        f"{spread(metric, found['test_accuracy_std'])} test, {found['seeds']} seeds",
     ]
     lines.append(f"estimated drop {point.estimate:+.2f}")
     if point.interval is not None:
@@ -156,11 +158,12 @@ def _trial_mark(
     progress: StudyProgress, panels: Panels, point: TrialRecord | Estimate, kind: MarkKind
 ) -> Mark:
     bits = describe_bits(progress.allocation(point).by_name())
-    text = f"trial {point.number}\n{kib(point.num_bytes)}, {percent(point.val_accuracy)} validation"
+    own = panels.metric.text(point.val_accuracy)
+    text = f"trial {point.number}\n{kib(point.num_bytes)}, {own} validation"
     return Mark(
         kind,
         panels.size.place(point.num_bytes / 1024),
-        100 - panels.accuracy.place(100 * point.val_accuracy),
+        100 - panels.accuracy.place(plotted(panels.metric, point.val_accuracy)),
         f"{text}\n{bits}",
         point.number,
         color=_TRIAL if kind is MarkKind.TRIAL else _FRONT,

@@ -13,8 +13,10 @@ from sgq_auto.reporting.verdict import (
     promised,
     why_this_one,
 )
-from sgq_auto.reporting.written_units import kib, percent
+from sgq_auto.reporting.written_units import kib, metric_of
+from sgq_auto.reporting.written_units import spread as spread_text
 from sgq_auto.searching.search_progress import Summary
+from sgq_auto.task import Metric
 
 # Parts of a footprint as a report names them.
 _PARTS: dict[str, tuple[Part, ...]] = {
@@ -54,18 +56,20 @@ def answer(summary: Summary) -> str:
     name = summary["objective"]
     kind = name.removesuffix("_bytes")
     size = f"{what} needs {kib(best[name])} of {kind} memory, {_times_less(best, full, kind)}"
-    before = percent(full["test_accuracy"])
-    mean = f"{_mean_drop(best)} points over {best['seeds']} seeds"
+    metric = metric_of(summary)
+    before = metric.text(full["test_accuracy"])
+    mean = f"{_mean_drop(best)} {metric.unit} over {best['seeds']} seeds"
     shipped, sure = best.get("shipped"), confidence_text(summary)
     if not shipped or sure is None:
-        own = percent(best["test_accuracy"])
+        own = metric.text(best["test_accuracy"])
         return (
-            f"{size}, at {own} test accuracy against {before} at full precision (a drop of {mean})."
+            f"{size}, at {own} test {metric.words} against {before} at full precision (a drop of "
+            f"{mean})."
         )
     return (
         f"{size}. With {sure} confidence the drop of the packed model is at most "
-        f"{shipped['drop_at_most']:+.2f} points; on test nodes it has "
-        f"{percent(shipped['test_accuracy'])} against {before} at full precision "
+        f"{shipped['drop_at_most']:+.2f} {metric.unit}; on test nodes it has "
+        f"{metric.text(shipped['test_accuracy'])} against {before} at full precision "
         f"(mean drop {mean})."
     )
 
@@ -89,29 +93,56 @@ def notes(summary: Summary) -> tuple[str, ...]:
     if sure is None or not summary["confirmed"]:
         return ()
     nodes = (summary.get("guessing") or {}).get("val_nodes")
+    metric = metric_of(summary)
     few = "few validation nodes" if nodes is None else f"only {nodes:,} validation nodes"
     return (
-        "Drops are accuracy lost, in percentage points; a negative drop is a gain. "
-        + _which_drop(summary),
+        f"{_what_drops_are(metric)}; a negative drop is a gain. {_which_drop(summary)}",
         f"The estimate, its interval and the bound ({sure} confidence) are of the one model of a "
         "trial that is shipped, not of the mean over seeds. No test label is in them. They include "
-        f"three kinds of uncertainty: there are {few}; the full-precision models that judge all "
-        "other nodes have a bias; and the labels of nodes that nobody has seen are partly chance.",
+        f"{_uncertain(metric, few)}.",
+    )
+
+
+def drops_in(metric: Metric) -> str:
+    """What drops are counted in, at the beginning of a sentence."""
+    if not metric.is_share:
+        return f"Per cent of full precision's {metric.words}"
+    return f"Points of {metric.words}"
+
+
+def _what_drops_are(metric: Metric) -> str:
+    if metric is Metric.ACCURACY:
+        return "Drops are accuracy lost, in percentage points"
+    unit = "percentage points" if metric.is_share else "per cent of full precision's"
+    return f"Drops are {metric.words} lost, in {unit}"
+
+
+def _uncertain(metric: Metric, few: str) -> str:
+    if metric is Metric.ACCURACY:
+        return (
+            f"three kinds of uncertainty: there are {few}; the full-precision models that judge "
+            "all other nodes have a bias; and the labels of nodes that nobody has seen are partly "
+            "chance"
+        )
+    return (
+        f"two kinds of uncertainty: there are {few}, of which samples are drawn again; and so few "
+        "unseen nodes"
     )
 
 
 def _which_drop(summary: Summary) -> str:
-    full, twin = summary["full_precision"], summary.get("distilled")
+    full, twin, metric = summary["full_precision"], summary.get("distilled"), metric_of(summary)
     plain = "The test drop compares with plain full precision"
     if full["test_accuracy"] is not None:
-        plain += f" ({percent(full['test_accuracy'])} on test nodes)"
+        plain += f" ({metric.text(full['test_accuracy'])} on test nodes)"
     plain += ", which you would use otherwise."
     if not twin:
         return plain
     return (
         f"{plain} Bits cost compares with distilled full precision "
-        f"({percent(twin['test_accuracy'])}): models with 32 bits that learned from the same "
-        f"teachers as the packed ones. Teaching alone {lost(twin['test_accuracy_drop'])}."
+        f"({metric.text(twin['test_accuracy'])}): models with 32 bits that learned from the same "
+        "teachers as the packed ones. Teaching alone "
+        f"{lost(twin['test_accuracy_drop'], metric.unit)}."
     )
 
 
@@ -136,23 +167,26 @@ def facts(summary: Summary) -> tuple[Fact, ...]:
 
 def _accuracies(summary: Summary, best: Mapping[str, Any]) -> list[Fact]:
     shipped, sure = best.get("shipped"), confidence_text(summary)
-    mean, spread = percent(best["test_accuracy"]), f"± {100 * best['test_accuracy_std']:.1f}"
+    metric = metric_of(summary)
+    name, unit, text = metric.words, metric.unit, metric.text
+    mean = text(best["test_accuracy"])
+    spread = f"± {spread_text(metric, best['test_accuracy_std'])}"
     over = f"over {best['seeds']} seeds"
     if not shipped or sure is None:
         return [
-            Fact("test accuracy", mean, f"{spread} {over}"),
-            Fact("test drop, points", _mean_drop(best), "95 % interval over seeds, paired"),
+            Fact(f"test {name}", mean, f"{spread} {over}"),
+            Fact(f"test drop, {unit}", _mean_drop(best), "95 % interval over seeds, paired"),
         ]
     interval = f"{shipped['drop_low']:+.2f} to {shipped['drop_high']:+.2f} with {sure} confidence"
     cost = best.get("distilled_test_accuracy_drop")
-    costs = [] if cost is None else [Fact("bits cost, points", f"{cost:+.2f}", f"mean {over}")]
+    costs = [] if cost is None else [Fact(f"bits cost, {unit}", f"{cost:+.2f}", f"mean {over}")]
     return [
-        Fact("validation accuracy", percent(shipped["val_accuracy"]), "of the packed model"),
-        Fact("estimated drop, points", f"{shipped['estimated_drop']:+.2f}", interval),
-        Fact("drop at most, points", f"{shipped['drop_at_most']:+.2f}", f"{sure} confidence"),
-        Fact("test accuracy", percent(shipped["test_accuracy"]), f"mean {mean} {spread} {over}"),
+        Fact(f"validation {name}", text(shipped["val_accuracy"]), "of the packed model"),
+        Fact(f"estimated drop, {unit}", f"{shipped['estimated_drop']:+.2f}", interval),
+        Fact(f"drop at most, {unit}", f"{shipped['drop_at_most']:+.2f}", f"{sure} confidence"),
+        Fact(f"test {name}", text(shipped["test_accuracy"]), f"mean {mean} {spread} {over}"),
         Fact(
-            "test drop, points",
+            f"test drop, {unit}",
             f"{shipped['test_accuracy_drop']:+.2f}",
             f"mean {_mean_drop(best)} (95 %)",
         ),

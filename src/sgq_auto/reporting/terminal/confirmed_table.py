@@ -5,8 +5,9 @@ from typing import Any
 
 from sgq_auto.reporting.terminal.tables import Column
 from sgq_auto.reporting.verdict import DropPoint, confidence_text, drop_points
-from sgq_auto.reporting.written_units import kib
+from sgq_auto.reporting.written_units import figure, kib, metric_of, spread
 from sgq_auto.searching.search_progress import Summary
+from sgq_auto.task import Metric
 
 _MARKER = "->"
 
@@ -27,7 +28,7 @@ def confirmed_columns(summary: Summary) -> list[Column]:
         _sizes(summary, kind, None),
         _ratios(summary, kind),
         *(_sizes(summary, name, 1 - rank) for rank, name in enumerate(others)),
-        *_figures(references, points, drop_points(summary)),
+        *_figures(metric_of(summary), references, points, drop_points(summary)),
     ]
 
 
@@ -38,11 +39,20 @@ def column_note(summary: Summary) -> str | None:
         return None
     seeds = points[0]["confirmed"]["seeds"]
     twin = " and bits cost (compared with distilled)" if summary.get("distilled") else ""
+    figures = _figures_called(metric_of(summary))
     return (
         f"est. drop and at most are of the one model of each trial that would be shipped ({sure} "
-        f"confidence). Accuracies, test drop (compared with full precision){twin} are means over "
+        f"confidence). {figures}, test drop (compared with full precision){twin} are means over "
         f"{seeds} seed{'' if seeds == 1 else 's'}."
     )
+
+
+def _figures_called(metric: Metric) -> str:
+    """What the columns of figures are, for the sentence below them."""
+    if metric is Metric.ACCURACY:
+        return "Accuracies"
+    unit = "%" if metric.is_share else "drops in % of it"
+    return f"Figures ({metric.words}, {unit})"
 
 
 def _references(summary: Summary) -> list[dict[str, Any]]:
@@ -75,26 +85,31 @@ def _ratios(summary: Summary, kind: str) -> Column:
 
 
 def _figures(
+    metric: Metric,
     references: Sequence[dict[str, Any]],
     points: Sequence[dict[str, Any]],
     drops: Sequence[DropPoint],
 ) -> list[Column]:
     """The artifacts' estimates and bounds, and means over seeds; new columns need a figure."""
     own = [*references, *(point["confirmed"] for point in points)]
-    tests = [None if c["test_accuracy"] is None else f"{100 * c['test_accuracy']:.1f}" for c in own]
+    found = [c["test_accuracy"] for c in own]
+    tests = [None if value is None else figure(metric, value) for value in found]
     # A single seed tells no spread.
     is_single = any(point["confirmed"].get("seeds") == 1 for point in points)
     spreads = [
-        test or "" if test is None or is_single else f"{test} ± {100 * c['test_accuracy_std']:.1f}"
+        test or ""
+        if test is None or is_single
+        else f"{test} ± {spread(metric, c['test_accuracy_std'])}"
         for test, c in zip(tests, own, strict=True)
     ]
     lost = [reference.get("test_accuracy_drop") for reference in references]
     none: list[float | None] = [None] * len(references)
+    unit, vals = "%" if metric.is_share else "error", [c["val_accuracy"] for c in own]
     columns = [
-        Column("val %", [_percent(c["val_accuracy"]) for c in own], 3),
+        Column(f"val {unit}", ["" if v is None else figure(metric, v) for v in vals], 3),
         Column("est. drop", _signed([*none, *(p.estimate for p in drops)]), 7),
         Column("at most", _signed([*none, *(p.at_most for p in drops)])),
-        Column("test %", spreads, brief=[test or "" for test in tests], brief_rank=6),
+        Column(f"test {unit}", spreads, brief=[test or "" for test in tests], brief_rank=6),
         Column("test drop", _signed([*lost, *(p.mean_test_drop for p in drops)])),
         Column("bits cost", _signed([*none, *(p.bits_cost for p in drops)]), 5),
     ]
@@ -103,7 +118,3 @@ def _figures(
 
 def _signed(drops: Sequence[float | None]) -> list[str]:
     return ["" if drop is None else f"{drop:+.2f}" for drop in drops]
-
-
-def _percent(fraction: float | None) -> str:
-    return "" if fraction is None else f"{100 * fraction:.1f}"

@@ -4,7 +4,7 @@ from rich.console import Console
 
 from sgq_auto.reporting.terminal.console import output_console, print_words
 from sgq_auto.reporting.terminal.tables import Column, print_columns
-from sgq_auto.reporting.written_units import kib, percent
+from sgq_auto.reporting.written_units import kib
 from sgq_auto.searching.search_progress import StudyProgress
 from sgq_auto.searching.studies.study_status import Status
 
@@ -54,12 +54,14 @@ def _print_front(console: Console, progress: StudyProgress) -> None:
         print_words(console, f"No trial{limits} so far, so there is no front")
         return
     console.print(f"Front so far, hypervolume {progress.hypervolume:.3f}")
-    front = progress.front
+    front, metric = progress.front, progress.bench.graph.metric
     print_columns(
         console,
         [
             Column("trial", [str(point.number) for point in front]),
-            Column("validation accuracy", [percent(point.val_accuracy) for point in front]),
+            Column(
+                f"validation {metric.words}", [metric.text(point.val_accuracy) for point in front]
+            ),
             Column("size", [kib(point.num_bytes) for point in front]),
             Column("smaller", [f"{progress.full_bytes / point.num_bytes:.1f}x" for point in front]),
         ],

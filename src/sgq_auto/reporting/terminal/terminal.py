@@ -63,10 +63,10 @@ class Terminal(Watcher):
 
     def started(self, progress: StudyProgress) -> None:
         """Say how the graph was read and what is searched."""
-        bench = progress.bench
+        bench, metric = progress.bench, progress.bench.graph.metric
         searched = len(bench.space.searched)
         accuracy = (
-            f"{percent(bench.pretrained.val_accuracy)} validation accuracy "
+            f"{metric.text(bench.pretrained.val_accuracy)} validation {metric.words} "
             f"(seed {bench.settings.seed}) in "
             if bench.is_trained
             else ""
@@ -115,7 +115,8 @@ class Terminal(Watcher):
         tolerance = progress.bench.settings.allowed_drop
         best = progress.best_within(tolerance)
         ratio = f"{progress.full_bytes / best.num_bytes:.1f}x" if best else "none yet"
-        within = f" within {tolerance:g} points" if self.console.width >= _WIDE else ""
+        unit = progress.bench.graph.metric.unit
+        within = f" within {tolerance:g} {unit}" if self.console.width >= _WIDE else ""
         return f"hypervolume {progress.hypervolume:.3f}, best{within} {ratio}"
 
     def finished(self, progress: StudyProgress, summary: Summary) -> None:

@@ -11,8 +11,9 @@ from sgq_auto.reporting.verdict.drop_points import (
     drop_points,
     highest_drop,
 )
-from sgq_auto.reporting.written_units import kib, points
+from sgq_auto.reporting.written_units import amount, axis_label, kib, metric_of, plotted
 from sgq_auto.searching.search_progress import StudyProgress, Summary
+from sgq_auto.task import Metric
 
 # Trials that lose more accuracy to the best lie on the lower edge, so that a front keeps its shape.
 _DEEPEST = 0.15
@@ -35,6 +36,7 @@ class Panels:
         points: The confirmed points, smallest first, one a slot.
         allowed: What a recommended artifact may lose; ``None`` in a summary that does not say.
         levels: Names of full-precision references, and their validation accuracies in percent.
+        metric: What takes the place of accuracy.
     """
 
     slots: Slots
@@ -44,6 +46,7 @@ class Panels:
     points: tuple[DropPoint, ...]
     allowed: float | None
     levels: tuple[tuple[str, float], ...]
+    metric: Metric = Metric.ACCURACY
 
     @classmethod
     def of(cls, progress: StudyProgress, summary: Summary) -> Self:
@@ -60,18 +63,21 @@ class Panels:
         size = Axis.around(f"{objective} memory (KiB, log scale)", sizes, is_log=True)
         drops = [min(0.0, *p.drops) for p in confirmed] + [highest_drop(confirmed, allowed or 0.0)]
         levels = _levels(summary)
-        accuracies = [100 * record.val_accuracy for record in trials]
-        floor = max(accuracies, default=0.0) - 100 * _DEEPEST
+        metric = metric_of(summary)
+        accuracies = [plotted(metric, record.val_accuracy) for record in trials]
+        best = max(accuracies, default=0.0)
+        floor = best - _DEEPEST * (100 if metric.is_share else abs(best))
         seen = [max(a, floor) for a in accuracies] + [accuracy for _, accuracy in levels]
         names = tuple(f"{point.kib:,.1f}" for point in confirmed)
         return cls(
             slots=Slots(f"confirmed points, smallest first: {objective} memory (KiB)", names),
             size=size,
-            drop=Axis.around("drop from full precision, points", drops),
-            accuracy=Axis.around("validation accuracy (%)", seen),
+            drop=Axis.around(f"drop from full precision, {metric.unit}", drops),
+            accuracy=Axis.around(axis_label(metric), seen),
             points=tuple(confirmed),
             allowed=allowed,
             levels=levels,
+            metric=metric,
         )
 
     @property
@@ -89,7 +95,8 @@ class Panels:
     def edge_note(self) -> str:
         """What points on the upper edge are, where there are any."""
         is_beyond = any(drop > self.drop.high for point in self.points for drop in point.drops)
-        return f"on the upper edge: above {self.drop.high:.1f} points" if is_beyond else ""
+        edge = f"on the upper edge: above {self.drop.high:.1f} {self.metric.unit}"
+        return edge if is_beyond else ""
 
     @property
     def best(self) -> int | None:
@@ -106,7 +113,7 @@ class Panels:
         """The legend's names of what the panel that decides shows."""
         sure = confidence_text(summary)
         limit = "the tolerance" if summary.get("max_drop") is None else "max_drop"
-        band = f"within {limit} ({points(self.allowed or 0.0)})"
+        band = f"within {limit} ({amount(self.metric, self.allowed or 0.0)})"
         if sure is None or not any(point.interval for point in self.points):
             mean = "estimated drop, mean of seeds"
             return Names(band, mean, "", "drop on test nodes, mean of seeds")
@@ -141,7 +148,7 @@ def _levels(summary: Summary) -> tuple[tuple[str, float], ...]:
         ("distilled full precision", summary.get("distilled") or {}),
     )
     return tuple(
-        (name, 100 * found["val_accuracy"])
+        (name, plotted(metric_of(summary), found["val_accuracy"]))
         for name, found in references
         if found.get("val_accuracy") is not None
     )

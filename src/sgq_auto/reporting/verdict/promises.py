@@ -6,7 +6,7 @@ from sgq_auto.reporting.verdict.drop_points import (
     confidence_text,
     drop_points,
 )
-from sgq_auto.reporting.written_units import kib, points
+from sgq_auto.reporting.written_units import amount, kib, metric_of
 from sgq_auto.searching.search_progress import Summary
 
 # Drops are differences of decimal fractions: an exact tie is off in the last bits.
@@ -29,8 +29,9 @@ def why_this_one(summary: Summary) -> str | None:
         if len(confirmed) == 1
         else f"of {len(confirmed)} confirmed points, it is the smallest whose artifact"
     )
+    most = amount(metric_of(summary), allowed)
     return (
-        f"Why this one: {among} loses at most {points(allowed)} with {sure} confidence "
+        f"Why this one: {among} loses at most {most} with {sure} confidence "
         f"(bound {best.at_most:+.2f}); {_next_smaller(best, smaller)}"
     )
 
@@ -72,29 +73,30 @@ def more_than_allowed(summary: Summary) -> str | None:
     limit = f"the tolerance of {allowed:g}"
     if summary.get("max_drop") is not None:
         limit = f"the {allowed:g} that max_drop allows"
+    unit = metric_of(summary).unit
     larger = [point for point in confirmed if point.num_bytes > best.num_bytes]
     return (
-        f"On test nodes this artifact loses {best.test_drop:.2f} points, more than {limit}; "
-        f"{_next_larger(best, larger)}. Test nodes had no part in the choice."
+        f"On test nodes this artifact loses {best.test_drop:.2f} {unit}, more than {limit}; "
+        f"{_next_larger(best, larger, unit)}. Test nodes had no part in the choice."
     )
 
 
-def _next_larger(best: DropPoint, larger: list[DropPoint]) -> str:
+def _next_larger(best: DropPoint, larger: list[DropPoint], unit: str) -> str:
     if not larger:
         return "no larger point was confirmed"
     near = min(larger, key=lambda point: point.num_bytes)
     more = near.num_bytes - best.num_bytes
     share = 100 * more / best.num_bytes
     price = f"+{kib(more)}, {share:.0f} % larger" if share >= 1 else f"+{kib(more)}"
-    return f"trial {near.trial} ({price}) {lost(near.test_drop)} there"
+    return f"trial {near.trial} ({price}) {lost(near.test_drop, unit)} there"
 
 
-def lost(drop: float) -> str:
+def lost(drop: float, unit: str = "points") -> str:
     """A drop in words, like ``loses 0.25 points``."""
-    amount = f"{abs(drop):.2f}"
-    if amount == "0.00":
+    size = f"{abs(drop):.2f}"
+    if size == "0.00":
         return "loses nothing"
-    return f"{'loses' if drop > 0 else 'gains'} {amount} points"
+    return f"{'loses' if drop > 0 else 'gains'} {size} {unit}"
 
 
 def promised(summary: Summary) -> str | None:
@@ -111,9 +113,10 @@ def promised(summary: Summary) -> str | None:
     point = DropPoint.of(miss, summary["objective"], None)
     if point.at_most is None or point.interval is None:
         return None
+    unit = metric_of(summary).unit
     text = (
         f"What can be promised: with {sure} confidence trial {point.trial} loses at most "
-        f"{point.at_most:.2f} points."
+        f"{point.at_most:.2f} {unit}."
     )
     if point.estimate > allowed:
         return f"{text} Its estimate, {point.estimate:+.2f}, is itself above {allowed:g}."
@@ -122,5 +125,5 @@ def promised(summary: Summary) -> str | None:
     half = (point.interval[1] - point.interval[0]) / 2
     return (
         f"{text} More validation labels would help: with {few}, its drop is uncertain by "
-        f"± {half:.2f} points."
+        f"± {half:.2f} {unit}."
     )

@@ -5,7 +5,8 @@ from typing import Any
 
 from sgq_auto.reporting.intervals import half_width_95
 from sgq_auto.reporting.verdict.drop_points import confidence_text
-from sgq_auto.reporting.written_units import kib, percent
+from sgq_auto.reporting.written_units import figure, kib, metric_of
+from sgq_auto.reporting.written_units import spread as spread_text
 from sgq_auto.searching.search_progress import Summary
 
 
@@ -18,19 +19,21 @@ def file_lines(summary: Summary) -> list[str]:
     sizes = f"Recommended: trial {best['trial']}, {sizes_text(best, objective)}"
     half = half_width_95(best["test_accuracy_drop_std"], best["seeds"])
     width = "" if half is None else f" ± {half:.2f} (95 %)"
-    drop = f"{best['test_accuracy_drop']:+.2f}{width} points over {_seeds(best['seeds'])}"
+    metric = metric_of(summary)
+    name, unit = metric.words, metric.unit
+    drop = f"{best['test_accuracy_drop']:+.2f}{width} {unit} over {_seeds(best['seeds'])}"
     shipped = best.get("shipped")
     if not shipped:
-        return [f"{sizes}, test accuracy drop {drop}"]
-    spread = "" if best["seeds"] < 2 else f" ± {100 * best['test_accuracy_std']:.1f}"
-    mean = f"{100 * best['test_accuracy']:.1f}{spread} %"
+        return [f"{sizes}, test {name} drop {drop}"]
+    spread = "" if best["seeds"] < 2 else f" ± {spread_text(metric, best['test_accuracy_std'])}"
+    mean = f"{figure(metric, best['test_accuracy'])}{spread}{' %' if metric.is_share else ''}"
     return [
         sizes,
-        f"Its one model (seed {shipped['seed']}): validation accuracy "
-        f"{percent(shipped['val_accuracy'])}, estimated drop {shipped['estimated_drop']:+.2f} "
-        f"points{_interval(summary, shipped)}, test accuracy {percent(shipped['test_accuracy'])}, "
-        f"test drop {shipped['test_accuracy_drop']:+.2f}",
-        f"Mean over seeds: test accuracy {mean}, test accuracy drop {drop}{_bits_cost(best)}",
+        f"Its one model (seed {shipped['seed']}): validation {name} "
+        f"{metric.text(shipped['val_accuracy'])}, estimated drop {shipped['estimated_drop']:+.2f} "
+        f"{unit}{_interval(summary, shipped)}, test {name} "
+        f"{metric.text(shipped['test_accuracy'])}, test drop {shipped['test_accuracy_drop']:+.2f}",
+        f"Mean over seeds: test {name} {mean}, test {name} drop {drop}{_bits_cost(best)}",
     ]
 
 

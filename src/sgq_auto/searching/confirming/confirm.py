@@ -23,15 +23,15 @@ from sgq_auto.searching.confirming.confirm_rows import (
     read_rows,
 )
 from sgq_auto.searching.confirming.confirmed_allocation import Confirmed
-from sgq_auto.searching.confirming.drop_estimate import answers, drop_evidence
-from sgq_auto.searching.confirming.kept_answers import keep_answers, kept_answers
+from sgq_auto.searching.confirming.judges import Judge, has_opinions, judge_of
 from sgq_auto.searching.measuring.workbench import Workbench, mean_probabilities, pretrain_models
 from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.study.study_folder import StudyFolder
 from sgq_auto.searching.study.tested_graphs import TestedGraphs
 from sgq_auto.searching.trials.repeated_measurements import Estimate
 from sgq_auto.searching.workers.process_pool import process_pool
-from sgq_auto.training import DivergedError
+from sgq_auto.task import Metric
+from sgq_auto.training import DivergedError, score
 
 # Full-precision models that neither teach nor are compared, and say what drop they expect.
 _REFERENCES = 3
@@ -70,6 +70,7 @@ def confirm(
     points: Sequence[Estimate],
     on_stage: OnStage,
     text: str = "confirming on fresh seeds",
+    metric: Metric = Metric.ACCURACY,
 ) -> dict[int | None, Confirmed]:
     """Train every point and full precision on fresh seeds; rows already on disk are kept.
 
@@ -79,6 +80,7 @@ def confirm(
         points: The points to confirm.
         on_stage: Called as models are trained and seeds are finished.
         text: What this round is called.
+        metric: The metric of the graph.
 
     Returns:
         Results by trial number, ``None`` for full precision, :data:`DISTILLED` for its distilled
@@ -102,7 +104,7 @@ def confirm(
     complete = [n for n in params if all((seed, n) in rows for seed in seeds)]
     own = {n: [rows[seed, n] for seed in seeds] for n in complete}
     full, distilled = own[FULL_PRECISION], own.get(DISTILLED)
-    return {n: Confirmed.of(full, distilled, own[n], settings.promise) for n in complete}
+    return {n: Confirmed.of(full, distilled, own[n], settings.promise, metric) for n in complete}
 
 
 def confirmed_rows(
@@ -156,24 +158,25 @@ class _Examination:
     Attributes:
         bench: What they are trained with.
         graphs: The graphs that they predict, and the labels of what is tested.
-        reference: Class probabilities ``[rows, classes]`` of models that have no part.
-        full: What full precision answers, mean of the fresh seeds, ``[rows, classes]``.
+        judge: Compares models with full precision, without test labels.
     """
 
     bench: Workbench
     graphs: TestedGraphs
-    reference: Tensor
-    full: Tensor
+    judge: Judge
 
     @classmethod
     def of(cls, settings: SearchSettings, folder: StudyFolder, seed: int) -> "_Examination":
         graphs = TestedGraphs.load(folder, load_graph(folder.graph))
         bench = Workbench.build(settings, graphs.graph, seed)
-        graphs = replace(graphs.to(bench.graph.device), graph=bench.graph)
-        seeds, ask = _reference_seeds(settings), graphs.predict
-        reference = mean_probabilities(settings, bench.graph, seeds, ask)
-        full = answers(list(bench.logits_of(fresh_seeds(settings), ask)))
-        return cls(bench, graphs, reference, full)
+        graph = bench.graph
+        graphs = replace(graphs.to(graph.device), graph=graph)
+        reference, ask = None, graphs.predict
+        if has_opinions(graph):
+            reference = mean_probabilities(settings, graph, _reference_seeds(settings), ask)
+        full = list(bench.logits_of(fresh_seeds(settings), ask))
+        judge = judge_of(graph, reference, full, graphs.held_out.nodes.numel())
+        return cls(bench, graphs, judge)
 
     def row(
         self,
@@ -184,17 +187,17 @@ class _Examination:
         val_accuracy: float,
         twin: Tensor,
     ) -> ConfirmRow:
-        """Test a model; ``twin`` is what the distilled twin answers."""
-        graphs, unseen = self.graphs, self.graphs.held_out.nodes.numel()
-        logits = graphs.predict(model)
-        own = answers([logits])
+        """Test a model; ``twin`` is what is seen of its distilled twin."""
+        graph, held_out = self.bench.graph, self.graphs.held_out
+        outputs = self.graphs.predict(model)
+        rows = self.graphs.of_tested(outputs).index_select(0, held_out.nodes)
         return ConfirmRow(
             seed=seed,
             trial=trial,
             params=params,
             val_accuracy=val_accuracy,
-            test_accuracy=graphs.held_out.accuracy(graphs.of_tested(logits)),
-            evidence=drop_evidence(self.reference, self.full, twin, own, graphs.graph, unseen),
+            test_accuracy=score(graph.metric, graph.in_units(rows), held_out.labels),
+            evidence=self.judge.evidence(twin, self.judge.seen(outputs)),
         )
 
 
@@ -205,15 +208,15 @@ def _confirm_seed(
     tested = _Examination.of(settings, folder, seed)
     bench, graphs, path = tested.bench, tested.graphs, folder.distilled(seed)
     rows = []
-    twin = kept_answers(path, graphs.graph, graphs.rows)
+    twin = tested.judge.kept(path)
     if twin is None or DISTILLED in points:
         try:
             model, result = bench.distil(seed)
         except DivergedError:
-            twin = answers([graphs.predict(bench.full_precision())])
+            twin = tested.judge.seen(graphs.predict(bench.full_precision()))
         else:
-            twin = answers([graphs.predict(model)])
-            keep_answers(twin, path)
+            twin = tested.judge.seen(graphs.predict(model))
+            tested.judge.keep(twin, path)
             rows.append(tested.row(seed, DISTILLED, None, model, result.val_accuracy, twin))
     if FULL_PRECISION in points:
         model, accuracy = bench.full_precision(), bench.pretrained.val_accuracy

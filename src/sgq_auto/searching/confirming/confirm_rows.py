@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from sgq_auto.errors import InputError
 from sgq_auto.searching.confirming.drop_estimate import DropEvidence, StepEvidence
+from sgq_auto.searching.confirming.observed_drop import Evidence, ObservedDrop
 from sgq_auto.searching.trials.trial_checks import is_count, is_score, shown
 
 # What stands in for a trial's number where there is no trial: full precision as it was trained, and
@@ -27,8 +28,8 @@ class ConfirmRow:
             :data:`DISTILLED` for its distilled twin.
         params: Ladder positions of that trial by group; a row counts for no other allocation,
             whatever became of the study.
-        val_accuracy: Validation accuracy, 0..1.
-        test_accuracy: Test accuracy, 0..1.
+        val_accuracy: Validation accuracy, 0..1, or what else is the metric.
+        test_accuracy: Test accuracy, or the metric.
         evidence: What is known of its drop from full precision, the mean of all fresh seeds,
             without test labels.
     """
@@ -38,7 +39,7 @@ class ConfirmRow:
     params: Mapping[str, int] | None
     val_accuracy: float
     test_accuracy: float
-    evidence: DropEvidence
+    evidence: Evidence
 
     @classmethod
     def from_line(cls, line: str) -> Self:
@@ -50,9 +51,7 @@ class ConfirmRow:
         """
         try:
             values = json.loads(line)
-            evidence = values["evidence"]
-            steps = {name: StepEvidence(**evidence[name]) for name in ("taught", "bits")}
-            row = cls(**values | {"evidence": DropEvidence(**evidence | steps)})
+            row = cls(**values | {"evidence": _evidence(values["evidence"])})
         except (TypeError, KeyError, RecursionError) as error:
             raise ValueError(f"no row: {line!r}") from error
         row._check()
@@ -60,9 +59,7 @@ class ConfirmRow:
 
     def _check(self) -> None:
         params = self.params
-        evidence = self.evidence
-        steps = [*asdict(evidence.taught).values(), *asdict(evidence.bits).values()]
-        numbers = [*steps, evidence.covariance, evidence.unseen_variance]
+        numbers = list(_numbers(asdict(self.evidence)))
         sound = (
             is_count(self.seed)
             and (self.trial in (FULL_PRECISION, DISTILLED) or is_count(self.trial))
@@ -75,6 +72,23 @@ class ConfirmRow:
         )
         if not sound:
             raise InputError(f"no row of the confirm stage is like {shown(asdict(self))}")
+
+
+def _evidence(values: Mapping[str, Any]) -> Evidence:
+    """What is known of a drop, from the values of a row."""
+    if "taught" not in values:
+        return ObservedDrop(**values)
+    steps = {name: StepEvidence(**values[name]) for name in ("taught", "bits")}
+    return DropEvidence(**{**values, **steps})
+
+
+def _numbers(values: Mapping[str, Any]) -> Iterator[Any]:
+    """All values, those of nested ones too."""
+    for value in values.values():
+        if isinstance(value, dict):
+            yield from _numbers(value)
+        else:
+            yield value
 
 
 Rows = dict[tuple[int, int | None], ConfirmRow]

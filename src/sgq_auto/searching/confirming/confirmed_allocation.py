@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Self
 
 from sgq_auto.searching.confirming.confirm_rows import ConfirmRow
-from sgq_auto.searching.confirming.drop_estimate import BIASES, Biases, DropEstimate
+from sgq_auto.searching.confirming.drop_estimate import BIASES, Biases
+from sgq_auto.searching.confirming.observed_drop import estimated, estimated_of_bits
 from sgq_auto.searching.settings.promise_settings import Promise
+from sgq_auto.task import Metric
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class Confirmed:
         distilled: Sequence[ConfirmRow] | None,
         own: Sequence[ConfirmRow],
         promise: Promise,
+        metric: Metric = Metric.ACCURACY,
     ) -> Self:
         """From the rows of full precision, of its distilled twin and of the allocation.
 
@@ -87,28 +90,30 @@ class Confirmed:
             distilled: The same of the distilled twin; ``None`` if it diverged.
             own: The same of the allocation, or of one of the two.
             promise: What is asked of an artifact.
+            metric: What takes the place of accuracy.
         """
-        drops = [100 * (f.test_accuracy - q.test_accuracy) for f, q in zip(full, own, strict=True)]
+        paired = zip(full, own, strict=True)
+        drops = [metric.drop(f.test_accuracy, q.test_accuracy) for f, q in paired]
         tests = [row.test_accuracy for row in own]
         of_bits = lost_to_bits = None
         if distilled:
-            of_bits = DropEstimate.of_bits([row.evidence for row in own]).mean
+            of_bits = estimated_of_bits([row.evidence for row in own]).mean
             twins = statistics.fmean(row.test_accuracy for row in distilled)
-            lost_to_bits = 100 * (twins - statistics.fmean(tests))
+            lost_to_bits = metric.drop(twins, statistics.fmean(tests))
         vals = statistics.fmean(row.val_accuracy for row in own)
         has_bits = all(row.params is not None for row in own)
         return cls(
             seeds=len(own),
             val_accuracy=vals,
-            val_drop=100 * (statistics.fmean(row.val_accuracy for row in full) - vals),
-            estimated_drop=DropEstimate.of([row.evidence for row in own]).mean,
+            val_drop=metric.drop(statistics.fmean(row.val_accuracy for row in full), vals),
+            estimated_drop=estimated([row.evidence for row in own]).mean,
             test_accuracy=statistics.fmean(tests),
             test_accuracy_std=_std(tests),
             test_accuracy_drop=statistics.fmean(drops),
             test_accuracy_drop_std=_std(drops),
             distilled_estimated_drop=of_bits,
             distilled_test_accuracy_drop=lost_to_bits,
-            shipped=shipped_of(full, own, promise) if has_bits else None,
+            shipped=shipped_of(full, own, promise, metric=metric) if has_bits else None,
         )
 
 
@@ -123,7 +128,7 @@ def shipped_row(rows: Sequence[ConfirmRow], biases: Biases = BIASES) -> ConfirmR
 
     Test labels have no part in the choice.
     """
-    return min(rows, key=lambda row: (DropEstimate.of([row.evidence], biases).mean, row.seed))
+    return min(rows, key=lambda row: (estimated([row.evidence], biases).mean, row.seed))
 
 
 def shipped_of(
@@ -131,6 +136,7 @@ def shipped_of(
     own: Sequence[ConfirmRow],
     promise: Promise,
     biases: Biases = BIASES,
+    metric: Metric = Metric.ACCURACY,
 ) -> Shipped:
     """The model of an allocation that becomes its artifact, and what is known of it.
 
@@ -139,9 +145,10 @@ def shipped_of(
         own: Rows of the allocation.
         promise: What is asked of the artifact.
         biases: What opinions are usually wrong by.
+        metric: What takes the place of accuracy.
     """
     row = shipped_row(own, biases)
-    estimate = DropEstimate.of([row.evidence], biases)
+    estimate = estimated([row.evidence], biases)
     low, high = estimate.interval(promise.confidence)
     reference = statistics.fmean(each.test_accuracy for each in full)
     return Shipped(
@@ -153,7 +160,7 @@ def shipped_of(
         drop_high=high,
         probability=estimate.probability_within(promise.drop),
         test_accuracy=row.test_accuracy,
-        test_accuracy_drop=100 * (reference - row.test_accuracy),
+        test_accuracy_drop=metric.drop(reference, row.test_accuracy),
     )
 
 

@@ -53,7 +53,7 @@ BIASES = Biases(taught=Bias(-0.17, 0.13), bits=Bias(-0.08, 0.13))
 # The validation labels were used before: they chose epochs, settings and allocations. They are
 # believed as if there were so many times fewer of them. Chosen on the same
 # searches, and not yet reported on graphs that took no part.
-_REUSE = 3.0
+REUSE = 3.0
 
 
 @dataclass(frozen=True)
@@ -233,11 +233,11 @@ def _posterior(
     pairs = list(zip(steps, biases, strict=True))
     usual = np.array([bias.usual * step.changed for step, bias in pairs])
     prior = np.diag([(bias.spread * step.changed) ** 2 for step, bias in pairs])
-    noise = np.diag([_REUSE * step.variance + _TINY for step in steps])
+    noise = np.diag([REUSE * step.variance + _TINY for step in steps])
     if len(steps) == 2:
         # No more than what the two variances allow.
         most = 0.99 * math.sqrt(noise[0, 0] * noise[1, 1])
-        noise[0, 1] = noise[1, 0] = min(most, max(-most, _REUSE * covariance))
+        noise[0, 1] = noise[1, 0] = min(most, max(-most, REUSE * covariance))
     seen = np.array([step.correction for step in steps])
     gain = prior @ np.linalg.inv(prior + noise)
     found = usual + gain @ (seen - usual)

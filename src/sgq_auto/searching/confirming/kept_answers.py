@@ -1,4 +1,4 @@
-"""What a model answers on every node, kept so that it need not be trained again to be compared."""
+"""What a model answers, kept so that it need not be trained again to be compared."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from sgq_auto.graphs import Graph
 from sgq_auto.graphs.store import save_tensors
 
-_ANSWERS = "answers"
+_ANSWERS, _OUTPUTS = "answers", "outputs"
 
 
 def keep_answers(answers: Tensor, path: Path) -> None:
@@ -43,3 +43,26 @@ def kept_answers(path: Path, graph: Graph, rows: int | None = None) -> Tensor | 
         return None
     votes = torch.nn.functional.one_hot(classes.to(graph.device), graph.num_classes)
     return votes.double()
+
+
+def keep_outputs(outputs: Tensor, path: Path) -> None:
+    """Write what one model says of the validation nodes, whole or not at all.
+
+    Args:
+        outputs: fp32 ``[n, outputs]``.
+        path: The file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_tensors({_OUTPUTS: outputs.float().cpu()}, path, {})
+
+
+def kept_outputs(path: Path, graph: Graph) -> Tensor | None:
+    """Read outputs on the validation nodes; ``None`` where there are no sound ones."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            outputs: Tensor = file.get_tensor(_OUTPUTS)
+    except (OSError, SafetensorError):
+        return None
+    shape = (graph.val.nodes.numel(), graph.num_classes)
+    sound = outputs.dtype is torch.float32 and outputs.shape == shape
+    return outputs.to(graph.device) if sound and bool(outputs.isfinite().all()) else None

@@ -68,7 +68,7 @@ def confirm_front(
     answer.points = choose_points(measured, full_accuracy, allowed, settings.confirm, metric)
     count = len(answer.points)
     text = f"confirming {count} point{'' if count == 1 else 's'} on fresh seeds"
-    answer.results |= confirm(settings, folder, answer.points, on_stage, text)
+    answer.results |= confirm(settings, folder, answer.points, on_stage, text, metric)
     for number in range(1, settings.confirm.refinements + 1):
         results = answer.results
         # A point that diverged has no result: it does not hold.
@@ -82,7 +82,7 @@ def confirm_front(
         answer.points = sorted([*answer.points, further], key=lambda p: p.num_bytes)
         text = f"refining: trial {further.number}, round {number} of at most "
         text += str(settings.confirm.refinements)
-        answer.results |= confirm(settings, folder, answer.points, on_stage, text)
+        answer.results |= confirm(settings, folder, answer.points, on_stage, text, metric)
 
 
 def pack_recommended(bench: Workbench, folder: StudyFolder, answer: Answer) -> Path | str | None:

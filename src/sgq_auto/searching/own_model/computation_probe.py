@@ -19,6 +19,10 @@ from sgq_auto.graphs import Graph
 from sgq_auto.quantize import TakesLogits, run_plain
 
 _FEW_NODES = 16
+# Graphs of such nodes, where a model predicts graphs.
+_FEW_GRAPHS = 3
+# Features, edges, their weights if they have some, and the batch of a model of graphs.
+Inputs = tuple[Tensor, Tensor, Tensor | None, Tensor | None]
 # Elements of the features of a probe: a model with rows for nodes is run on as many as it has.
 _MOST_ELEMENTS = 20_000_000
 _VALUES = 16
@@ -141,12 +145,11 @@ def _outputs(build: Build, nodes: int, dtype: torch.dtype, graph: Graph) -> list
     return values
 
 
-def made_up_inputs(
-    nodes: int, num_features: int, dtype: torch.dtype, graph: Graph
-) -> tuple[Tensor, ...]:
+def made_up_inputs(nodes: int, num_features: int, dtype: torch.dtype, graph: Graph) -> Inputs:
     """Made-up features and a ring of nodes with chords, some of them one-way.
 
-    With weights of the edges, if those of ``graph`` have some.
+    With weights of the edges, if those of ``graph`` have some, and with a batch, if a model for it
+    predicts graphs; as :func:`sgq_auto.quantize.run_plain` takes them.
     """
     node, feature = torch.arange(nodes)[:, None], torch.arange(num_features)[None]
     x = ((node * 31 + feature * 17) % 13).to(dtype) / 13
@@ -154,10 +157,11 @@ def made_up_inputs(
     sources = torch.cat([ring, (ring + 1) % nodes, ring[::3]])
     targets = torch.cat([(ring + 1) % nodes, ring, (ring[::3] + 5) % nodes])
     edges = torch.stack([sources, targets])
+    batch = ring * _FEW_GRAPHS // nodes if graph.task.predicts_graphs else None
     if graph.adj_t.weights is None:
-        return x, edges
+        return x, edges, None, batch
     weights = (torch.arange(edges.size(1)) % 5 + 1).to(dtype) / 3
-    return x, edges, weights.view(-1, *graph.adj_t.weights.shape[1:])
+    return x, edges, weights.view(-1, *graph.adj_t.weights.shape[1:]), batch
 
 
 def _summary(output: Tensor) -> list[float]:

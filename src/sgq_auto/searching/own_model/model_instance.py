@@ -14,6 +14,7 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs import PreparedData
 from sgq_auto.quantize import TakesLogits, run_plain
 from sgq_auto.searching.own_model.computation_probe import (
+    Inputs,
     apart,
     made_up_inputs,
     node_counts,
@@ -117,7 +118,7 @@ def check_rebuilt(given: nn.Module, rebuilt: nn.Module, data: PreparedData) -> N
     raise InputError(f"{kind} cannot be copied and run as plain PyG on the graph ({reason:.200})")
 
 
-def _inputs(data: PreparedData) -> list[tuple[Tensor, ...]]:
+def _inputs(data: PreparedData) -> list[Inputs]:
     """The graph in the user's order; made-up ones in place of a large one."""
     graph = data.graph
     if graph.num_nodes * graph.features.num_features > _MOST_FEATURES or data.edge_index is None:
@@ -125,18 +126,24 @@ def _inputs(data: PreparedData) -> list[tuple[Tensor, ...]]:
         return [made_up_inputs(nodes, width, torch.float32, graph) for nodes in node_counts(graph)]
     x = torch.empty(graph.num_nodes, graph.features.num_features)
     x[graph.node_order] = graph.features.dense()
-    weights = [] if data.edge_weight is None else [torch.from_numpy(data.edge_weight)]
-    return [(x, torch.from_numpy(data.edge_index), *weights)]
+    weights = None if data.edge_weight is None else torch.from_numpy(data.edge_weight)
+    batch = None
+    if graph.task.predicts_graphs:
+        batch = torch.zeros(graph.num_nodes, dtype=torch.int64)
+        if graph.graph_of_node is not None:
+            batch[graph.node_order] = graph.graph_of_node
+    return [(x, torch.from_numpy(data.edge_index), weights, batch)]
 
 
-def _outputs(model: nn.Module, inputs: tuple[Tensor, ...], classes: int) -> list[Any]:
+def _outputs(model: nn.Module, inputs: Inputs, classes: int) -> list[Any]:
     """What a copy returns at inference and, always with the same random numbers, in training."""
     outputs = []
     for training in (False, True):
         copied = _copied(model).cpu().float().train(training)
         TakesLogits.attach(copied, classes)
         seed_all(0)
-        outputs.append(run_plain(copied, *(each.clone() for each in inputs)))
+        x, edges, weights, batch = copy.deepcopy(inputs)
+        outputs.append(run_plain(copied, x, edges, weights, batch))
     return outputs
 
 

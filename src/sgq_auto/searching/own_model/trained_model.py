@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from sgq_auto.graphs import Graph
 from sgq_auto.graphs.store import save_tensors
 from sgq_auto.quantize import GenericLayerWarning, prepare
+from sgq_auto.task import Metric
 from sgq_auto.text.safe_text import printable
-from sgq_auto.training import predict
+from sgq_auto.training import predict, score
 
 # Accuracy that another order of classes must add before it is worth a word.
 _WORTH_SAYING = 0.15
@@ -48,13 +49,23 @@ def trained_note(name: str, path: Path, said: Sequence[str], model: nn.Module, g
     taken = f" ({'; '.join(said)})" if said else ""
     return (
         f"{name}: its weights are those of {printable(path)}{taken}, "
-        f"{100 * graph.val.accuracy(logits):.1f} % right on validation nodes{_order(logits, graph)}"
+        f"{_worth(logits, graph)} on validation nodes{_order(logits, graph)}"
         "; it is the reference and the only teacher, and nothing else is trained at full precision"
     )
 
 
+def _worth(outputs: Tensor, graph: Graph) -> str:
+    """How good the model is, in words."""
+    if graph.task.is_classification and graph.metric is Metric.ACCURACY:
+        return f"{100 * graph.val.accuracy(outputs):.1f} % right"
+    own = score(graph.metric, graph.in_units(outputs)[graph.val.nodes], graph.val.labels)
+    return f"{graph.metric.words} {graph.metric.text(own)}"
+
+
 def _order(logits: Tensor, graph: Graph) -> str:
     """A word on the order of classes, where another one fits training and validation nodes."""
+    if not graph.task.is_classification:
+        return ""
     predicted, classes = logits.argmax(dim=1), graph.num_classes
     pairs = predicted[graph.train.nodes] * classes + graph.train.labels
     counts = torch.bincount(pairs, minlength=classes**2).view(classes, classes)

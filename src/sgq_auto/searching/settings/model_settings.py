@@ -16,7 +16,7 @@ from torch import nn
 from sgq_auto.errors import InputError, did_you_mean
 from sgq_auto.errors.user_code import described, is_ours, user_line
 from sgq_auto.graphs import Graph, PreparedData
-from sgq_auto.quantize import TakesLogits, check_logits, in_order_of, output_rows, prepare
+from sgq_auto.quantize import TakesLogits, check_logits, in_order_of, prepare
 from sgq_auto.searching.own_model import (
     CLASSES_AS,
     FEATURES_AS,
@@ -146,6 +146,9 @@ class ModelSettings:
         """
         if data.fits_model:
             return data
+        if self.checkpoint is not None and data.graph.target_scale is not None:
+            # What the user trained returns numbers in the user's units.
+            data = replace(data, graph=replace(data.graph, target_scale=None))
         self.check(data.graph)
         if self.checkpoint is None:
             model, said = self._made(data.graph)
@@ -171,7 +174,7 @@ class ModelSettings:
             model = self.build(graph)
             refuse_changed_in_memory(self.sources)
             output = predict(prepare(model, graph), graph)
-            check_logits(output, output_rows(graph), graph.num_classes)
+            check_logits(output, graph.num_outputs, graph.num_classes)
         except InputError as error:
             raise self._named(error) from error
         except Exception as error:

@@ -43,6 +43,8 @@ def summarise(
     return {
         "study": progress.study_name,
         "family": settings.family(bench.graph),
+        "task": bench.graph.task.value,
+        "metric": bench.graph.metric.value,
         **_asked(settings),
         **_times(own_attributes(study.user_attrs), records),
         "hypervolume": progress.hypervolume,

@@ -56,13 +56,14 @@ def nearest_miss(
     if not confirmed:
         return {"reason": "no point was confirmed"}
     nearest = min(confirmed, key=lambda p: _shipped(results[p.number]).drop_at_most)
+    unit = bench.graph.metric.unit
     shipped, promise = _shipped(results[nearest.number]), settings.promise
     limit = "" if settings.budget.max_kib is None else f" in {settings.budget.max_kib:g} KiB"
     return {
-        "reason": f"no confirmed point{limit} loses at most {promise.drop:g} points with "
+        "reason": f"no confirmed point{limit} loses at most {promise.drop:g} {unit} with "
         f"{100 * promise.confidence:g} % confidence; the nearest is trial {nearest.number} in "
         f"{nearest.num_bytes / 1024:,.1f} KiB, which loses at most {shipped.drop_at_most:.2f} "
-        f"points with that confidence (estimate {shipped.estimated_drop:+.2f})",
+        f"{unit} with that confidence (estimate {shipped.estimated_drop:+.2f})",
         **describe_points(bench, [nearest], results)[0],
     }
 

@@ -29,6 +29,8 @@ def study_params(progress: StudyProgress) -> list[Param]:
         **_fields(settings.budget, Budget),
         **dict(_flat(held)),
         **settings.names,
+        "task": progress.bench.graph.task,
+        "metric": progress.bench.graph.metric,
         "split_points": list(progress.bench.graph.split_points),
         "finetune_epochs": settings.finetune.epochs,
         "pretrain_epochs": settings.pretrain.epochs if settings.pretrain else 0,

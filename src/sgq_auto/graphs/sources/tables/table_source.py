@@ -153,6 +153,7 @@ class TableSource:
             spare_edges_noted=True,
             node_ids=NodeIds.of(ids.keys, ids.column) if ids.column and not graphs else None,
             graph_of_node=None if graphs is None else graphs.of_node,
+            graph_names=None if graphs is None else tuple(map(str, graphs.names)),
             notes=(
                 *nodes.notes(),
                 *(() if graphs is None else graphs.notes(nodes)),
