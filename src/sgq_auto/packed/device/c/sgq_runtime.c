@@ -262,24 +262,30 @@ static sgq_real value_at(const sgq_slice *slice, uint32_t place)
 /* Sums. Of codes they are whole numbers, which are exact: sums[k] of a factor times the codes of
  * column k, and sums[width + k] of these codes; add_scaled makes numbers of them. */
 
-static void add_codes(sgq_sum *sums, sgq_sum *totals, const sgq_slice *slice, uint32_t first,
-                      uint32_t width, sgq_sum factor)
+static void add_codes(sgq_sum *restrict sums, sgq_sum *restrict totals,
+                      const sgq_slice *slice, uint32_t first, uint32_t width, sgq_sum factor)
 {
     const uint32_t bits = slice->bits;
     const uint32_t mask = (1U << bits) - 1U;
     const uint32_t bit = first * bits;
-    const uint8_t *octets = slice->bytes + (bit >> 3);
-    uint32_t have = 0U;
-    uint32_t window = 0U;
+    const uint8_t *restrict octets = slice->bytes + (bit >> 3);
+    uint32_t have = 8U - (bit & 7U);
+    uint32_t window;
     uint32_t k;
 
     if (bits == 0U) {
         return;
     }
-    if ((bit & 7U) != 0U) {
-        window = (uint32_t)*octets++ >> (bit & 7U);
-        have = 8U - (bit & 7U);
+    if (bits == 8U) {
+        for (k = 0; k < width; k++) {
+            sums[k] += factor * octets[k];
+        }
+        for (k = 0; totals != NULL && k < width; k++) {
+            totals[k] += octets[k];
+        }
+        return;
     }
+    window = (uint32_t)*octets++ >> (bit & 7U);
     for (k = 0; k < width; k++) {
         while (have < bits) {
             window |= (uint32_t)*octets++ << have;
