@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch_geometric.data import Data
 
+import sgq_auto
 from sgq_auto.graphs import BucketSettings, Graph, PreparedData, RawGraph, Split, prepare_graph
 from sgq_auto.graphs.store import save_graph
 from sgq_auto.models import GCN
@@ -208,3 +210,46 @@ def test_one_seed_measures_an_allocation_the_same_each_time(
         measured = bench.measure(bench.space.smallest())
         found.append(dataclasses.replace(measured, finetune_seconds=0.0))
     assert found[0] == found[1]
+
+
+def test_a_model_that_the_user_trained_predicts_in_its_own_units(
+    data_of: Callable[[Case], PreparedData], settings: SearchSettings, tmp_path: Path
+) -> None:
+    data = data_of(_CASES[2])
+    model = _model(data.graph)
+    torch.save(model.state_dict(), tmp_path / "own.pt")
+    config = {**settings.model.config, "checkpoint": str(tmp_path / "own.pt")}
+    own = replace(settings, model=ModelSettings.of("gcn", config), pretrain=None)
+    searched = own.model.in_order(data)
+    assert searched.graph.target_scale is None
+    assert any("mean absolute error" in note for note in searched.notes)
+    bench = Workbench.build(own, searched.graph)
+    # Numbers around 0 are far from those of the data, which are around 40.
+    labels = data.graph.val.labels
+    assert bench.pretrained.val_accuracy == pytest.approx(-float(labels.mean()), rel=0.3)
+    packed = convert(bench.full_precision(), bench.graph)
+    assert packed.target_units is None
+    with torch.no_grad():
+        expected = predict(prepare(model, data.graph), data.graph)
+    found = torch.from_numpy(packed.predict())[data.graph.node_order]
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_the_library_gives_numbers_in_the_units_of_the_data(
+    raw_of: Callable[[Case], RawGraph],
+) -> None:
+    raw = raw_of(_CASES[1])
+    data = Data(
+        x=torch.from_numpy(raw.x),
+        edge_index=torch.from_numpy(raw.edge_index),
+        y=torch.from_numpy(raw.y),
+    )
+    model = GCN(raw.x.shape[1], 2, hidden=8).eval()
+    with torch.no_grad():
+        model.conv2.bias += torch.tensor([40.0, 41.0])
+    prepared = sgq_auto.prepare(model, data, bits=32)
+    assert prepared.graph.task is Task.NODE_REGRESSION
+    assert prepared.logits().mean(dim=0).tolist() == pytest.approx([40.0, 41.0], abs=8)
+    before = float((prepared.logits() - data.y).abs().mean())
+    prepared.fit(epochs=20, learning_rate=0.05)
+    assert float((prepared.logits() - data.y).abs().mean()) < before

@@ -90,6 +90,15 @@ def test_batches_are_made_a_few_times_alone() -> None:
     assert len(seen) == 8 * 3
 
 
+def test_trials_of_one_seed_share_their_batches() -> None:
+    graph = _graphs()
+    first, again, other = (
+        GraphBatches(graph, _SETTINGS, seed, None, _given).of(2) for seed in (3, 3, 4)
+    )
+    assert [id(batch) for batch, _ in first] == [id(batch) for batch, _ in again]
+    assert not {id(batch) for batch, _ in other} & {id(batch) for batch, _ in first}
+
+
 @pytest.mark.parametrize("size", [None, 11, 100])
 def test_a_full_batch_is_one_step_with_the_training_graphs(size: int | None) -> None:
     graph = _graphs()

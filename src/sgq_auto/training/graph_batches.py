@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import cached_property
 from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -16,6 +17,11 @@ from sgq_auto.settings.fit_settings import FitSettings
 # So many different ways to cut an epoch into batches are made, and used in turn: what a model makes
 # of a graph once, like a quantized adjacency, is then made once a batch, and not in each epoch.
 _PARTITIONS = 8
+
+# Graphs of a batch, and their numbers.
+Batch = tuple[Tensor, Graph]
+# What a graph was last cut into, by seed and size, then by partition: trials of a search share it.
+_CUT: WeakKeyDictionary[Graph, tuple[tuple[int, int], dict[int, list[Batch]]]] = WeakKeyDictionary()
 
 LossT = TypeVar("LossT")
 Step = tuple[Graph, LossT]
@@ -77,22 +83,31 @@ class GraphBatches(Generic[LossT]):
     def _whole(self) -> list[Step[LossT]]:
         if self._graph.num_graphs == 1 or self._training.numel() == self._graph.num_graphs:
             return [(self._graph, self._make_loss(self._graph, self._settings, self._teacher))]
-        return [self._step(self._training)]
+        return [self._step(self._training, part(self._graph, self._training))]
 
     def _partition(self, number: int) -> list[Step[LossT]]:
-        """The training graphs in batches that differ by one graph at most."""
-        draw = np.random.default_rng([self._seed, number])
-        graphs = self._training[torch.from_numpy(draw.permutation(self._training.numel()))]
         assert self._size is not None
-        count = -(-graphs.numel() // self._size)
-        return [self._step(batch.sort().values) for batch in graphs.tensor_split(count)]
+        key = self._seed, self._size
+        cut = _CUT.get(self._graph)
+        if cut is None or cut[0] != key:
+            cut = _CUT[self._graph] = key, {}
+        if number not in cut[1]:
+            cut[1][number] = _batches(self._graph, self._training, *key, number)
+        return [self._step(*batch) for batch in cut[1][number]]
 
-    def _step(self, numbers: Tensor) -> Step[LossT]:
-        batch = part(self._graph, numbers)
+    def _step(self, numbers: Tensor, batch: Graph) -> Step[LossT]:
         teacher = self._teacher
         if teacher is not None:
             teacher = teacher[output_rows(self._graph, numbers)]
         return batch, self._make_loss(batch, self._settings, teacher)
+
+
+def _batches(graph: Graph, training: Tensor, seed: int, size: int, number: int) -> list[Batch]:
+    """The training graphs in batches that differ by one graph at most."""
+    draw = np.random.default_rng([seed, number]).permutation(training.numel())
+    drawn = training[torch.from_numpy(draw).to(training.device)]
+    parts = [numbers.sort().values for numbers in drawn.tensor_split(-(-drawn.numel() // size))]
+    return [(numbers, part(graph, numbers)) for numbers in parts]
 
 
 def validated(model: nn.Module, graph: Graph) -> Graph:
