@@ -109,6 +109,9 @@ def _check_random(seeds: range, folder: Path) -> None:
         if made is None:
             continue
         done += 1
+        tables, footprint = made.tables, made.footprint
+        held = 4 * len(tables.words) + 4 * len(tables.numbers) + tables.bytes.size
+        assert held == footprint.flash_bytes, seed
         compiled = program(packed, folder, *SANITIZERS, "-DSGQ_DOUBLE", "-O0")
         nodes, expected = models.nodes(packed).tolist(), packed.predict()
         assert worst(compiled.predict().logits, expected) <= _DOUBLE, seed
