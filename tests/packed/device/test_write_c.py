@@ -1,5 +1,6 @@
 """The folder that a model in C is written to."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,8 @@ from cases import Case
 from sgq_auto.errors import InputError
 from sgq_auto.packed import write_c
 from sgq_auto.packed.device.c_model import CModel
+from sgq_auto.packed.device.operation_steps import FUNCTIONS
+from sgq_auto.packed.device.steps import Opcode
 from sgq_auto.packed.device.unsupported import UnsupportedInCError
 
 _FILES = {
@@ -51,6 +54,18 @@ def test_names_of_a_file_are_no_code(small_case: Callable[[str], Case]) -> None:
     header = CModel(replace(packed, classes=classes, source={"study": evil})).header()
     assert r'"\042\175; \052/ int evil; /\052 \077\077/\012\134\303\251"' in header
     assert "A packed model: ___ __ int evil_ __ ______. Written" in header
+
+
+def test_numbers_of_steps_are_those_of_the_runtime(
+    small_case: Callable[[str], Case], tmp_path: Path
+) -> None:
+    write_c(small_case("gcn").packed, tmp_path)
+    text = (tmp_path / "sgq_runtime.c").read_text()
+    steps = {n: int(k) for n, k in re.findall(r"^    STEP_([A-Z_]+) = (\d+)", text, re.M)}
+    assert steps == {opcode.name: int(opcode) for opcode in Opcode}
+    functions = text.split("Functions of STEP_ACTIVATE")[1].split("}")[0]
+    numbered = {n.lower(): int(k) for n, k in re.findall(r"([A-Z_]+) = (\d+)", functions)}
+    assert numbered == {function.value: k for function, k in FUNCTIONS.items()}
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,16 @@ from sgq_auto.packed.runtime.layers.sage import SageLayer
 from sgq_auto.packed.sizes.device_footprint import CodeSum
 from sgq_auto.packed.sizes.shape_specs import GraphSpec
 
+# What these layers compute is known here; a kind that computes it in its own way is another one.
+_RUNS = (
+    LinearLayer.run,
+    GcnLayer.run,
+    NeighborLayer.run,
+    GinLayer.run,
+    GinSumLayer.run,
+    GatLayer.run,
+)
+_ENDS = (PackedLayer.finish, SageLayer.finish)
 # PyG's normalisation divides by no less.
 _SMALLEST_LENGTH = 1e-12
 
@@ -47,6 +57,8 @@ class LayerSteps:
         name = layer.spec.name
         if layer.spec.edge_weights:
             raise UnsupportedInCError(f"weights of edges, which layer {name!r} reads")
+        if type(layer).run not in _RUNS or type(layer).finish not in _ENDS:
+            raise UnsupportedInCError(f"layer {name!r} of the kind {layer.kind}")
         match layer:
             case LinearLayer():
                 return self.finish(layer, self.product(layer, "weight", layer.weight))
@@ -61,7 +73,7 @@ class LayerSteps:
                 return _gin_sum(self, layer)
             case GatLayer():
                 return _gat(self, layer)
-        raise UnsupportedInCError(f"layer {name!r} of the kind {layer.kind}")
+        raise AssertionError(layer.kind)
 
     def product(self, layer: PackedLayer, key: str, weight: PackedWeight) -> Register:
         """``x W`` of the layer's input and a weight."""

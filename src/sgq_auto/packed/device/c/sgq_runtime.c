@@ -1253,6 +1253,22 @@ static void rewind_entries(sgq_run *run)
     (void)run;
 }
 
+/* Whether a mask leaves the row out; moves on to the last of eight that it all leaves out. */
+static int is_skipped(sgq_run *run, const uint8_t *mask)
+{
+    uint32_t octet;
+
+    if (mask == NULL) {
+        return 0;
+    }
+    octet = mask[run->row >> 3];
+    if (octet == 0U) {
+        run->row |= 7U;
+        return 1;
+    }
+    return (octet >> (run->row & 7U) & 1U) == 0U;
+}
+
 static int do_pass(sgq_run *run, uint32_t pass)
 {
     const uint32_t *steps = WORDS + SGQ_STEPS;
@@ -1268,7 +1284,7 @@ static int do_pass(sgq_run *run, uint32_t pass)
     run->row = 0U;
     for (run->bucket = 0U; run->bucket < SGQ_NUM_BUCKETS; run->bucket++) {
         for (; run->row < bucket_row(run->bucket + 1U); run->row++) {
-            if (mask != NULL && ((uint32_t)mask[run->row >> 3] >> (run->row & 7U) & 1U) == 0U) {
+            if (is_skipped(run, mask)) {
                 continue;
             }
             for (k = first; k < last; k++) {
@@ -1396,7 +1412,7 @@ static void want_read_rows(sgq_run *run, const uint8_t *mask, uint8_t *earlier, 
     run->row = 0U;
     for (run->bucket = 0U; run->bucket < SGQ_NUM_BUCKETS; run->bucket++) {
         for (; run->row < bucket_row(run->bucket + 1U); run->row++) {
-            if (((uint32_t)mask[run->row >> 3] >> (run->row & 7U) & 1U) == 0U) {
+            if (is_skipped(run, mask)) {
                 continue;
             }
             want_row(earlier, run->row);
