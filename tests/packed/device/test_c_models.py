@@ -37,6 +37,18 @@ def test_all_nodes_get_the_logits_of_the_packed_runtime_in_the_predicted_arena(
     assert predicted.mark == CModel(packed).footprint.ram_bytes
 
 
+@pytest.mark.parametrize("name", ["Cora", "CiteSeer", "PubMed"])
+def test_every_node_of_a_dataset_gets_the_class_of_numpy(
+    name: str, real_graph: Callable[[str], PreparedData], tmp_path: Path
+) -> None:
+    packed = make_case(real_graph(name).graph, "gcn", [1, 2, 3, 4, 6, 8]).packed
+    expected = replace(packed, engine=NumpyEngine()).predict()
+    predicted = program(packed, tmp_path, "-O2").predict()
+    assert (predicted.logits.argmax(axis=1) == expected.argmax(axis=1)).all()
+    assert np.median(np.abs(predicted.logits - expected)) <= 1e-6
+    assert predicted.mark == CModel(packed).footprint.ram_bytes
+
+
 @pytest.mark.parametrize("by", ["gcc", "clang"])
 def test_dense_features_and_fp32_sites_and_both_compilers(
     by: str, dense: PreparedData, tmp_path: Path

@@ -37,7 +37,7 @@ class Held:
     @property
     def planned(self) -> DeviceBuffer:
         """The same as sizes see it."""
-        last = max(self.first, *self.rows, *self.gathered)
+        last = max({self.first} | self.rows | self.gathered)
         # Whoever reads it in the pass that writes it needs the row that was just written.
         is_local = last == self.first
         return DeviceBuffer(self.name, self.layer, self.width, self.first, last, is_local)
