@@ -32,7 +32,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 _RUN_ELSEWHERE = {
     "own_model.md": ["test_own_model.py"],
     "team.md": ["test_two_hosts.py", "test_faults.py", "searching/workers/test_launchers.py"],
-    "deploying.md": ["packed/test_alone.py", "tracking/test_packed_model.py"],
+    "deploying.md": ["packed/test_alone.py", "tracking/test_mlflow_model.py"],
 }
 _SEARCH = "python -m sgq_auto.search "
 _QUICK = (

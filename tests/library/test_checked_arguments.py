@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch_geometric.data import Batch, Data, HeteroData
+from torch_geometric.data import Data, HeteroData
 from torch_geometric.nn import GCNConv
 
 import sgq_auto
@@ -130,8 +130,7 @@ def test_other_kinds_of_arguments_are_one_line(arguments: Any, overrides: Any, s
         (_data(edge_index=None, adj_t=torch.eye(240).to_sparse_csr()), "in place of adj_t"),
         (_data(edge_attr=torch.ones(700, 2)), "edge_attr has shape"),
         (HeteroData(), "a HeteroData"),
-        (Batch.from_data_list([_data(), _data()]), "a DataBatch; it must be the Data of one graph"),
-        ([_data()], "a list; it must be the Data of one graph"),
+        ([_data(), None], "graph 1 is a NoneType; it must be PyG's Data"),
         (None, "a NoneType; it must be the Data of one graph"),
     ],
 )

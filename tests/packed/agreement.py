@@ -20,7 +20,7 @@ TOLERANCE = 1e-4
 def always_neighborhoods() -> AbstractContextManager[None]:
     """A block where some nodes are never predicted by way of all, however small the graph."""
     limits = {"_LITTLE_WORK": 0, "_LARGEST_SHARE": 1.0}
-    return mock.patch.multiple("sgq_auto.packed.runtime.neighborhood", **limits)
+    return mock.patch.multiple("sgq_auto.packed.runtime.graphs.neighborhood", **limits)
 
 
 @dataclass(frozen=True)

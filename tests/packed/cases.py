@@ -30,7 +30,7 @@ from sgq_auto.packed import PackedModel
 from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.packed.artifact.tensor_shapes import tensors_of
 from sgq_auto.packed.codes.coded_rows import BitmapRows, EliasFanoRows
-from sgq_auto.packed.runtime.edge_weights import PackedEdgeWeights
+from sgq_auto.packed.runtime.graphs.edge_weights import PackedEdgeWeights
 from sgq_auto.quantize import FakeQuantizer, MinMaxQuantizer, convert, prepare, trace_spec
 from sgq_auto.quantize.quantized_layer import QuantizedLayer
 from sgq_auto.training import FitSettings, fit

@@ -11,8 +11,8 @@ from safetensors.numpy import save_file
 
 from sgq_auto.packed.artifact.artifact_file import _checksum, header
 from sgq_auto.packed.artifact.tensor_shapes import expected_tensors
+from sgq_auto.packed.runtime.graphs.packed_graph import graph_of, stored_edge_code
 from sgq_auto.packed.runtime.layers.layer_kinds import KINDS
-from sgq_auto.packed.runtime.packed_graph import graph_of, stored_edge_code
 
 TYPES = {"U8": np.uint8, "F32": np.float32}
 

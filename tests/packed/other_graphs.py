@@ -7,9 +7,9 @@ import numpy as np
 
 from sgq_auto.packed import PackedModel
 from sgq_auto.packed.codes.coded_rows import BitmapRows, EliasFanoRows
-from sgq_auto.packed.runtime.edge_weights import PackedEdgeWeights, no_edge_weights
-from sgq_auto.packed.runtime.other_graphs import no_features, no_graph
-from sgq_auto.packed.runtime.prediction_input import StoredInput
+from sgq_auto.packed.runtime.graphs.edge_weights import PackedEdgeWeights, no_edge_weights
+from sgq_auto.packed.runtime.graphs.other_graphs import no_features, no_graph
+from sgq_auto.packed.runtime.graphs.prediction_input import StoredInput
 
 _MOST_NODES = 40
 

@@ -15,6 +15,8 @@ from sgq_auto.packed import PackedModel
 from sgq_auto.packed.allocation import Component
 from sgq_auto.packed.codes.code_matrix import PackedWeight, pack_matrix
 from sgq_auto.packed.codes.ranges import Ranges
+from sgq_auto.packed.runtime.graphs.packed_features import PackedFeatures, code_pattern
+from sgq_auto.packed.runtime.graphs.packed_graph import PackedGraph, bucket_sums, graph_of
 from sgq_auto.packed.runtime.layers.attention_based.agnn import AgnnLayer, agnn_spec
 from sgq_auto.packed.runtime.layers.attention_based.gat import GatLayer, gat_spec
 from sgq_auto.packed.runtime.layers.attention_based.gatv2 import gatv2_spec
@@ -40,8 +42,6 @@ from sgq_auto.packed.runtime.layers.neighbor_sums import Aggregation, NeighborLa
 from sgq_auto.packed.runtime.layers.pna import PnaLayer, Scaler, pna_spec
 from sgq_auto.packed.runtime.layers.sage import SageLayer
 from sgq_auto.packed.runtime.neighbor_reductions import Reduction
-from sgq_auto.packed.runtime.packed_features import PackedFeatures, code_pattern
-from sgq_auto.packed.runtime.packed_graph import PackedGraph, bucket_sums, graph_of
 from sgq_auto.packed.runtime.program import Program
 from sgq_auto.packed.sizes.shape_specs import FeatureSpec, LayerSpec
 

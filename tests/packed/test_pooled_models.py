@@ -35,10 +35,10 @@ from sgq_auto.packed.backends.compiled_engine import CompiledEngine
 from sgq_auto.packed.codes.bit_packing import PackedIntegers
 from sgq_auto.packed.codes.coded_rows import Chunk
 from sgq_auto.packed.runtime.forward_pass import Inference
+from sgq_auto.packed.runtime.graphs.packed_graph import graph_of
+from sgq_auto.packed.runtime.graphs.prediction_input import StoredInput
 from sgq_auto.packed.runtime.operations.pooling import Pooling
 from sgq_auto.packed.runtime.operations.row_reductions import PooledRows
-from sgq_auto.packed.runtime.packed_graph import graph_of
-from sgq_auto.packed.runtime.prediction_input import StoredInput
 from sgq_auto.packed.runtime.program_execution import run_program
 from sgq_auto.quantize import run_plain
 

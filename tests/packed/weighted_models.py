@@ -7,7 +7,11 @@ import numpy as np
 from sgq_auto.packed import PackedModel
 from sgq_auto.packed.codes.coded_rows import EliasFanoRows
 from sgq_auto.packed.codes.ranges import Ranges
-from sgq_auto.packed.runtime.edge_weights import both_directions, edge_ends, pack_edge_weights
+from sgq_auto.packed.runtime.graphs.edge_weights import (
+    both_directions,
+    edge_ends,
+    pack_edge_weights,
+)
 from sgq_auto.packed.sizes.edge_weight_spec import EdgeWeightSpec
 
 _KINDS = ("gcn", "graph_conv")

@@ -10,7 +10,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from sgq_auto.file_ownership import is_beside_source, is_own, user_folder
+from sgq_auto.files.file_ownership import is_beside_source, is_own, user_folder
 
 Array = np.ndarray[Any, Any]
 

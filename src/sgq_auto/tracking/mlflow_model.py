@@ -20,7 +20,7 @@ from sgq_auto.packed import PackedModel, load
 from sgq_auto.task import Task
 
 # What the packed runtime imports beside three packages.
-_RUNTIME_FILES = ("__init__.py", "atomic_file.py", "file_ownership.py", "objective.py", "task.py")
+_RUNTIME_FILES = ("__init__.py", "objective.py", "task.py")
 _SCRIPT = Path(__file__).with_name("served_model.py")
 _DIGEST_TAG = "sgq_auto.sha256"
 _NODE = ColSpec(DataType.long, "node")
@@ -155,7 +155,7 @@ def _copy_runtime(folder: Path) -> None:
     package = Path(sgq_auto.__file__).parent
     copy = folder / package.name
     caches = shutil.ignore_patterns("__pycache__")
-    for name in ("packed", "errors", "text"):
+    for name in ("packed", "errors", "files", "text"):
         shutil.copytree(package / name, copy / name, ignore=caches)
     for name in _RUNTIME_FILES:
         shutil.copy(package / name, copy)

@@ -16,7 +16,7 @@ from sgq_auto.graphs.many_graphs import largest_graph, part
 from sgq_auto.graphs.many_graphs.same_edges import have_same_edges
 from sgq_auto.packed import PackedModel, load, save
 from sgq_auto.packed.runtime.forward_pass import Inference
-from sgq_auto.packed.runtime.prediction_input import StoredInput
+from sgq_auto.packed.runtime.graphs.prediction_input import StoredInput
 from sgq_auto.packed.runtime.program_execution import run_program
 from sgq_auto.quantize import bind, convert, trace_spec
 from weighted_graphs import WeightedNet
@@ -80,7 +80,7 @@ def test_features_alone_are_predicted_on_the_graph_of_the_file(kind: str, tmp_pa
 def test_many_times_are_predicted_at_once(
     kind: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sgq_auto.packed.runtime.snapshots._MOST_NODES", most)
+    monkeypatch.setattr("sgq_auto.packed.runtime.graphs.snapshots._MOST_NODES", most)
     raws = _snapshots(kind)
     model = _loaded(_case(kind, raws), tmp_path)
     x = np.stack([_x(raw) for raw in raws])

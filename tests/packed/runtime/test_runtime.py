@@ -26,7 +26,7 @@ from sgq_auto.packed import load, save
 from sgq_auto.packed.artifact.tensor_shapes import tensors_of
 from sgq_auto.packed.backends import Engine, NumpyEngine, fastest_engine
 from sgq_auto.packed.runtime.forward_pass import Inference
-from sgq_auto.packed.runtime.packed_graph import PackedGraph
+from sgq_auto.packed.runtime.graphs.packed_graph import PackedGraph
 from sgq_auto.packed.runtime.program_execution import run_program
 from sgq_auto.quantize import convert
 

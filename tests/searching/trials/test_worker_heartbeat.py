@@ -15,7 +15,7 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from sgq_auto.searching.study_attributes import WORKER
-from sgq_auto.searching.trials import heartbeat as liveness
+from sgq_auto.searching.trials import worker_heartbeat
 from sgq_auto.searching.trials.worker_heartbeat import Heartbeat, Watch, WorkerIdentity
 
 pytestmark = pytest.mark.system
@@ -58,7 +58,7 @@ def test_a_silent_worker_is_missed_after_the_grace_period(
     study: optuna.Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [100.0]
-    monkeypatch.setattr(liveness.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(worker_heartbeat.time, "monotonic", lambda: clock[0])
     study.ask()
     far = WorkerIdentity(host="elsewhere:1", pid=1)
     sign_as(study, far)
@@ -78,7 +78,7 @@ def test_a_trial_that_nobody_signed_is_missed_too(
     study: optuna.Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [0.0]
-    monkeypatch.setattr(liveness.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(worker_heartbeat.time, "monotonic", lambda: clock[0])
     study.ask()
     watch = Watch(grace_seconds=5)
     assert watch.lost(running(study), {}) == {}

@@ -12,9 +12,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from sgq_auto.atomic_file import whole_file
 from sgq_auto.compute import engine_for
 from sgq_auto.errors import InputError
+from sgq_auto.files.atomic_file import whole_file
 from sgq_auto.graphs.csr_products import CsrPattern
 from sgq_auto.graphs.feature_matrix import DenseFeatures, Features, SparseFeatures
 from sgq_auto.graphs.labels.target_scale import TargetScale

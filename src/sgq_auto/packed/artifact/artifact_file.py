@@ -19,8 +19,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from sgq_auto.atomic_file import whole_file
 from sgq_auto.errors import ArtifactError
+from sgq_auto.files.atomic_file import whole_file
 from sgq_auto.packed.artifact import header
 from sgq_auto.packed.artifact.memory_cost import needed_bytes
 from sgq_auto.packed.artifact.model_reader import model_from_tensors

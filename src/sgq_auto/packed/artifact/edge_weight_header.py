@@ -13,13 +13,13 @@ from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import CodeMatrix, stream_bytes
 from sgq_auto.packed.codes.coded_rows import EliasFanoRows
 from sgq_auto.packed.header_fields import bit_widths, counts, flag, object_of
-from sgq_auto.packed.runtime.edge_weights import (
+from sgq_auto.packed.runtime.graphs.edge_weights import (
     PackedEdgeWeights,
     edge_ends,
     no_edge_weights,
     unpack_edge_weights,
 )
-from sgq_auto.packed.runtime.packed_graph import PackedGraph
+from sgq_auto.packed.runtime.graphs.packed_graph import PackedGraph
 from sgq_auto.packed.sizes.edge_weight_spec import EdgeWeightSpec
 from sgq_auto.packed.sizes.shape_specs import GraphSpec, LayerSpec
 

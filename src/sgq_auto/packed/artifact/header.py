@@ -64,7 +64,7 @@ from sgq_auto.packed.header_fields import (
     list_of,
     object_of,
 )
-from sgq_auto.packed.runtime.edge_weights import PackedEdgeWeights
+from sgq_auto.packed.runtime.graphs.edge_weights import PackedEdgeWeights
 from sgq_auto.packed.runtime.packed_model import PackedModel
 from sgq_auto.packed.runtime.target_units import TargetUnits
 from sgq_auto.packed.sizes.shape_specs import GraphSpec

@@ -11,8 +11,8 @@ from sgq_auto.packed.allocation import (
 )
 from sgq_auto.packed.artifact.header import Header
 from sgq_auto.packed.codes.coded_rows import ROW_BLOCK
+from sgq_auto.packed.runtime.graphs.packed_graph import sorted_at_once
 from sgq_auto.packed.runtime.operations.pooling import Pool
-from sgq_auto.packed.runtime.packed_graph import sorted_at_once
 from sgq_auto.packed.sizes.data_flow import DataFlow, PooledSpec, SkipSpec
 from sgq_auto.packed.sizes.footprint import FootprintModel
 from sgq_auto.packed.sizes.shape_specs import ModelSpec, embedding_sites

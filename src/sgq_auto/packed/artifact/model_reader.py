@@ -18,10 +18,10 @@ from sgq_auto.packed.codes.code_matrix import CodeMatrix, PackedWeight
 from sgq_auto.packed.codes.coded_rows import BitmapRows, Blocks, EliasFanoRows
 from sgq_auto.packed.codes.elias_fano import EliasFano
 from sgq_auto.packed.codes.ranges import Ranges
+from sgq_auto.packed.runtime.graphs.other_graphs import no_features, no_graph
+from sgq_auto.packed.runtime.graphs.packed_features import PackedFeatures
+from sgq_auto.packed.runtime.graphs.packed_graph import PackedGraph, bucket_sums, code_edges
 from sgq_auto.packed.runtime.layers.layer import LayerParts, PackedLayer
-from sgq_auto.packed.runtime.other_graphs import no_features, no_graph
-from sgq_auto.packed.runtime.packed_features import PackedFeatures
-from sgq_auto.packed.runtime.packed_graph import PackedGraph, bucket_sums, code_edges
 from sgq_auto.packed.runtime.packed_model import PackedModel
 from sgq_auto.packed.sizes.shape_specs import GraphSpec
 

@@ -16,8 +16,8 @@ from sgq_auto.packed.artifact.stage_headers import OPERATION_PREFIX
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import stream_bytes
 from sgq_auto.packed.codes.coded_rows import BitmapRows, EliasFanoRows
+from sgq_auto.packed.runtime.graphs.packed_graph import stored_edge_code
 from sgq_auto.packed.runtime.layers.layer import PackedLayer
-from sgq_auto.packed.runtime.packed_graph import stored_edge_code
 from sgq_auto.packed.runtime.packed_model import PackedModel
 from sgq_auto.packed.sizes.shape_specs import GraphSpec
 

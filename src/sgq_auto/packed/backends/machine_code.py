@@ -16,8 +16,8 @@ from types import SimpleNamespace
 import llvmlite
 import llvmlite.binding as llvm
 
-from sgq_auto.atomic_file import whole_file
-from sgq_auto.file_ownership import is_beside_source, read_own, user_folder
+from sgq_auto.files.atomic_file import whole_file
+from sgq_auto.files.file_ownership import is_beside_source, read_own, user_folder
 from sgq_auto.packed.backends.signatures import SIGNATURES, c_function
 
 _logger = logging.getLogger(__name__)

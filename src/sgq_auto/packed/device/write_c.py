@@ -3,8 +3,8 @@
 from importlib.resources import files
 from pathlib import Path
 
-from sgq_auto.atomic_file import whole_file
 from sgq_auto.errors import InputError
+from sgq_auto.files.atomic_file import whole_file
 from sgq_auto.packed.device.c_model import CModel
 from sgq_auto.packed.device.memory_page import memory_page
 from sgq_auto.packed.runtime.packed_model import PackedModel

@@ -11,8 +11,8 @@ from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import CodeMatrix, PackedWeight
 from sgq_auto.packed.codes.coded_rows import Blocks, Chunk
 from sgq_auto.packed.codes.ranges import Floats, Ranges
-from sgq_auto.packed.runtime.packed_features import PackedFeatures, entries_of
-from sgq_auto.packed.runtime.packed_graph import PackedGraph
+from sgq_auto.packed.runtime.graphs.packed_features import PackedFeatures, entries_of
+from sgq_auto.packed.runtime.graphs.packed_graph import PackedGraph
 from sgq_auto.packed.runtime.weight_products import Product, Source
 
 Sink = Callable[[Chunk, Floats], None]

@@ -10,7 +10,7 @@ from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import CodeMatrix
 from sgq_auto.packed.codes.ranges import Floats
 from sgq_auto.packed.runtime.forward_pass import Inference
-from sgq_auto.packed.runtime.packed_features import PackedFeatures
+from sgq_auto.packed.runtime.graphs.packed_features import PackedFeatures
 from sgq_auto.packed.runtime.weight_products import Source
 
 # PyG takes a smaller variance for none.

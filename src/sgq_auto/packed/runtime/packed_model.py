@@ -17,23 +17,23 @@ from sgq_auto.packed.allocation import (
 from sgq_auto.packed.backends import Engine, fastest_engine
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.ranges import Ranges
-from sgq_auto.packed.runtime.edge_weights import PackedEdgeWeights
 from sgq_auto.packed.runtime.forward_pass import Inference
-from sgq_auto.packed.runtime.layers.layer import PackedLayer
-from sgq_auto.packed.runtime.neighborhood import neighborhood
-from sgq_auto.packed.runtime.other_graphs import coded_features
-from sgq_auto.packed.runtime.packed_features import PackedFeatures
-from sgq_auto.packed.runtime.packed_graph import PackedGraph
-from sgq_auto.packed.runtime.prediction_input import (
+from sgq_auto.packed.runtime.graphs.edge_weights import PackedEdgeWeights
+from sgq_auto.packed.runtime.graphs.neighborhood import neighborhood
+from sgq_auto.packed.runtime.graphs.other_graphs import coded_features
+from sgq_auto.packed.runtime.graphs.packed_features import PackedFeatures
+from sgq_auto.packed.runtime.graphs.packed_graph import PackedGraph
+from sgq_auto.packed.runtime.graphs.prediction_input import (
     Input,
     NewInput,
     StoredInput,
     check_features,
     check_nodes,
 )
+from sgq_auto.packed.runtime.graphs.snapshots import snapshot_blocks
+from sgq_auto.packed.runtime.layers.layer import PackedLayer
 from sgq_auto.packed.runtime.program import Program
 from sgq_auto.packed.runtime.program_execution import Parts, run_program
-from sgq_auto.packed.runtime.snapshots import snapshot_blocks
 from sgq_auto.packed.runtime.target_units import TargetUnits
 from sgq_auto.packed.sizes.footprint import Footprint, FootprintModel
 from sgq_auto.packed.sizes.shape_specs import ModelSpec

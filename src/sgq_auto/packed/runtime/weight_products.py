@@ -7,7 +7,7 @@ from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import CodeMatrix, PackedWeight
 from sgq_auto.packed.codes.coded_rows import Blocks, Chunk
 from sgq_auto.packed.codes.ranges import Floats
-from sgq_auto.packed.runtime.packed_features import PackedFeatures
+from sgq_auto.packed.runtime.graphs.packed_features import PackedFeatures
 
 Source = PackedFeatures | CodeMatrix
 

@@ -12,11 +12,11 @@ from sgq_auto.graphs import Graph, SparseFeatures
 from sgq_auto.graphs.many_graphs import largest_graph, part
 from sgq_auto.packed import PackedModel
 from sgq_auto.packed.codes.ranges import Ranges
-from sgq_auto.packed.runtime.edge_weights import no_edge_weights, pack_edge_weights
+from sgq_auto.packed.runtime.graphs.edge_weights import no_edge_weights, pack_edge_weights
+from sgq_auto.packed.runtime.graphs.other_graphs import no_features, no_graph
+from sgq_auto.packed.runtime.graphs.packed_features import PackedFeatures, code_pattern, pack_values
+from sgq_auto.packed.runtime.graphs.packed_graph import PackedGraph, graph_of
 from sgq_auto.packed.runtime.layers.layer import PackedLayer
-from sgq_auto.packed.runtime.other_graphs import no_features, no_graph
-from sgq_auto.packed.runtime.packed_features import PackedFeatures, code_pattern, pack_values
-from sgq_auto.packed.runtime.packed_graph import PackedGraph, graph_of
 from sgq_auto.packed.runtime.target_units import TargetUnits
 from sgq_auto.quantize.bind import bind
 from sgq_auto.quantize.forward.model_input import ModelInput

@@ -17,8 +17,8 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from sgq_auto.atomic_file import whole_file
 from sgq_auto.errors import InputError
+from sgq_auto.files.atomic_file import whole_file
 from sgq_auto.graphs.store import load_graph
 from sgq_auto.node_files.node_ids import load_node_ids
 from sgq_auto.packed import load

@@ -2,8 +2,8 @@
 
 import errno
 
-from sgq_auto.atomic_file import whole_file
 from sgq_auto.errors import InputError
+from sgq_auto.files.atomic_file import whole_file
 from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.graphs.store import load_graph, load_labels, save_graph, save_labels
 from sgq_auto.node_files.node_ids import save_node_ids

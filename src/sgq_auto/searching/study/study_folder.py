@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sgq_auto.atomic_file import whole_file
+from sgq_auto.files.atomic_file import whole_file
 from sgq_auto.graphs import PreparedData
 from sgq_auto.node_files.node_ids import IDS_FILE
 from sgq_auto.searching.settings.search_settings import SearchSettings

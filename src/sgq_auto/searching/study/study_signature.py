@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sgq_auto.file_ownership import read_own, user_folder
+from sgq_auto.files.file_ownership import read_own, user_folder
 
 SIGNATURE = "signature"
 _KEY_BYTES = 32

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sgq_auto.atomic_file import whole_file
+from sgq_auto.files.atomic_file import whole_file
 from sgq_auto.packed import Footprint, FootprintModel
 from sgq_auto.searching.confirming.confirm_rows import DISTILLED
 from sgq_auto.searching.confirming.confirmed_allocation import Confirmed, Shipped

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sgq_auto.atomic_file import whole_file
 from sgq_auto.errors import InputError
+from sgq_auto.files.atomic_file import whole_file
 from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.tuning.successive_halving import TunedRun

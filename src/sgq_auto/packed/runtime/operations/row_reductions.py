@@ -13,10 +13,10 @@ import numpy as np
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.coded_rows import Chunk
 from sgq_auto.packed.codes.ranges import Floats, to_fp32
+from sgq_auto.packed.runtime.graphs.packed_graph import PackedGraph
 from sgq_auto.packed.runtime.operations.norms import Statistics
 from sgq_auto.packed.runtime.operations.operation import Float32
 from sgq_auto.packed.runtime.operations.pooling import Pooling
-from sgq_auto.packed.runtime.packed_graph import PackedGraph
 
 # The graphs that have nodes in a chunk, their reduced rows, and how many nodes each has there.
 _Pooled = tuple[Array, Floats, Array]

@@ -5,12 +5,12 @@ import numpy as np
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.coded_rows import ListedRows
 from sgq_auto.packed.codes.ranges import Floats
-from sgq_auto.packed.runtime.edge_weights import (
+from sgq_auto.packed.runtime.graphs.edge_weights import (
     PackedEdgeWeights,
     both_directions,
     quantized_values,
 )
-from sgq_auto.packed.runtime.packed_graph import PackedGraph
+from sgq_auto.packed.runtime.graphs.packed_graph import PackedGraph
 
 
 def checked_weights(edge_index: Array, weights: Array, *, from_zero: bool) -> Floats:

@@ -9,10 +9,10 @@ import numpy as np
 
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.coded_rows import EliasFanoRows
-from sgq_auto.packed.runtime.edge_weights import PackedEdgeWeights, edge_ends
-from sgq_auto.packed.runtime.packed_features import PackedFeatures
-from sgq_auto.packed.runtime.packed_graph import PackedGraph
-from sgq_auto.packed.runtime.prediction_input import NewInput, check_features
+from sgq_auto.packed.runtime.graphs.edge_weights import PackedEdgeWeights, edge_ends
+from sgq_auto.packed.runtime.graphs.packed_features import PackedFeatures
+from sgq_auto.packed.runtime.graphs.packed_graph import PackedGraph
+from sgq_auto.packed.runtime.graphs.prediction_input import NewInput, check_features
 
 # Nodes of the snapshots that are predicted together.
 _MOST_NODES = 1 << 12

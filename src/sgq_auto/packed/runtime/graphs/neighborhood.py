@@ -7,9 +7,9 @@ import numpy as np
 from sgq_auto.packed.backends import Engine
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.coded_rows import ListedRows, listed_rows
-from sgq_auto.packed.runtime.edge_weights import ListedEdgeWeights
-from sgq_auto.packed.runtime.packed_features import PackedFeatures
-from sgq_auto.packed.runtime.packed_graph import PackedGraph, listed_graph
+from sgq_auto.packed.runtime.graphs.edge_weights import ListedEdgeWeights
+from sgq_auto.packed.runtime.graphs.packed_features import PackedFeatures
+from sgq_auto.packed.runtime.graphs.packed_graph import PackedGraph, listed_graph
 
 # A neighbourhood with a larger share of the edges takes no less time than the whole graph.
 _LARGEST_SHARE = 0.3

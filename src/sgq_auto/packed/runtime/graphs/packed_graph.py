@@ -15,7 +15,7 @@ from sgq_auto.packed.codes.bit_packing import (
     unpack_codes,
 )
 from sgq_auto.packed.codes.coded_rows import Blocks, EliasFanoRows, ListedRows
-from sgq_auto.packed.runtime.edge_weights import EdgeWeights, Float32, roots_of
+from sgq_auto.packed.runtime.graphs.edge_weights import EdgeWeights, Float32, roots_of
 from sgq_auto.packed.sizes.shape_specs import FeatureSpec, GraphSpec
 
 # Nodes that are looked for one by one in the bucket map.

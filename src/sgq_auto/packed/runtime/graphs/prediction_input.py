@@ -7,12 +7,12 @@ import numpy as np
 
 from sgq_auto.packed.backends import Engine
 from sgq_auto.packed.codes.bit_packing import Array, PackedIntegers
-from sgq_auto.packed.runtime.edge_weights import ListedEdgeWeights, PackedEdgeWeights
-from sgq_auto.packed.runtime.neighborhood import Neighborhood, pick_features
-from sgq_auto.packed.runtime.new_weights import checked_weights, listed_weights
-from sgq_auto.packed.runtime.other_graphs import coded_features, coded_graph
-from sgq_auto.packed.runtime.packed_features import PackedFeatures, pack_features
-from sgq_auto.packed.runtime.packed_graph import PackedGraph, edges_of, listed_graph
+from sgq_auto.packed.runtime.graphs.edge_weights import ListedEdgeWeights, PackedEdgeWeights
+from sgq_auto.packed.runtime.graphs.neighborhood import Neighborhood, pick_features
+from sgq_auto.packed.runtime.graphs.new_weights import checked_weights, listed_weights
+from sgq_auto.packed.runtime.graphs.other_graphs import coded_features, coded_graph
+from sgq_auto.packed.runtime.graphs.packed_features import PackedFeatures, pack_features
+from sgq_auto.packed.runtime.graphs.packed_graph import PackedGraph, edges_of, listed_graph
 
 
 class Input(Protocol):

@@ -12,7 +12,7 @@ from cases import MODELS, Case, make_case
 from sgq_auto.graphs import PreparedData, RawGraph
 from sgq_auto.packed.backends import Engine, NumpyEngine, fastest_engine
 from sgq_auto.packed.runtime.forward_pass import Inference
-from sgq_auto.packed.runtime.packed_graph import PackedGraph
+from sgq_auto.packed.runtime.graphs.packed_graph import PackedGraph
 
 _ENGINES: list[Engine] = [NumpyEngine(), fastest_engine()]
 _MODELS = list(MODELS)

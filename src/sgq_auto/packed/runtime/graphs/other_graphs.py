@@ -12,13 +12,17 @@ from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import pack_matrix
 from sgq_auto.packed.codes.coded_rows import ListedRows
 from sgq_auto.packed.codes.ranges import Ranges
-from sgq_auto.packed.runtime.edge_weights import (
+from sgq_auto.packed.runtime.graphs.edge_weights import (
     ListedEdgeWeights,
     PackedEdgeWeights,
     pack_edge_weights,
 )
-from sgq_auto.packed.runtime.packed_features import PackedFeatures, code_pattern, pack_features
-from sgq_auto.packed.runtime.packed_graph import PackedGraph, graph_of
+from sgq_auto.packed.runtime.graphs.packed_features import (
+    PackedFeatures,
+    code_pattern,
+    pack_features,
+)
+from sgq_auto.packed.runtime.graphs.packed_graph import PackedGraph, graph_of
 from sgq_auto.packed.sizes.shape_specs import FeatureSpec, GraphSpec
 
 

@@ -17,7 +17,7 @@ from sgq_auto.packed.codes.coded_rows import (
     listed_rows,
 )
 from sgq_auto.packed.codes.ranges import Floats, Ranges
-from sgq_auto.packed.runtime.packed_graph import bucket_sums
+from sgq_auto.packed.runtime.graphs.packed_graph import bucket_sums
 from sgq_auto.packed.sizes.shape_specs import FeatureSpec
 
 

@@ -18,7 +18,7 @@ from sgq_auto.graphs.many_graphs import largest_graph, part
 from sgq_auto.packed import PackedModel, load, save
 from sgq_auto.packed.backends import NumpyEngine
 from sgq_auto.packed.runtime.forward_pass import Inference
-from sgq_auto.packed.runtime.prediction_input import StoredInput
+from sgq_auto.packed.runtime.graphs.prediction_input import StoredInput
 from sgq_auto.packed.runtime.program_execution import run_program
 from sgq_auto.quantize import bind, convert, prepare, trace_spec
 from weighted_graphs import WeightedNet

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sgq_auto.file_ownership import is_beside_source, is_own, read_own, user_folder
+from sgq_auto.files.file_ownership import is_beside_source, is_own, read_own, user_folder
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "getuid"), reason="owners are of POSIX")
 _STRANGER = 54321

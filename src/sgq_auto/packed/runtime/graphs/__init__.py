@@ -1,0 +1,1 @@
+"""Graphs as the packed runtime holds them: its own, and those that come with a call."""
