@@ -20,6 +20,9 @@ from sgq_auto.searching.trials.repeated_measurements import estimates
 from sgq_auto.searching.trials.trial_records import Measurement, TrialRecord
 from sgq_auto.training import FitSettings
 
+# A small packed model, for studies whose models were never packed.
+PACKED = Path(__file__).parent / "earlier" / "0.1.0" / "gat.safetensors"
+
 
 def made_progress(
     data: PreparedData,

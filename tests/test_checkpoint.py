@@ -74,6 +74,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, trained: tuple[GCN, float, 
     return folder
 
 
+@pytest.mark.slow
 def test_the_reference_is_the_trained_model(
     folder: Path, trained: tuple[GCN, float, float]
 ) -> None:
@@ -95,6 +96,7 @@ def test_the_reference_is_the_trained_model(
     assert "training" not in said.partition("it is the reference")[2].replace("140 training", "")
 
 
+@pytest.mark.slow
 def test_the_study_outlives_the_file(folder: Path) -> None:
     (summary,) = summaries(folder)
     done = call(folder, "export", f"study={summary['study']}", "trial=1")

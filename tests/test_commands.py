@@ -107,6 +107,7 @@ def test_the_same_command_in_another_folder_gives_the_same_front(
     assert front(summaries(tmp_path)[0]) == front(summaries(searched)[0])
 
 
+@pytest.mark.slow
 def test_a_finished_study_returns_at_once_and_a_larger_total_continues_it(
     searched: Path, tmp_path: Path
 ) -> None:

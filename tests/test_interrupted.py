@@ -42,7 +42,7 @@ def test_a_killed_search_continues_to_the_same_total(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("number", "whole_group", "status"),
     [
-        (signal.SIGINT, True, 130),
+        pytest.param(signal.SIGINT, True, 130, marks=pytest.mark.slow),
         pytest.param(signal.SIGTERM, False, 143, marks=pytest.mark.slow),
     ],
 )

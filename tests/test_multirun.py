@@ -13,6 +13,7 @@ from sgq_auto.packed import load
 pytestmark = pytest.mark.system
 
 
+@pytest.mark.slow
 def test_multirun_makes_a_study_and_a_packed_model_for_each_job(tmp_path: Path) -> None:
     done = run(tmp_path, "-m", *SYNTHETIC, *QUICK, "n_trials=3", "model=sage,gin", "seed=1")
     assert done.returncode == 0, done.stderr

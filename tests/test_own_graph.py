@@ -181,6 +181,7 @@ def _labelled(folder: Path) -> None:
     (folder / "people.csv").write_text("\n".join(rows) + "\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("labels", "task"),
     [

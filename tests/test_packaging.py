@@ -28,6 +28,8 @@ def test_the_configuration_is_found() -> None:
     datasets = {path.stem for path in (conf_dir() / "dataset").iterdir()}
     assert datasets == {
         "embedded_cora",
+        "pyg_graphs",
+        "tu",
         "cora",
         "citeseer",
         "pubmed",

@@ -33,13 +33,13 @@ def test_several_labels_are_probabilities(tmp_path: Path) -> None:
     assert found.summed_up == "red (1), =blue (1)"
     assert found.of(0) == "labels red (88 %)"
     assert found.of(2) == "no label"
-    found.write(tmp_path / "p.csv", _NODES)
+    found.write(tmp_path / "p.csv", _NODES, "node")
     header, first, *_ = (tmp_path / "p.csv").read_text().splitlines()
     # A name of a file is no formula in a spreadsheet.
     assert header.startswith("node,red,")
     assert "=blue" not in header.split(",")
     assert first == "x,0.880797,0.268941"
-    found.write(tmp_path / "p.npy", _NODES)
+    found.write(tmp_path / "p.npy", _NODES, "node")
     stored = np.load(tmp_path / "p.npy")
     assert stored.dtype == np.float32
     np.testing.assert_array_equal(stored, found.shares)
@@ -50,7 +50,7 @@ def test_numbers_are_written_as_they_are(tmp_path: Path) -> None:
     assert isinstance(found, Numbers)
     assert found.summed_up == "red -300 to 2, =blue -3 to 0.5"
     assert found.of(1) == "red = -300, =blue = 0.5"
-    found.write(tmp_path / "p.csv", _NODES)
+    found.write(tmp_path / "p.csv", _NODES, "node")
     assert (tmp_path / "p.csv").read_text().splitlines()[2] == "y,-300,0.5"
     assert replace(found, values=found.values[:0]).summed_up == "nothing"
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from made_studies import confirmed_summary, record, summary
+from made_studies import PACKED, confirmed_summary, record, summary
 from sgq_auto.errors import InputError
 from sgq_auto.reporting import write_results
 from sgq_auto.searching import StudyProgress
@@ -35,7 +36,7 @@ def runs(tracking: TrackingSettings) -> tuple[list[Run], dict[int, Run]]:
 
 def with_model(progress: StudyProgress, artifact: Path) -> Summary:
     """A summary with a packed model of trial 2."""
-    artifact.write_bytes(b"packed")
+    shutil.copy(PACKED, artifact)
     found = confirmed_summary(progress)
     return {**found, "recommended": {**found["recommended"], "artifact_path": str(artifact)}}
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Run
 
-from made_studies import confirmed_summary, record
+from made_studies import PACKED, confirmed_summary, record
 from sgq_auto.searching import StudyProgress
 from sgq_auto.searching.search_progress import Summary
 from sgq_auto.tracking import MlflowTracker, TrackingSettings
@@ -27,7 +28,7 @@ def end(progress: StudyProgress, tracking: TrackingSettings, tmp_path: Path) -> 
 
     def to_the_end() -> Summary:
         artifact = tmp_path / "trial.safetensors"
-        artifact.write_bytes(b"packed")
+        shutil.copy(PACKED, artifact)
         found = confirmed_summary(progress)
         found["recommended"] = {**found["recommended"], "artifact_path": str(artifact)}
         tracker = MlflowTracker(tracking, tmp_path)

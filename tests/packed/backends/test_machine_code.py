@@ -75,6 +75,7 @@ def test_damaged_or_stale_code_is_compiled_again(copy: Path) -> None:
     assert len(_kept(copy)) == 2
 
 
+@pytest.mark.slow
 def test_code_is_kept_with_the_user_where_the_package_is_read_only(
     copy: Path, tmp_path: Path
 ) -> None:
