@@ -21,7 +21,7 @@ _DATASETS = ("PROTEINS", "MUTAG", "IMDB-BINARY")
 _MODELS = ("graph_gin", "graph_gcn")
 _FOLDS = 10
 _BUDGET = (
-    *("n_trials=16", "teachers=2", "pretrain.tune=off", "workers=2"),
+    *("granularity=lwq_cwq", "n_trials=16", "teachers=2", "pretrain.tune=off", "workers=2"),
     *("confirm.seeds=3", "confirm.max_points=4", "confirm.refinements=0"),
 )
 _QUICK = ("n_trials=6", "confirm.seeds=2", "pretrain.tune=off", "pretrain.epochs=10")
