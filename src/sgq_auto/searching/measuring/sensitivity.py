@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sgq_auto.graphs import Graph
+from sgq_auto.graphs.many_graphs import graphs_of, part
 from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import prepare
 from sgq_auto.searching.command_stages import OnStage, Stage, unheard
@@ -60,15 +62,18 @@ class Sensitivities:
 
 
 def measure_sensitivities(bench: Workbench, on_stage: OnStage = unheard) -> Sensitivities:
-    """One forward pass on the validation nodes for each group and step of the ladder."""
-    space = bench.space
+    """One forward pass on the validation nodes for each group and step of the ladder.
+
+    Of many graphs only those with a validation row are looked at: ranges are set on them, too.
+    """
+    space, graph = bench.space, _validation_graphs(bench.graph)
     full = bench.footprints.all_full()
-    _, before = evaluate(bench.full_precision(), bench.graph)
+    _, before = evaluate(prepare(bench.pretrained.model, graph), graph)
 
     def increase(name: str, bits: int) -> float:
         allocation = BitAllocation({**full, **dict.fromkeys(space.groups[name], bits)})
-        model = prepare(bench.pretrained.model, bench.graph, allocation, bench.settings.ranges)
-        return evaluate(model, bench.graph)[1] - before
+        model = prepare(bench.pretrained.model, graph, allocation, bench.settings.ranges)
+        return evaluate(model, graph)[1] - before
 
     loss = []
     for place, name in enumerate(space.searched):
@@ -76,6 +81,10 @@ def measure_sensitivities(bench: Workbench, on_stage: OnStage = unheard) -> Sens
         loss.append([increase(name, bits) for bits in space.ladder])
     finite = np.nan_to_num(loss, nan=_HOPELESS, posinf=_HOPELESS)
     return Sensitivities(space.searched, space.ladder, finite)
+
+
+def _validation_graphs(graph: Graph) -> Graph:
+    return part(graph, graphs_of(graph, graph.val)) if graph.num_graphs > 1 else graph
 
 
 def cached_sensitivities(
