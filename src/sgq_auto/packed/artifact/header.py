@@ -1,6 +1,7 @@
 """The header of an artifact: everything about a packed model but its codes, as JSON.
 
-Version 2 says a chain of layers, version 3 any program; both have these entries:
+Version 2 says a chain of layers that classifies nodes, version 3 any program. Both have these
+entries:
 
 - ``graph``: ``bucket_nodes``, ``bucket_in_edges``, ``bucket_out_edges`` (a list, one number a
   degree bucket; self-loops counted), ``max_in_degree``, ``symmetric``, ``split_points``; and, only
@@ -100,7 +101,9 @@ def describe(model: PackedModel) -> str:
         if not graph[name]:
             del graph[name]  # As earlier versions wrote it.
     del graph["num_graphs"]  # It is one.
-    held, activations = {}, chain_activations(program)
+    # A runtime that knows chains alone would take other outputs for those of classes.
+    of_classes = model.task is Task.NODE_CLASSIFICATION
+    held, activations = {}, chain_activations(program) if of_classes else None
     if isinstance(model.graph.weights, PackedEdgeWeights):
         held["edge_weights"] = {**weights, "bits": model.graph.weights.ranges.bits}
     layers = [
