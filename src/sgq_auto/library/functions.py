@@ -82,12 +82,15 @@ class Prepared:
     def logits(self) -> Tensor:
         """What the model returns, fp32 ``[N, outputs]``, nodes in the order of the data.
 
-        Numbers to predict are in the units of the labels.
+        Of whole graphs it is a row for each graph that trains or validates, in the order of the
+        data. Numbers to predict are in the units of the labels.
 
         The packed runtime sums more precisely, so a value on the border of two codes may get the
         other one there.
         """
         rows = self.graph.in_units(predict(self.model, self.graph)).cpu()
+        if self.graph.task.predicts_graphs:
+            return rows
         logits = torch.empty_like(rows)
         logits[self.graph.node_order] = rows
         return logits
@@ -121,7 +124,7 @@ class Found:
 
 def prepare(
     model: nn.Module,
-    data: Data | Graph,
+    data: Data | Sequence[Data] | Graph,
     granularity: Granularity | str = Granularity.UNIFORM,
     bits: int | Mapping[str, int] = 8,
     *,
@@ -132,8 +135,8 @@ def prepare(
     Args:
         model: A model of PyG's layers, with its weights. It is copied. Where it returns several
             tensors, the one ``[N, classes]`` is taken as the logits, with a warning that says so.
-        data: The graph, which the model is calibrated on. A :class:`Graph` is taken with its
-            nodes in the order they have in it.
+        data: The graph, or a list of graphs, which the model is calibrated on. A :class:`Graph` is
+            taken with its nodes in the order they have in it.
         granularity: Which sites share bits.
         bits: One width for all, or a width for each group of the granularity: ``conv1.weight``,
             ``conv1.embedding`` of ``lwq_cwq``, for example: 1 to 16, or 32, full precision.
@@ -169,7 +172,7 @@ def prepare(
 
 def search(
     model: Callable[..., nn.Module] | nn.Module,
-    data: Data | PreparedData,
+    data: Data | Sequence[Data] | PreparedData,
     granularity: Granularity | str = Granularity.LWQ_CWQ_TAQ,
     *,
     arguments: Mapping[str, Any] | None = None,
@@ -198,8 +201,8 @@ def search(
             ``Found.notes`` says to which. Or a trained model: it is the reference, and no other
             is trained. It is copied. What it was made with is taken from its attributes, unless
             ``arguments`` has it, and checked.
-        data: The graph; its masks are the split. Without masks a seeded split is drawn. One that
-            is prepared already is taken as it is.
+        data: The graph, or a list of graphs; its masks are the split. Without masks a seeded split
+            is drawn. One that is prepared already is taken as it is.
         granularity: Which sites share bits.
         arguments: More arguments of ``model``; ``features_as`` and ``classes_as`` name those that
             take the sizes, where they are called otherwise.
@@ -242,7 +245,10 @@ def search(
 
 
 def _run(
-    searched: ModelToSearch, data: Data | PreparedData, root: Path, overrides: Sequence[str]
+    searched: ModelToSearch,
+    data: Data | Sequence[Data] | PreparedData,
+    root: Path,
+    overrides: Sequence[str],
 ) -> Found:
     """Search the bits of a model on a graph, with settings as the command line has them."""
     cfg, choices = configuration(searched, root, overrides)

@@ -1,5 +1,6 @@
 """Data that the library's functions are called with, laid out as a search does."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from omegaconf import OmegaConf
@@ -16,8 +17,8 @@ from sgq_auto.quantize import in_order_of, returning_logits
 from sgq_auto.task import Metric, Task
 
 
-def prepare_data(data: Data) -> PreparedData:
-    """Check a PyG ``Data`` and lay it out as a search does, its test labels apart.
+def prepare_data(data: Data | Sequence[Data]) -> PreparedData:
+    """Check a PyG ``Data``, or a list of them, and lay it out as a search does, its test labels apart.
 
     Raises:
         InputError: If it is malformed.
