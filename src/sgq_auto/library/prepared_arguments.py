@@ -18,7 +18,9 @@ from sgq_auto.task import Metric, Task
 
 
 def prepare_data(data: Data | Sequence[Data]) -> PreparedData:
-    """Check a PyG ``Data``, or a list of them, and lay it out as a search does, its test labels apart.
+    """Check a PyG ``Data``, or a list of them, and lay it out as a search does.
+
+    Its test labels are apart.
 
     Raises:
         InputError: If it is malformed.

@@ -25,10 +25,11 @@ class TuSource:
     Args:
         name: The dataset's name, like ``PROTEINS``.
         root: The data root; the files are in ``TUDataset/NAME/raw``.
-        node_attributes: Whether the numbers that nodes have are features, too.
+        node_attributes: Whether the numbers that nodes have are features, too; they may differ in
+            size, and are taken as they are.
     """
 
-    def __init__(self, name: str | None, root: str, *, node_attributes: bool = True) -> None:
+    def __init__(self, name: str | None, root: str, *, node_attributes: bool = False) -> None:
         if not name:
             raise InputError("dataset=tu: no dataset named; add dataset.source.name=PROTEINS")
         self.name, self.root = name, Path(root)
