@@ -129,6 +129,8 @@ def _run_missing(
         if settings.pretrain and any(None in numbers for numbers in missing.values()):
             # First, so that no two processes train one model.
             models = _confirm_seeds(settings)
+            if not has_opinions(load_graph(folder.graph)):
+                models = range(models.start, _reference_seeds(settings).start)
             trained = executor.map(partial(_pretrain_seed, settings, folder), models)
             on_stage(Stage(_REFERENCE_TEXT, 0, len(models)))
             for done, _ in enumerate(trained, start=1):
