@@ -18,6 +18,11 @@ class Task(StrEnum):
         return self in (Task.GRAPH_CLASSIFICATION, Task.GRAPH_REGRESSION)
 
     @property
+    def unit(self) -> str:
+        """What has a label: ``node`` or ``graph``."""
+        return "graph" if self.predicts_graphs else "node"
+
+    @property
     def is_classification(self) -> bool:
         """Whether exactly one of several classes is right."""
         return self in (Task.NODE_CLASSIFICATION, Task.GRAPH_CLASSIFICATION)

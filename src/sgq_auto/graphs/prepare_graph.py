@@ -203,7 +203,7 @@ def _counts(graph: Graph, held_out: LabelledNodes) -> str:
         f"{graph.name}: {graphs}{graph.num_nodes:,} nodes, {kind} edges, "
         f"{graph.features.num_features:,} features, {outputs}; "
         f"{graph.train.nodes.numel():,} training, {graph.val.nodes.numel():,} validation and "
-        f"{held_out.nodes.numel():,} test {'graphs' if graph.task.predicts_graphs else 'nodes'}"
+        f"{held_out.nodes.numel():,} test {graph.task.unit}s"
     )
     return f"{line}; nodes without an edge: {int(lonely.sum()):,}" if lonely.any() else line
 

@@ -1,6 +1,6 @@
 """Networks that answer once for a whole graph: convolutions, a pooling, and a readout."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from enum import StrEnum
 
 from torch import Tensor, nn
@@ -32,27 +32,32 @@ class WholeGraphs(nn.Module):
     """What both networks share: convolutions, pooling, and ``Linear, ReLU, dropout, Linear``.
 
     Args:
-        convolutions: The convolutions, each with its norm and activation inside or after it.
-        norms: What follows each convolution.
-        hidden: Features of an embedding.
+        convolution: Makes a convolution from its numbers of inputs and outputs.
+        norm: Makes what follows a convolution, from its number of outputs.
+        in_features: Node features.
         num_classes: Classes, or numbers that are predicted.
+        hidden: Features of an embedding.
+        layers: Convolutions.
         pooling: How nodes are pooled.
         dropout: Dropout probability before the last layer.
     """
 
     def __init__(
         self,
-        convolutions: Sequence[nn.Module],
-        norms: Sequence[nn.Module],
+        convolution: Callable[[int, int], nn.Module],
+        norm: Callable[[int], nn.Module],
+        in_features: int,
+        num_classes: int,
         *,
         hidden: int,
-        num_classes: int,
+        layers: int,
         pooling: str,
         dropout: float,
     ) -> None:
         super().__init__()
-        self.convs = nn.ModuleList(convolutions)
-        self.norms = nn.ModuleList(norms)
+        widths = [in_features] + [hidden] * (layers - 1)
+        self.convs = nn.ModuleList([convolution(width, hidden) for width in widths])
+        self.norms = nn.ModuleList([norm(hidden) for _ in widths])
         self.pool = _POOLINGS[Pooling(pooling)]
         self.lin1 = nn.Linear(hidden, hidden)
         self.dropout = nn.Dropout(dropout)
@@ -91,11 +96,16 @@ class GraphGIN(WholeGraphs):
         pooling: str = "add",
         dropout: float = 0.5,
     ) -> None:
-        widths = [in_features] + [hidden] * (layers - 1)
-        convolutions = [GINConv(_network(width, hidden), train_eps=True) for width in widths]
-        norms = [nn.Identity() for _ in widths]
-        sizes = {"hidden": hidden, "num_classes": num_classes}
-        super().__init__(convolutions, norms, **sizes, pooling=pooling, dropout=dropout)
+        super().__init__(
+            _gin,
+            nn.Identity,
+            in_features,
+            num_classes,
+            hidden=hidden,
+            layers=layers,
+            pooling=pooling,
+            dropout=dropout,
+        )
 
 
 class GraphGCN(WholeGraphs):
@@ -120,18 +130,28 @@ class GraphGCN(WholeGraphs):
         pooling: str = "mean",
         dropout: float = 0.5,
     ) -> None:
-        widths = [in_features] + [hidden] * (layers - 1)
-        convolutions = [GCNConv(width, hidden) for width in widths]
-        norms = [nn.Sequential(nn.BatchNorm1d(hidden), nn.ReLU()) for _ in widths]
-        sizes = {"hidden": hidden, "num_classes": num_classes}
-        super().__init__(convolutions, norms, **sizes, pooling=pooling, dropout=dropout)
+        super().__init__(
+            GCNConv,
+            _normed_relu,
+            in_features,
+            num_classes,
+            hidden=hidden,
+            layers=layers,
+            pooling=pooling,
+            dropout=dropout,
+        )
 
 
-def _network(in_features: int, hidden: int) -> nn.Sequential:
-    return nn.Sequential(
+def _gin(in_features: int, hidden: int) -> GINConv:
+    network = nn.Sequential(
         nn.Linear(in_features, hidden),
         nn.ReLU(),
         nn.Linear(hidden, hidden),
         nn.ReLU(),
         nn.BatchNorm1d(hidden),
     )
+    return GINConv(network, train_eps=True)
+
+
+def _normed_relu(hidden: int) -> nn.Sequential:
+    return nn.Sequential(nn.BatchNorm1d(hidden), nn.ReLU())

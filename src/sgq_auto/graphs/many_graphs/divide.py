@@ -7,9 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sgq_auto.graphs.many_graphs.parts import graphs_of, output_rows, part
+from sgq_auto.graphs.many_graphs.parts import (
+    graphs_of,
+    labelled_in,
+    output_rows,
+    part,
+    rows_of_graphs,
+)
 from sgq_auto.graphs.prepare_graph import PreparedData
-from sgq_auto.graphs.prepared_graph import Graph, LabelledNodes
 
 
 def divided(data: PreparedData) -> PreparedData:
@@ -37,30 +42,19 @@ def divided(data: PreparedData) -> PreparedData:
         data,
         graph=part(graph, searched),
         unseen=part(graph, tested),
-        held_out=_rows_of_part(held_out, output_rows(graph, tested)),
+        held_out=labelled_in(held_out, output_rows(graph, tested)),
         notes=(*data.notes, line),
         **_edges(data, searched),
     )
-
-
-def _rows_of_part(labelled: LabelledNodes, kept: Tensor) -> LabelledNodes:
-    return LabelledNodes(torch.searchsorted(kept, labelled.nodes), labelled.labels)
 
 
 def _edges(data: PreparedData, numbers: Tensor) -> dict[str, Any]:
     """The listed edges of some graphs, their nodes numbered as :func:`part` numbers them."""
     if data.edge_index is None:
         return {}
-    inside = _nodes_of(data.graph, numbers)
+    inside = np.zeros(data.graph.num_nodes, np.bool_)
+    inside[data.graph.node_order[rows_of_graphs(data.graph, numbers)].numpy()] = True
     place = np.cumsum(inside) - 1
     kept = inside[data.edge_index[0]]
     weight = None if data.edge_weight is None else data.edge_weight[kept]
     return {"edge_index": place[data.edge_index[:, kept]], "edge_weight": weight}
-
-
-def _nodes_of(graph: Graph, numbers: Tensor) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Which original nodes belong to some of the graphs."""
-    assert graph.graph_of_node is not None
-    inside = np.zeros(graph.num_nodes, np.bool_)
-    inside[graph.node_order.numpy()] = torch.isin(graph.graph_of_node, numbers).numpy()
-    return inside

@@ -34,8 +34,8 @@ def part(graph: Graph, numbers: Tensor) -> Graph:
         features=_features(graph.features, rows, ends),
         adj_t=_adjacency(graph.adj_t, rows),
         bucket_nodes=_counts(ends),
-        train=_labelled(graph.train, kept),
-        val=_labelled(graph.val, kept),
+        train=labelled_in(graph.train, kept),
+        val=labelled_in(graph.val, kept),
         node_order=order.argsort().argsort().to(graph.node_order.device),
         graph_of_node=torch.searchsorted(numbers, graph.graph_of_node[rows]),
     )
@@ -76,6 +76,18 @@ def graphs_of(graph: Graph, labelled: LabelledNodes) -> Tensor:
     return numbers
 
 
+def labelled_in(labelled: LabelledNodes, kept: Tensor) -> LabelledNodes:
+    """What of labelled rows is in a part, numbered as there.
+
+    Args:
+        labelled: Rows of the whole, and their labels.
+        kept: ``int64``, the rows of the whole that the part has, rising.
+    """
+    place = torch.searchsorted(kept, labelled.nodes)
+    inside = kept[place.clamp(max=kept.numel() - 1)] == labelled.nodes
+    return LabelledNodes(place[inside], labelled.labels[inside])
+
+
 def _adjacency(pattern: CsrPattern, rows: Tensor) -> CsrPattern:
     rowptr, entries = _rows_of(pattern, rows)
     # Only its rows are read: the others are columns of other blocks.
@@ -105,12 +117,6 @@ def _rows_of(pattern: CsrPattern, rows: Tensor) -> tuple[Tensor, Tensor]:
     counts = pattern.rowptr.diff()[rows]
     rowptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)]).to(pattern.rowptr.dtype)
     return rowptr, entries_of_rows(pattern.rowptr, rows)
-
-
-def _labelled(labelled: LabelledNodes, kept: Tensor) -> LabelledNodes:
-    place = torch.searchsorted(kept, labelled.nodes)
-    inside = kept[place.clamp(max=kept.numel() - 1)] == labelled.nodes
-    return LabelledNodes(place[inside], labelled.labels[inside])
 
 
 def _counts(ends: Tensor) -> tuple[int, ...]:

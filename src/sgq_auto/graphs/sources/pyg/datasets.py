@@ -1,9 +1,5 @@
 """Graphs that PyTorch Geometric's own dataset classes read."""
 
-import contextlib
-import os
-import shutil
-import tempfile
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -13,6 +9,7 @@ from torch_geometric.datasets import Amazon, Coauthor, Planetoid, Reddit
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.raw_graph import RawGraph, Split
+from sgq_auto.graphs.sources.pyg.raw_files import has_files, scratch_root
 
 
 class PygFamily(StrEnum):
@@ -52,12 +49,7 @@ class PygSource:
 
     def load(self) -> RawGraph:
         """Load the graph, downloading its raw files if they are missing."""
-        with tempfile.TemporaryDirectory(prefix="sgq-auto-") as scratch:
-            folder = Path(scratch) / self.raw_folder.relative_to(self.root).parent
-            folder.mkdir(parents=True)
-            if self._has_files():
-                (folder / "raw").symlink_to(self.raw_folder.resolve(), target_is_directory=True)
-            data = self._read(Path(scratch), folder)
+        data = self._read()
         split = None
         if "train_mask" in data:
             masks = (data.train_mask, data.val_mask, data.test_mask)
@@ -70,17 +62,11 @@ class PygSource:
             split=split,
         )
 
-    def _has_files(self) -> bool:
-        return self.raw_folder.is_dir() and any(self.raw_folder.iterdir())
-
-    def _read(self, scratch: Path, folder: Path) -> Any:
-        present = self._has_files()
+    def _read(self) -> Any:
+        present = has_files(self.raw_folder)
         try:
-            with (
-                Path(os.devnull).open("w", encoding="utf-8") as quiet,
-                contextlib.redirect_stderr(quiet),
-            ):
-                data = self._dataset(scratch / self.family)[0]
+            with scratch_root(self.root, self.raw_folder) as scratch:
+                return self._dataset(scratch / self.family)[0]
         except Exception as error:
             if present:
                 raise InputError(
@@ -92,14 +78,6 @@ class PygSource:
                 f"({type(error).__name__}); put {self._expected()} there, or set data_root= or "
                 "SGQ_AUTO_DATA to a folder that has them, or use dataset=embedded_cora"
             ) from error
-        if not present:
-            self._keep(folder / "raw")
-        return data
-
-    def _keep(self, downloaded: Path) -> None:
-        # A data root that cannot be written costs a second download, not the run.
-        with contextlib.suppress(OSError):
-            shutil.copytree(downloaded, self.raw_folder, dirs_exist_ok=True)
 
     def _dataset(self, root: Path) -> Any:
         match self.family:

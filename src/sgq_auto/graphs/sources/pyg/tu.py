@@ -1,8 +1,5 @@
 """Datasets of many small graphs from TUDataset (Morris et al. 2020), from their raw text files."""
 
-import contextlib
-import os
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +9,7 @@ from torch_geometric.datasets import TUDataset
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.raw_graph import RawGraph
 from sgq_auto.graphs.sources.pyg.data import graph_of_data
+from sgq_auto.graphs.sources.pyg.raw_files import has_files, scratch_root
 
 _FAMILY = "TUDataset"
 
@@ -46,12 +44,7 @@ class TuSource:
         Raises:
             InputError: If there are no files, or they cannot be read.
         """
-        with tempfile.TemporaryDirectory(prefix="sgq-auto-") as scratch:
-            folder = Path(scratch) / self.name
-            folder.mkdir()
-            if self.raw_folder.is_dir():
-                (folder / "raw").symlink_to(self.raw_folder.resolve(), target_is_directory=True)
-            graphs = list(self._read(Path(scratch)))
+        graphs = self._read()
         ignored = any(graph.edge_attr is not None for graph in graphs)
         for graph in graphs:
             graph.edge_attr = None
@@ -61,22 +54,21 @@ class TuSource:
         said = f"{self.name}: labels of edges are not used"
         return replace(raw, notes=(*raw.notes, said))
 
-    def _read(self, root: Path) -> Any:
+    def _read(self) -> list[Any]:
+        present = has_files(self.raw_folder)
         try:
-            with (
-                Path(os.devnull).open("w", encoding="utf-8") as quiet,
-                contextlib.redirect_stderr(quiet),
-            ):
-                return TUDataset(str(root), self.name, use_node_attr=self.node_attributes)
+            with scratch_root(self.root, self.raw_folder) as scratch:
+                folder = str(scratch / _FAMILY)
+                return list(TUDataset(folder, self.name, use_node_attr=self.node_attributes))
         except Exception as error:
             what = f"({type(error).__name__}: {error})"
-            if self.raw_folder.is_dir():
+            if present:
                 raise InputError(
                     f"dataset {self.name}: the files in {self.raw_folder} cannot be read {what}; "
                     f"there must be {self.name}_A.txt, {self.name}_graph_indicator.txt and "
                     f"{self.name}_graph_labels.txt"
                 ) from error
             raise InputError(
-                f"dataset {self.name}: there is no folder {self.raw_folder} and the download "
-                f"failed ({type(error).__name__}); put {self.name}_A.txt and its other files there"
+                f"dataset {self.name}: no files in {self.raw_folder} and the download failed "
+                f" ({type(error).__name__}); put {self.name}_A.txt and its other files there"
             ) from error
