@@ -13,6 +13,7 @@ import pytest
 import scipy.sparse
 import torch
 
+from sampled_cases import mark_cases_outside_the_sample
 from servers import PostgresServer, postgres_binary, running_postgres
 from sgq_auto.graphs import BucketSettings, PreparedData, RawGraph, Split, prepare_graph
 from sgq_auto.graphs.sources import EmbeddedCora, PygSource, SyntheticSource
@@ -37,6 +38,12 @@ _ODD_EDGES = {
     "no_edges": [],
     "everything": [(0, 1), (0, 1), (2, 2), (2, 2), (3, 1), (4, 1), (1, 5), (6, 7), (8, 1)],
 }
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Before what is slow is left out."""
+    mark_cases_outside_the_sample(items)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -86,6 +86,7 @@ def test_pattern_and_its_transpose(mask: Tensor, pattern: CsrPattern) -> None:
     torch.testing.assert_close(pattern.transposed_rowptr.diff().long(), mask.sum(0))
 
 
+@pytest.mark.sampled
 # Channels and heads below, at and beyond what one tile of registers holds.
 @pytest.mark.parametrize(("heads", "channels"), [(1, 1), (3, 7), (8, 8), (9, 16), (2, 70)])
 def test_spmm(mask: Tensor, pattern: CsrPattern, heads: int, channels: int) -> None:

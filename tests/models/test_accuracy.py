@@ -13,6 +13,8 @@ from sgq_auto.models import AGNN, GAT, GCN, GIN, SAGE
 from sgq_auto.quantize import prepare
 from sgq_auto.training import FitSettings, fit, predict
 
+pytestmark = pytest.mark.system
+
 
 @dataclass(frozen=True)
 class Published:

@@ -91,6 +91,7 @@ def _check(model: nn.Module, graphs: Graphs, folder: Path, few: int = 3) -> Pack
     return loaded
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("pool", list(POOLS))
 @pytest.mark.parametrize("kind", _KINDS)
 def test_packed_models_of_graphs_predict_what_prepared_ones_do(

@@ -84,6 +84,7 @@ def test_every_layer_and_arrangement_agrees_with_pyg(name: str, synthetic: Prepa
     _agree(_net(_ALL[name], synthetic.graph), synthetic.graph)
 
 
+@pytest.mark.sampled
 @_QUIET
 @pytest.mark.parametrize("name", [*TWINS, "appnp", "residual-sage"])
 def test_odd_graphs_agree_too(name: str, odd_raw: RawGraph) -> None:
@@ -92,6 +93,7 @@ def test_odd_graphs_agree_too(name: str, odd_raw: RawGraph) -> None:
     _agree(_net(_ALL[name], graph), graph)
 
 
+@pytest.mark.sampled
 @_QUIET
 @pytest.mark.parametrize("mode", RangeMode)
 @pytest.mark.parametrize("name", _ALL)
@@ -126,6 +128,7 @@ def test_every_scale_group_holds_at_most_2_to_the_b_values(
     assert used <= {la.name for la in layers if names.keys() & set(la.modules())}
 
 
+@pytest.mark.sampled
 @_QUIET
 @pytest.mark.parametrize("name", _ALL)
 def test_weights_go_both_ways(name: str, synthetic: PreparedData) -> None:

@@ -61,6 +61,7 @@ def _bits(model: nn.Module, graph: Graph, bits: int) -> BitAllocation:
     return BitAllocation.uniform(FootprintModel(spec, graph.spec).sites(), bits)
 
 
+@pytest.mark.sampled
 @pytest.mark.filterwarnings("ignore::sgq_auto.quantize.GenericLayerWarning")
 @pytest.mark.parametrize("sparse", [True, False])
 @pytest.mark.parametrize("bits", [3, FULL_PRECISION])

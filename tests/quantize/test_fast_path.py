@@ -73,6 +73,7 @@ def _assert_close(actual: Tensor, expected: Tensor, tolerance: float) -> None:
     torch.testing.assert_close(actual, expected, atol=tolerance * scale, rtol=tolerance)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("kind", _KINDS)
 @pytest.mark.parametrize("normalize", [False, True])
 def test_odd_graphs(kind: type[nn.Module], normalize: bool, odd_raw: RawGraph) -> None:
@@ -90,6 +91,7 @@ def test_embedded_cora(kind: type[nn.Module], cora_raw: RawGraph) -> None:
     _check(kind, cora_raw, normalize=True)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", ["Cora", "CiteSeer"])
 @pytest.mark.parametrize("kind", _KINDS)
 def test_real_graphs(kind: type[nn.Module], name: str, real_raw: Callable[[str], RawGraph]) -> None:

@@ -240,6 +240,7 @@ def test_where_features_are_too_large_for_pyg_shapes_decide(
     assert plain.note is not None
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("mode", RangeMode)
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("dense", [False, True])

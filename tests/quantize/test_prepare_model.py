@@ -128,6 +128,7 @@ def test_more_bits_come_closer_to_full_precision(
     assert errors[4] < 1e-6
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("mode", RangeMode)
 @pytest.mark.parametrize("kind", _KINDS)
 @pytest.mark.parametrize("bits", [1, 2, 8, 16, 32])

@@ -20,6 +20,8 @@ from sgq_auto.searching.trials.trial_records import TrialRecord
 from sgq_auto.tracking import Delivery, MlflowTracker, TrackingSettings
 from sgq_auto.tracking.stores import studied_experiments
 
+pytestmark = pytest.mark.system
+
 
 def runs(tracking: TrackingSettings) -> tuple[list[Run], dict[int, Run]]:
     """Parents, and children by trial number; a trial tracked twice fails the test."""

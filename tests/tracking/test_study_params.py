@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
@@ -11,6 +12,8 @@ from sgq_auto.searching import StudyProgress
 from sgq_auto.tracking import MlflowTracker, TrackingSettings
 from sgq_auto.tracking.runs.study_params import study_params
 from sgq_auto.tracking.stores import STUDY_TAG
+
+pytestmark = pytest.mark.system
 
 
 def _configured(progress: StudyProgress, config: dict[str, Any]) -> dict[str, str]:

@@ -17,6 +17,8 @@ from sgq_auto.searching.search_progress import Summary
 from sgq_auto.tracking import MlflowTracker, TrackingSettings
 from sgq_auto.tracking.runs import study_run
 
+pytestmark = pytest.mark.system
+
 _VIEW = "mlflow.sharedViewState."
 _FRONT = ("front_val_accuracy", "confirmed_accuracy", "confirmed_val_accuracy")
 End = Callable[[], Summary]

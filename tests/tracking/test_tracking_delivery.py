@@ -13,6 +13,8 @@ from sgq_auto.searching.command_stages import Stage
 from sgq_auto.searching.search_progress import Summary
 from sgq_auto.tracking import Delivery
 
+pytestmark = pytest.mark.system
+
 
 class Store:
     """A store that keeps numbers of trials, and may be away or slow."""

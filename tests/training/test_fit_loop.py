@@ -73,6 +73,7 @@ def test_minmax_ranges_are_frozen_after_training(synthetic: PreparedData) -> Non
     assert all(torch.equal(q.step, step) for q, step in zip(quantizers, steps, strict=True))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("mode", RangeMode)
 @pytest.mark.parametrize("kind", _KINDS)
 def test_one_seed_gives_one_result(

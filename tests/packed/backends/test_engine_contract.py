@@ -180,6 +180,7 @@ def _weight(
     return weight, codes * channels.step.astype(np.float64) + channels.offset
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("engine", _ENGINES)
 @pytest.mark.parametrize("weight_bits", [1, 3, 4, 8, 16, 32])
 @pytest.mark.parametrize("value_bits", [0, 1, 2, 5, 8, 16, 32])

@@ -75,6 +75,7 @@ def test_features_alone_are_predicted_on_the_graph_of_the_file(kind: str, tmp_pa
         )
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("kind", _KINDS)
 @pytest.mark.parametrize("most", [1, 45, 4096])
 def test_many_times_are_predicted_at_once(

@@ -64,6 +64,7 @@ def _check(plain: nn.Module, graph: Graph, path: Path) -> None:
     np.testing.assert_allclose(some.predict(nodes), some.predict(threads=2)[nodes], atol=1e-5)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("model", _SAMPLE, ids=str)
 def test_basic_models(model: BasicModel, synthetic: PreparedData, tmp_path: Path) -> None:
     graph = synthetic.graph

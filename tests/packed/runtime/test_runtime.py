@@ -59,6 +59,7 @@ def _check(case: Case, path: Path) -> None:
         np.testing.assert_allclose(chosen, expected.max(axis=1), atol=1e-9)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("model", _MODELS)
 @pytest.mark.parametrize("ladder", _LADDERS)
 def test_synthetic_graph(
@@ -67,12 +68,14 @@ def test_synthetic_graph(
     _check(make_case(synthetic.graph, model, ladder), tmp_path / "model.safetensors")
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("model", _MODELS)
 @pytest.mark.parametrize("ladder", _LADDERS)
 def test_dense_features(model: str, ladder: list[int], dense: PreparedData, tmp_path: Path) -> None:
     _check(make_case(dense.graph, model, ladder), tmp_path / "model.safetensors")
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("model", _MODELS)
 def test_odd_graphs(model: str, odd_raw: RawGraph, tmp_path: Path) -> None:
     assert odd_raw.split is not None
@@ -113,6 +116,7 @@ def test_variants_of_sage_and_gin(ladder: list[int], odd_raw: RawGraph, tmp_path
     np.testing.assert_allclose(case.packed.predict(nodes), case.packed.predict()[nodes], atol=1e-5)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("model", _NARROW)
 @pytest.mark.parametrize("name", _REAL)
 def test_real_graphs(
@@ -134,6 +138,7 @@ def test_training_and_packed_forward_agree_but_for_ties(
     assert (logits.argmax(1) == case.packed.predict().argmax(1)).mean() > 0.98
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("engine", _ENGINES)
 @pytest.mark.parametrize("model", _MODELS)
 def test_some_nodes_get_the_logits_that_they_get_among_all(

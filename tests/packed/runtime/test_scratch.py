@@ -111,6 +111,7 @@ def _model(layer: dict[str, Any], pattern: np.ndarray, folder: Path) -> PackedMo
     return load(written(root, folder / "wide.safetensors", edges))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("engine", _ENGINES)
 @pytest.mark.parametrize("case", _CASES | _BEHIND)
 def test_scratch_is_bounded(case: str, engine: Engine, tmp_path: Path) -> None:

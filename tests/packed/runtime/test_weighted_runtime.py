@@ -51,6 +51,7 @@ def data(request: pytest.FixtureRequest, synthetic_raw: RawGraph) -> PreparedDat
     return prepared(raw, buckets)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("net", _NETS)
 @pytest.mark.parametrize("ladder", _LADDERS)
 def test_bytes_and_logits_are_those_of_training(
@@ -68,6 +69,7 @@ def test_bytes_and_logits_are_those_of_training(
         np.testing.assert_array_equal(logits.argmax(1), expected.argmax(1))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("net", _NETS)
 def test_the_same_graph_given_anew_has_the_same_logits(
     net: str, data: PreparedData, tmp_path: Path

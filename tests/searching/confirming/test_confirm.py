@@ -22,6 +22,8 @@ from sgq_auto.searching.settings.promise_settings import Promise
 from sgq_auto.searching.study.study_folder import StudyFolder
 from sgq_auto.searching.summary.summary_entries import nearest_miss
 
+pytestmark = pytest.mark.system
+
 SettingsBuilder = Callable[..., SearchSettings]
 
 

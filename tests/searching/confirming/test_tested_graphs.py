@@ -23,6 +23,8 @@ from sgq_auto.searching.study.study_folder import StudyFolder
 from sgq_auto.searching.study.tested_graphs import TestedGraphs
 from sgq_auto.training import FitSettings, predict
 
+pytestmark = pytest.mark.system
+
 SettingsBuilder = Callable[..., SearchSettings]
 
 

@@ -4,11 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from sgq_auto.graphs import PreparedData
 from sgq_auto.searching import Granularity, ModelSettings
 from sgq_auto.searching.measuring.search_start import SearchStart
 from sgq_auto.searching.measuring.workbench import Workbench
+
+pytestmark = pytest.mark.system
 
 
 def test_sizes_are_known_by_the_names_of_the_parameters(

@@ -13,6 +13,7 @@ from optuna.testing.pytest_samplers import (
 from sgq_auto.searching.samplers import AutoBitSampler, PaperSampler
 
 
+@pytest.mark.sampled
 class TestAutoBitSampler(
     BasicSamplerTestCase, RelativeSamplerTestCase, MultiObjectiveSamplerTestCase
 ):
@@ -23,6 +24,7 @@ class TestAutoBitSampler(
         return lambda: AutoBitSampler(seed=0, startup_trials=request.param, candidates=50)
 
 
+@pytest.mark.sampled
 class TestPaperSampler(
     BasicSamplerTestCase, RelativeSamplerTestCase, MultiObjectiveSamplerTestCase
 ):

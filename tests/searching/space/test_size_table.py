@@ -13,6 +13,7 @@ from sgq_auto.searching.measuring.workbench import Workbench
 from sgq_auto.searching.space.size_table import SizeTable
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("objective", list(Objective))
 @pytest.mark.parametrize("model", ["GCN", "GAT", "AGNN", "SAGE", "GIN"])
 def test_sizes_are_those_of_the_footprint(

@@ -24,6 +24,8 @@ from sgq_auto.searching.workers.trial_runner import TrialRunner
 from sgq_auto.settings.storage_settings import StorageKind, StorageSettings
 from sgq_auto.training import DivergedError
 
+pytestmark = pytest.mark.system
+
 
 def start(bench: Workbench, folder: Path, name: str = "s") -> TrialRunner:
     folder.mkdir(exist_ok=True)

@@ -18,6 +18,8 @@ from sgq_auto.searching.tuning.training_runs import RunResult
 from sgq_auto.settings.tune_settings import TuneMode, TuneSettings
 from sgq_auto.training import FitResult, FitSettings
 
+pytestmark = pytest.mark.system
+
 SettingsBuilder = Callable[..., SearchSettings]
 
 

@@ -19,6 +19,7 @@ _MODELS = list(MODELS)
 _FEW, _MANY = [7, 0, 299, 7], list(range(299, 0, -7))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("engine", _ENGINES)
 @pytest.mark.parametrize("model", _MODELS)
 @pytest.mark.parametrize("nodes", [_FEW, _MANY])
@@ -31,6 +32,7 @@ def test_a_neighborhood_gives_the_logits_of_all(
     np.testing.assert_allclose(found, packed.predict()[nodes], atol=1e-6)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("engine", _ENGINES)
 @pytest.mark.parametrize("model", _MODELS)
 def test_dense_features_are_taken_row_by_row(
