@@ -8,8 +8,8 @@ import scipy.sparse
 import torch
 
 from sgq_auto.graphs import BucketSettings, Graph, PreparedData, RawGraph, Split, prepare_graph
+from sgq_auto.graphs.labels.labelled_nodes import LabelledNodes
 from sgq_auto.graphs.many_graphs import part
-from sgq_auto.graphs.prepared_graph import LabelledNodes
 from sgq_auto.task import Task
 
 BUCKETS = BucketSettings((1, 3))

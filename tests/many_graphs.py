@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch_geometric import nn as pyg
 
 from sgq_auto.graphs import BucketSettings, PreparedData, RawGraph, Split, prepare_graph
-from sgq_auto.graphs.prepared_graph import LabelledNodes
+from sgq_auto.graphs.labels.labelled_nodes import LabelledNodes
 from sgq_auto.task import Task
 
 Array = npt.NDArray[np.int64]

@@ -9,9 +9,9 @@ import pytest
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import BucketSettings, RawGraph, prepare_graph
-from sgq_auto.graphs.raw_graph import check_split
 from sgq_auto.graphs.sources import TableSource
 from sgq_auto.graphs.splits import PerClassSplit
+from sgq_auto.graphs.splits.split_checks import check_split
 
 NODES = """id,age,tall,label,split
 ann,31,1.5,cat,train

@@ -2,8 +2,9 @@
 
 from sgq_auto.graphs.csr_products import CsrPattern
 from sgq_auto.graphs.feature_matrix import DenseFeatures, Features, SparseFeatures
+from sgq_auto.graphs.labels.labelled_nodes import LabelledNodes
 from sgq_auto.graphs.prepare_graph import PreparedData, prepare_graph
-from sgq_auto.graphs.prepared_graph import Graph, LabelledNodes
+from sgq_auto.graphs.prepared_graph import Graph
 from sgq_auto.graphs.raw_graph import RawGraph, Split
 from sgq_auto.settings.bucket_settings import BucketSettings
 

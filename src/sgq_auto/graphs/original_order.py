@@ -9,7 +9,8 @@ from sgq_auto.graphs.adjacency import reorder_nodes
 from sgq_auto.graphs.csr_products import CsrPattern, entries_of_rows
 from sgq_auto.graphs.edge_weights import weights_of_entries
 from sgq_auto.graphs.feature_matrix import DenseFeatures, Features, SparseFeatures
-from sgq_auto.graphs.prepared_graph import Graph, LabelledNodes
+from sgq_auto.graphs.labels.labelled_nodes import LabelledNodes
+from sgq_auto.graphs.prepared_graph import Graph
 
 
 def in_original_order(graph: Graph) -> Graph:

@@ -18,10 +18,12 @@ from sgq_auto.graphs.degree_buckets import (
 from sgq_auto.graphs.edge_weights import weights_of_edges, weights_of_entries
 from sgq_auto.graphs.feature_matrix import DenseFeatures, Features, SparseFeatures
 from sgq_auto.graphs.first_lines import first_lines, outputs_counted
+from sgq_auto.graphs.labels.labelled_nodes import LabelledNodes
 from sgq_auto.graphs.labels.target_scale import TargetScale
 from sgq_auto.graphs.original_order import in_original_order, labels_in_original_order
-from sgq_auto.graphs.prepared_graph import Graph, LabelledNodes
-from sgq_auto.graphs.raw_graph import IntArray, RawGraph, Split, check_split
+from sgq_auto.graphs.prepared_graph import Graph
+from sgq_auto.graphs.raw_graph import IntArray, RawGraph, Split
+from sgq_auto.graphs.splits.split_checks import check_split
 from sgq_auto.node_files.node_ids import NodeIds
 from sgq_auto.settings.bucket_settings import BucketSettings
 
@@ -93,6 +95,24 @@ def prepare_graph(
     raw = raw.for_task()
     raw.check()
     check_split(raw, split)
+    graph = _laid_out(raw, split, buckets, normalize_rows=normalize_rows)
+    held_out = _labelled(raw, graph.node_order.numpy(), split.test)
+    said = (
+        _counts(graph, held_out),
+        *_left_out_edges(raw, graph),
+        *_said_of_weights(raw, graph),
+        *first_lines(raw, split),
+    )
+    edges = _simple_edges(raw, graph)
+    listed = None if edges is None else _listed_weights(raw, graph, edges)
+    notes = (*said, *raw.notes)
+    return PreparedData(graph, held_out, notes, edges, raw.node_ids, edge_weight=listed)
+
+
+def _laid_out(
+    raw: RawGraph, split: Split, buckets: BucketSettings, *, normalize_rows: bool
+) -> Graph:
+    """A checked graph with its nodes sorted by degree bucket."""
     assert raw.task is not None
     assert raw.metric is not None
     rowptr, col = csr_with_loops(raw.edge_index, raw.num_nodes)
@@ -106,7 +126,7 @@ def prepare_graph(
     rowptr, col = reorder_nodes(rowptr, col, order)
     weights = _weights(raw, rowptr, col, order)
     train = _labelled(raw, order, split.train)
-    graph = Graph(
+    return Graph(
         name=raw.name,
         features=_features(raw, order, bucket_nodes, normalize_rows=normalize_rows),
         adj_t=CsrPattern.from_arrays(rowptr, col, (raw.num_nodes, raw.num_nodes), weights),
@@ -122,17 +142,6 @@ def prepare_graph(
         graph_of_node=_graph_of_node(raw, order),
         target_scale=TargetScale.of(train.labels) if raw.task.is_regression else None,
     )
-    held_out = _labelled(raw, order, split.test)
-    said = (
-        _counts(graph, held_out),
-        *_left_out_edges(raw, graph),
-        *_said_of_weights(raw, graph),
-        *first_lines(raw, split),
-    )
-    edges = _simple_edges(raw, graph)
-    listed = None if edges is None else _listed_weights(raw, graph, edges)
-    notes = (*said, *raw.notes)
-    return PreparedData(graph, held_out, notes, edges, raw.node_ids, edge_weight=listed)
 
 
 def _left_out_edges(raw: RawGraph, graph: Graph) -> Iterator[str]:

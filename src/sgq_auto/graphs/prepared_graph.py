@@ -1,6 +1,5 @@
 """One prepared graph: what training sees, and apart from it the labels that only confirm reads."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,38 +14,11 @@ from sgq_auto.graphs.adjacency import is_symmetric
 from sgq_auto.graphs.csr_products import CsrPattern, entries_of_rows
 from sgq_auto.graphs.edge_weights import are_symmetric, storing_entries
 from sgq_auto.graphs.feature_matrix import Features, SparseFeatures
+from sgq_auto.graphs.labels.labelled_nodes import LabelledNodes, tensor_hash
 from sgq_auto.graphs.labels.target_scale import TargetScale
 from sgq_auto.packed import FeatureSpec, GraphSpec
 from sgq_auto.packed.sizes.edge_weight_spec import EdgeWeightSpec
 from sgq_auto.task import Metric, Task
-
-
-@dataclass(frozen=True, eq=False)
-class LabelledNodes:
-    """Some nodes and their labels.
-
-    Attributes:
-        nodes: ``int64 [n]`` rows of what the model returns.
-        labels: ``int64 [n]`` classes; ``float32 [n, L]`` 0 or 1 for each of several labels; or
-            ``float32 [n, T]`` numbers, in the user's units.
-    """
-
-    nodes: Tensor
-    labels: Tensor
-
-    def accuracy(self, logits: Tensor) -> float:
-        """Share of these nodes whose largest logit (``[N, classes]``) is their class."""
-        predicted = logits.index_select(0, self.nodes).argmax(dim=1)
-        return float((predicted == self.labels).double().mean())
-
-    def to(self, device: torch.device) -> "LabelledNodes":
-        """The same nodes and labels on a device."""
-        return LabelledNodes(self.nodes.to(device), self.labels.to(device))
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash of the nodes and their labels; part of what identifies a study."""
-        return _hash([self.nodes, self.labels])
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,7 +228,7 @@ class Graph:
         # Not in the hash of what there was before other tasks, so that it stays the same.
         plain = (self.task, self.metric) == (Task.NODE_CLASSIFICATION, Metric.ACCURACY)
         task = () if plain else (self.task.value, self.metric.value, self.target_scale)
-        return _hash(tensors, str((self.bucket_nodes, features, labels, *task)))
+        return tensor_hash(tensors, str((self.bucket_nodes, features, labels, *task)))
 
     @cached_property
     def _is_symmetric(self) -> bool:
@@ -315,11 +287,3 @@ class Graph:
                 part.numel() == 0 or (sparse and bool(part.min() == part.max())) for part in slices
             ),
         )
-
-
-def _hash(tensors: Sequence[Tensor], text: str = "") -> str:
-    digest = hashlib.sha256(text.encode())
-    for tensor in tensors:
-        digest.update(str((tuple(tensor.shape), tensor.dtype)).encode())
-        digest.update(tensor.contiguous().cpu().numpy().data)
-    return digest.hexdigest()

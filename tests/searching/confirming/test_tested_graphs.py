@@ -12,7 +12,7 @@ from points import point
 from joined_graphs import random_graphs, with_unseen
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import PreparedData
-from sgq_auto.graphs.prepared_graph import LabelledNodes
+from sgq_auto.graphs.labels.labelled_nodes import LabelledNodes
 from sgq_auto.graphs.store import load_graph
 from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.searching import Granularity, SearchSettings, run_search

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from sgq_auto.graphs.csr_products import CsrPattern, entries_of_rows
 from sgq_auto.graphs.feature_matrix import DenseFeatures, Features, SparseFeatures
-from sgq_auto.graphs.prepared_graph import Graph, LabelledNodes
+from sgq_auto.graphs.labels.labelled_nodes import LabelledNodes
+from sgq_auto.graphs.prepared_graph import Graph
 
 
 def part(graph: Graph, numbers: Tensor) -> Graph:

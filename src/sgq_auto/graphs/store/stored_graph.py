@@ -17,8 +17,9 @@ from sgq_auto.errors import InputError
 from sgq_auto.files.atomic_file import whole_file
 from sgq_auto.graphs.csr_products import CsrPattern
 from sgq_auto.graphs.feature_matrix import DenseFeatures, Features, SparseFeatures
+from sgq_auto.graphs.labels.labelled_nodes import LabelledNodes
 from sgq_auto.graphs.labels.target_scale import TargetScale
-from sgq_auto.graphs.prepared_graph import Graph, LabelledNodes
+from sgq_auto.graphs.prepared_graph import Graph
 from sgq_auto.graphs.store.stored_graph_checks import (
     check_bucket_values,
     check_graph,

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from sgq_auto.graphs.labels.labelled_nodes import LabelledNodes
 from sgq_auto.graphs.labels.target_scale import TargetScale
-from sgq_auto.graphs.prepared_graph import LabelledNodes
 from sgq_auto.graphs.store.unsound import demand
 from sgq_auto.packed.artifact.output_header import class_names_fault
 from sgq_auto.task import Task

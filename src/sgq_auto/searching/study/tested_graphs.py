@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from sgq_auto.graphs import Graph
-from sgq_auto.graphs.prepared_graph import LabelledNodes
+from sgq_auto.graphs.labels.labelled_nodes import LabelledNodes
 from sgq_auto.graphs.store import load_graph, load_labels
 from sgq_auto.searching.study.study_folder import StudyFolder
 from sgq_auto.training import predict

@@ -37,24 +37,7 @@ def graph_of_data(data: object, name: str) -> RawGraph:
     Raises:
         InputError: If something is missing or not supported; one line that says so.
     """
-    if isinstance(data, HeteroData):
-        raise InputError(
-            f"{name}: a HeteroData; nodes and edges of one kind are supported: "
-            "data.to_homogeneous() joins kinds whose features are alike"
-        )
-    several = listed_graphs(data)
-    if several is not None:
-        graphs, shared = several
-        fields: dict[str, Any] = {**joined_fields(graphs, name), **shared}
-    elif isinstance(data, Data | Mapping):
-        given = data.to_dict() if isinstance(data, Data) else data
-        fields = {key: value for key, value in given.items() if value is not None}
-    else:
-        raise InputError(
-            f"{name}: a {type(data).__name__}; it must be the Data of one graph, like dataset[0], "
-            "or a list of them"
-        )
-    graph_of_node = fields.pop(GRAPH_OF_NODE, None) if several is not None else None
+    fields, graph_of_node = _fields(data, name)
     weights, of_weights = weights_in(fields, name)
     edge_index = edges_in(fields, name)
     if "x" not in fields and graph_of_node is not None:
@@ -65,6 +48,7 @@ def graph_of_data(data: object, name: str) -> RawGraph:
     labels = GivenLabels.of(y, _class_names(fields, name), name, name)
     num_rows = int(labels.y.shape[0])
     given = splits_of(_split_arrays(fields), num_rows, name)
+    unread = _left_out(fields, given.used, num_rows, edge_index.shape[-1], name)
     return RawGraph(
         name=name,
         x=x,
@@ -76,12 +60,28 @@ def graph_of_data(data: object, name: str) -> RawGraph:
         class_names=labels.names,
         edge_weight=weights,
         graph_of_node=None if graph_of_node is None else graph_of_node.numpy().astype(np.int64),
-        notes=(
-            *of_x,
-            *of_weights,
-            *labels.notes,
-            *_left_out(fields, given.used, num_rows, edge_index.shape[-1], name),
-        ),
+        notes=(*of_x, *of_weights, *labels.notes, *unread),
+    )
+
+
+def _fields(data: object, name: str) -> tuple[dict[str, Any], Tensor | None]:
+    """What is given of a graph by name; and the graph of each node, where data is a list."""
+    if isinstance(data, HeteroData):
+        raise InputError(
+            f"{name}: a HeteroData; nodes and edges of one kind are supported: "
+            "data.to_homogeneous() joins kinds whose features are alike"
+        )
+    several = listed_graphs(data)
+    if several is not None:
+        graphs, shared = several
+        fields: dict[str, Any] = {**joined_fields(graphs, name), **shared}
+        return fields, fields.pop(GRAPH_OF_NODE, None)
+    if isinstance(data, Data | Mapping):
+        given = data.to_dict() if isinstance(data, Data) else data
+        return {key: value for key, value in given.items() if value is not None}, None
+    raise InputError(
+        f"{name}: a {type(data).__name__}; it must be the Data of one graph, like dataset[0], "
+        "or a list of them"
     )
 
 

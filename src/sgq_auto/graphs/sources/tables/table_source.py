@@ -119,11 +119,7 @@ class TableSource:
             labelled: Whether there are labels; without, none are read.
         """
         nodes, of_labels = self._read_nodes()
-        edges = EdgeTable.of(self._read_edges(), self.edge_columns, self.edge_weight)
-        if self.graph is not None and self.graph in edges.table.columns:
-            nodes = with_graph_in_ids(nodes, [self.id or "id"], self.graph)
-            table = with_graph_in_ids(edges.table, list(edges.columns), self.graph)
-            edges = EdgeTable.of(table, edges.columns, self.edge_weight, self.graph)
+        nodes, edges = self._with_edges(nodes)
         graphs = None
         if self.graph is not None:
             graphs = GraphColumn.of(nodes, self.graph, of_labels if self.graphs else None)
@@ -164,6 +160,15 @@ class TableSource:
                 *_sizes_apart(nodes.name, x),
             ),
         )
+
+    def _with_edges(self, nodes: Table) -> tuple[Table, EdgeTable]:
+        """The nodes and the edges; with ids of their graphs, where they count anew in each."""
+        edges = EdgeTable.of(self._read_edges(), self.edge_columns, self.edge_weight)
+        if self.graph is None or self.graph not in edges.table.columns:
+            return nodes, edges
+        nodes = with_graph_in_ids(nodes, [self.id or "id"], self.graph)
+        table = with_graph_in_ids(edges.table, list(edges.columns), self.graph)
+        return nodes, EdgeTable.of(table, edges.columns, self.edge_weight, self.graph)
 
     def _read_nodes(self) -> tuple[Table, Table]:
         """The table of nodes, and the one that has the labels: of graphs, if there is that."""

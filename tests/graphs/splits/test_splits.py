@@ -7,8 +7,8 @@ import pytest
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import RawGraph, Split
-from sgq_auto.graphs.raw_graph import check_split
 from sgq_auto.graphs.splits import OwnOrPerClassSplit, PerClassSplit, PublicSplit
+from sgq_auto.graphs.splits.split_checks import check_split
 
 
 def test_masks_become_node_numbers() -> None:
