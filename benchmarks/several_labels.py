@@ -22,7 +22,7 @@ from torch_geometric.utils import remove_self_loops, to_undirected
 import sgq_auto
 from report import Row, arguments, finish
 from sgq_auto.models import GCN, SAGE
-from sgq_auto.searching.search_progress import Summary
+from shipped_model import shipped_row
 
 _MODELS = {"GCN": GCN, "SAGE": SAGE}
 
@@ -65,32 +65,7 @@ def _row(name: str, data: Data, *, quick: bool) -> Row:
             output_root=scratch,
             overrides=shorter,
         )
-    return _of(name, found.summary)
-
-
-def _of(name: str, summary: Summary) -> Row:
-    full, best = summary["full_precision"], summary["recommended"]
-    row: Row = {
-        "model": name,
-        "metric": summary["metric"],
-        "full_precision_test": full["test_accuracy"],
-        "full_precision_kib": full["resident_bytes"] / 1024,
-        "wall_seconds": summary["wall_seconds"],
-    }
-    best = best or summary["nearest_miss"]
-    confirmed = best.get("confirmed") or best
-    shipped = confirmed["shipped"]
-    return row | {
-        "recommended": summary["recommended"] is not None,
-        "kib": best["resident_bytes"] / 1024,
-        "ratio": best["resident_ratio"],
-        "ratio_sparse_fp32": best["resident_ratio_sparse_fp32"],
-        "average_bits": best["average_bits"],
-        "test": shipped["test_accuracy"],
-        "test_drop": shipped["test_accuracy_drop"],
-        "drop_at_most": shipped["drop_at_most"],
-        "mean_test_drop": confirmed["test_accuracy_drop"],
-    }
+    return {"model": name} | shipped_row(found.summary)
 
 
 def _table(path: Path) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
+from empty_store import empty_store
 from sgq_auto.commands import search
 
 QUICK = [
@@ -47,6 +49,11 @@ def call(
 
 
 def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A search in a folder where somebody tracked before."""
+    store = folder / "mlruns" / "mlflow.db"
+    if not store.parent.exists():
+        store.parent.mkdir(parents=True)
+        shutil.copy(empty_store(), store)
     return call(folder, "search", *arguments, **environment)
 
 

@@ -4,7 +4,8 @@ import json
 import re
 import shlex
 import shutil
-import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from command_runs import (
     tracked,
     tracked_front,
 )
+from sgq_auto.commands import export as export_command
 from sgq_auto.graphs.sources import EmbeddedCora
 from sgq_auto.packed import load
 
@@ -45,7 +47,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     What is printed there goes to a pipe that is not UTF-8.
     """
     folder = tmp_path_factory.mktemp("my runs = 1, é [x] 'y'")
-    done = run(folder, *QUICK, PYTHONIOENCODING="ascii")
+    done = call(folder, "search", *QUICK, PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stderr
     assert "\n-> trial " in done.stdout
     assert " +/- " in done.stdout
@@ -194,31 +196,43 @@ def test_what_is_printed_can_be_pasted(searched: Path, tmp_path: Path) -> None:
     assert "8 of 8 trials; confirmed" in status.stdout
 
 
-def export(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return call(folder, "export", *arguments)
+@pytest.fixture
+def export(searched: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """The command in the searched folder, in this process."""
+    monkeypatch.chdir(searched)
+
+    def run_it(*arguments: str) -> None:
+        monkeypatch.setattr(sys, "argv", ["sgq-auto-export", *arguments])
+        export_command.main()
+
+    return run_it
 
 
-def test_export_packs_any_trial(searched: Path, tmp_path: Path) -> None:
+def test_export_packs_any_trial(
+    searched: Path, tmp_path: Path, export: Callable[..., None]
+) -> None:
     (summary,) = summaries(searched)
     confirmed = {point["trial"] for point in summary["confirmed"]}
     for trial in (min(confirmed), min(set(range(8)) - confirmed, default=0)):
         path = tmp_path / f"{trial}.safetensors"
-        done = export(searched, f"study={summary['study']}", f"trial={trial}", f"out={path}")
-        assert done.returncode == 0, done.stderr
+        export(f"study={summary['study']}", f"trial={trial}", f"out={path}")
         packed = load(path)
         assert packed.source["trial"] == trial
         assert (packed.source["test_accuracy"] is not None) == (trial in confirmed)
         assert packed.predict([1, 2]).shape == (2, 7)
 
 
-def test_export_writes_the_recommended_model_as_c(searched: Path, tmp_path: Path) -> None:
+def test_export_writes_the_recommended_model_as_c(
+    searched: Path,
+    tmp_path: Path,
+    export: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     (summary,) = summaries(searched)
     for chosen in ([], ["trial=0"]):
         folder = tmp_path / f"device{len(chosen)}"
-        named = [f"study={summary['study']}", *chosen, "format=c", f"out={folder}"]
-        done = export(searched, *named)
-        assert done.returncode == 0, done.stderr
-        assert f"C model: {folder} (flash " in done.stdout
+        export(f"study={summary['study']}", *chosen, "format=c", f"out={folder}")
+        assert f"C model: {folder} (flash " in capsys.readouterr().out
         assert "#define SGQ_NUM_NODES" in (folder / "sgq_model.h").read_text(encoding="utf-8")
 
 
@@ -232,10 +246,16 @@ def test_export_writes_the_recommended_model_as_c(searched: Path, tmp_path: Path
     ],
 )
 def test_export_refuses_bad_input_in_one_line(
-    arguments: list[str], message: str, searched: Path
+    arguments: list[str],
+    message: str,
+    searched: Path,
+    export: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     (summary,) = summaries(searched)
-    done = export(searched, *(a.format(summary["study"]) for a in arguments))
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert done.stderr.count("\n") == 1
+    with pytest.raises(SystemExit) as ended:
+        export(*(a.format(summary["study"]) for a in arguments))
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1

@@ -1,6 +1,7 @@
 """``python -m sgq_auto``, and what commands say before they import anything large."""
 
 import os
+import pydoc
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -114,11 +115,7 @@ def test_a_reader_that_leaves_and_a_closed_output_are_no_errors() -> None:
 
 def test_the_library_is_listed() -> None:
     assert {"prepare", "search", "pack"} <= set(dir(sgq_auto))
-    script = "import sgq_auto; help(sgq_auto); help(sgq_auto.search)"
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
-    package, _, function = done.stdout.partition("Help on")[2].partition("Help on")
+    package, function = map(pydoc.plaintext.document, (sgq_auto, sgq_auto.search))
     assert all(f"{name}(" in package for name in ("prepare", "search", "pack"))
     assert "n_trials: Trials of the study in all." in function
 

@@ -105,6 +105,7 @@ def test_spmm_without_heads(mask: Tensor, pattern: CsrPattern) -> None:
     )
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("channels", [1, 7, 16])
 def test_fixed_matrix(mask: Tensor, pattern: CsrPattern, channels: int) -> None:
     values = torch.randn(pattern.num_entries)
@@ -116,6 +117,7 @@ def test_fixed_matrix(mask: Tensor, pattern: CsrPattern, channels: int) -> None:
     )
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("heads", "channels"), [(1, 16), (3, 7), (8, 8), (2, 70)])
 def test_sddmm(mask: Tensor, pattern: CsrPattern, heads: int, channels: int) -> None:
     _agree(
@@ -134,6 +136,7 @@ def test_pair_scores(mask: Tensor, pattern: CsrPattern, heads: int) -> None:
     _agree(lambda t, s: pattern.pair_scores(t, s, 0.2), dense, inputs)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("heads", [1, 3])
 def test_row_softmax(mask: Tensor, pattern: CsrPattern, heads: int) -> None:
     def dense(scores: Tensor) -> Tensor:

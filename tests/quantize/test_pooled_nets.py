@@ -63,6 +63,7 @@ def _check(model: nn.Module, graphs: Graphs, graph: Graph) -> None:
     torch.testing.assert_close(found / unit, expected / unit, atol=1e-5, rtol=0)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("pool", list(POOLS))
 @pytest.mark.parametrize("kind", _KINDS)
 def test_prepared_models_of_graphs_compute_what_pyg_does(

@@ -109,6 +109,7 @@ def test_every_scale_group_holds_at_most_2_to_the_b_values(
     assert len(seen) == 2 * trained + len(constants)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("mode", RangeMode)
 @pytest.mark.parametrize("kind", _KINDS)
 def test_more_bits_come_closer_to_full_precision(

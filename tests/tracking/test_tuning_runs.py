@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
@@ -12,6 +13,8 @@ from sgq_auto.searching.tuning.training_recipe import Recipe
 from sgq_auto.tracking import MlflowTracker, TrackingSettings
 from sgq_auto.tracking.runs.study_run import child_runs
 from sgq_auto.tracking.runs.tuning_runs import TUNING_TAG
+
+pytestmark = pytest.mark.system
 
 _RATE = "pretrain.learning_rate"
 

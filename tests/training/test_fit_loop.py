@@ -37,6 +37,7 @@ def _model(
     return prepare(plain, graph, BitAllocation.uniform(sites, bits), mode)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("mode", RangeMode)
 @pytest.mark.parametrize("kind", _KINDS)
 def test_the_model_left_behind_has_the_accuracy_returned(

@@ -21,7 +21,6 @@ from sgq_auto.packed.backends import NumpyEngine, fastest_engine
 Edit = Callable[[dict[str, Any], dict[str, np.ndarray]], None]
 _MAX_BYTES = 64 << 20
 _LIES = 24
-_EARLIER = ["gcn", "gat", "agnn", "sage", "gin"]
 
 
 @pytest.fixture(scope="session")
@@ -122,7 +121,13 @@ def _random_lie(random: np.random.Generator) -> Edit:
     return edit
 
 
-@pytest.mark.parametrize("model", [*_EARLIER, "appnp", "tag", "gcn2"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        *("gcn", "gat", "gcn2"),
+        *(pytest.param(m, marks=pytest.mark.slow) for m in ("agnn", "sage", "gin", "appnp", "tag")),
+    ],
+)
 def test_random_lies_are_refused_or_mean_the_same_to_every_engine(
     model: str, artifact: Callable[[str], Path], tmp_path: Path
 ) -> None:

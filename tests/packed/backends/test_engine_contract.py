@@ -133,6 +133,7 @@ def test_codes_stay_in_range_and_halves_round_to_even(engine: Engine) -> None:
     assert engine.fake_quantize(values, ranges, 0).tolist() == expected
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("engine", _ENGINES)
 @pytest.mark.parametrize("bits", _BITS)
 @pytest.mark.parametrize(("heads", "channels"), [(1, 1), (1, 7), (1, 16), (1, 41), (3, 5), (8, 8)])

@@ -32,7 +32,10 @@ from sgq_auto.quantize import convert
 
 _ENGINES: list[Engine] = [NumpyEngine(), fastest_engine()]
 _LADDERS = [[1, 2, 3, 4, 6, 8], [2, 5, 7, 11, 16, 32]]
-_REAL = ["Cora", "CiteSeer", "PubMed", pytest.param("Computers", marks=pytest.mark.slow)]
+_REAL = [
+    *("Cora", "CiteSeer"),
+    *(pytest.param(name, marks=pytest.mark.slow) for name in ("PubMed", "Computers")),
+]
 _MODELS = list(MODELS)
 # What gathers or transforms a thousand features a node takes seconds in PyG's layers, too.
 _WIDE = {"pna", "sage_many", "sage_project", "sage_max", "gin_sums"}
@@ -103,6 +106,7 @@ class _Variants(nn.Module):
         return out
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("ladder", _LADDERS)
 def test_variants_of_sage_and_gin(ladder: list[int], odd_raw: RawGraph, tmp_path: Path) -> None:
     assert odd_raw.split is not None

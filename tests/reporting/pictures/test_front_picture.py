@@ -99,6 +99,7 @@ def test_crowded_points_have_a_place_each_and_what_loses_very_much_is_on_the_edg
     assert Panels.of(progress, found).edge_note == ""
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("is_crowded", [False, True])
 @pytest.mark.parametrize("best", [0, 1, 2])
 def test_no_words_cover_a_point(is_crowded: bool, best: int, progress: StudyProgress) -> None:

@@ -29,7 +29,7 @@ _WEIGHTED = ("weighted", "weighted_gcn")
 
 def _raws(kind: str) -> list[RawGraph]:
     sparse = kind != "dense"
-    return random_graphs(8, seed=3, sparse=sparse, weighted=kind in _WEIGHTED, nodes=(4, 24))
+    return random_graphs(5, seed=3, sparse=sparse, weighted=kind in _WEIGHTED, nodes=(4, 24))
 
 
 def _case(kind: str, raws: list[RawGraph]) -> Case:
