@@ -119,6 +119,12 @@ def test_a_plan_has_fewer_epochs_where_an_epoch_has_several_steps() -> None:
     assert Plan.of(533, 20, given_epochs=5, steps=7).last_epochs == 5
 
 
+def test_a_plan_has_no_more_epochs_than_training_with_patience() -> None:
+    plan = Plan.of(533, default_epochs=12, steps=2, most_epochs=12)
+    assert (plan.first_epochs, plan.last_epochs) == (4, 12)
+    assert Plan.of(533, 90, most_epochs=90) == Plan.of(533, 90)
+
+
 def test_epochs_that_were_given_are_those_of_every_recipe(
     untuned: SearchSettings, synthetic: PreparedData
 ) -> None:

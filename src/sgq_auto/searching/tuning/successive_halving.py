@@ -46,7 +46,13 @@ class Plan:
 
     @classmethod
     def of(
-        cls, epochs: int, default_epochs: int, given_epochs: int | None = None, steps: int = 1
+        cls,
+        epochs: int,
+        default_epochs: int,
+        given_epochs: int | None = None,
+        *,
+        steps: int = 1,
+        most_epochs: int | None = None,
     ) -> "Plan":
         """The plan for at most ``epochs`` epochs in all.
 
@@ -55,9 +61,15 @@ class Plan:
             default_epochs: Epochs of the settings as they are.
             given_epochs: Epochs that the user wants every recipe to have, if they were given.
             steps: Steps of an epoch.
+            most_epochs: Most epochs of a recipe, where patience ends training before as a rule.
         """
-        last_epochs = -(-LAST_EPOCHS // steps) if given_epochs is None else given_epochs
-        first_epochs = min(-(-FIRST_EPOCHS // steps), last_epochs)
+        first_epochs, last_epochs = (-(-whole // steps) for whole in (FIRST_EPOCHS, LAST_EPOCHS))
+        if given_epochs is not None:
+            last_epochs = given_epochs
+        elif most_epochs is not None and most_epochs < last_epochs:
+            last_epochs = most_epochs
+            first_epochs = min(first_epochs, -(-most_epochs * FIRST_EPOCHS // LAST_EPOCHS))
+        first_epochs = min(first_epochs, last_epochs)
         last = (_LONG_RUNS - len(FINAL_SEEDS)) * last_epochs + len(FINAL_SEEDS) * default_epochs
         recipes = int((epochs - last) / first_epochs)
         return cls(recipes if recipes >= _FEWEST else 0, first_epochs, last_epochs)

@@ -109,8 +109,13 @@ def plan_of(settings: SearchSettings, graph: Graph) -> Plan:
     search_epochs = (settings.n_trials + points) * settings.finetune.epochs
     own = settings.pretrain.epochs
     given = own if EPOCHS in set_by_hand(settings) else None
-    steps = steps_of_epoch(graph, settings.pretrain)
-    return Plan.of(settings.tune.epochs(search_epochs), own, given, steps)
+    return Plan.of(
+        settings.tune.epochs(search_epochs),
+        own,
+        given,
+        steps=steps_of_epoch(graph, settings.pretrain),
+        most_epochs=None if settings.pretrain.patience is None else own,
+    )
 
 
 def _tune(
