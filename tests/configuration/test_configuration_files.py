@@ -35,6 +35,17 @@ def test_settings_are_those_that_hydra_composes(group: str, name: str) -> None:
             assert setting.value == value or yaml.safe_load(setting.value) == value
 
 
+@pytest.mark.parametrize(("group", "name"), _CASES)
+def test_what_a_file_says_holds(group: str, name: str) -> None:
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        config = compose("config", [f"{group}={name}"])
+    composed = dict(_flat(OmegaConf.to_container(config)))  # type: ignore[arg-type]
+    for setting in TREE.file(group, name).settings:
+        if setting.value:
+            value = composed[setting.name]
+            assert setting.value == value or yaml.safe_load(setting.value) == value
+
+
 def test_every_file_says_what_it_is() -> None:
     for group, name in _CASES:
         summary = TREE.file(group, name).summary

@@ -185,6 +185,24 @@ def test_the_lowest_validation_loss_is_kept_where_asked(synthetic: PreparedData)
     assert evaluate(model, graph)[1] == pytest.approx(min(losses), abs=1e-7)
 
 
+def test_training_ends_where_the_validation_loss_stays_higher(synthetic: PreparedData) -> None:
+    graph = synthetic.graph
+    settings = replace(_SETTINGS, epochs=200, learning_rate=1.0)
+    patient = replace(settings, patience=10)
+    model = _model(GCN, graph)
+    result = fit(model, graph, patient, seed=0)
+    last = result.curve[-1][0]
+    assert result.kept_epoch == last - 10 < 190
+    assert not result.stopped
+    assert evaluate(model, graph)[1] == pytest.approx(min(result.val_losses), abs=1e-7)
+    # It is the beginning of a training without an end to patience.
+    whole = fit(_model(GCN, graph), graph, settings, seed=0)
+    assert whole.curve[:last] == result.curve
+    # Where the last epoch is kept, all are trained.
+    latest = replace(patient, epochs=30, keep=Keep.LAST)
+    assert fit(_model(GCN, graph), graph, latest, seed=0).kept_epoch == 30
+
+
 @pytest.mark.parametrize("mode", RangeMode)
 @pytest.mark.parametrize("every", [1, 5])
 def test_the_last_epoch_is_kept_where_asked(
@@ -255,6 +273,7 @@ def test_only_training_labels_drive_the_weights(synthetic: PreparedData) -> None
         {"range_learning_rate": -1.0},
         {"weight_decay": -0.1},
         {"dropout": 1.0},
+        {"patience": 0},
     ],
 )
 def test_impossible_settings_are_refused_by_name(value: dict[str, Any]) -> None:

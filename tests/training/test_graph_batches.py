@@ -16,7 +16,7 @@ from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import MinMaxQuantizer, RangeMode, prepare, trace_spec
 from sgq_auto.settings.fit_settings import FitSettings
 from sgq_auto.task import Task
-from sgq_auto.training import evaluate, fit, predict
+from sgq_auto.training import evaluate, fit, predict, steps_of_epoch
 from sgq_auto.training.graph_batches import GraphBatches, validated
 
 _SETTINGS = FitSettings(epochs=30, learning_rate=0.05, weight_decay=0.0, batch_graphs=4)
@@ -107,6 +107,19 @@ def test_a_full_batch_is_one_step_with_the_training_graphs(size: int | None) -> 
     assert batch.fingerprint == part(graph, torch.arange(11)).fingerprint
 
 
+def test_whole_graphs_are_trained_in_batches_unless_a_number_is_given() -> None:
+    graph = _graphs(170, Task.GRAPH_CLASSIFICATION)
+    number = graphs_of(graph, graph.train).numel()
+    assert 128 < number < 170
+    open_number, all_in_one = (replace(_SETTINGS, batch_graphs=n) for n in (None, 1000))
+    for settings, steps in ((open_number, 2), (all_in_one, 1), (_SETTINGS, -(-number // 4))):
+        assert steps_of_epoch(graph, settings) == steps
+        assert len(GraphBatches(graph, settings, 0, None, _given).of(1)) == steps
+    nodes = _graphs(170)
+    assert steps_of_epoch(nodes, open_number) == 1
+    assert len(GraphBatches(nodes, open_number, 0, None, _given).of(1)) == 1
+
+
 def test_one_graph_is_never_cut(synthetic: PreparedData) -> None:
     steps = GraphBatches(synthetic.graph, _SETTINGS, 0, None, _given).of(3)
     assert steps == [(synthetic.graph, None)]
@@ -161,5 +174,5 @@ def test_a_batch_holds_at_least_one_graph() -> None:
 
 def test_settings_of_one_graph_have_the_key_of_earlier_versions() -> None:
     whole = replace(_SETTINGS, batch_graphs=None)
-    assert "batch_graphs" not in whole.key
+    assert not {"batch_graphs", "patience"} & whole.key.keys()
     assert whole.key | {"batch_graphs": 4} == _SETTINGS.key

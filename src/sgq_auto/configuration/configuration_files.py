@@ -5,7 +5,7 @@ They are this project's own and plain: a setting a line, nested by indentation, 
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -104,7 +104,8 @@ class ConfTree:
     def settings(self, chosen: Mapping[str, Iterable[str]]) -> dict[str, Setting]:
         """Every setting there is by its whole name, under these choices; nodes among them.
 
-        Values are those that hold: the root file's, where a group's file does not say otherwise.
+        Values are those that hold: a group's file's, and the root file's where it says nothing.
+        So are the comments.
         """
         found: dict[str, Setting] = {}
         for group, names in chosen.items():
@@ -112,9 +113,10 @@ class ConfTree:
                 for setting in self.file(group, name).settings:
                     found.setdefault(group, Setting(group, "", ""))
                     found[setting.name] = setting
-        # The root file says `_self_` last: what it sets holds.
+        # The root file says `_self_` first: what a group's file sets holds.
         for setting in self.root.settings:
-            found[setting.name] = setting
+            own = found.get(setting.name, setting)
+            found[setting.name] = replace(own, note=own.note or setting.note)
         return found
 
 

@@ -105,7 +105,7 @@ def _prepared(
         process_context()
         given, tuning = StudyFolder.of(settings.output_root, settings.study_name(data)), None
         if _may_fit(settings, data):
-            say(watchers, untuned_note(settings))
+            say(watchers, untuned_note(settings, data.graph))
             # What is not there is said before anything is trained.
             reach = partial(_reach, settings, given)
             settings, data, tuning = tuned(settings, data, on_stage, reach)

@@ -57,7 +57,10 @@ class FitSettings:
             rare it is; of several labels, having each one and not having it.
         dropout: Dropout probability of every layer that drops, or ``None`` for the model's own.
         batch_graphs: Most graphs of a batch where there are several graphs; each is a step of an
-            epoch. ``None`` for one step with all of them; one graph is never cut.
+            epoch. ``None`` for 128 where whole graphs are predicted, else for one step with all of
+            them; one graph is never cut.
+        patience: Epochs without a lower validation loss after which training ends, or ``None`` for
+            all epochs. It changes nothing where the last epoch is kept.
     """
 
     epochs: int
@@ -72,6 +75,7 @@ class FitSettings:
     dropout: float | None = None
     batch_graphs: int | None = None
     class_weights: ClassWeights = ClassWeights.NONE
+    patience: int | None = None
 
     @property
     def key(self) -> dict[str, Any]:
@@ -83,8 +87,9 @@ class FitSettings:
         values = asdict(self)
         if self.class_weights is ClassWeights.NONE:
             del values["class_weights"]
-        if self.batch_graphs is None:
-            del values["batch_graphs"]
+        for name in ("batch_graphs", "patience"):
+            if values[name] is None:
+                del values[name]
         return values
 
     def __post_init__(self) -> None:
@@ -92,8 +97,10 @@ class FitSettings:
         for name in ("epochs", "evaluate_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name}={getattr(self, name)}: it must be at least 1")
-        if self.batch_graphs is not None and self.batch_graphs < 1:
-            raise InputError(f"batch_graphs={self.batch_graphs}: it must be at least 1")
+        for name in ("batch_graphs", "patience"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"{name}={value}: it must be at least 1")
         for name in ("learning_rate", "range_learning_rate"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name}={getattr(self, name)}: it must be above 0")

@@ -10,6 +10,7 @@ from sgq_auto.training.fit_loop import (
     own_dropout,
     predict,
 )
+from sgq_auto.training.graph_batches import steps_of_epoch
 from sgq_auto.training.losses import agreement, said
 from sgq_auto.training.metrics import resampled_scores, score
 from sgq_auto.training.pretrain import ModelBuilder, Pretrained, pretrain, weights_path
@@ -34,6 +35,7 @@ __all__ = [
     "resampled_scores",
     "said",
     "score",
+    "steps_of_epoch",
     "weights_hash",
     "weights_path",
 ]

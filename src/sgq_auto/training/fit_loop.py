@@ -47,7 +47,7 @@ class FitResult:
         A shorter training at constant step sizes with :attr:`Keep.BEST` ends with it.
         """
         seen = zip(self.curve, self.val_losses, strict=True)
-        return min(loss for (epoch, _), loss in seen if epoch <= epochs)
+        return min((loss for (epoch, _), loss in seen if epoch <= epochs), default=math.inf)
 
 
 class Stopper(Protocol):
@@ -118,6 +118,8 @@ def fit(
         accuracy = seen.add(epoch)
         if stopper and epoch in rungs and stopper.stops(epoch, accuracy):
             stopped = True
+            break
+        if settings.patience is not None and epoch - seen.kept.epoch >= settings.patience:
             break
     model.load_state_dict(seen.kept.state)
     freeze_ranges(model)

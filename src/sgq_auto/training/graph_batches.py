@@ -14,6 +14,9 @@ from sgq_auto.graphs.many_graphs import graphs_of, output_rows, part
 from sgq_auto.quantize import MinMaxQuantizer
 from sgq_auto.settings.fit_settings import FitSettings
 
+# Graphs of a batch where whole graphs are predicted and no other number is given: with all of them
+# in one step an epoch learns too little.
+_BATCH_GRAPHS = 128
 # So many different ways to cut an epoch into batches are made, and used in turn: what a model makes
 # of a graph once, like a quantized adjacency, is then made once a batch, and not in each epoch.
 _PARTITIONS = 8
@@ -25,6 +28,21 @@ _CUT: WeakKeyDictionary[Graph, tuple[tuple[int, int], dict[int, list[Batch]]]] =
 
 LossT = TypeVar("LossT")
 Step = tuple[Graph, LossT]
+
+
+def batch_size(graph: Graph, settings: FitSettings) -> int | None:
+    """Most graphs of a step; ``None`` for all, or where there is one graph."""
+    if graph.num_graphs == 1:
+        return None
+    if settings.batch_graphs is None and graph.task.predicts_graphs:
+        return _BATCH_GRAPHS
+    return settings.batch_graphs
+
+
+def steps_of_epoch(graph: Graph, settings: FitSettings) -> int:
+    """How many steps an epoch has."""
+    size = batch_size(graph, settings)
+    return 1 if size is None else max(1, -(-graphs_of(graph, graph.train).numel() // size))
 
 
 class GraphBatches(Generic[LossT]):
@@ -70,10 +88,8 @@ class GraphBatches(Generic[LossT]):
     @cached_property
     def _size(self) -> int | None:
         """Graphs of a batch; ``None`` where an epoch is one step."""
-        size = self._settings.batch_graphs
-        if self._graph.num_graphs == 1 or size is None or size >= self._training.numel():
-            return None
-        return size
+        size = batch_size(self._graph, self._settings)
+        return None if size is None or size >= self._training.numel() else size
 
     @cached_property
     def _training(self) -> Tensor:

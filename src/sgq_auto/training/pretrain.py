@@ -15,6 +15,7 @@ from sgq_auto.graphs.store import save_tensors
 from sgq_auto.quantize import plain_state, prepare
 from sgq_auto.settings.fit_settings import FitSettings
 from sgq_auto.training.fit_loop import fit
+from sgq_auto.training.graph_batches import batch_size
 
 # Raised whenever training changes in a way that makes older weights incomparable.
 _VERSION = 3
@@ -77,6 +78,9 @@ def weights_path(
     """Where :func:`pretrain` keeps the weights that it trains with these arguments."""
     fitting = settings.key
     del fitting["teacher_temperature"]  # There is no teacher.
+    size = batch_size(graph, settings)
+    if size is not None:
+        fitting["batch_graphs"] = size
     key = [_VERSION, model_config, graph.fingerprint, fitting, seed]
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
     return cache / f"{digest[:32]}.safetensors"

@@ -92,9 +92,9 @@ def test_nothing_is_tuned_where_that_is_off_or_the_search_is_short(
 ) -> None:
     search = replace(untuned, **changes)  # type: ignore[arg-type]
     assert tuned(search, synthetic, unheard) == (search, synthetic, None)
-    note = untuned_note(search)
+    note = untuned_note(search, synthetic.graph)
     assert (note is None) is (search.tune.mode is TuneMode.OFF)
-    assert untuned_note(untuned) is None
+    assert untuned_note(untuned, synthetic.graph) is None
 
 
 def test_nothing_is_tuned_where_all_is_set_by_hand(
@@ -112,6 +112,19 @@ def test_a_plan_stays_within_its_epochs() -> None:
         most = plan.recipes * 20 + len(FINAL_SEEDS) * (2 * 60 + 20)
         assert plan.recipes == 0 or most <= epochs
     assert Plan.of(533, 20).recipes >= 10
+
+
+def test_a_plan_has_fewer_epochs_where_an_epoch_has_several_steps() -> None:
+    plan = Plan.of(533, default_epochs=20, steps=7)
+    assert (plan.first_epochs, plan.last_epochs) == (3, 9)
+    assert plan.recipes > Plan.of(533, default_epochs=20).recipes
+    assert Plan.of(533, 20, given_epochs=5, steps=7).last_epochs == 5
+
+
+def test_a_plan_has_no_more_epochs_than_training_with_patience() -> None:
+    plan = Plan.of(533, default_epochs=12, steps=2, most_epochs=12)
+    assert (plan.first_epochs, plan.last_epochs) == (4, 12)
+    assert Plan.of(533, 90, most_epochs=90) == Plan.of(533, 90)
 
 
 def test_epochs_that_were_given_are_those_of_every_recipe(

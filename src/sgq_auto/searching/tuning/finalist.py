@@ -3,6 +3,7 @@
 import math
 import statistics
 from dataclasses import dataclass
+from fractions import Fraction
 
 from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.tuning.training_recipe import EPOCHS, Recipe, set_by_hand
@@ -17,8 +18,8 @@ _SPREAD = 0.5
 # Share by which fewer epochs may raise the lowest validation loss. The loss is far steadier than
 # the accuracy of a few hundred nodes, which is as good by chance after a sixth of the epochs.
 _LENGTH_SLACK = 0.02
-# Lengths of training that are told apart.
-_LENGTHS = (100, 200, 300, 400)
+# Lengths of training that are told apart, as shares of the longest.
+_LENGTHS = (Fraction(1, 6), Fraction(1, 3), Fraction(1, 2), Fraction(2, 3))
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Finalist:
             return recipe
         whole = recipe.values[EPOCHS]
         most = (1 + _LENGTH_SLACK) * self._loss_within(whole)
-        lengths = (length for length in _LENGTHS if length < whole)
+        lengths = (math.ceil(whole * share) for share in _LENGTHS)
         epochs = next((each for each in lengths if self._loss_within(each) <= most), whole)
         return lasting(recipe, epochs)
 

@@ -14,7 +14,8 @@ from optuna.distributions import BaseDistribution
 from sgq_auto.searching.tuning.training_recipe import NO_DECAY, WEIGHT_DECAY, Recipe, Values
 from sgq_auto.searching.tuning.training_runs import RunResult, Trainer, TrainingRun, lasting
 
-# Epochs of the first round, in which every recipe is trained, and of the rounds after it.
+# Epochs of the first round, in which every recipe is trained, and of the rounds after it; as many
+# steps where an epoch has several.
 FIRST_EPOCHS, LAST_EPOCHS = 200, 600
 # A recipe whose best epoch lies behind this share of the first round was still getting better.
 _LATE = 0.9
@@ -44,16 +45,31 @@ class Plan:
     last_epochs: int
 
     @classmethod
-    def of(cls, epochs: int, default_epochs: int, given_epochs: int | None = None) -> "Plan":
+    def of(
+        cls,
+        epochs: int,
+        default_epochs: int,
+        given_epochs: int | None = None,
+        *,
+        steps: int = 1,
+        most_epochs: int | None = None,
+    ) -> "Plan":
         """The plan for at most ``epochs`` epochs in all.
 
         Args:
             epochs: Epochs of all training runs together.
             default_epochs: Epochs of the settings as they are.
             given_epochs: Epochs that the user wants every recipe to have, if they were given.
+            steps: Steps of an epoch.
+            most_epochs: Most epochs of a recipe, where patience ends training before as a rule.
         """
-        last_epochs = LAST_EPOCHS if given_epochs is None else given_epochs
-        first_epochs = min(FIRST_EPOCHS, last_epochs)
+        first_epochs, last_epochs = (-(-whole // steps) for whole in (FIRST_EPOCHS, LAST_EPOCHS))
+        if given_epochs is not None:
+            last_epochs = given_epochs
+        elif most_epochs is not None and most_epochs < last_epochs:
+            last_epochs = most_epochs
+            first_epochs = min(first_epochs, -(-most_epochs * FIRST_EPOCHS // LAST_EPOCHS))
+        first_epochs = min(first_epochs, last_epochs)
         last = (_LONG_RUNS - len(FINAL_SEEDS)) * last_epochs + len(FINAL_SEEDS) * default_epochs
         recipes = int((epochs - last) / first_epochs)
         return cls(recipes if recipes >= _FEWEST else 0, first_epochs, last_epochs)

@@ -27,9 +27,10 @@ from sgq_auto.training import (
     fit,
     predict,
     resampled_scores,
+    steps_of_epoch,
 )
 
-# Epochs between two looks at the validation nodes.
+# Steps between two looks at the validation nodes.
 _LOOK_EVERY = 10
 # Samples of the validation nodes that tell how certain a difference is.
 _SAMPLES = 200
@@ -116,7 +117,8 @@ def train(settings: SearchSettings, graph: Graph, run: TrainingRun) -> RunResult
     graph = run.recipe.prepared(graph)
     fitting = settings.pretraining
     if fitting.schedule is Schedule.CONSTANT and fitting.keep is Keep.BEST:
-        fitting = replace(fitting, evaluate_every=min(fitting.evaluate_every, _LOOK_EVERY))
+        looks = max(1, _LOOK_EVERY // steps_of_epoch(graph, fitting))
+        fitting = replace(fitting, evaluate_every=min(fitting.evaluate_every, looks))
     torch.manual_seed(run.seed)
     model = prepare(settings.model.build(graph), graph)
     try:

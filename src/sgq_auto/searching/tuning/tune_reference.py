@@ -32,6 +32,7 @@ from sgq_auto.searching.tuning.training_recipe import (
 )
 from sgq_auto.searching.tuning.training_runs import Trainer, trainer
 from sgq_auto.settings.tune_settings import TuneMode
+from sgq_auto.training import steps_of_epoch
 
 # Recipes to begin with, beside the default: for features that were scaled, and for counts that were
 # not. Chosen after a look at GCN on Cora, CiteSeer, PubMed and Computers; Photo took no part.
@@ -69,7 +70,7 @@ def tuned(
         The settings and data as they are, and ``None``, where there is nothing to tune or the
         search is too short for it.
     """
-    plan = plan_of(settings)
+    plan = plan_of(settings, data.graph)
     if not plan.recipes:
         return settings, data, None
     path = settings.output_root / "tuned" / f"{key_of(settings, data.graph)}.json"
@@ -88,10 +89,10 @@ def tuned(
     return (*found.applied(settings, data), found)
 
 
-def untuned_note(settings: SearchSettings) -> str | None:
+def untuned_note(settings: SearchSettings, graph: Graph) -> str | None:
     """That a search is too short to be tuned before, if it is."""
     off = settings.tune.mode is TuneMode.OFF or settings.pretrain is None
-    if off or plan_of(settings).recipes:
+    if off or plan_of(settings, graph).recipes:
         return None
     return (
         "full precision is trained as the settings say: "
@@ -99,7 +100,7 @@ def untuned_note(settings: SearchSettings) -> str | None:
     )
 
 
-def plan_of(settings: SearchSettings) -> Plan:
+def plan_of(settings: SearchSettings, graph: Graph) -> Plan:
     """How many recipes a search tunes over; none where it is too short, or nothing is tuned."""
     if settings.tune.mode is TuneMode.OFF or settings.pretrain is None:
         return Plan.of(0, 1)
@@ -108,7 +109,13 @@ def plan_of(settings: SearchSettings) -> Plan:
     search_epochs = (settings.n_trials + points) * settings.finetune.epochs
     own = settings.pretrain.epochs
     given = own if EPOCHS in set_by_hand(settings) else None
-    return Plan.of(settings.tune.epochs(search_epochs), own, given)
+    return Plan.of(
+        settings.tune.epochs(search_epochs),
+        own,
+        given,
+        steps=steps_of_epoch(graph, settings.pretrain),
+        most_epochs=None if settings.pretrain.patience is None else own,
+    )
 
 
 def _tune(
