@@ -110,7 +110,8 @@ class ConfTree:
         for group, names in chosen.items():
             for name in names:
                 for setting in self.file(group, name).settings:
-                    found.setdefault(group, Setting(group, "", ""))
+                    if setting.name.startswith(f"{group}."):
+                        found.setdefault(group, Setting(group, "", ""))
                     found[setting.name] = setting
         # The root file says `_self_` last: what it sets holds.
         for setting in self.root.settings:

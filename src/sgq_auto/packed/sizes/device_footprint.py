@@ -9,6 +9,10 @@ Both are exact for the C model as it is shipped, whose numbers between codes are
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sgq_auto.packed.allocation import FULL_PRECISION, BitAllocation, Component, Site
 from sgq_auto.packed.codes.bit_packing import packed_bytes
@@ -113,8 +117,18 @@ class DeviceShape:
         codes = self.buffer_places(graph, allocation)[1]
         return DeviceFootprint(
             flash_bytes=sum(self.flash_parts(graph, allocation).values()),
-            ram_bytes=sums + _FP32 * self.reals + codes,
+            ram_bytes=sums + self.real_bytes + codes,
         )
+
+    @property
+    def real_bytes(self) -> int:
+        """Bytes of the numbers of its registers."""
+        return _FP32 * self.reals
+
+    @property
+    def spans(self) -> list[tuple[int, int]]:
+        """The first and last pass that needs each buffer."""
+        return [(buffer.first, buffer.last) for buffer in self.buffers]
 
     def flash_parts(self, graph: GraphSpec, allocation: BitAllocation) -> dict[str, int]:
         """Flash by part of the tables."""
@@ -142,14 +156,19 @@ class DeviceShape:
     def sum_bytes(self, graph: GraphSpec, allocation: BitAllocation) -> int:
         """Bytes of the integer that holds a sum of codes: 4, or 8 where one may be too large."""
         largest = (sums.largest(graph, allocation) for sums in self.code_sums)
-        return 4 if max(largest, default=0) <= _LARGEST_WORD else 8
+        return int(sum_bytes_for(np.array([max(largest, default=0)], dtype=np.uint64))[0])
 
     def buffer_places(
         self, graph: GraphSpec, allocation: BitAllocation
     ) -> tuple[tuple[int, ...], int]:
         """Where each buffer lies among the codes of the arena, and how many bytes these take."""
         sizes = [buffer.num_bytes(graph, allocation) for buffer in self.buffers]
-        return places_of(sizes, [(b.first, b.last) for b in self.buffers])
+        return places_of(sizes, self.spans)
+
+
+def sum_bytes_for(largest: NDArray[Any]) -> NDArray[np.int64]:
+    """Bytes ``[n]`` of the integers that hold sums of codes which may be so large ``[n]``."""
+    return np.where(largest <= _LARGEST_WORD, 4, 8)
 
 
 def places_of(
