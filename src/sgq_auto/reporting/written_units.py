@@ -16,6 +16,11 @@ def memory_name(kind: str) -> str:
     return "RAM" if kind == "ram" else kind
 
 
+def memory_words(kind: str) -> str:
+    """What a figure counts, like ``resident memory``; ``RAM in C`` for a model in C."""
+    return {"flash": "flash in C", "ram": "RAM in C"}.get(kind, f"{kind} memory")
+
+
 def device_kinds(summary: Mapping[str, Any]) -> tuple[str, ...]:
     """``flash`` and ``ram`` where a summary has them: the model can be written in C."""
     known = summary["full_precision"]

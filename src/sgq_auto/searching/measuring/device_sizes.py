@@ -38,7 +38,7 @@ def with_device(
     except InputError as error:
         what = error.what if isinstance(error, UnsupportedInCError) else error
         raise InputError(
-            f"{', '.join(asked)}: sizes of the model in C, which cannot have {what}; take another "
+            f"{', '.join(asked)}: the model cannot be written in C yet: {what}; take another "
             "model, or leave these settings (and board) out"
         ) from error
 
