@@ -2,10 +2,11 @@
 
 import pytest
 from torch import nn
+from torch_geometric.nn import GCN as StackedGCN  # noqa: N811
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import PreparedData
-from sgq_auto.models import AGNN, GAT, GCN, GIN, SAGE
+from sgq_auto.models import GAT, GCN, GIN, SAGE
 from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.packed.backends import NumpyEngine
 from sgq_auto.packed.device.c_model import CModel
@@ -29,6 +30,7 @@ def test_an_untrained_model_at_full_precision_tells_the_bytes_of_packed_ones(
 
 def test_what_c_cannot_do_is_told_by_its_writer(synthetic: PreparedData) -> None:
     graph = synthetic.graph
-    prepared = prepare(AGNN(graph.features.num_features, graph.num_classes), graph)
-    with pytest.raises(InputError, match=r"the C model cannot do this yet: .*agnn"):
+    sizes = graph.features.num_features, 4, 2, graph.num_classes
+    prepared = prepare(StackedGCN(*sizes, norm="InstanceNorm"), graph)
+    with pytest.raises(InputError, match=r"the C model cannot do this yet: .*standardize"):
         device_sizes(prepared, graph)

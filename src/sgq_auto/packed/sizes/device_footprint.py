@@ -9,7 +9,6 @@ Both are exact for the C model as it is shipped, whose numbers between codes are
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,18 +116,8 @@ class DeviceShape:
         codes = self.buffer_places(graph, allocation)[1]
         return DeviceFootprint(
             flash_bytes=sum(self.flash_parts(graph, allocation).values()),
-            ram_bytes=sums + self.real_bytes + codes,
+            ram_bytes=sums + _FP32 * self.reals + codes,
         )
-
-    @property
-    def real_bytes(self) -> int:
-        """Bytes of the numbers of its registers."""
-        return _FP32 * self.reals
-
-    @property
-    def spans(self) -> list[tuple[int, int]]:
-        """The first and last pass that needs each buffer."""
-        return [(buffer.first, buffer.last) for buffer in self.buffers]
 
     def flash_parts(self, graph: GraphSpec, allocation: BitAllocation) -> dict[str, int]:
         """Flash by part of the tables."""
@@ -156,19 +145,14 @@ class DeviceShape:
     def sum_bytes(self, graph: GraphSpec, allocation: BitAllocation) -> int:
         """Bytes of the integer that holds a sum of codes: 4, or 8 where one may be too large."""
         largest = (sums.largest(graph, allocation) for sums in self.code_sums)
-        return int(sum_bytes_for(np.array([max(largest, default=0)], dtype=np.uint64))[0])
+        return 4 if max(largest, default=0) <= _LARGEST_WORD else 8
 
     def buffer_places(
         self, graph: GraphSpec, allocation: BitAllocation
     ) -> tuple[tuple[int, ...], int]:
         """Where each buffer lies among the codes of the arena, and how many bytes these take."""
         sizes = [buffer.num_bytes(graph, allocation) for buffer in self.buffers]
-        return places_of(sizes, self.spans)
-
-
-def sum_bytes_for(largest: NDArray[Any]) -> NDArray[np.int64]:
-    """Bytes ``[n]`` of the integers that hold sums of codes which may be so large ``[n]``."""
-    return np.where(largest <= _LARGEST_WORD, 4, 8)
+        return places_of(sizes, [(b.first, b.last) for b in self.buffers])
 
 
 def places_of(
@@ -210,3 +194,8 @@ def _largest_code(
         sites = [Site(layer, component, b) for b in range(graph.num_buckets)]
     bits = [allocation[site] for site in sites if allocation[site] != FULL_PRECISION]
     return int((1 << max(bits, default=0)) - 1)
+
+
+def bytes_of_sums(largest: NDArray[np.int64]) -> NDArray[np.int64]:
+    """:meth:`DeviceShape.sum_bytes` of many allocations, from the largest sums that they have."""
+    return np.where(largest <= _LARGEST_WORD, 4, 8)

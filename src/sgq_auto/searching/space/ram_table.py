@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sgq_auto.packed.allocation import FULL_PRECISION, Component
-from sgq_auto.packed.sizes.device_footprint import DeviceShape, places_of, sum_bytes_for
+from sgq_auto.packed.sizes.device_footprint import DeviceShape, bytes_of_sums, places_of
 from sgq_auto.packed.sizes.device_sizes import DeviceSizes
 from sgq_auto.searching.space.search_space import Positions, SearchSpace
 
@@ -21,6 +21,7 @@ class RamTable:
 
     Attributes:
         shape: What the bytes depend on besides.
+        fixed: Bytes of what is there under every allocation.
         base: ``int64 [buffers]`` bytes of each buffer under the smallest allocation.
         added: ``int64 [groups, ladder, buffers]`` bytes that a group at a position adds to it.
         codes: By layer and component, ``int64 [groups, ladder]`` the largest code of a group at a
@@ -28,6 +29,7 @@ class RamTable:
     """
 
     shape: DeviceShape
+    fixed: int
     base: Integers
     added: Integers
     codes: dict[_Coded, tuple[Integers, int]]
@@ -46,11 +48,14 @@ class RamTable:
             [buffers({name: position}) - base for position in range(len(space.ladder))]
             for name in space.searched
         ]
-        sums = device.shape.code_sums
-        coded = {side for each in sums for side in (each.left, each.right) if side is not None}
-        codes = {side: _largest_codes(side, space) for side in coded}
+        sides = {side for each in device.shape.code_sums for side in (each.left, each.right)}
+        codes = {side: _largest_codes(side, space) for side in sides if side is not None}
+        shape, graph, fewest = device.shape, device.graph, space.smallest()
+        changing = shape.sums * shape.sum_bytes(graph, fewest)
+        changing += shape.buffer_places(graph, fewest)[1]
+        fixed = device.footprint(fewest).ram_bytes - changing
         counts = len(space.searched), len(space.ladder), len(base)
-        return cls(device.shape, base, np.array(added, dtype=np.int64).reshape(counts), codes)
+        return cls(shape, fixed, base, np.array(added, dtype=np.int64).reshape(counts), codes)
 
     @property
     def cost(self) -> NDArray[np.float64]:
@@ -63,10 +68,9 @@ class RamTable:
 
     def __call__(self, positions: Positions) -> Integers:
         """Bytes ``[n]`` of ladder positions ``[n, groups]``, exactly the footprint's."""
-        shape = self.shape
-        sums = shape.sums * sum_bytes_for(self._largest_sums(positions))
-        ends: Integers = shape.real_bytes + sums + self._ends(self._buffers(positions))
-        return ends
+        sums = self.shape.sums * bytes_of_sums(self._largest_sums(positions))
+        num_bytes: Integers = self.fixed + sums + self._ends(self._buffers(positions))
+        return num_bytes
 
     def _buffers(self, positions: Positions) -> Integers:
         """Bytes ``[n, buffers]`` of each buffer."""
@@ -79,7 +83,7 @@ class RamTable:
 
     def _ends(self, sizes: Integers) -> Integers:
         """Where the last buffer ends ``[n]``, with each in its place."""
-        spans = self.shape.spans
+        spans = [(buffer.first, buffer.last) for buffer in self.shape.buffers]
         if not spans:
             return np.zeros(len(sizes), dtype=np.int64)
         different, which = np.unique(sizes, axis=0, return_inverse=True)
