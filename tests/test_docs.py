@@ -1,7 +1,8 @@
 """Every command and every Python block of the pages in docs/ runs, in the order of the page.
 
 What is run is in fenced blocks: ``sh``, a command a line, and ``python``; a Python block that
-begins with ``# NAME.py`` is that file. Blocks of ``text`` are output, and commands of benchmarks.
+begins with ``# NAME.py`` is that file. Blocks of ``text`` are output, and commands of benchmarks;
+those of ``c`` are declarations of files that the tests of the model in C compile.
 Searches run as they are written, with ``_QUICK`` after their own settings. ``NAME`` and ``N`` stand
 for the study of the page's last search and a trial of it.
 """
@@ -66,7 +67,7 @@ class Block:
 def blocks(page: str) -> list[Block]:
     text = (DOCS / page).read_text()
     found = re.findall(r"^```(\w+)\n(.*?)^```$", text, re.S | re.M)
-    return [Block(kind, inside) for kind, inside in found if kind != "text"]
+    return [Block(kind, inside) for kind, inside in found if kind not in ("text", "c")]
 
 
 def commands() -> Iterator[tuple[str, str]]:

@@ -24,7 +24,8 @@ def test_the_packed_room_loads_neither_torch_nor_pyg() -> None:
 
 def test_the_configuration_is_found() -> None:
     groups = {path.name for path in conf_dir().iterdir() if path.is_dir()}
-    assert groups == {"dataset", "engine", "model", "granularity", "sampler", "storage"}
+    kinds = {"board", "dataset", "engine", "model", "granularity", "sampler", "storage"}
+    assert groups == kinds
     datasets = {path.stem for path in (conf_dir() / "dataset").iterdir()}
     assert datasets == {
         "embedded_cora",

@@ -10,3 +10,10 @@ class Objective(StrEnum):
     STORED_BYTES = "stored_bytes"
     PEAK_BYTES = "peak_bytes"
     SGQUANT_BYTES = "sgquant_bytes"
+    FLASH_BYTES = "flash_bytes"
+    RAM_BYTES = "ram_bytes"
+
+    @property
+    def of_device(self) -> bool:
+        """Whether it is of the model in C, so that not every model has it."""
+        return self in (Objective.FLASH_BYTES, Objective.RAM_BYTES)

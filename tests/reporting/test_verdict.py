@@ -113,6 +113,14 @@ def test_the_file_stands_beside_the_mean_and_the_harder_ratio_first(found: dict[
     )
 
 
+def test_flash_and_ram_are_said_where_the_search_bounds_them(found: dict[str, Any]) -> None:
+    assert "in C" not in file_lines(found)[0]
+    found["recommended"] |= {"flash_bytes": 76800, "ram_bytes": 8192}
+    assert file_lines(found | {"max_ram_kib": 56, "max_flash_kib": None})[0].endswith(
+        "; in C 75.0 KiB of flash and 8.0 KiB of RAM (at most 56), beside code and stack"
+    )
+
+
 def test_without_a_distilled_reference_none_is_named(found: dict[str, Any]) -> None:
     found["recommended"]["distilled_test_accuracy_drop"] = None
     assert "distilled" not in " ".join(file_lines(found))

@@ -3,6 +3,7 @@
 import pytest
 
 from sgq_auto.errors import InputError
+from sgq_auto.objective import Objective
 from sgq_auto.searching import Budget
 from sgq_auto.searching.space.pareto_front import Frame
 
@@ -24,8 +25,34 @@ def test_gains_count_inside_the_budget_alone() -> None:
     assert FRAME.within(Budget()) == FRAME
 
 
-@pytest.mark.parametrize("values", [{"max_kib": 0}, {"max_kib": -1.0}, {"max_drop": -0.1}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"max_kib": 0},
+        {"max_kib": -1.0},
+        {"max_drop": -0.1},
+        {"max_flash_kib": 0},
+        {"max_ram_kib": -2.0},
+    ],
+)
 def test_bounds_without_sense_are_refused(values: dict[str, float]) -> None:
     (name,) = values
     with pytest.raises(InputError, match=f"{name}="):
         Budget(**values)
+
+
+def test_bounds_of_a_device_are_known_by_the_figures_that_they_bound() -> None:
+    both = Budget(max_flash_kib=256, max_ram_kib=64)
+    assert both.of_device == {
+        "max_flash_kib": (Objective.FLASH_BYTES, 256),
+        "max_ram_kib": (Objective.RAM_BYTES, 64),
+    }
+    assert both.limits_size
+    assert not Budget(max_drop=1).limits_size
+    assert Budget(max_drop=1).is_given
+    assert not Budget().is_given
+
+
+def test_a_study_without_a_device_is_defined_as_before_there_were_devices() -> None:
+    assert Budget(max_kib=3).key == {"max_kib": 3, "max_drop": None}
+    assert Budget(max_ram_kib=64).key == {"max_kib": None, "max_drop": None, "max_ram_kib": 64}

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from sgq_auto.comparison.seed_groups import Group, group_studies
 from sgq_auto.reporting.pages import Axis, Band, Chart, Curve, Level, Mark, MarkKind, steps
 from sgq_auto.reporting.report import warning
-from sgq_auto.reporting.written_units import axis_label, figure, kib, metric_of, plotted
+from sgq_auto.reporting.written_units import (
+    axis_label,
+    figure,
+    kib,
+    memory_words,
+    metric_of,
+    plotted,
+)
 from sgq_auto.searching.search_progress import Summary
 from sgq_auto.task import Metric
 
@@ -119,7 +126,7 @@ class Comparison:
         best = max((a for front in fronts for _, a in front), default=_DEEPEST)
         floor = best - (_DEEPEST if metric.is_share else _DEEPEST / 100 * abs(best))
         kind = self.objective.removesuffix("_bytes")
-        x = Axis.around(f"{kind} memory (KiB, log scale)", sizes, is_log=True)
+        x = Axis.around(f"{memory_words(kind)} (KiB, log scale)", sizes, is_log=True)
         y = Axis.around(axis_label(metric), [max(a, floor) for a in accuracies])
         return Chart(
             f"Fronts on {dataset}",

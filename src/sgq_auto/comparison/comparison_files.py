@@ -15,7 +15,7 @@ from sgq_auto.comparison.seed_groups import Group
 from sgq_auto.reporting.pages import render
 from sgq_auto.reporting.terminal.console import output_console, print_words
 from sgq_auto.reporting.terminal.tables import Column, print_columns
-from sgq_auto.reporting.written_units import axis_label, metric_of
+from sgq_auto.reporting.written_units import axis_label, memory_words, metric_of
 from sgq_auto.searching.search_progress import Summary
 from sgq_auto.text.safe_text import csv_cell, printable
 
@@ -122,7 +122,7 @@ def _save_png(comparison: Comparison, path: Path) -> None:
         _draw_panel(axis, members)
         axis.set_title(dataset, fontsize=10)
         kind = comparison.objective.removesuffix("_bytes")
-        axis.set_xlabel(f"{kind} memory (KiB, log scale)")
+        axis.set_xlabel(f"{memory_words(kind)} (KiB, log scale)")
     figure.savefig(path)
 
 

@@ -111,7 +111,8 @@ class ConfTree:
         for group, names in chosen.items():
             for name in names:
                 for setting in self.file(group, name).settings:
-                    found.setdefault(group, Setting(group, "", ""))
+                    if setting.name.startswith(f"{group}."):
+                        found.setdefault(group, Setting(group, "", ""))
                     found[setting.name] = setting
         # The root file says `_self_` first: what a group's file sets holds.
         for setting in self.root.settings:

@@ -12,6 +12,7 @@ from sgq_auto.quantize.prepare import (
     unused_weights,
 )
 from sgq_auto.quantize.program.convert import convert, unpackable_reason
+from sgq_auto.quantize.program.device_shape import device_sizes
 from sgq_auto.quantize.program.model_trace import trace_model, trace_spec
 from sgq_auto.quantize.quantizers.fake_quantizers import (
     ConstantQuantizer,
@@ -33,6 +34,7 @@ __all__ = [
     "bind",
     "check_logits",
     "convert",
+    "device_sizes",
     "freeze_ranges",
     "generic_layers",
     "in_order_of",

@@ -11,6 +11,27 @@ def kib(num_bytes: float) -> str:
     return f"{num_bytes / 1024:,.1f} KiB"
 
 
+def memory_name(kind: str) -> str:
+    """A kind of memory as people write it: ``RAM``, or as the figure is called."""
+    return "RAM" if kind == "ram" else kind
+
+
+def memory_words(kind: str) -> str:
+    """What a figure counts, like ``resident memory``; ``RAM in C`` for a model in C."""
+    return {"flash": "flash in C", "ram": "RAM in C"}.get(kind, f"{kind} memory")
+
+
+def device_kinds(summary: Mapping[str, Any]) -> tuple[str, ...]:
+    """``flash`` and ``ram`` where a summary has them: the model can be written in C."""
+    known = summary["full_precision"]
+    return tuple(kind for kind in ("flash", "ram") if f"{kind}_bytes" in known)
+
+
+def has_device_bounds(summary: Mapping[str, Any]) -> bool:
+    """Whether a search had bounds of flash or RAM."""
+    return any(summary.get(f"max_{kind}_kib") is not None for kind in ("flash", "ram"))
+
+
 def percent(fraction: float) -> str:
     """A fraction in percent, like ``81.5 %``."""
     return f"{100 * fraction:.1f} %"

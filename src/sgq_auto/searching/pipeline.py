@@ -125,8 +125,12 @@ def _reach(settings: SearchSettings, folder: StudyFolder) -> None:
 
 
 def _may_fit(settings: SearchSettings, data: PreparedData) -> bool:
-    """Whether anything fits the budget; what does not costs no training."""
-    if settings.budget.max_kib is None:
+    """Whether anything fits the budget; what does not costs no training.
+
+    Raises:
+        InputError: If the search is for a device and the model cannot be written in C.
+    """
+    if not (settings.budget.limits_size or settings.objective.of_device):
         return True
     return Workbench.untrained(settings, data.graph).nothing_fits is None
 

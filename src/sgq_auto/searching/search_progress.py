@@ -94,7 +94,8 @@ class StudyProgress:
     def _within_budget(self) -> list[Estimate]:
         budget, drop = self.bench.settings.budget, self.bench.drop
         found = estimates(self.records)
-        return [e for e in found if budget.keeps(e.num_bytes, drop(e.val_accuracy))]
+        kept = [e for e in found if budget.keeps(e.num_bytes, drop(e.val_accuracy))]
+        return self.bench.fitting_device(kept)
 
 
 class Watcher:

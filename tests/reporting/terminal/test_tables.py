@@ -212,3 +212,26 @@ def test_the_table_of_a_search_is_printed_as_a_file_has_it(tmp_path: Path) -> No
     with path.open("w") as file:
         print_columns(Console(file=file, soft_wrap=True), confirmed_columns(searched()))
     assert len(path.read_text().splitlines()) == 4
+
+
+def _in_c(**bounds: float) -> dict[str, Any]:
+    """A search whose points have flash and RAM too."""
+    found = searched(**bounds)
+    for entry in [found["full_precision"], *found["confirmed"]]:
+        entry |= {"flash_bytes": 2048, "ram_bytes": 1024}
+    return found
+
+
+def test_flash_and_ram_are_columns_where_there_is_room() -> None:
+    assert "RAM" in printed(confirmed_columns(_in_c()), 160)[0]
+    narrow = printed(confirmed_columns(_in_c()), 80)[0]
+    assert "RAM" not in narrow
+    assert narrow == printed(confirmed_columns(searched()), 80)[0]
+
+
+def test_what_a_search_bounds_stays_on_narrow_terminals() -> None:
+    bounded = confirmed_columns(_in_c(max_ram_kib=64))
+    heading, *rows = printed(bounded, 80)
+    assert "flash" in heading
+    assert "RAM" in heading
+    assert all("1.0 KiB" in row for row in rows)

@@ -15,6 +15,7 @@ from sgq_auto.searching.measuring.sensitivity import (
     measure_sensitivities,
 )
 from sgq_auto.searching.measuring.workbench import Workbench
+from sgq_auto.searching.space.device_bounds import DeviceBounds
 from sgq_auto.searching.space.size_table import SizeTable
 
 LADDER = (1, 2, 4)
@@ -52,6 +53,23 @@ def test_seeds_spread_to_where_bits_buy_nothing_more_and_keep_the_budget() -> No
     budget = int(table(chosen)[2])
     assert (table(seeds(found, table, 4, max_bytes=budget)) <= budget).all()
     assert len(seeds(found, table, 4, max_bytes=10)) == len(seeds(found, table, 0)) == 0
+
+
+def test_seeds_use_up_what_a_device_has_of_what_is_scarce() -> None:
+    losses = [[1.0, 0.2, 0.0], [0.5, 0.1, 0.0], [0.4, 0.3, 0.0]]
+    found, table = problem(losses, [400, 300, 9])
+    # Only the last group takes RAM; all but one of its positions break the bound.
+    _, ram = problem(losses, [0, 0, 1024])
+    bounds = DeviceBounds({"max_ram_kib": ram}, {"max_ram_kib": 1000 / 1024 + 1})
+    assert bounds(np.array([[2, 2, 1], [2, 2, 2]])).tolist() == [True, False]
+    chosen = seeds(found, table, 9, bounds=bounds)
+    assert bounds(chosen).all()
+    assert (np.diff(table(chosen)) > 0).all()
+    assert chosen[-1].tolist() == [2, 2, 1]
+    assert (
+        len(seeds(found, table, 9, bounds=DeviceBounds({"max_ram_kib": ram}, {"max_ram_kib": 0.1})))
+        == 0
+    )
 
 
 def test_sensitivities_are_measured_once_and_fewer_bits_lose_more(

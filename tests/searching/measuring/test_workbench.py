@@ -7,7 +7,8 @@ import torch
 from sgq_auto.graphs import PreparedData
 from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.searching import SearchSettings
-from sgq_auto.searching.measuring.workbench import Workbench, mean_probabilities
+from sgq_auto.searching.measuring.reference_models import mean_probabilities
+from sgq_auto.searching.measuring.workbench import Workbench
 from sgq_auto.training import FitSettings
 
 SettingsBuilder = Callable[..., SearchSettings]

@@ -11,7 +11,7 @@ from projects import Project
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import PreparedData
 from sgq_auto.searching import SearchSettings
-from sgq_auto.searching.measuring.workbench import model_path
+from sgq_auto.searching.measuring.reference_models import model_path
 from sgq_auto.searching.study.own_code import keep_sources, kept_sources, refuse_edited
 from sgq_auto.searching.study.study_folder import StudyFolder, search_notes
 

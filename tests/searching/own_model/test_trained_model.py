@@ -19,7 +19,8 @@ from sgq_auto.graphs import Graph, PreparedData
 from sgq_auto.models import GCN
 from sgq_auto.quantize import prepare
 from sgq_auto.searching import ModelSettings, SearchSettings, run_search
-from sgq_auto.searching.measuring.workbench import Workbench, mean_probabilities, pretrain_models
+from sgq_auto.searching.measuring.reference_models import mean_probabilities, pretrain_models
+from sgq_auto.searching.measuring.workbench import Workbench
 from sgq_auto.searching.own_model.trained_model import save_weights, trained_note
 from sgq_auto.searching.studies.merge_studies import Part, merge_studies
 from sgq_auto.searching.studies.reopen_study import reopen

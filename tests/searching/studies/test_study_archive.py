@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import PreparedData
 from sgq_auto.graphs.store import save_graph, save_labels
-from sgq_auto.searching.measuring.workbench import model_path, pretrain_model
+from sgq_auto.searching.measuring.reference_models import model_path, pretrain_model
 from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.studies.study_archive import read_bundle, write_bundle
 from sgq_auto.searching.study.study import new_study, open_study

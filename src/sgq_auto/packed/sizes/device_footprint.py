@@ -10,6 +10,9 @@ Both are exact for the C model as it is shipped, whose numbers between codes are
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sgq_auto.packed.allocation import FULL_PRECISION, BitAllocation, Component, Site
 from sgq_auto.packed.codes.bit_packing import packed_bytes
 from sgq_auto.packed.sizes.shape_specs import GraphSpec, LayerSpec
@@ -191,3 +194,8 @@ def _largest_code(
         sites = [Site(layer, component, b) for b in range(graph.num_buckets)]
     bits = [allocation[site] for site in sites if allocation[site] != FULL_PRECISION]
     return int((1 << max(bits, default=0)) - 1)
+
+
+def bytes_of_sums(largest: NDArray[np.int64]) -> NDArray[np.int64]:
+    """:meth:`DeviceShape.sum_bytes` of many allocations, from the largest sums that they have."""
+    return np.where(largest <= _LARGEST_WORD, 4, 8)

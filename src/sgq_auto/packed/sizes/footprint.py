@@ -1,9 +1,11 @@
-"""The four memory figures of a quantized model on a graph: the one authority on sizes.
+"""The memory figures of a quantized model on a graph: the one authority on sizes.
 
 - ``resident_bytes``: every buffer that one inference over the whole graph holds, each once.
 - ``stored_bytes``: the same without activations; the artifact's payload on disk.
 - ``peak_bytes``: the most that is held at one moment, each buffer freed after its last use.
 - ``sgquant_bytes``: elements times bits, as the SGQuant authors count (arXiv 2007.05100).
+- ``flash_bytes``, ``ram_bytes``: the tables and the arena of the model in C, where there is one
+  (:mod:`sgq_auto.packed.sizes.device_sizes`).
 
 The caller's output (the logits) and per-chunk scratch of bounded size are counted on no side.
 """
@@ -21,6 +23,7 @@ from sgq_auto.packed.allocation import (
     Site,
 )
 from sgq_auto.packed.sizes.buffers import Buffer, Part, inference_buffers
+from sgq_auto.packed.sizes.device_sizes import DeviceSizes
 from sgq_auto.packed.sizes.reference_storage import PygStorage, SparseFp32Storage
 from sgq_auto.packed.sizes.sgquant_elements import sgquant_elements
 from sgq_auto.packed.sizes.shape_specs import GraphSpec, ModelSpec
@@ -29,28 +32,41 @@ from sgq_auto.packed.sizes.tensor_storage import PackedStorage, TensorStorage
 
 @dataclass(frozen=True)
 class Footprint:
-    """Bytes of one allocation (or of a reference) on one graph."""
+    """Bytes of one allocation (or of a reference) on one graph; ``None`` for what is not known."""
 
     resident_bytes: int
     stored_bytes: int
     peak_bytes: int
     sgquant_bytes: int
+    flash_bytes: int | None = None
+    ram_bytes: int | None = None
 
     def as_dict(self) -> dict[str, int]:
-        """The four figures by name."""
-        return asdict(self)
+        """The figures that are known, by name."""
+        return {name: figure for name, figure in asdict(self).items() if figure is not None}
 
     def figure(self, objective: Objective) -> int:
-        """The figure that ``objective`` names."""
+        """The figure that ``objective`` names.
+
+        Raises:
+            KeyError: If it is of the model in C, and there is none.
+        """
         return self.as_dict()[objective.value]
 
 
 @dataclass(frozen=True)
 class FootprintModel:
-    """Computes footprints of one model on one graph."""
+    """Computes footprints of one model on one graph.
+
+    Attributes:
+        model: What the sizes of the model depend on.
+        graph: What those of the graph depend on.
+        device: Sizes of the model in C; ``None`` where they are not asked for.
+    """
 
     model: ModelSpec
     graph: GraphSpec
+    device: DeviceSizes | None = None
 
     def sites(self) -> tuple[Site, ...]:
         """Every site of the model on this graph."""
@@ -68,11 +84,11 @@ class FootprintModel:
         return self._measure(PackedStorage(self.graph, allocation), allocation)
 
     def full_precision(self) -> Footprint:
-        """The footprint of the same model in PyG, fp32."""
+        """The footprint of the same model in PyG, fp32; flash and RAM are of fp32 in C."""
         return self._measure(PygStorage(self.graph), self.all_full())
 
     def sparse_fp32(self) -> Footprint:
-        """The footprint of the same model in fp32 with sparse features and int32 CSR."""
+        """The same in fp32 with sparse features and int32 CSR; flash and RAM as before."""
         return self._measure(SparseFp32Storage(self.graph), self.all_full())
 
     def packed_parts(self, allocation: BitAllocation) -> dict[str, int]:
@@ -94,8 +110,14 @@ class FootprintModel:
     def additive_bits(self, allocation: BitAllocation, objective: Objective) -> tuple[int, ...]:
         """Terms in bits, each a sum over sites; the largest, in whole bytes, is the figure.
 
-        A figure of many allocations can so be had from what each site adds to each term.
+        A figure of many allocations can so be had from what each site adds to each term. Flash is
+        in whole words; RAM is no such sum, see :mod:`sgq_auto.packed.sizes.device_sizes`.
+
+        Raises:
+            KeyError: For RAM.
         """
+        if objective is Objective.FLASH_BYTES and self.device is not None:
+            return (8 * self.device.flash_before_filling(allocation),)
         return self._terms(PackedStorage(self.graph, allocation), allocation)[objective]
 
     def average_bits(self, allocation: BitAllocation) -> float:
@@ -139,7 +161,9 @@ class FootprintModel:
 
     def _measure(self, storage: TensorStorage, allocation: BitAllocation) -> Footprint:
         terms = self._terms(storage, allocation)
-        return Footprint(**{kind.value: -(-max(bits) // 8) for kind, bits in terms.items()})
+        on_device = {} if self.device is None else asdict(self.device.footprint(allocation))
+        sizes = {kind.value: -(-max(bits) // 8) for kind, bits in terms.items()}
+        return Footprint(**sizes, **on_device)
 
     def _terms(
         self, storage: TensorStorage, allocation: BitAllocation

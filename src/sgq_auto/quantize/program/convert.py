@@ -11,6 +11,7 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, SparseFeatures
 from sgq_auto.graphs.many_graphs import largest_graph, part
 from sgq_auto.packed import PackedModel
+from sgq_auto.packed.backends import Engine, fastest_engine
 from sgq_auto.packed.codes.ranges import Ranges
 from sgq_auto.packed.runtime.graphs.edge_weights import no_edge_weights, pack_edge_weights
 from sgq_auto.packed.runtime.graphs.other_graphs import no_features, no_graph
@@ -28,6 +29,7 @@ def convert(
     prepared: nn.Module,
     graph: Graph,
     source: Mapping[str, Any] | None = None,
+    engine: Engine | None = None,
 ) -> PackedModel:
     """Pack a prepared model with its graph; one for many graphs is packed without any.
 
@@ -35,6 +37,7 @@ def convert(
         prepared: A trained model from :func:`sgq_auto.quantize.prepare`, its ranges frozen.
         graph: The graph, or the graphs, it was prepared for.
         source: Where it comes from; written into the artifact's header.
+        engine: Does its arithmetic; ``None`` takes the fastest, which may have to be compiled.
 
     Raises:
         InputError: If it does something that the packed runtime cannot.
@@ -66,6 +69,7 @@ def convert(
         graph.classes,
         skips,
         dict(source or {}),
+        fastest_engine() if engine is None else engine,
         task=graph.task,
         target_units=None if scale is None else TargetUnits(scale.mean, scale.std),
     )

@@ -18,6 +18,8 @@ class ConfirmedRow:
         trial: The trial.
         size: Its bytes under the objective.
         ratio: Full precision divided by it.
+        flash: Tables of the model in C; empty where it cannot be written.
+        ram: Its arena; empty too.
         estimate: Estimated drop, with its interval.
         at_most: What is not exceeded with the study's confidence; empty in older summaries.
         test_drop: Drop of the one model on test nodes; empty in older summaries.
@@ -29,6 +31,8 @@ class ConfirmedRow:
     trial: int
     size: str
     ratio: str
+    flash: str
+    ram: str
     estimate: str
     at_most: str
     test_drop: str
@@ -49,6 +53,8 @@ def confirmed_rows(summary: Summary) -> tuple[ConfirmedRow, ...]:
                 trial=point.trial,
                 size=kib(point.num_bytes),
                 ratio=f"{entry[f'{kind}_ratio']:.1f}x",
+                flash=_kib(entry.get("flash_bytes")),
+                ram=_kib(entry.get("ram_bytes")),
                 estimate=f"{point.estimate:+.2f}{between}",
                 at_most=_signed(point.at_most),
                 test_drop="" if point.at_most is None else _signed(point.test_drop),
@@ -63,6 +69,10 @@ def confirmed_rows(summary: Summary) -> tuple[ConfirmedRow, ...]:
 def _mean_drop(found: Mapping[str, Any]) -> str:
     half = half_width_95(found["test_accuracy_drop_std"], found["seeds"])
     return _signed(found["test_accuracy_drop"]) + ("" if half is None else f" ± {half:.2f}")
+
+
+def _kib(num_bytes: float | None) -> str:
+    return "" if num_bytes is None else kib(num_bytes)
 
 
 def _signed(drop: float | None) -> str:

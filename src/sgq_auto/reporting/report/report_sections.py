@@ -13,7 +13,7 @@ from sgq_auto.reporting.verdict import (
     promised,
     why_this_one,
 )
-from sgq_auto.reporting.written_units import kib, metric_of
+from sgq_auto.reporting.written_units import device_kinds, kib, memory_words, metric_of
 from sgq_auto.reporting.written_units import spread as spread_text
 from sgq_auto.searching.search_progress import Summary
 from sgq_auto.task import Metric
@@ -55,7 +55,9 @@ def answer(summary: Summary) -> str:
         return f"No allocation for {what} is recommended: {summary['recommended_reason']}."
     name = summary["objective"]
     kind = name.removesuffix("_bytes")
-    size = f"{what} needs {kib(best[name])} of {kind} memory, {_times_less(best, full, kind)}"
+    size = (
+        f"{what} needs {kib(best[name])} of {memory_words(kind)}, {_times_less(best, full, kind)}"
+    )
     metric = metric_of(summary)
     before = metric.text(full["test_accuracy"])
     mean = f"{_mean_drop(best)} {metric.unit} over {best['seeds']} seeds"
@@ -152,8 +154,8 @@ def facts(summary: Summary) -> tuple[Fact, ...]:
     if best is None:
         return ()
     sizes = [
-        Fact(f"{kind} memory", kib(best[f"{kind}_bytes"]), _ratios(best, kind))
-        for kind in ("resident", "stored", "peak", "sgquant")
+        Fact(memory_words(kind), kib(best[f"{kind}_bytes"]), _ratios(best, kind))
+        for kind in ("resident", "stored", "peak", "sgquant", *device_kinds(summary))
     ]
     return (
         Fact(

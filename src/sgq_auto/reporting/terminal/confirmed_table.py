@@ -5,7 +5,15 @@ from typing import Any
 
 from sgq_auto.reporting.terminal.tables import Column
 from sgq_auto.reporting.verdict import DropPoint, confidence_text, drop_points
-from sgq_auto.reporting.written_units import figure, kib, metric_of, spread
+from sgq_auto.reporting.written_units import (
+    device_kinds,
+    figure,
+    has_device_bounds,
+    kib,
+    memory_name,
+    metric_of,
+    spread,
+)
 from sgq_auto.searching.search_progress import Summary
 from sgq_auto.task import Metric
 
@@ -21,13 +29,17 @@ def confirmed_columns(summary: Summary) -> list[Column]:
     points, references = summary["confirmed"], _references(summary)
     kind = str(summary["objective"]).removesuffix("_bytes")
     others = [name for name in ("resident", "stored") if name != kind]
+    on_device = [name for name in device_kinds(summary) if name != kind]
+    # What is bounded matters as much as what is minimised.
+    rank = None if has_device_bounds(summary) else -1
     bits = ["32"] * len(references) + [f"{p['average_bits']:.1f}" for p in points]
     return [
         _names(summary),
         Column("bits", bits, rank=2),
         _sizes(summary, kind, None),
         _ratios(summary, kind),
-        *(_sizes(summary, name, 1 - rank) for rank, name in enumerate(others)),
+        *(_sizes(summary, name, 1 - place) for place, name in enumerate(others)),
+        *(_sizes(summary, name, rank) for name in on_device),
         *_figures(metric_of(summary), references, points, drop_points(summary)),
     ]
 
@@ -75,7 +87,7 @@ def _names(summary: Summary) -> Column:
 def _sizes(summary: Summary, kind: str, rank: int | None) -> Column:
     """Bytes of one kind. The twin is as large as full precision."""
     own = [summary["full_precision"]] * len(_references(summary)) + summary["confirmed"]
-    return Column(kind, [kib(each[f"{kind}_bytes"]) for each in own], rank)
+    return Column(memory_name(kind), [kib(each[f"{kind}_bytes"]) for each in own], rank)
 
 
 def _ratios(summary: Summary, kind: str) -> Column:

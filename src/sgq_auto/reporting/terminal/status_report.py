@@ -49,8 +49,7 @@ def _span(seconds: float) -> str:
 
 def _print_front(console: Console, progress: StudyProgress) -> None:
     if not progress.front:
-        bound = progress.bench.settings.budget
-        limits = " within the budget" if bound.max_kib or bound.max_drop is not None else ""
+        limits = " within the budget" if progress.bench.settings.budget.is_given else ""
         print_words(console, f"No trial{limits} so far, so there is no front")
         return
     console.print(f"Front so far, hypervolume {progress.hypervolume:.3f}")

@@ -11,7 +11,14 @@ from sgq_auto.reporting.verdict.drop_points import (
     drop_points,
     highest_drop,
 )
-from sgq_auto.reporting.written_units import amount, axis_label, kib, metric_of, plotted
+from sgq_auto.reporting.written_units import (
+    amount,
+    axis_label,
+    kib,
+    memory_words,
+    metric_of,
+    plotted,
+)
 from sgq_auto.searching.search_progress import StudyProgress, Summary
 from sgq_auto.task import Metric
 
@@ -60,7 +67,7 @@ class Panels:
         trials = [record for record in progress.records if record.complete]
         confirmed, allowed = drop_points(summary), allowed_drop(summary)
         sizes = [p.num_bytes / 1024 for p in trials] + [point.kib for point in confirmed]
-        size = Axis.around(f"{objective} memory (KiB, log scale)", sizes, is_log=True)
+        size = Axis.around(f"{memory_words(objective)} (KiB, log scale)", sizes, is_log=True)
         drops = [min(0.0, *p.drops) for p in confirmed] + [highest_drop(confirmed, allowed or 0.0)]
         levels = _levels(summary)
         metric = metric_of(summary)
@@ -70,7 +77,9 @@ class Panels:
         seen = [max(a, floor) for a in accuracies] + [accuracy for _, accuracy in levels]
         names = tuple(f"{point.kib:,.1f}" for point in confirmed)
         return cls(
-            slots=Slots(f"confirmed points, smallest first: {objective} memory (KiB)", names),
+            slots=Slots(
+                f"confirmed points, smallest first: {memory_words(objective)} (KiB)", names
+            ),
             size=size,
             drop=Axis.around(f"drop from full precision, {metric.unit}", drops),
             accuracy=Axis.around(axis_label(metric), seen),

@@ -5,7 +5,13 @@ from typing import Any
 
 from sgq_auto.reporting.intervals import half_width_95
 from sgq_auto.reporting.verdict.drop_points import confidence_text
-from sgq_auto.reporting.written_units import figure, kib, metric_of
+from sgq_auto.reporting.written_units import (
+    figure,
+    has_device_bounds,
+    kib,
+    memory_name,
+    metric_of,
+)
 from sgq_auto.reporting.written_units import spread as spread_text
 from sgq_auto.searching.search_progress import Summary
 
@@ -17,6 +23,7 @@ def file_lines(summary: Summary) -> list[str]:
     """
     best, objective = summary["recommended"], str(summary["objective"])
     sizes = f"Recommended: trial {best['trial']}, {sizes_text(best, objective)}"
+    sizes += _on_device(summary)
     half = half_width_95(best["test_accuracy_drop_std"], best["seeds"])
     width = "" if half is None else f" ± {half:.2f} (95 %)"
     metric = metric_of(summary)
@@ -42,8 +49,23 @@ def sizes_text(best: Mapping[str, Any], objective: str) -> str:
     kind = objective.removesuffix("_bytes")
     kinds = ["resident"] if kind == "resident" else [kind, "resident"]
     return ", ".join(
-        f"{kib(best[f'{name}_bytes'])} {name} ({_ratios(best, name)})" for name in kinds
+        f"{kib(best[f'{name}_bytes'])} {memory_name(name)} ({_ratios(best, name)})"
+        for name in kinds
     )
+
+
+def _on_device(summary: Summary) -> str:
+    """Flash and RAM of the model in C, where the search had a bound of either."""
+    best = summary["recommended"]
+    if not has_device_bounds(summary):
+        return ""
+    bounds = {kind: summary.get(f"max_{kind}_kib") for kind in ("flash", "ram")}
+    parts = [
+        f"{kib(best[f'{kind}_bytes'])} of {memory_name(kind)}"
+        + ("" if most is None else f" (at most {most:g})")
+        for kind, most in bounds.items()
+    ]
+    return f"; in C {' and '.join(parts)}, beside code and stack"
 
 
 def _ratios(best: Mapping[str, Any], kind: str) -> str:

@@ -24,7 +24,8 @@ from sgq_auto.searching.confirming.confirm_rows import (
 )
 from sgq_auto.searching.confirming.confirmed_allocation import Confirmed
 from sgq_auto.searching.confirming.judges import Judge, has_opinions, judge_of
-from sgq_auto.searching.measuring.workbench import Workbench, mean_probabilities, pretrain_models
+from sgq_auto.searching.measuring.reference_models import mean_probabilities, pretrain_models
+from sgq_auto.searching.measuring.workbench import Workbench
 from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.study.study_folder import StudyFolder
 from sgq_auto.searching.study.tested_graphs import TestedGraphs

@@ -14,7 +14,8 @@ from sgq_auto.quantize import convert
 from sgq_auto.searching.confirming.confirm import confirmed_rows
 from sgq_auto.searching.confirming.confirm_rows import ConfirmRow
 from sgq_auto.searching.confirming.confirmed_allocation import shipped_row
-from sgq_auto.searching.measuring.workbench import Workbench, finetune_seed
+from sgq_auto.searching.measuring.reference_models import finetune_seed
+from sgq_auto.searching.measuring.workbench import Workbench
 from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.study.own_code import refuse_edited
 from sgq_auto.searching.study.study import finished_trials, open_study

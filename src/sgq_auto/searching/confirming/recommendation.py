@@ -62,7 +62,7 @@ def confirm_front(
 ) -> None:
     """Confirm the front, and then one more point at a time where the recommended one ends."""
     bench, settings = progress.bench, progress.bench.settings
-    measured = [e for e in estimates(progress.records) if settings.budget.holds(e.num_bytes)]
+    measured = bench.fitting(estimates(progress.records))
     full_accuracy, allowed = bench.pretrained.val_accuracy, settings.allowed_drop
     metric = bench.graph.metric
     answer.points = choose_points(measured, full_accuracy, allowed, settings.confirm, metric)

@@ -4,9 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sgq_auto.searching.measuring.sensitivity import Sensitivities
+from sgq_auto.searching.space.device_bounds import DeviceBounds
 from sgq_auto.searching.space.pareto_front import non_dominated
 from sgq_auto.searching.space.search_space import Positions
-from sgq_auto.searching.space.size_table import SizeTable
+from sgq_auto.searching.space.size_table import Sizes
 
 # An increase of the cross-entropy that is next to nothing: correct classes lose 1 % of their
 # probability. Beyond the allocation that reaches it bits buy nothing.
@@ -15,7 +16,7 @@ _NEGLIGIBLE_LOSS = 0.01
 _STATES = 2048
 
 
-def additive_front(sensitivities: Sensitivities, sizes: SizeTable) -> Positions:
+def additive_front(sensitivities: Sensitivities, sizes: Sizes) -> Positions:
     """Allocations of least expected loss at their size, by dynamic programming over the groups.
 
     After each group the Pareto-optimal partial allocations stay, thinned to one of the least
@@ -24,9 +25,7 @@ def additive_front(sensitivities: Sensitivities, sizes: SizeTable) -> Positions:
     Returns:
         ``[n, groups]`` positions, smallest first.
     """
-    # An objective with several terms is the largest of them; their sum stands for it here.
-    cost = sizes.added.sum(axis=2)
-    loss = sensitivities.monotone
+    cost, loss = sizes.cost, sensitivities.monotone
     chosen = np.zeros((1, 0), dtype=np.int64)
     total_cost, total_loss = np.zeros(1), np.zeros(1)
     for group_cost, group_loss in zip(cost, loss, strict=True):
@@ -41,13 +40,20 @@ def additive_front(sensitivities: Sensitivities, sizes: SizeTable) -> Positions:
 
 
 def seeds(
-    sensitivities: Sensitivities, sizes: SizeTable, count: int, max_bytes: float = np.inf
+    sensitivities: Sensitivities,
+    sizes: Sizes,
+    count: int,
+    max_bytes: float = np.inf,
+    bounds: DeviceBounds | None = None,
 ) -> Positions:
     """``count`` allocations of the additive front, evenly spread over the logarithm of bytes.
 
-    They end with the first whose expected loss is next to nothing, or at ``max_bytes``.
+    They end with the first whose expected loss is next to nothing, or at ``max_bytes``. All are
+    within ``bounds``.
     """
     front = additive_front(sensitivities, sizes)
+    if bounds is not None:
+        front = _within(bounds, front, sensitivities, sizes)
     front = front[sizes(front) <= max_bytes]
     if not (count and len(front)):
         return front[:0]
@@ -58,6 +64,22 @@ def seeds(
     nearest = np.abs(log_bytes - targets[:, None]).argmin(axis=1)
     spread: Positions = front[np.unique(nearest)]
     return spread
+
+
+def _within(
+    bounds: DeviceBounds, front: Positions, sensitivities: Sensitivities, sizes: Sizes
+) -> Positions:
+    """The best allocations within the bounds of a device, smallest first.
+
+    Those of least loss at their flash or RAM are among them: where one of these is scarce, few of
+    the front are within its bound.
+    """
+    fronts = [front, *(additive_front(sensitivities, own) for own in bounds.sizes.values())]
+    found = np.concatenate(fronts)
+    found = found[bounds(found)]
+    loss = sensitivities.expected_loss(found)
+    best: Positions = found[non_dominated(-loss, sizes(found).astype(np.float64))]
+    return best
 
 
 def _thinned_front(cost: NDArray[np.float64], loss: NDArray[np.float64]) -> NDArray[np.int64]:

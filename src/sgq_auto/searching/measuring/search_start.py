@@ -28,7 +28,7 @@ class SearchStart:
     def prepare(cls, bench: Workbench, path: Path, on_stage: OnStage = unheard) -> "SearchStart":
         """Measure the sensitivities, or read them from ``path``, and choose the first trials.
 
-        Allocations above ``max_kib`` are left out; there are none if even the smallest is.
+        Allocations that break a bound of sizes are left out: all, if even the smallest does.
         """
         settings, space = bench.settings, bench.space
         # Of a model that was not trained there is nothing to measure.
@@ -36,14 +36,16 @@ class SearchStart:
         found = cached_sensitivities(bench, path, on_stage) if measured else None
         first = space.uniform()
         if found is not None:
-            seeded = seeds(found, bench.sizes, settings.seeding, settings.budget.max_bytes)
+            most, bounds = settings.budget.max_bytes, bench.device_bounds
+            seeded = seeds(found, bench.sizes, settings.seeding, most, bounds)
             first += [space.params(row) for row in seeded.tolist()]
-        affordable = [p for p in first if settings.budget.holds(bench.num_bytes(p))]
+        affordable = [p for p in first if bench.fits(p)]
         unique = {tuple(params.values()): params for params in affordable}
         knowledge = Knowledge(
             sizes=bench.sizes,
             expected_losses=found.losses if found else None,
             frame=bench.frame.within(settings.budget),
             parameters=space.searched,
+            within=bench.device_bounds,
         )
         return cls(found, tuple(unique.values()), knowledge)

@@ -3,41 +3,51 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
-from pathlib import Path
+from functools import cached_property
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph
 from sgq_auto.graphs.many_graphs import largest_graph
 from sgq_auto.packed import FootprintModel
 from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.quantize import generic_layers, prepare, trace_model, unpackable_reason
-from sgq_auto.searching.command_stages import OnStage, Stage, unheard
+from sgq_auto.searching.command_stages import OnStage, unheard
 from sgq_auto.searching.measuring.chance_level import chance_score
+from sgq_auto.searching.measuring.device_sizes import reported_sizes, too_large_for, with_device
 from sgq_auto.searching.measuring.early_stopping import DominationStopper
 from sgq_auto.searching.measuring.majority_class import Guessing, untaught
-from sgq_auto.searching.settings.search_settings import SearchSettings
-from sgq_auto.searching.space.pareto_front import Frame
-from sgq_auto.searching.space.search_space import SearchSpace
-from sgq_auto.searching.space.size_table import SizeTable
-from sgq_auto.searching.trials.trial_records import Measurement
-from sgq_auto.training import (
-    FitResult,
-    Pretrained,
-    Stopper,
-    evaluate,
-    fit,
-    predict,
-    pretrain,
-    said,
-    weights_path,
+from sgq_auto.searching.measuring.reference_models import (
+    finetune_seed,
+    mean_prediction,
+    pretrain_models,
 )
+from sgq_auto.searching.settings.search_settings import SearchSettings
+from sgq_auto.searching.space.device_bounds import DeviceBounds
+from sgq_auto.searching.space.pareto_front import Frame
+from sgq_auto.searching.space.search_space import Positions, SearchSpace
+from sgq_auto.searching.space.size_table import Sizes, sizes_of
+from sgq_auto.searching.trials.trial_records import Measurement
+from sgq_auto.training import FitResult, Pretrained, Stopper, fit
 
-# Between the seeds of a trial and its repeats: further than any two studies' seeds.
-_SEEDS_APART = 1_000_000
+
+class Sized(Protocol):
+    """An allocation that was measured."""
+
+    @property
+    def params(self) -> dict[str, int]:
+        """Ladder positions by group."""
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes under the objective."""
+
+
+_P = TypeVar("_P", bound=Sized)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +94,7 @@ class Workbench:
         :attr:`nothing_fits`. The graph is moved to the device of the settings.
         """
         graph = graph.to(torch.device(settings.device))
-        if settings.budget.max_kib is not None:
+        if settings.budget.limits_size:
             untrained = cls.untrained(settings, graph)
             if untrained.nothing_fits:
                 return untrained
@@ -97,7 +107,11 @@ class Workbench:
 
     @classmethod
     def untrained(cls, settings: SearchSettings, graph: Graph) -> "Workbench":
-        """What is known without training: sizes, and whether anything fits the budget."""
+        """What is known without training: sizes, and whether anything fits the budget.
+
+        Raises:
+            InputError: If the search is for a device and the model cannot be written in C.
+        """
         return cls._of(settings, graph, Pretrained(settings.model.build(graph), math.nan))
 
     @classmethod
@@ -111,28 +125,81 @@ class Workbench:
         prepared = prepare(pretrained.model, graph)
         trace = trace_model(prepared, graph)
         largest = largest_graph(trace.spec, graph)
-        footprints = largest.footprints
+        footprints = with_device(settings, largest.footprints, prepared, graph)
         notes = generic_layers(prepared), unpackable_reason(trace)
         del trace  # It holds every embedding.
+        bounded = [figure for figure, _ in settings.budget.of_device.values()]
         space = SearchSpace.build(
-            footprints, settings.granularity, settings.ladder, settings.objective
+            footprints, settings.granularity, settings.ladder, settings.objective, bounded
         )
-        teacher = _mean_prediction(teachers, graph) if teachers else torch.empty(0)
+        if settings.objective.of_device and not space.searched:
+            raise InputError(f"objective={settings.objective}: no bits of this model change it")
+        teacher = mean_prediction(teachers, graph) if teachers else torch.empty(0)
         accuracies = tuple(each.val_accuracy for each in teachers)
         made = cls(settings, graph, pretrained, teacher, accuracies, footprints, space, *notes)
         return replace(made, sized=largest.note)
 
     @cached_property
     def nothing_fits(self) -> str | None:
-        """Why no allocation is within ``max_kib``, known without training; else ``None``."""
+        """Why no allocation is within the bounds of sizes, known without training; else ``None``.
+
+        Fewer bits take no more of anything: what the fewest everywhere break, nothing keeps.
+        """
         objective, budget = self.settings.objective, self.settings.budget
-        num_bytes = self.footprints.packed(self.space.smallest()).figure(objective)
-        if budget.max_kib is None or budget.holds(num_bytes):
-            return None
-        return (
-            f"nothing fits: max_kib={budget.max_kib:g}, and the fewest bits everywhere take "
-            f"{num_bytes / 1024:,.1f} KiB {objective}"
-        )
+        smallest = self.footprints.packed(self.space.smallest())
+        num_bytes, reasons = smallest.figure(objective), []
+        if budget.max_kib is not None and not budget.holds(num_bytes):
+            reasons.append(
+                f"max_kib={budget.max_kib:g}, and the fewest bits everywhere take "
+                f"{num_bytes / 1024:,.1f} KiB {objective}"
+            )
+        broken = too_large_for(budget, smallest.as_dict())
+        if broken:
+            reasons.append(f"on the device, the fewest bits everywhere take {' and '.join(broken)}")
+        return f"nothing fits: {'; '.join(reasons)}" if reasons else None
+
+    @cached_property
+    def device_bounds(self) -> DeviceBounds | None:
+        """The bounds of flash and RAM; ``None`` where there are none."""
+        return DeviceBounds.build(self.footprints, self.space, self.settings.budget)
+
+    def fits(self, params: Mapping[str, int]) -> bool:
+        """Whether an allocation is within every bound of sizes."""
+        bounds = self.device_bounds
+        fits_device = bounds is None or bool(bounds(self._positions([params]))[0])
+        return fits_device and self.settings.budget.holds(self.num_bytes(params))
+
+    def fitting(self, points: Sequence[_P]) -> list[_P]:
+        """Those of measured allocations that are within every bound of sizes."""
+        held = [point for point in points if self.settings.budget.holds(point.num_bytes)]
+        return self.fitting_device(held)
+
+    def fitting_device(self, points: Sequence[_P]) -> list[_P]:
+        """Those of measured allocations that are within the bounds of flash and RAM."""
+        bounds = self.device_bounds
+        if bounds is None or not points:
+            return list(points)
+        within = bounds(self._positions(point.params for point in points))
+        return [point for point, fits in zip(points, within, strict=True) if fits]
+
+    def violations(self, params: Mapping[str, int], drop: float) -> dict[str, float]:
+        """Each bound of the budget and by how much an allocation breaks it; 0 or less if kept.
+
+        Args:
+            params: The allocation.
+            drop: Validation accuracy that it loses, percentage points.
+        """
+        found = self.settings.budget.violations(self.num_bytes(params), drop)
+        if self.device_bounds is None:
+            return found
+        excesses = self.device_bounds.excesses(self._positions([params]))
+        return found | {name: float(excess[0]) for name, excess in excesses.items()}
+
+    @cached_property
+    def reported(self) -> FootprintModel:
+        """The sizes that are reported: those of the model in C too, where it can be written."""
+        smallest = self.space.smallest()
+        return reported_sizes(self.footprints, smallest, self.full_precision, self.graph)
 
     @property
     def is_trained(self) -> bool:
@@ -170,13 +237,16 @@ class Workbench:
         )
 
     @cached_property
-    def sizes(self) -> SizeTable:
+    def sizes(self) -> Sizes:
         """Exact bytes under the objective of many allocations at once."""
-        return SizeTable.build(self.footprints, self.space, self.settings.objective)
+        return sizes_of(self.footprints, self.space, self.settings.objective)
 
     def num_bytes(self, params: Mapping[str, int]) -> int:
         """Bytes of one allocation under the objective."""
-        return int(self.sizes(np.array([self.space.positions(params)]))[0])
+        return int(self.sizes(self._positions([params]))[0])
+
+    def _positions(self, params: Iterable[Mapping[str, int]]) -> Positions:
+        return np.array([self.space.positions(each) for each in params])
 
     def drop(self, val_accuracy: float) -> float:
         """Points of the metric that a model lies below full precision in the search."""
@@ -230,91 +300,3 @@ class Workbench:
             curve=result.curve,
             finetune_seconds=result.seconds,
         )
-
-
-def pretrain_model(settings: SearchSettings, graph: Graph, seed: int) -> Pretrained:
-    """The search's model at full precision, trained with ``seed`` or read from the cache.
-
-    For every seed it is the model of the user's checkpoint, if there is one.
-    """
-    if settings.pretrain is None:
-        model = settings.model.trained(graph)
-        return Pretrained(model, evaluate(prepare(model, graph), graph)[0])
-    return pretrain(
-        lambda: settings.model.build(graph),
-        graph,
-        settings.pretrain,
-        seed,
-        model_config=settings.model.key_on(graph),
-        cache=settings.cache,
-        brought=settings.brought,
-    )
-
-
-def model_path(settings: SearchSettings, graph: Graph, seed: int) -> Path:
-    """Where the weights of :func:`pretrain_model` are kept, or those that the study brought."""
-    if settings.pretrain is None:
-        assert settings.model.checkpoint is not None
-        return settings.model.checkpoint
-    path = weights_path(
-        graph,
-        settings.pretrain,
-        seed,
-        model_config=settings.model.key_on(graph),
-        cache=settings.cache,
-    )
-    brought = None if settings.brought is None else settings.brought / path.name
-    return path if brought is None or not brought.exists() else brought
-
-
-def pretrain_models(
-    settings: SearchSettings, graph: Graph, seeds: Iterable[int], on_stage: OnStage = unheard
-) -> list[Pretrained]:
-    """The search's model at full precision for each seed; those not in the cache are trained.
-
-    Where it is the user's own, no seed has another one: it is returned once.
-    """
-    seeds = list(seeds)[:1] if settings.pretrain is None else list(seeds)
-    missing = [seed for seed in seeds if not model_path(settings, graph, seed).exists()]
-    total, models = len(missing), []
-    text = f"training {total} full-precision model{'' if total == 1 else 's'}"
-    for seed in seeds:
-        if seed in missing:
-            on_stage(Stage(text, missing.index(seed), total))
-        models.append(pretrain_model(settings, graph, seed))
-    return models
-
-
-def mean_probabilities(
-    settings: SearchSettings,
-    graph: Graph,
-    seeds: Iterable[int],
-    ask: Callable[[nn.Module], Tensor] | None = None,
-) -> Tensor:
-    """What full-precision models with these seeds say ``[rows, outputs]``, the mean: probabilities.
-
-    Args:
-        settings: The search.
-        graph: What they are trained on.
-        seeds: The seeds.
-        ask: Asks a prepared model for what it returns; by default those on ``graph``.
-    """
-    return _mean_prediction(pretrain_models(settings, graph, seeds), graph, ask)
-
-
-def _mean_prediction(
-    models: Sequence[Pretrained], graph: Graph, ask: Callable[[nn.Module], Tensor] | None = None
-) -> Tensor:
-    ask = ask or partial(predict, graph=graph)
-    outputs = (ask(prepare(each.model, graph)) for each in models)
-    return torch.stack([said(each, graph.task) for each in outputs]).mean(dim=0)
-
-
-def finetune_seed(settings: SearchSettings, repeat: int) -> int:
-    """The seed of a fine-tuning.
-
-    Args:
-        settings: The search.
-        repeat: How often the allocation was measured before; each measurement has its own seed.
-    """
-    return settings.seed + _SEEDS_APART * repeat

@@ -26,7 +26,8 @@ class Model:
         accuracy: Predicts accuracies.
         size: Predicts sizes where they are not known.
         front: ``[k, parameters]`` measured allocations that no other one beats.
-        reached: Accuracies and sizes of measured and pending allocations.
+        reached: Accuracies and sizes of measured and pending allocations. What breaks a bound is
+            in neither, as long as something keeps them.
     """
 
     knowledge: Knowledge
@@ -42,14 +43,15 @@ class Model:
         scale = Scale.of(history, knowledge.frame)
         features = knowledge.features(history.positions, knowledge.num_bytes(history.positions))
         accuracy, size = scale.scaled_accuracy(history.accuracy), scale.scaled_size(history.size)
+        kept = knowledge.kept_or_all(history.positions)
         noise = history.variance / scale.accuracy_span**2
         model = cls(
             knowledge=knowledge,
             scale=scale,
             accuracy=Forest.fit(features, accuracy, seed, repeats=history.repeats, noise=noise),
             size=None if knowledge.sizes else Forest.fit(features, size, seed),
-            front=history.positions[non_dominated(accuracy, size)],
-            reached=(accuracy, size),
+            front=history.positions[kept][non_dominated(accuracy[kept], size[kept])],
+            reached=(accuracy[kept], size[kept]),
         )
         return model._with_pending(history.pending)
 

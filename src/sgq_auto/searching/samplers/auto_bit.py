@@ -71,14 +71,15 @@ class AutoBitSampler(InformedSampler):
         for _ in range(_CLIMBS):
             best = pool[np.argsort(-gains, kind="stable")[:_CLIMBERS]]
             uphill = unseen(neighbours(best, grid.sizes), np.concatenate([taken, pool]))
+            uphill = self.knowledge.kept(uphill)
             pool = np.concatenate([pool, uphill])
             gains = np.concatenate([gains, model.gains(uphill)])
         best_of_all: NDArray[np.int64] = pool[gains.argmax()]
         return best_of_all
 
     def _pool(self, grid: Grid, model: Model, rng: Generator, taken: Positions) -> Positions:
-        """Random allocations and relatives of the front that are not taken."""
+        """Random allocations and relatives of the front, within the bounds and not taken."""
         count = self._candidates // 2
         drawn = random_positions(rng, grid.sizes, count)
         bred = mutated(rng, model.front, grid.sizes, self._candidates - count)
-        return unseen(np.concatenate([drawn, bred]), taken)
+        return self.knowledge.kept(unseen(np.concatenate([drawn, bred]), taken))

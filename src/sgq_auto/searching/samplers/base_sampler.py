@@ -13,10 +13,13 @@ from optuna.samplers import BaseSampler
 from optuna.search_space import IntersectionSearchSpace
 from optuna.trial import FrozenTrial
 
-from sgq_auto.searching.samplers.candidates import random_positions
+from sgq_auto.searching.samplers.candidates import narrowing_positions, random_positions
 from sgq_auto.searching.samplers.parameter_grid import Grid
 from sgq_auto.searching.samplers.prior_knowledge import Knowledge
 from sgq_auto.searching.trials.standing_trials import finished_trials, place
+
+# Random allocations that are looked at together for one within the bounds.
+_DRAWN_TOGETHER = 256
 
 
 class InformedSampler(BaseSampler):
@@ -50,13 +53,16 @@ class InformedSampler(BaseSampler):
     ) -> dict[str, BaseDistribution]:
         """The parameters that all finished trials share, once there are enough trials.
 
+        Where allocations have bounds, at once: parameters are then drawn together.
+
         Raises:
             ValueError: If the study has more than two objectives.
         """
         if len(study.directions) > 2:
             raise ValueError(f"{type(self).__name__}: a study has one or two objectives")
         finished = finished_trials(study)
-        if len(finished) < self._startup_trials:
+        # One by one, parameters cannot be drawn within a bound on all of them.
+        if len(finished) < self._startup_trials and self.knowledge.within is None:
             return {}
         # The search space remembers where it was; it decides nothing by that.
         return self._search_space.calculate(study)
@@ -68,6 +74,9 @@ class InformedSampler(BaseSampler):
         if not search_space:
             return {}
         grid = Grid(self.knowledge.ordered(search_space))
+        if len(finished_trials(study)) < self._startup_trials:
+            drawn = self._anywhere(grid, self._rng(place(study, trial.number)))
+            return grid.decode(drawn)
         return grid.decode(self._proposal(study, trial, grid))
 
     @abstractmethod
@@ -87,9 +96,17 @@ class InformedSampler(BaseSampler):
         return grid.decode(self._anywhere(grid, rng))[param_name]
 
     def _anywhere(self, grid: Grid, rng: Generator) -> NDArray[np.int64]:
-        """Random positions ``[parameters]``."""
-        drawn: NDArray[np.int64] = random_positions(rng, grid.sizes, 1)[0]
-        return drawn
+        """Random positions ``[parameters]``; within the bounds, if the grid is the study's."""
+        within = self.knowledge.within
+        if within is None or len(grid.sizes) != len(self.knowledge.parameters):
+            one: NDArray[np.int64] = random_positions(rng, grid.sizes, 1)[0]
+            return one
+        for drawn in narrowing_positions(rng, grid.sizes, _DRAWN_TOGETHER):
+            kept = np.flatnonzero(within(drawn))
+            if kept.size:
+                break
+        found: NDArray[np.int64] = drawn[kept[0] if kept.size else 0]
+        return found
 
     def _rng(self, place: int, name: str = "") -> Generator:
         return np.random.default_rng([self._seed, place, zlib.crc32(name.encode())])

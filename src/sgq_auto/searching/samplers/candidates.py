@@ -1,5 +1,7 @@
 """Allocations worth a prediction: random ones, and relatives of the best."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -10,6 +12,17 @@ from sgq_auto.searching.space.search_space import Positions
 def random_positions(rng: Generator, sizes: NDArray[np.int64], count: int) -> Positions:
     """``count`` positions drawn evenly over the grid."""
     return rng.integers(0, sizes, size=(count, sizes.size))
+
+
+def narrowing_positions(
+    rng: Generator, sizes: NDArray[np.int64], count: int
+) -> Iterator[Positions]:
+    """Times ``count`` random positions, each time with one position less to choose from.
+
+    The first ones are drawn over the whole grid, the last ones are the smallest allocation.
+    """
+    for most in range(int(sizes.max()), 0, -1):
+        yield random_positions(rng, np.minimum(sizes, most), count)
 
 
 def mutated(rng: Generator, parents: Positions, sizes: NDArray[np.int64], count: int) -> Positions:

@@ -61,6 +61,7 @@ class PaperSampler(InformedSampler):
         """Random allocations, the best first; those that were measured only if all were."""
         rng = self._rng(first)
         drawn = random_positions(rng, grid.sizes, self._candidates)
+        drawn = drawn[self.knowledge.kept_or_all(drawn)]
         fresh = unseen(drawn, history.positions)
         pool = fresh if len(fresh) else drawn
         tree = DecisionTreeRegressor(random_state=int(rng.integers(1 << 31)))

@@ -115,7 +115,7 @@ class SearchSettings(RootSettings):
             **self._own_sampler(),
             **self.training,
             "objective": self.objective,
-            "budget": asdict(self.budget),
+            "budget": self.budget.key,
             "seeding": self.seeding,
             "early_stopping": self.early_stopping,
             "remeasuring": self.remeasuring,

@@ -50,8 +50,8 @@ class SearchSpace:
     Attributes:
         groups: Sites of each group of the granularity.
         searched: Names of the groups whose bits are searched. The others are exact or change no
-            byte of the objective (GCN's adjacency follows from the degrees; an empty bucket has no
-            codes); those take the highest width.
+            byte of the objective or of another bounded figure (GCN's adjacency follows from the
+            degrees; an empty bucket has no codes); those take the highest width.
         ladder: The allowed bit-widths, increasing.
         exact: Names of groups whose values are the same at any bits; they take the lowest width.
     """
@@ -68,25 +68,41 @@ class SearchSpace:
         granularity: Granularity,
         ladder: Sequence[int],
         objective: Objective,
+        bounded: Sequence[Objective] = (),
     ) -> "SearchSpace":
-        """The space of one model on one graph."""
+        """The space of one model on one graph.
+
+        Args:
+            footprints: Sizes of the model.
+            granularity: Which sites share bits.
+            ladder: The allowed bit-widths, increasing.
+            objective: What is minimised.
+            bounded: Other figures that have a bound.
+        """
         groups: dict[str, list[Site]] = {}
         for site in footprints.sites():
             groups.setdefault(granularity.group(site), []).append(site)
         exact_sites = footprints.exact_sites()
         exact = frozenset(name for name, sites in groups.items() if exact_sites.issuperset(sites))
         space = cls({k: tuple(v) for k, v in groups.items()}, tuple(groups), tuple(ladder), exact)
-        smallest = dict.fromkeys(groups, 0)
-
-        def cost(indices: Mapping[str, int]) -> int:
-            return footprints.packed(space.allocation(indices)).figure(objective)
-
-        base = cost(smallest)
         top = len(space.ladder) - 1
+        figures = [objective, *bounded]
+
+        def cost(indices: Mapping[str, int]) -> list[int]:
+            packed = footprints.packed(space.allocation(indices))
+            return [packed.figure(figure) for figure in figures]
+
+        smallest, largest = dict.fromkeys(groups, 0), dict.fromkeys(groups, top)
+        least, most = cost(smallest), cost(largest)
+
+        def changes_size(name: str) -> bool:
+            if cost({**smallest, name: top}) != least:
+                return True
+            # A small buffer of the arena may count only beside large ones, which share its place.
+            return Objective.RAM_BYTES in figures and cost({**largest, name: 0}) != most
+
         # With a one-step ladder nothing changes a byte; keep every group then.
-        searched = [
-            n for n in groups if top == 0 or (n not in exact and cost({**smallest, n: top}) != base)
-        ]
+        searched = [n for n in groups if top == 0 or (n not in exact and changes_size(n))]
         return replace(space, searched=tuple(searched))
 
     def allocation(self, indices: Mapping[str, int]) -> BitAllocation:

@@ -24,7 +24,7 @@ from sgq_auto.node_files.node_ids import load_node_ids
 from sgq_auto.packed import load
 from sgq_auto.searching.confirming.confirm import model_seeds
 from sgq_auto.searching.confirming.confirm_rows import check_rows
-from sgq_auto.searching.measuring.workbench import model_path
+from sgq_auto.searching.measuring.reference_models import model_path
 from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.studies.archive_members import ARTIFACT, FILES, STUDY, WEIGHTS, extract
 from sgq_auto.searching.studies.kept_config import KeptConfig

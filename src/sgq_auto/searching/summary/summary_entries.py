@@ -16,13 +16,17 @@ from sgq_auto.searching.measuring.majority_class import Guessing
 from sgq_auto.searching.measuring.workbench import Workbench
 from sgq_auto.searching.search_progress import Summary
 from sgq_auto.searching.trials.repeated_measurements import Estimate
+from sgq_auto.settings.budget_settings import Budget
+
+# Figures whose full precision has no sparse form of its own.
+_ONE_REFERENCE = ("sgquant_bytes", "flash_bytes", "ram_bytes")
 
 
 def trial_sizes(footprints: FootprintModel, footprint: Mapping[str, int]) -> dict[str, float]:
     """Bytes of a trial, and full precision divided by them.
 
     ``*_ratio`` is against what PyG holds, ``*_ratio_sparse_fp32`` against fp32 held with sparse
-    features and int32 CSR.
+    features and int32 CSR. Flash and RAM are against the fp32 model in C, which has one form only.
     """
     sizes: dict[str, float] = {}
     full, sparse = footprints.full_precision().as_dict(), footprints.sparse_fp32().as_dict()
@@ -30,7 +34,7 @@ def trial_sizes(footprints: FootprintModel, footprint: Mapping[str, int]) -> dic
         kind = name.removesuffix("_bytes")
         sizes[name] = num_bytes
         sizes[f"{kind}_ratio"] = full[name] / num_bytes
-        if kind != "sgquant":
+        if name not in _ONE_REFERENCE:
             sizes[f"{kind}_ratio_sparse_fp32"] = sparse[name] / num_bytes
     return sizes
 
@@ -49,7 +53,7 @@ def nearest_miss(
         return {
             "reason": bench.nothing_fits,
             "trial": None,
-            **trial_sizes(bench.footprints, bench.footprints.packed(smallest).as_dict()),
+            **trial_sizes(bench.reported, bench.reported.packed(smallest).as_dict()),
             "bits": smallest.by_name(),
             "confirmed": None,
         }
@@ -58,7 +62,7 @@ def nearest_miss(
     nearest = min(confirmed, key=lambda p: _shipped(results[p.number]).drop_at_most)
     unit = bench.graph.metric.unit
     shipped, promise = _shipped(results[nearest.number]), settings.promise
-    limit = "" if settings.budget.max_kib is None else f" in {settings.budget.max_kib:g} KiB"
+    limit = _limit(settings.budget)
     return {
         "reason": f"no confirmed point{limit} loses at most {promise.drop:g} {unit} with "
         f"{100 * promise.confidence:g} % confidence; the nearest is trial {nearest.number} in "
@@ -66,6 +70,13 @@ def nearest_miss(
         f"{unit} with that confidence (estimate {shipped.estimated_drop:+.2f})",
         **describe_points(bench, [nearest], results)[0],
     }
+
+
+def _limit(budget: Budget) -> str:
+    """The bounds of sizes, in words."""
+    bounds = [] if budget.max_kib is None else [f"{budget.max_kib:g} KiB"]
+    bounds += [f"{name}={most:g}" for name, (_, most) in budget.of_device.items()]
+    return f" in {' and '.join(bounds)}" if bounds else ""
 
 
 def _shipped(confirmed: Confirmed) -> Shipped:
@@ -77,7 +88,7 @@ def _shipped(confirmed: Confirmed) -> Shipped:
 def describe_full_precision(bench: Workbench, results: Results) -> dict[str, Any]:
     """The ``full_precision`` entry; accuracies are ``None`` where nothing was trained."""
     confirmed = results.get(None)
-    footprint: Footprint = bench.footprints.full_precision()
+    footprint: Footprint = bench.reported.full_precision()
     sparse = bench.footprints.sparse_fp32().as_dict()
     searched = bench.pretrained.val_accuracy if bench.is_trained else None
     return {
@@ -86,7 +97,7 @@ def describe_full_precision(bench: Workbench, results: Results) -> dict[str, Any
         "test_accuracy_std": confirmed.test_accuracy_std if confirmed else None,
         "search_val_accuracy": searched,
         **footprint.as_dict(),
-        **{f"sparse_fp32_{k}": v for k, v in sparse.items() if k != "sgquant_bytes"},
+        **{f"sparse_fp32_{k}": v for k, v in sparse.items() if k not in _ONE_REFERENCE},
     }
 
 
@@ -136,7 +147,7 @@ def describe_recommended(
         "search_val_accuracy": point.val_accuracy,
         "search_measurements": point.measurements,
         "first_val_accuracy": point.record.val_accuracy,
-        **trial_sizes(bench.footprints, bench.footprints.packed(allocation).as_dict()),
+        **trial_sizes(bench.reported, bench.reported.packed(allocation).as_dict()),
         "parts": bench.footprints.packed_parts(allocation),
         "stored_parts": bench.footprints.stored_parts(allocation),
         "artifact_path": str(artifact) if isinstance(artifact, Path) else None,
@@ -158,7 +169,7 @@ def describe_points(
                 "trial": point.number,
                 "val_accuracy": point.val_accuracy,
                 "measurements": point.measurements,
-                **trial_sizes(bench.footprints, bench.footprints.packed(allocation).as_dict()),
+                **trial_sizes(bench.reported, bench.reported.packed(allocation).as_dict()),
                 "average_bits": bench.footprints.average_bits(allocation),
                 "hidden_bits": bench.footprints.hidden_bits(allocation),
                 "bits": allocation.by_name(),

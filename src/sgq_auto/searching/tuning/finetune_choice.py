@@ -11,7 +11,8 @@ import torch
 from sgq_auto.graphs import Graph
 from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.searching.command_stages import OnStage, Stage
-from sgq_auto.searching.measuring.workbench import Workbench, pretrain_model
+from sgq_auto.searching.measuring.reference_models import pretrain_model
+from sgq_auto.searching.measuring.workbench import Workbench
 from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.tuning.training_recipe import Recipe, dropout_of, set_by_hand
 from sgq_auto.task import Task

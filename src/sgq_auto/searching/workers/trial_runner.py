@@ -120,7 +120,7 @@ class TrialRunner:
             return
         metric = self.bench.graph.metric
         lowest = metric.below(self.bench.pretrained.val_accuracy, settings.allowed_drop)
-        records = [r for r in records_of(standing) if settings.budget.holds(r.num_bytes)]
+        records = self.bench.fitting([r for r in records_of(standing) if r.complete])
         member = worth_repeating(records, [t.params for t in running], lowest, metric)
         if member is not None:
             repeat = 1 + max(
@@ -144,7 +144,9 @@ class TrialRunner:
             return None
         num_bytes = self.bench.num_bytes(trial.params)
         noise = Noise.of(finished).variance
-        return DominationStopper(settings.finetune.epochs, num_bytes, finished, noise)
+        # What does not fit the device is no rival of what does.
+        rivals = self.bench.fitting_device([r for r in finished if r.complete])
+        return DominationStopper(settings.finetune.epochs, num_bytes, rivals, noise)
 
     def _tell(self, trial: optuna.Trial, result: Measurement | Failure) -> None:
         if isinstance(result, Failure):
@@ -162,7 +164,7 @@ class TrialRunner:
         accuracy = measurement.forecast if stopped else measurement.val_accuracy
         assert accuracy is not None
         drop = self.bench.drop(accuracy)
-        for name, excess in settings.budget.violations(num_bytes, drop).items():
+        for name, excess in self.bench.violations(trial.params, drop).items():
             trial.set_constraint(name, excess)
         values = [accuracy, float(num_bytes)]
         self._record(trial, measurement.as_attr())

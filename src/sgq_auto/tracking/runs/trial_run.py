@@ -1,6 +1,7 @@
 """What the run of a trial holds in MLflow."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from mlflow.entities import Metric, Param
 
@@ -27,6 +28,12 @@ def trial_params(
     return [Param(name, str(width)) for name, width in (long | short).items()]
 
 
+def _on_device(progress: StudyProgress, record: TrialRecord) -> dict[str, int]:
+    """Flash and RAM of a trial; nothing where the model has no form in C."""
+    device = progress.bench.reported.device
+    return {} if device is None else asdict(device.footprint(progress.allocation(record)))
+
+
 def trial_metrics(progress: StudyProgress, record: TrialRecord, *, is_pareto: bool) -> list[Metric]:
     """What a trial measured, and its curve; nothing for one that failed.
 
@@ -40,7 +47,7 @@ def trial_metrics(progress: StudyProgress, record: TrialRecord, *, is_pareto: bo
     measured = record.measurement
     values = {
         "val_accuracy": measured.val_accuracy,
-        **trial_sizes(progress.bench.footprints, measured.footprint),
+        **trial_sizes(progress.bench.reported, measured.footprint | _on_device(progress, record)),
         kib_metric(progress.bench.settings.objective.value): record.num_bytes / 1024,
         "average_bits": measured.average_bits,
         "is_pareto": float(is_pareto),
