@@ -5,9 +5,9 @@ import torch
 from torch_geometric.data import Data
 
 from sgq_auto.graphs import BucketSettings, PreparedData, RawGraph, Split, prepare_graph
+from sgq_auto.graphs.folds import FoldSplit
 from sgq_auto.graphs.many_graphs.divide import divided
 from sgq_auto.graphs.sources.pyg.data import graph_of_data
-from sgq_auto.graphs.splits.folds import FoldSplit
 
 _BUCKETS = BucketSettings(split_points=(1, 2))
 

@@ -10,10 +10,10 @@ import torch
 from torch_geometric.data import Batch, Data
 
 from sgq_auto.errors import InputError
+from sgq_auto.graphs.folds import FoldSplit
 from sgq_auto.graphs.raw_graph import RawGraph
 from sgq_auto.graphs.sources import PygFileSource, TuSource
 from sgq_auto.graphs.sources.pyg.data import graph_of_data
-from sgq_auto.graphs.splits.folds import FoldSplit
 
 DATA = Path(os.environ.get("SGQ_AUTO_DATA", "../shared/data"))
 

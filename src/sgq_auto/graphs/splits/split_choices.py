@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from sgq_auto.errors import InputError
+from sgq_auto.graphs.folds import FoldSplit
 from sgq_auto.graphs.raw_graph import UNLABELLED, IntArray, RawGraph, Split
-from sgq_auto.graphs.splits.folds import FoldSplit
 from sgq_auto.graphs.splits.partial_splits import completed_split, drawn_split
 
 
@@ -115,7 +115,7 @@ class OwnOrPerClassSplit(PerClassSplit):
     """The data's own split where it has one, and a seeded one where it has none.
 
     Parts that the data's split lacks are drawn (:func:`completed_split`). Of many graphs without a
-    split, one of ten folds is tested (:class:`~sgq_auto.graphs.splits.folds.FoldSplit`).
+    split, one of ten folds is tested (:class:`~sgq_auto.graphs.folds.FoldSplit`).
 
     Args:
         train_per_class: Training nodes of each class, where the split is drawn.
