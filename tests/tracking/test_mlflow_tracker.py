@@ -122,7 +122,7 @@ def test_the_ui_has_views_of_the_studies_and_of_each_ones_trials(
     follow(MlflowTracker(tracking, tmp_path), progress)
     (parent,), children = runs(tracking)
     client = MlflowClient(tracking.uri)
-    (experiment,) = studied_experiments(tracking.uri)
+    ((experiment, _),) = studied_experiments(tracking.uri)
     assert experiment.name == "sgq_auto"
     prefix = "mlflow.sharedViewState."
     trials = json.loads(json.loads(experiment.tags[prefix + parent.info.run_id])["state"])
@@ -142,11 +142,11 @@ def test_a_view_that_people_changed_stays(
     progress: StudyProgress, tracking: TrackingSettings, tmp_path: Path
 ) -> None:
     follow(MlflowTracker(tracking, tmp_path), progress, finish=False)
-    (experiment,) = studied_experiments(tracking.uri)
+    ((experiment, _),) = studied_experiments(tracking.uri)
     tag = "mlflow.sharedViewState.sgq_auto-studies"
     MlflowClient(tracking.uri).set_experiment_tag(experiment.experiment_id, tag, "mine")
     follow(MlflowTracker(tracking, tmp_path), progress, finish=False)
-    (experiment,) = studied_experiments(tracking.uri)
+    ((experiment, _),) = studied_experiments(tracking.uri)
     assert experiment.tags[tag] == "mine"
 
 

@@ -9,6 +9,7 @@ from typing import NoReturn
 from sgq_auto.commands.arguments import answer_about, run_command
 from sgq_auto.errors import InputError
 from sgq_auto.processes.stop_signals import Stopped
+from sgq_auto.task import Metric
 from sgq_auto.text.passwords import hide, mask
 from sgq_auto.text.safe_text import printable
 
@@ -109,8 +110,7 @@ def _print_views(uri: str, server: str) -> None:
     from sgq_auto.tracking.stores import studied_experiments
     from sgq_auto.tracking.views import studies_url
 
-    for experiment in studied_experiments(uri):
-        print(
-            f"{printable(experiment.name)}: {studies_url(server, experiment.experiment_id)}",
-            flush=True,
-        )
+    for experiment, metric in studied_experiments(uri):
+        url = studies_url(server, experiment.experiment_id, metric)
+        judged = "" if metric is Metric.ACCURACY else f", by {metric.words}"
+        print(f"{printable(experiment.name)}{judged}: {url}", flush=True)

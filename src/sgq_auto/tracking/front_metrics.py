@@ -10,14 +10,21 @@ from typing import Any, TypeGuard
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Run
 
+from sgq_auto.reporting.written_units import metric_of
 from sgq_auto.searching.search_progress import Summary
+from sgq_auto.tracking.metric_names import metric_name, names_of
 
 # The accuracy that the search measured, of each point of the front.
 FRONT_ACCURACY = "front_val_accuracy"
 # Means over fresh seeds, of each confirmed point: on test nodes, and on validation nodes.
 CONFIRMED_ACCURACY = "confirmed_accuracy"
 CONFIRMED_VAL_ACCURACY = "confirmed_val_accuracy"
-FRONT_METRICS = (FRONT_ACCURACY, CONFIRMED_ACCURACY, CONFIRMED_VAL_ACCURACY)
+# All three, whatever models are judged by.
+FRONT_METRICS = tuple(
+    name
+    for figure in (FRONT_ACCURACY, CONFIRMED_ACCURACY, CONFIRMED_VAL_ACCURACY)
+    for name in names_of(figure)
+)
 _KIB = 1024
 
 
@@ -48,8 +55,9 @@ def front_metrics(summary: Summary, time_ms: int) -> list[Metric]:
         CONFIRMED_ACCURACY: _confirmed(confirmed, "test_accuracy"),
         CONFIRMED_VAL_ACCURACY: _confirmed(confirmed, "val_accuracy"),
     }
+    judged = metric_of(summary)
     return [
-        Metric(name, value, time_ms + place, step)
+        Metric(metric_name(name, judged), value, time_ms + place, step)
         for name, by_step in values.items()
         for place, (step, value) in enumerate(by_step.items())
         if _is_number(value)

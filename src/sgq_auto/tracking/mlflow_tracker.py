@@ -11,10 +11,12 @@ from mlflow.entities import Metric, Run, RunStatus, RunTag
 
 from sgq_auto.reporting.report import answer, warning
 from sgq_auto.reporting.result_files import result_files
+from sgq_auto.reporting.written_units import metric_of
 from sgq_auto.searching.search_progress import StudyProgress, Summary
 from sgq_auto.searching.trials.trial_records import TrialRecord
 from sgq_auto.text.passwords import mask
 from sgq_auto.tracking.front_metrics import front_metrics, logged_points, point_of
+from sgq_auto.tracking.metric_names import metric_name
 from sgq_auto.tracking.mlflow_internals import NOTE_TAG, PARENT_TAG, SOURCE_TAGS, charts_url
 from sgq_auto.tracking.mlflow_model import ModelNotes, log_packed_model
 from sgq_auto.tracking.runs.study_params import study_params
@@ -91,17 +93,19 @@ class MlflowTracker:
         for name, value in self.settings.named_tags.items():
             client.set_tag(self._parent.info.run_id, name, value)
         self._axes = trial_axes(progress.bench.space.searched, progress.start)
-        views = [studies_view(STUDY_TAG), self._trials_view(progress, self._parent.info.run_id)]
-        save_views(client, experiment_id, views)
+        studies = studies_view(STUDY_TAG, progress.bench.graph.metric)
+        trials = self._trials_view(progress, self._parent.info.run_id)
+        save_views(client, experiment_id, [studies, trials])
         if progress.tuning is not None:
-            log_tuning(client, self._parent, progress.tuning)
+            log_tuning(client, self._parent, progress.tuning, progress.bench.graph.metric)
         self._tracked = self._tracked_trials()
 
     def _trials_view(self, progress: StudyProgress, run_id: str) -> SavedView:
         settings = progress.bench.settings
         what = f"{settings.model.name} on {settings.dataset}, {settings.granularity.value}"
         name, bits = f"{what}, seed {settings.seed}", list(self._axes.values())
-        return trials_view(PARENT_TAG, run_id, name, bits, settings.objective.value)
+        judged = progress.bench.graph.metric
+        return trials_view(PARENT_TAG, run_id, name, bits, settings.objective.value, judged)
 
     def _tracked_trials(self) -> dict[int, str]:
         client, parent = self._open_runs()
@@ -257,4 +261,9 @@ def _summary_metrics(summary: Summary) -> dict[str, float]:
         for name, value in (summary[prefix] or {}).items():
             metrics[f"{prefix}_{name}"] = value
     metrics |= {f"trials_{state}": count for state, count in summary["trials"].items()}
-    return {k: float(v) for k, v in metrics.items() if isinstance(v, int | float)}
+    judged = metric_of(summary)
+    return {
+        metric_name(name, judged): float(value)
+        for name, value in metrics.items()
+        if isinstance(value, int | float)
+    }

@@ -14,6 +14,7 @@ from requests.exceptions import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
 from sgq_auto.errors import InputError
+from sgq_auto.task import Metric
 from sgq_auto.text.passwords import mask, reveal
 from sgq_auto.tracking.tracking_settings import URI, TrackingSettings
 from sgq_auto.tracking.views import studies_view
@@ -79,15 +80,20 @@ def holds_nothing(uri: str) -> bool:
     return uri.startswith(_SQLITE) and not Path(uri.removeprefix(_SQLITE)).exists()
 
 
-def studied_experiments(uri: str) -> list[Experiment]:
-    """The experiments of a store that have studies to compare.
+def studied_experiments(uri: str) -> list[tuple[Experiment, Metric]]:
+    """The experiments of a store that have studies to compare, with each metric of the studies.
 
     Raises:
         MlflowException: If the store cannot be read.
     """
     _quiet_mlflow()
-    tag = studies_view(STUDY_TAG).tag
-    return [e for e in MlflowClient(reveal(uri)).search_experiments() if tag in e.tags]
+    tags = {metric: studies_view(STUDY_TAG, metric).tag for metric in Metric}
+    return [
+        (experiment, metric)
+        for experiment in MlflowClient(reveal(uri)).search_experiments()
+        for metric, tag in tags.items()
+        if tag in experiment.tags
+    ]
 
 
 def _quiet_mlflow() -> None:

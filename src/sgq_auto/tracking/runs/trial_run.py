@@ -8,6 +8,7 @@ from mlflow.entities import Metric, Param
 from sgq_auto.searching.search_progress import StudyProgress
 from sgq_auto.searching.summary.summary_entries import trial_sizes
 from sgq_auto.searching.trials.trial_records import TrialRecord
+from sgq_auto.tracking.metric_names import metric_name
 from sgq_auto.tracking.views import kib_metric
 
 
@@ -44,7 +45,7 @@ def trial_metrics(progress: StudyProgress, record: TrialRecord, *, is_pareto: bo
     """
     if record.measurement is None:
         return []
-    measured = record.measurement
+    measured, judged = record.measurement, progress.bench.graph.metric
     values = {
         "val_accuracy": measured.val_accuracy,
         **trial_sizes(progress.bench.reported, measured.footprint | _on_device(progress, record)),
@@ -55,6 +56,9 @@ def trial_metrics(progress: StudyProgress, record: TrialRecord, *, is_pareto: bo
     }
     if measured.forecast is not None:
         values["forecast_val_accuracy"] = measured.forecast
-    metrics = [Metric(name, value, record.end_ms, 0) for name, value in values.items()]
-    curve = [Metric("epoch_val_accuracy", acc, record.end_ms, e) for e, acc in measured.curve]
+    metrics = [
+        Metric(metric_name(name, judged), value, record.end_ms, 0) for name, value in values.items()
+    ]
+    epoch = metric_name("epoch_val_accuracy", judged)
+    curve = [Metric(epoch, value, record.end_ms, number) for number, value in measured.curve]
     return metrics + curve

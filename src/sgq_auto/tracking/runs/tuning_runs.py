@@ -7,6 +7,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunStatus
 
 from sgq_auto.searching.tuning import Tuning
+from sgq_auto.task import Metric as JudgedBy
+from sgq_auto.tracking.metric_names import metric_name
 from sgq_auto.tracking.mlflow_internals import PARENT_TAG
 from sgq_auto.tracking.runs.study_run import child_runs
 
@@ -14,8 +16,14 @@ from sgq_auto.tracking.runs.study_run import child_runs
 TUNING_TAG = "sgq_auto.tuning"
 
 
-def log_tuning(client: MlflowClient, parent: Run, found: Tuning) -> None:
+def log_tuning(client: MlflowClient, parent: Run, found: Tuning, metric: JudgedBy) -> None:
     """Log what tuning found, and every training run of it, unless that is there already.
+
+    Args:
+        client: Of the store.
+        parent: The run of the study.
+        found: What tuning found.
+        metric: What models are judged by.
 
     Raises:
         MlflowException: If the store fails.
@@ -27,6 +35,7 @@ def log_tuning(client: MlflowClient, parent: Run, found: Tuning) -> None:
             return
         for half_made in (*child_runs(client, group), group):  # A kill left it.
             client.delete_run(half_made.info.run_id)
+    validation = metric_name("val_accuracy", metric)
     experiment_id, began = parent.info.experiment_id, parent.info.start_time
     tags = {PARENT_TAG: parent.info.run_id, TUNING_TAG: "group"}
     group = client.create_run(
@@ -37,12 +46,12 @@ def log_tuning(client: MlflowClient, parent: Run, found: Tuning) -> None:
         child = client.create_run(
             experiment_id, start_time=began, tags=tags, run_name=f"{run.stage} {number}"
         )
-        metrics = {"val_accuracy": run.val_accuracy, "kept_epoch": run.kept_epoch}
+        metrics = {validation: run.val_accuracy, "kept_epoch": run.kept_epoch}
         values = {**run.values, "seed": run.seed}
         _log(client, child, values, metrics, began)
     metrics = {
-        "val_accuracy": found.val_accuracy,
-        "default_val_accuracy": found.default_val_accuracy,
+        validation: found.val_accuracy,
+        f"default_{validation}": found.default_val_accuracy,
         "seconds": found.seconds,
     }
     _log(client, group, found.recipe.values, metrics, began)

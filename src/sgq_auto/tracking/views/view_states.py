@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sgq_auto.task import Metric
 from sgq_auto.tracking.front_metrics import (
     CONFIRMED_ACCURACY,
     CONFIRMED_VAL_ACCURACY,
     FRONT_ACCURACY,
 )
+from sgq_auto.tracking.metric_names import metric_name
 from sgq_auto.tracking.mlflow_internals import (
     Section,
     bar_chart,
@@ -70,35 +72,53 @@ def kib_metric(objective: str) -> str:
     return objective.replace("_bytes", "_kib")
 
 
-def studies_url(server: str, experiment_id: str) -> str:
-    """The address of the view of an experiment's studies."""
-    return view_url(server, experiment_id, _STUDIES)
+def studies_url(server: str, experiment_id: str, metric: Metric) -> str:
+    """The address of the view of an experiment's studies whose models are judged by ``metric``."""
+    return view_url(server, experiment_id, _studies_key(metric))
 
 
-def studies_view(study_tag: str) -> SavedView:
-    """All studies of an experiment; ``study_tag`` is the tag that their runs have."""
+def _studies_key(metric: Metric) -> str:
+    return _STUDIES if metric is Metric.ACCURACY else f"{_STUDIES}-{metric.value}"
+
+
+def studies_view(study_tag: str, metric: Metric) -> SavedView:
+    """All studies of an experiment, with charts of one metric.
+
+    Args:
+        study_tag: The tag that their runs have.
+        metric: What models are judged by.
+    """
+    front, confirmed, confirmed_val, drop = (
+        metric_name(name, metric)
+        for name in (
+            *(FRONT_ACCURACY, CONFIRMED_ACCURACY, CONFIRMED_VAL_ACCURACY),
+            "recommended_test_accuracy_drop",
+        )
+    )
+    shown = [metric_name(name, metric) for name in _STUDY_METRICS]
     fronts = [
-        line_chart([FRONT_ACCURACY], log_steps=True),
-        line_chart([CONFIRMED_ACCURACY, CONFIRMED_VAL_ACCURACY], log_steps=True),
+        line_chart([front], log_steps=True),
+        line_chart([confirmed, confirmed_val], log_steps=True),
     ]
     recommended = [
-        scatter_chart("recommended_resident_ratio", "recommended_test_accuracy_drop"),
+        scatter_chart("recommended_resident_ratio", drop),
         line_chart(["hypervolume"]),
-        *(bar_chart(metric) for metric in _STUDY_METRICS[:3]),
+        *(bar_chart(name) for name in shown[:3]),
     ]
-    columns = [*column_names("params", _STUDY_PARAMS), *column_names("metrics", _STUDY_METRICS)]
+    columns = [*column_names("params", _STUDY_PARAMS), *column_names("metrics", shown)]
     sections = [
         Section("Fronts", fronts, 1, _TALL),
         Section("Comparison", recommended, 2, _USUAL),
     ]
     state = view_state(f"tags.`{study_tag}` LIKE '%'", columns, sections)
-    return SavedView(_STUDIES, "Studies", state, renews=True)
+    name = "Studies" if metric is Metric.ACCURACY else f"Studies by {metric.words}"
+    return SavedView(_studies_key(metric), name, state, renews=True)
 
 
 def trials_view(
-    parent_tag: str, run_id: str, name: str, bits: Sequence[str], objective: str
+    parent_tag: str, run_id: str, name: str, bits: Sequence[str], objective: str, metric: Metric
 ) -> SavedView:
-    """The complete trials of one study: accuracy against size, and parallel coordinates over bits.
+    """The complete trials of a study: the metric against size, and parallel coordinates of bits.
 
     Trials that failed or were stopped early are not in it: their accuracies, where they have any,
     are no results, and would stretch the axes.
@@ -108,14 +128,16 @@ def trials_view(
         run_id: The study's run.
         name: What the study is called.
         bits: The parameters that hold the bits of the groups that have an axis.
-        objective: The metric that the study minimises.
+        objective: The figure of memory that the study minimises.
+        metric: What models are judged by.
     """
+    judged = metric_name("val_accuracy", metric)
     size, ratio = kib_metric(objective), objective.replace("_bytes", "_ratio")
     charts = [
-        scatter_chart(size, "val_accuracy"),
-        parallel_chart(bits, [size, "val_accuracy"]),
+        scatter_chart(size, judged),
+        parallel_chart(bits, [size, judged]),
     ]
-    columns = column_names("metrics", ("val_accuracy", size, ratio, "average_bits", "is_pareto"))
+    columns = column_names("metrics", (judged, size, ratio, "average_bits", "is_pareto"))
     columns += column_names("params", bits)
     state = view_state(
         # The group of what tuning tried has no objective, and is not a trial.
