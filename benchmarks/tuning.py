@@ -20,7 +20,7 @@ from sgq_auto.graphs import PreparedData
 from sgq_auto.quantize import prepare
 from sgq_auto.searching import SearchSettings
 from sgq_auto.searching.command_stages import unheard
-from sgq_auto.searching.measuring.workbench import pretrain_model
+from sgq_auto.searching.measuring.reference_models import pretrain_model
 from sgq_auto.searching.tuning import tuned
 from sgq_auto.searching.tuning.training_recipe import Recipe
 from sgq_auto.searching.tuning.training_runs import TrainingRun, train
