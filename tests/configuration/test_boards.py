@@ -1,6 +1,7 @@
 """Boards: each sets what the model in C may take, and a setting of one's own goes before it."""
 
 import re
+from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -9,6 +10,10 @@ from omegaconf import DictConfig
 from sgq_auto.configuration import conf_dir
 
 _BOARDS = sorted(path.stem for path in (conf_dir() / "board").glob("*.yaml"))
+
+_PAGE = Path(__file__).parents[2] / "docs" / "microcontroller.md"
+# The page's table of boards, by their names.
+_ROWS = dict(re.findall(r"^\| `(\w+)` (\|.* of .*)$", _PAGE.read_text(), re.M))
 
 
 def _composed(*overrides: str) -> DictConfig:
@@ -30,6 +35,7 @@ def test_a_board_leaves_some_of_its_memory_to_code_and_stack(board: str) -> None
         name = f"max_{kind}_kib"
         whole, left = map(int, re.findall(rf"^{name}: .*# of (\d+); (\d+) ", text, re.M)[0])
         assert found[name] == whole - left
+        assert f"{whole - left} of {whole}" in _ROWS[board]
         # Code of the runtime, or its stack, and as much again.
         assert left >= (9 if kind == "flash" else 1.2)
 

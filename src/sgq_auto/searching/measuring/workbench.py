@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -27,25 +27,12 @@ from sgq_auto.searching.measuring.reference_models import (
     pretrain_models,
 )
 from sgq_auto.searching.settings.search_settings import SearchSettings
-from sgq_auto.searching.space.device_bounds import DeviceBounds
+from sgq_auto.searching.space.device_bounds import DeviceBounds, Sized
 from sgq_auto.searching.space.pareto_front import Frame
 from sgq_auto.searching.space.search_space import Positions, SearchSpace
 from sgq_auto.searching.space.size_table import Sizes, sizes_of
 from sgq_auto.searching.trials.trial_records import Measurement
 from sgq_auto.training import FitResult, Pretrained, Stopper, fit
-
-
-class Sized(Protocol):
-    """An allocation that was measured."""
-
-    @property
-    def params(self) -> dict[str, int]:
-        """Ladder positions by group."""
-
-    @property
-    def num_bytes(self) -> int:
-        """Bytes under the objective."""
-
 
 _P = TypeVar("_P", bound=Sized)
 

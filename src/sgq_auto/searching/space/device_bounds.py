@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,18 @@ from sgq_auto.packed import FootprintModel
 from sgq_auto.searching.space.search_space import Positions, SearchSpace
 from sgq_auto.searching.space.size_table import Sizes, sizes_of
 from sgq_auto.settings.budget_settings import Budget
+
+
+class Sized(Protocol):
+    """An allocation that was measured."""
+
+    @property
+    def params(self) -> dict[str, int]:
+        """Ladder positions by group."""
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes under the objective."""
 
 
 @dataclass(frozen=True, eq=False)
