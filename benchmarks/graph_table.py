@@ -23,7 +23,7 @@ _DATASETS = {"PROTEINS": 2.0, "MUTAG": 2.0, "IMDB-BINARY": 2.5}
 _MODELS = ("graph_gin", "graph_gcn")
 _FOLDS = tuple(range(10))
 _BUDGET = (
-    *("granularity=lwq_cwq", "ladder=[1,2,3,4]", "n_trials=16", "teachers=2", "workers=2"),
+    *("granularity=lwq_cwq", "n_trials=16", "teachers=2", "workers=2"),
     *("pretrain.tune=off", "confirm.seeds=2", "confirm.max_points=3", "confirm.refinements=0"),
 )
 _QUICK = ("n_trials=6", "confirm.seeds=2", "pretrain.tune=off", "pretrain.epochs=10")

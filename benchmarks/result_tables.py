@@ -141,6 +141,26 @@ def weighted() -> list[str]:
     return table(("graph", "without weights", "with weights, fp32", *named), rows)
 
 
+def whole_graphs() -> list[str]:
+    """Accuracy of whole-graph tasks at full precision and at few bits, over folds."""
+    rows = [
+        [
+            str(row["dataset"]),
+            row["model"].removeprefix("graph_").upper(),
+            str(row["folds"]),
+            f"{row['full']:.1f} ± {row['full_std']:.1f}",
+            f"{row['few']:.1f} ± {row['few_std']:.1f}",
+            f"{row['bits']:.2f}",
+            f"{row['file_kib']:.0f} KiB",
+            f"{row['resident_ratio']:.1f}x",
+            f"{row['minutes'] / row['folds']:.0f}",
+        ]
+        for row in rows_of("graph_table")
+    ]
+    names = ("dataset", "model", "folds", "full precision, %", "few bits, %", "bits", "file")
+    return table((*names, "memory", "minutes a fold"), rows)
+
+
 def drop_estimates() -> list[str]:
     """How far two estimates of the test drop are from what test labels say."""
     rows = [
@@ -245,6 +265,7 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "throughput": throughput,
     "some_nodes": some_nodes,
     "weighted": weighted,
+    "whole_graphs": whole_graphs,
     "drop_estimates": drop_estimates,
     "default_seeds": default_seeds,
     "trust": trust,

@@ -68,3 +68,21 @@ def test_a_recipe_is_better_only_beyond_chance_and_its_spread() -> None:
     assert not finalist(81, 81, first=10).beats(usual)
     # Better on average, but not with every seed.
     assert not finalist(78, 90).beats(usual)
+
+
+def test_few_graphs_are_told_apart_by_their_losses() -> None:
+    def finalist(loss: float, right: int, seeds: int = 2) -> Finalist:
+        fitted = FitResult(right / 18, 1, (), 0.0)
+        flags = (True,) * right + (False,) * (18 - right)
+        losses = tuple(loss + 0.1 * (graph % 3) for graph in range(18))
+        return Finalist(_RECIPE, (RunResult(fitted, flags, losses=losses),) * seeds)
+
+    usual = finalist(0.6, 16)
+    assert finalist(0.4, 16).beats(usual)
+    assert not usual.beats(finalist(0.4, 16))
+    # A lower loss with fewer right answers is no gain.
+    assert not finalist(0.4, 15).beats(usual)
+    # Without them it is the right answers that count.
+    ranks = [result.rank for result in (finalist(0.4, 16).results[0], RunResult(None, (True,)))]
+    assert ranks[0] == pytest.approx(-0.5)
+    assert ranks[1] == 0.0

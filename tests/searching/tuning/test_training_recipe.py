@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+import scipy.sparse
 import torch
 from optuna.distributions import CategoricalDistribution
 from torch import nn
 
+from joined_graphs import prepared_graphs, random_graphs
 from sgq_auto.graphs import PreparedData
 from sgq_auto.searching import ModelSettings, SearchSettings
 from sgq_auto.searching.tuning.training_recipe import (
@@ -17,9 +20,11 @@ from sgq_auto.searching.tuning.training_recipe import (
     Recipe,
     default_recipe,
     dropout_of,
+    may_normalize,
     starting_values,
     tuned_values,
 )
+from sgq_auto.task import Task
 
 SettingsBuilder = Callable[..., SearchSettings]
 
@@ -47,6 +52,17 @@ def test_features_are_normalised_as_a_recipe_says(synthetic: PreparedData) -> No
         sums = prepared.features.dense().sum(dim=1)
         assert bool(torch.allclose(sums, torch.ones(()), atol=1e-5)) is wanted
     assert Recipe({}).prepared(graph) is graph
+
+
+def test_labels_of_nodes_as_features_are_not_normalised() -> None:
+    counted = random_graphs(5)
+    labelled = [
+        replace(raw, x=scipy.sparse.csr_matrix(np.eye(3, dtype=np.float32)[raw.y]))
+        for raw in counted
+    ]
+    assert not may_normalize(prepared_graphs(labelled, task=Task.GRAPH_CLASSIFICATION))
+    assert may_normalize(prepared_graphs(counted, task=Task.GRAPH_CLASSIFICATION))
+    assert may_normalize(prepared_graphs(labelled))
 
 
 def test_overrides_are_typed_as_on_the_command_line() -> None:

@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -36,9 +37,9 @@ class Finalist:
 
     @property
     def score(self) -> float:
-        """Mean validation accuracy (or metric), less a part of its spread over the seeds."""
-        accuracies = [result.val_accuracy for result in self.results]
-        return statistics.fmean(accuracies) - _SPREAD * statistics.stdev(accuracies)
+        """Mean of what runs are ranked by, less a part of its spread over the seeds."""
+        ranks = [result.rank for result in self.results]
+        return statistics.fmean(ranks) - _SPREAD * statistics.stdev(ranks)
 
     @property
     def mean(self) -> float:
@@ -49,13 +50,17 @@ class Finalist:
         return statistics.fmean(result.loss_within(epochs) for result in self.results)
 
     def beats(self, other: "Finalist") -> bool:
-        """Whether it is better beyond the chance of which nodes are validation nodes."""
+        """Whether it is better beyond the chance of which nodes are validation nodes.
+
+        By their loss alone it is not: as many answers must be right.
+        """
         count = len(self.results[0].right)
         own, others = [_shares(each) for each in (self, other)]
         differences = [a - b for a, b in zip(own, others, strict=True)]
         # Samples of the nodes spread as the metric does; single nodes spread more.
         error = statistics.pstdev(differences) / (math.sqrt(count) if count else 1.0)
-        return self.score - other.score > _STANDARD_ERRORS * error
+        better = self.score - other.score > _STANDARD_ERRORS * error
+        return better and (self.mean >= other.mean or not self.results[0].losses)
 
     def shortened(self, default: Recipe, settings: SearchSettings) -> Recipe:
         """The recipe with as few epochs as all but reach the lowest validation loss.
@@ -77,7 +82,14 @@ class Finalist:
 def _shares(finalist: Finalist) -> list[float]:
     """Of each validation node, the share of seeds that predict its class.
 
-    Of another metric than accuracy: of each sample of the nodes, the mean over the seeds.
+    Of another metric than accuracy: of each sample of the nodes, the mean over the seeds. Where
+    runs are ranked by their losses: the mean loss of each graph, below 0.
     """
-    rows = [result.right or result.resampled for result in finalist.results]
+    rows = [_row(result) for result in finalist.results]
     return [statistics.fmean(column) for column in zip(*rows, strict=True)]
+
+
+def _row(result: RunResult) -> Sequence[float]:
+    if result.losses:
+        return [-loss for loss in result.losses]
+    return result.right or result.resampled

@@ -149,7 +149,7 @@ class Halving:
             recipes = [lasting(self._recipe(trial.params), plan.first_epochs) for trial in trials]
             results = self.trained(recipes, "first", seed=0)
             for trial, recipe, result in zip(trials, recipes, results, strict=True):
-                self._study.tell(trial, result.val_accuracy)
+                self._study.tell(trial, result.rank)
                 tried.setdefault(recipe, result)
         return _semifinalists(tried, plan)
 
@@ -188,7 +188,7 @@ def _semifinalists(tried: Mapping[Recipe, RunResult], plan: Plan) -> list[Recipe
 
     Small steps are slow, and may lead further than what is best after few epochs.
     """
-    ranked = sorted(tried, key=lambda recipe: -tried[recipe].val_accuracy)
+    ranked = sorted(tried, key=lambda recipe: -tried[recipe].rank)
     best, others = ranked[: _SEMIFINALISTS - 1], ranked[_SEMIFINALISTS - 1 :]
     late = [recipe for recipe in others if tried[recipe].kept_epoch > _LATE * plan.first_epochs]
     return [lasting(recipe, plan.last_epochs) for recipe in (*best, *(late or others)[:1])]

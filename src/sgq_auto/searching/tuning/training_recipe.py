@@ -11,7 +11,7 @@ from optuna.distributions import (
     FloatDistribution,
 )
 
-from sgq_auto.graphs import Graph, PreparedData
+from sgq_auto.graphs import Graph, PreparedData, SparseFeatures
 from sgq_auto.quantize import prepare
 from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.training import own_dropout
@@ -103,8 +103,16 @@ def starting_values(settings: SearchSettings, graph: Graph) -> dict[str, Any]:
 
 
 def may_normalize(graph: Graph) -> bool:
-    """Whether rows of features can be divided by their sums: none is negative."""
-    return bool(graph.features.values.min() >= 0)
+    """Whether rows of features can be divided by their sums: none is negative.
+
+    Labels of nodes of whole graphs, a column each, are left as they are: their sums are 1.
+    """
+    features = graph.features
+    if graph.task.predicts_graphs and isinstance(features, SparseFeatures):
+        one_each = (features.pattern.rowptr.diff() == 1).all() and (features.values == 1).all()
+        if one_each:
+            return False
+    return bool(features.values.min() >= 0)
 
 
 def dropout_of(settings: SearchSettings, graph: Graph) -> float | None:

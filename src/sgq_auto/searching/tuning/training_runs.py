@@ -2,6 +2,7 @@
 
 import math
 import os
+import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
+from torch.nn import functional
 
 from sgq_auto.graphs import Graph
 from sgq_auto.graphs.store import load_graph, save_graph
@@ -55,12 +57,24 @@ class RunResult:
         resampled: Another metric on samples of the validation nodes, drawn with replacement, which
             are the same for every run.
         least: The metric of a run that diverged.
+        losses: The loss of each validation graph at the kept epoch, where classes of whole graphs
+            are predicted; else empty.
     """
 
     fitted: FitResult | None
     right: tuple[bool, ...]
     resampled: tuple[float, ...] = ()
     least: float = 0.0
+    losses: tuple[float, ...] = ()
+
+    @property
+    def rank(self) -> float:
+        """What runs are ranked by; more is better.
+
+        It is the metric. Validation graphs are few, so that many recipes get the same number of
+        them right: there it is their mean loss, below 0.
+        """
+        return -statistics.fmean(self.losses) if self.losses else self.val_accuracy
 
     @property
     def val_accuracy(self) -> float:
@@ -127,7 +141,11 @@ def train(settings: SearchSettings, graph: Graph, run: TrainingRun) -> RunResult
         return _diverged(graph)
     outputs, labels = predict(model, graph)[graph.val.nodes], graph.val.labels
     if _is_accuracy(graph):
-        return RunResult(fitted, tuple((outputs.argmax(dim=1) == labels).tolist()))
+        right = tuple((outputs.argmax(dim=1) == labels).tolist())
+        if not graph.task.predicts_graphs:
+            return RunResult(fitted, right)
+        losses = functional.cross_entropy(outputs, labels, reduction="none")
+        return RunResult(fitted, right, losses=tuple(losses.tolist()))
     samples = graph.metric, graph.in_units(outputs), labels
     found = resampled_scores(*samples, count=_SAMPLES, seed=0)
     return RunResult(fitted, (), tuple(found.tolist()))
@@ -136,7 +154,9 @@ def train(settings: SearchSettings, graph: Graph, run: TrainingRun) -> RunResult
 def _diverged(graph: Graph) -> RunResult:
     """What stands for a run without a result: it is no better than one answer for all nodes."""
     if _is_accuracy(graph):
-        return RunResult(None, (False,) * graph.val.nodes.numel())
+        count = graph.val.nodes.numel()
+        losses = (math.log(graph.num_classes),) * (count * graph.task.predicts_graphs)
+        return RunResult(None, (False,) * count, losses=losses)
     least = chance_score(graph)
     return RunResult(None, (), (least,) * _SAMPLES, least)
 

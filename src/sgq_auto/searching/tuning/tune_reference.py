@@ -161,7 +161,7 @@ def _finalists(halving: Halving, plan: Plan, default: Recipe) -> tuple[Finalist,
     recipes = [*halving.semifinalists(plan), default]
     first, *others = FINAL_SEEDS
     *results, usual = halving.trained(recipes, "semifinal", seed=first)
-    best = max(range(len(results)), key=lambda index: results[index].val_accuracy)
+    best = max(range(len(results)), key=lambda index: results[index].rank)
     finalists = [recipes[best], default]
     finals = [halving.trained(finalists, "final", seed=seed) for seed in others]
     columns = zip((results[best], usual), *finals, strict=True)
