@@ -50,6 +50,8 @@ class Graph:
             graph; all 0 for one that is only an example of the graphs that a model is for.
         target_scale: What turns the model's outputs into the units of numbers to predict; ``None``
             where they have them already.
+        whole_label_scale: Of a part of several graphs, the ``label_scale`` of the whole: a part
+            may have few training labels, or none.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Graph:
     metric: Metric = Metric.ACCURACY
     graph_of_node: Tensor | None = None
     target_scale: TargetScale | None = None
+    whole_label_scale: TargetScale | None = None
 
     def in_units(self, outputs: Tensor) -> Tensor:
         """What a model returns, in the units of the labels: logits, or numbers."""
@@ -75,7 +78,7 @@ class Graph:
     @cached_property
     def label_scale(self) -> TargetScale:
         """Mean and spread of the training labels, of numbers to predict."""
-        return TargetScale.of(self.train.labels)
+        return self.whole_label_scale or TargetScale.of(self.train.labels)
 
     @cached_property
     def num_graphs(self) -> int:

@@ -30,7 +30,7 @@ def part(graph: Graph, numbers: Tensor) -> Graph:
     ends = torch.searchsorted(rows, bucket_ends)
     order = graph.node_order.to(rows.device)[rows]
     kept = numbers if graph.task.predicts_graphs else rows
-    made = replace(
+    return replace(
         graph,
         features=_features(graph.features, rows, ends),
         adj_t=_adjacency(graph.adj_t, rows),
@@ -39,11 +39,8 @@ def part(graph: Graph, numbers: Tensor) -> Graph:
         val=labelled_in(graph.val, kept),
         node_order=order.argsort().argsort().to(graph.node_order.device),
         graph_of_node=torch.searchsorted(numbers, graph.graph_of_node[rows]),
+        whole_label_scale=graph.label_scale if graph.task.is_regression else None,
     )
-    if graph.task.is_regression:
-        # Of all training labels: a part may have few of them, or none.
-        vars(made)["label_scale"] = graph.label_scale
-    return made
 
 
 def rows_of_graphs(graph: Graph, numbers: Tensor) -> Tensor:
