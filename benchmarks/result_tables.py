@@ -5,6 +5,7 @@ from collections.abc import Callable
 from kept_rows import FOLDER, Row, one_row, rows_of
 from markdown_table import table
 from readme_table import GRAPHS, all_rows, readme_rows
+from task_tables import next_values, several_labels, unseen_graph, whole_graphs
 
 _GRANULARITIES = ("uniform", "lwq", "cwq", "taq", "lwq_cwq", "lwq_cwq_taq")
 _MODELS = ("gcn", "agnn", "gat")
@@ -141,26 +142,6 @@ def weighted() -> list[str]:
     return table(("graph", "without weights", "with weights, fp32", *named), rows)
 
 
-def whole_graphs() -> list[str]:
-    """Accuracy of whole-graph tasks at full precision and at few bits, over folds."""
-    rows = [
-        [
-            str(row["dataset"]),
-            row["model"].removeprefix("graph_").upper(),
-            str(row["folds"]),
-            f"{row['full']:.1f} ± {row['full_std']:.1f}",
-            f"{row['few']:.1f} ± {row['few_std']:.1f}",
-            f"{row['bits']:.2f}",
-            f"{row['file_kib']:.0f} KiB",
-            f"{row['resident_ratio']:.1f}x",
-            f"{row['minutes'] / row['folds']:.0f}",
-        ]
-        for row in rows_of("graph_table")
-    ]
-    names = ("dataset", "model", "folds", "full precision, %", "few bits, %", "bits", "file")
-    return table((*names, "memory", "minutes a fold"), rows)
-
-
 def drop_estimates() -> list[str]:
     """How far two estimates of the test drop are from what test labels say."""
     rows = [
@@ -266,6 +247,9 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "some_nodes": some_nodes,
     "weighted": weighted,
     "whole_graphs": whole_graphs,
+    "several_labels": several_labels,
+    "unseen_graph": unseen_graph,
+    "next_values": next_values,
     "drop_estimates": drop_estimates,
     "default_seeds": default_seeds,
     "trust": trust,
