@@ -52,11 +52,36 @@ class Program:
 
     def predict(self, nodes: Sequence[int] = ()) -> Predicted:
         """Run it for some nodes, or for all."""
-        command = [str(self.path), *map(str, nodes)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = self._run(*map(str, nodes))
         assert done.returncode == 0, (done.returncode, done.stderr[:2000])
-        *lines, mark = done.stdout.splitlines()
-        logits = np.full((self.model.num_nodes, len(self.model.classes)), np.nan)
+        return self._read(done.stdout, self.model.num_nodes)
+
+    def predict_given(
+        self, x: np.ndarray, edge_index: np.ndarray, *, arena: int | None = None
+    ) -> Predicted | int:
+        """Run it for features and edges ``[2, E]``; what was predicted, or the code of a fault.
+
+        Args:
+            x: The features.
+            edge_index: Its edges; a program whose graph is fixed leaves them out.
+            arena: Bytes of the arena, by default those of the largest graph.
+        """
+        path = self.path.with_suffix(".graph")
+        parts = np.array([len(x), edge_index.shape[1]]), *edge_index
+        whole = b"".join(part.astype("<u4").tobytes() for part in parts)
+        path.write_bytes(whole + x.astype("<f4").tobytes())
+        done = self._run(str(path), *([] if arena is None else [str(arena)]))
+        assert not done.stderr, done.stderr[:2000]
+        return done.returncode or self._read(done.stdout, len(x))
+
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [str(self.path), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    def _read(self, text: str, nodes: int) -> Predicted:
+        *lines, mark = text.splitlines()
+        rows = 1 if self.model.program.predicts_graphs else nodes
+        logits = np.full((rows, len(self.model.classes)), np.nan)
         came = []
         for line in lines:
             node, *values = line.split()

@@ -1,7 +1,8 @@
 """The steps that a model in C is made of: each works on one row of the graph.
 
-A pass is a list of steps that run for one row after the other. What they make of a row lies in
-registers, which are rows of numbers; what other rows need is written to buffers, in codes.
+A pass is a list of steps that run for one row after the other, and of steps that run once after
+all rows, for the graph that they were pooled to. What they make of a row lies in registers, which
+are rows of numbers; what other rows need is written to buffers, in codes.
 """
 
 from collections.abc import Mapping
@@ -35,6 +36,8 @@ class Opcode(IntEnum):
     NORMALIZE_ROWS = 21
     SOFTMAX_ROWS = 22
     MEAN_HEADS = 23
+    POOL = 24
+    MEAN_OF_NODES = 25
 
 
 class Weighing(IntEnum):
@@ -44,6 +47,13 @@ class Weighing(IntEnum):
     BY_SHARE = 1
     BY_DEGREES = 2
     BY_ONE_ITSELF_MORE = 3
+
+
+class Pooled(IntEnum):
+    """How a pooling takes in the row of a node. The numbers are those of ``sgq_runtime.c``."""
+
+    SUM = 0
+    MAXIMUM = 1
 
 
 # Added to what a gather weighs by where a node is one of those that it gathers.
@@ -64,6 +74,7 @@ IN_PLACE = frozenset(
         Opcode.STANDARDIZE_ROWS,
         Opcode.NORMALIZE_ROWS,
         Opcode.SOFTMAX_ROWS,
+        Opcode.MEAN_OF_NODES,
     }
 )
 

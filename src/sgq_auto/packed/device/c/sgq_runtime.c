@@ -29,13 +29,22 @@
 #define FULL_PRECISION 32U
 #define ROW_BLOCK 64U
 #define NOWHERE 0xFFFFFFFFU
+/* Bytes of the arena before codes, or before what it keeps of a graph that is given. */
+#define ARENA_NUMBERS (SGQ_ARENA_SUMS * sizeof(sgq_sum) + SGQ_ARENA_REALS * sizeof(sgq_real))
+#if SGQ_GIVEN_GRAPH
+#define PLACE_BYTES ((size_t)SGQ_NUM_BUFFERS * SGQ_NUM_BUCKETS * sizeof(uint32_t))
+#define MOST_INDEX (SGQ_INDEX_BYTES == 2U ? 0xFFFFU : 0xFFFFFFF0U)
+/* Bits are counted in 32-bit integers. */
+#define MOST_CODE_BYTES (1UL << 28)
+#endif
+#define MASK_BYTES ((SGQ_NUM_NODES + 7U) / 8U)
 
 /* A step has 8 words. */
 enum { OP, OUT, IN, IN2, WIDTH, TABLE, TABLE2, EXTRA, STEP_WORDS };
 
 /* What TABLE names: width, index of its ranges, place; then bits and first byte of each bucket. */
 enum { MATRIX_WIDTH, MATRIX_RANGES, MATRIX_PLACE, MATRIX_BUCKETS };
-enum { IN_TABLES, IN_ARENA, IN_ARENA_ONE_ROW };
+enum { IN_TABLES, IN_ARENA, IN_ARENA_ONE_ROW, IN_ARENA_OF_GRAPH };
 
 /* What TABLE2 of a product names. */
 enum { WEIGHT_WIDTH, WEIGHT_BYTE, WEIGHT_BITS, WEIGHT_RANGES };
@@ -64,7 +73,9 @@ enum {
     STEP_STANDARDIZE_ROWS = 20,
     STEP_NORMALIZE_ROWS = 21,
     STEP_SOFTMAX_ROWS = 22,
-    STEP_MEAN_HEADS = 23
+    STEP_MEAN_HEADS = 23,
+    STEP_POOL = 24,
+    STEP_MEAN_OF_NODES = 25
 };
 
 /* Functions of STEP_ACTIVATE. */
@@ -80,6 +91,9 @@ enum {
     SOFTPLUS = 9,
     HARDSWISH = 10
 };
+
+/* EXTRA of STEP_POOL, where it is no sum. */
+enum { POOL_MAXIMUM = 1 };
 
 /* EXTRA of STEP_GATHER: what neighbours are weighed by, and whether a node is one of its own. */
 enum { BY_ONE = 0, BY_SHARE = 1, BY_DEGREES = 2, BY_ONE_ITSELF_MORE = 3, WITH_ITSELF = 16 };
@@ -115,6 +129,18 @@ typedef struct {
     uint8_t *masks; /* NULL where all rows are wanted */
     uint32_t row;
     uint32_t bucket;
+    uint32_t num_nodes;
+#if SGQ_GIVEN_FEATURES
+    const float *given; /* the features of all nodes */
+#endif
+#if SGQ_GIVEN_GRAPH
+    uint32_t node;      /* the node of the row */
+    uint32_t *places;   /* the first byte of each bucket of each buffer */
+    sgq_index *starts;  /* of each node and one more, the first edge into it */
+    sgq_index *sources; /* the nodes that edges come from */
+    sgq_index *rows;    /* the row of each node, where there are buckets */
+    uint32_t bucket_rows[SGQ_NUM_BUCKETS + 1U];
+#endif
 #if SGQ_BUCKET_MAP_BITS
     uint32_t map_node; /* the node of map_row, a row of map_bucket, or the first that may be it */
     uint32_t map_row;
@@ -218,9 +244,14 @@ static uint32_t code_of(sgq_real value, sgq_real step, sgq_real offset, uint32_t
 
 /* Matrices of codes. */
 
-static uint32_t bucket_row(uint32_t bucket)
+static uint32_t bucket_row(const sgq_run *run, uint32_t bucket)
 {
+#if SGQ_GIVEN_GRAPH
+    return run->bucket_rows[bucket];
+#else
+    (void)run;
     return WORDS[SGQ_BUCKET_ROWS + bucket];
+#endif
 }
 
 static sgq_matrix matrix_at(const sgq_run *run, uint32_t table)
@@ -234,17 +265,30 @@ static sgq_matrix matrix_at(const sgq_run *run, uint32_t table)
     return matrix;
 }
 
+/* Where a bucket of a matrix starts. */
+static uint32_t first_byte(const sgq_run *run, const sgq_matrix *matrix, uint32_t bucket)
+{
+    const uint32_t place = matrix->words[MATRIX_BUCKETS + 2U * bucket + 1U];
+
+#if SGQ_GIVEN_GRAPH
+    return matrix->words[MATRIX_PLACE] == IN_TABLES ? place : run->places[place];
+#else
+    (void)run;
+    return place;
+#endif
+}
+
 static sgq_slice slice_at(const sgq_run *run, const sgq_matrix *matrix, uint32_t bucket)
 {
     const uint32_t *words = matrix->words + MATRIX_BUCKETS + 2U * bucket;
     sgq_slice slice;
 
     slice.bits = words[0];
-    slice.bytes = matrix->bytes + words[1];
+    slice.bytes = matrix->bytes + first_byte(run, matrix, bucket);
     slice.step = REAL(matrix->ranges[2U * bucket]);
     slice.offset = REAL(matrix->ranges[2U * bucket + 1U]);
-    slice.first_row = bucket_row(bucket);
-    if (matrix->words[MATRIX_PLACE] == IN_ARENA_ONE_ROW) {
+    slice.first_row = bucket_row(run, bucket);
+    if (matrix->words[MATRIX_PLACE] >= IN_ARENA_ONE_ROW) {
         slice.first_row = run->row;
     }
     return slice;
@@ -258,6 +302,49 @@ static sgq_real value_at(const sgq_slice *slice, uint32_t place)
     return REAL(read_bits(slice->bytes, place * slice->bits, slice->bits)) * slice->step +
            slice->offset;
 }
+
+/* The node of the row. */
+static uint32_t node_of(sgq_run *run)
+{
+#if SGQ_GIVEN_GRAPH
+    return run->node;
+#elif SGQ_BUCKET_MAP_BITS
+    const uint8_t *map = sgq_tables.bytes + SGQ_BUCKET_MAP;
+
+    if (run->map_bucket != run->bucket) {
+        run->map_bucket = run->bucket;
+        run->map_row = bucket_row(run, run->bucket);
+        run->map_node = 0U;
+    }
+    for (;;) {
+        while (read_bits(map, run->map_node * SGQ_BUCKET_MAP_BITS, SGQ_BUCKET_MAP_BITS) !=
+               run->bucket) {
+            run->map_node++;
+        }
+        if (run->map_row == run->row) {
+            return run->map_node;
+        }
+        run->map_row++;
+        run->map_node++;
+    }
+#else
+    return run->row;
+#endif
+}
+
+#if SGQ_GIVEN_GRAPH
+/* The bucket of a node: how many split points its edges exceed. */
+static uint32_t bucket_of(const sgq_run *run, uint32_t node)
+{
+    const uint32_t degree = (uint32_t)run->starts[node + 1U] - run->starts[node];
+    uint32_t bucket = 0U;
+
+    while (bucket + 1U < SGQ_NUM_BUCKETS && WORDS[SGQ_SPLIT_POINTS + bucket] < degree) {
+        bucket++;
+    }
+    return bucket;
+}
+#endif
 
 /* Sums. Of codes they are whole numbers, which are exact: sums[k] of a factor times the codes of
  * column k, and sums[width + k] of these codes; add_scaled makes numbers of them. */
@@ -387,11 +474,12 @@ static int next_entry(const sgq_pattern *pattern, sgq_cursor *cursor, sgq_positi
 }
 
 /* The start of a row: known, or found from that of its block of rows. */
-static sgq_cursor row_start(sgq_entries *entries, uint32_t row, uint32_t bucket)
+static sgq_cursor row_start(const sgq_run *run, sgq_entries *entries)
 {
     const sgq_pattern *pattern = &entries->pattern;
-    const uint32_t within = row - bucket_row(bucket);
-    const uint32_t block = WORDS[SGQ_BUCKET_BLOCKS + bucket] + within / ROW_BLOCK;
+    const uint32_t row = run->row;
+    const uint32_t within = row - bucket_row(run, run->bucket);
+    const uint32_t block = WORDS[SGQ_BUCKET_BLOCKS + run->bucket] + within / ROW_BLOCK;
     const sgq_position columns = pattern->columns;
     sgq_cursor *here = &entries->here;
     sgq_position start;
@@ -424,9 +512,9 @@ static void row_done(sgq_entries *entries, sgq_cursor cursor)
 
 #if SGQ_HAS_GATHER || SGQ_HAS_ATTENTION
 /* The bucket of a row, looked for from that of an earlier one on. */
-static uint32_t bucket_from(uint32_t bucket, uint32_t row)
+static uint32_t bucket_from(const sgq_run *run, uint32_t bucket, uint32_t row)
 {
-    while (row >= bucket_row(bucket + 1U)) {
+    while (row >= bucket_row(run, bucket + 1U)) {
         bucket++;
     }
     return bucket;
@@ -434,9 +522,15 @@ static uint32_t bucket_from(uint32_t bucket, uint32_t row)
 
 /* The sources of the edges into a row, the row itself first where it is one. */
 typedef struct {
+#if SGQ_GIVEN_GRAPH
+    uint32_t next;
+    uint32_t end;
+#else
     sgq_cursor cursor;
     sgq_position base;
-    uint32_t source;
+#endif
+    uint32_t source; /* its row */
+    uint32_t node;   /* what degrees know it by: its node, or in a stored graph its row */
     uint32_t bucket;
     uint32_t itself; /* 1 while the row itself is to come, 2 when it is there */
 } sgq_sources;
@@ -445,8 +539,15 @@ static sgq_sources sources_of(sgq_run *run, uint32_t with_itself)
 {
     sgq_sources sources;
 
-    sources.cursor = row_start(&run->edges, run->row, run->bucket);
+#if SGQ_GIVEN_GRAPH
+    sources.next = run->starts[run->node];
+    sources.end = run->starts[run->node + 1U];
+    sources.node = run->node;
+#else
+    sources.cursor = row_start(run, &run->edges);
     sources.base = (sgq_position)run->row * SGQ_NUM_NODES;
+    sources.node = run->row;
+#endif
     sources.source = run->row;
     sources.bucket = run->bucket;
     sources.itself = with_itself != 0U;
@@ -455,35 +556,51 @@ static sgq_sources sources_of(sgq_run *run, uint32_t with_itself)
 
 static int next_source(sgq_run *run, sgq_sources *sources)
 {
+#if !SGQ_GIVEN_GRAPH
     sgq_position position;
+#endif
 
     if (sources->itself == 1U) {
         sources->itself = 2U;
         return 1;
     }
+#if SGQ_GIVEN_GRAPH
+    if (sources->next == sources->end) {
+        return 0;
+    }
+    sources->node = run->sources[sources->next++];
+    sources->source = run->rows == NULL ? sources->node : run->rows[sources->node];
+#else
     if (!next_entry(&run->edges.pattern, &sources->cursor, sources->base + SGQ_NUM_NODES,
                     &position)) {
         row_done(&run->edges, sources->cursor);
         return 0;
     }
     sources->source = (uint32_t)(position - sources->base);
+    sources->node = sources->source;
+#endif
     /* Sources increase, but for the row itself. */
-    if (sources->itself == 2U || sources->source < bucket_row(sources->bucket)) {
+    if (sources->itself == 2U || sources->source < bucket_row(run, sources->bucket)) {
         sources->bucket = 0U;
     }
     sources->itself = 0U;
-    sources->bucket = bucket_from(sources->bucket, sources->source);
+    sources->bucket = bucket_from(run, sources->bucket, sources->source);
     return 1;
 }
 #endif
 
 #if SGQ_HAS_GATHER
 #if SGQ_USES_DEGREES
-static sgq_real root_of(uint32_t row, uint32_t more)
+static sgq_real root_of(const sgq_run *run, uint32_t node, uint32_t more)
 {
-    uint32_t degree = read_bits(sgq_tables.bytes + SGQ_DEGREES, row * SGQ_DEGREE_BITS,
+#if SGQ_GIVEN_GRAPH
+    uint32_t degree = (uint32_t)run->starts[node + 1U] - run->starts[node];
+#else
+    uint32_t degree = read_bits(sgq_tables.bytes + SGQ_DEGREES, node * SGQ_DEGREE_BITS,
                                 SGQ_DEGREE_BITS);
 
+    (void)run;
+#endif
     degree += more;
     return degree == 0U ? REAL(0) : REAL(1) / SGQ_SQRT(REAL(degree));
 }
@@ -517,7 +634,7 @@ static void gather(sgq_run *run, const uint32_t *step)
         s = ranges.step;
         o = ranges.offset;
         totals = run->sums + width;
-        root = root_of(run->row, step[EXTRA] & WITH_ITSELF ? 1U : 0U);
+        root = root_of(run, sources.node, step[EXTRA] & WITH_ITSELF ? 1U : 0U);
     }
 #endif
     if (kind == BY_ONE_ITSELF_MORE) {
@@ -545,7 +662,7 @@ static void gather(sgq_run *run, const uint32_t *step)
         count++;
 #if SGQ_USES_DEGREES
         if (kind == BY_DEGREES) {
-            coefficient = root * root_of(sources.source, step[EXTRA] & WITH_ITSELF ? 1U : 0U);
+            coefficient = root * root_of(run, sources.node, step[EXTRA] & WITH_ITSELF ? 1U : 0U);
             if (coefficient_bits != FULL_PRECISION) {
                 factor = (sgq_sum)code_of(coefficient, s, o, coefficient_bits);
                 coefficient = REAL(factor) * s + o;
@@ -648,7 +765,7 @@ static sgq_real end_product(sgq_product *product, sgq_real s, sgq_real o)
 }
 #endif
 
-#if SGQ_HAS_PRODUCT || (SGQ_HAS_FEATURE_PRODUCT && !SGQ_FEATURES_SPARSE)
+#if SGQ_HAS_PRODUCT || (SGQ_HAS_FEATURE_PRODUCT && !SGQ_FEATURES_SPARSE && !SGQ_GIVEN_FEATURES)
 /* A row of a matrix times a weight. Returns the sum of the row. */
 static sgq_real row_product(sgq_run *run, const uint32_t *step)
 {
@@ -674,6 +791,13 @@ static sgq_real row_product(sgq_run *run, const uint32_t *step)
         }
     }
     return end_product(&product, s, o);
+}
+#endif
+
+#if SGQ_GIVEN_FEATURES
+static const float *given_row(sgq_run *run)
+{
+    return run->given + (size_t)node_of(run) * SGQ_NUM_FEATURES;
 }
 #endif
 
@@ -706,12 +830,37 @@ static void normalize_features(sgq_real *out, uint32_t width, sgq_real sum)
 #if SGQ_HAS_FEATURE_PRODUCT
 static void feature_product(sgq_run *run, const uint32_t *step)
 {
-#if SGQ_FEATURES_SPARSE
+#if SGQ_GIVEN_FEATURES
+    const sgq_matrix matrix = matrix_at(run, SGQ_FEATURE_VALUES);
+    const sgq_slice slice = slice_at(run, &matrix, run->bucket);
+    const float *row = given_row(run);
+    sgq_product product = start_product(run, step, 1);
+    sgq_real sum;
+    uint32_t j;
+
+    for (j = 0U; j < SGQ_NUM_FEATURES; j++) {
+        if (SGQ_SKIPS_ZEROS && !(row[j] < 0.0F) && !(row[j] > 0.0F)) {
+            continue;
+        }
+        if (slice.bits == FULL_PRECISION) {
+            add_term(&product, j, REAL(row[j]));
+        } else {
+            const uint32_t code = code_of(REAL(row[j]), slice.step, slice.offset, slice.bits);
+
+            if (product.weight.bits == FULL_PRECISION) {
+                add_term(&product, j, REAL(code) * slice.step + slice.offset);
+            } else {
+                add_coded_term(&product, j, code);
+            }
+        }
+    }
+    sum = end_product(&product, slice.step, slice.offset);
+#elif SGQ_FEATURES_SPARSE
     const sgq_position base = (sgq_position)run->row * SGQ_NUM_FEATURES;
     const sgq_slice slice = stored_values(run);
     const sgq_real s = slice.bits == 0U ? slice.offset : slice.step;
     const sgq_real o = slice.bits == 0U ? REAL(0) : slice.offset;
-    sgq_cursor cursor = row_start(&run->features, run->row, run->bucket);
+    sgq_cursor cursor = row_start(run, &run->features);
     sgq_product product = start_product(run, step, o < REAL(0) || o > REAL(0));
     sgq_position position;
     sgq_real sum;
@@ -738,7 +887,7 @@ static void feature_product(sgq_run *run, const uint32_t *step)
 }
 #endif
 
-#if SGQ_HAS_READ || (SGQ_HAS_READ_FEATURES && !SGQ_FEATURES_SPARSE)
+#if SGQ_HAS_READ || (SGQ_HAS_READ_FEATURES && !SGQ_FEATURES_SPARSE && !SGQ_GIVEN_FEATURES)
 static void read_row(sgq_run *run, const uint32_t *step)
 {
     const sgq_matrix matrix = matrix_at(run, step[TABLE]);
@@ -758,10 +907,25 @@ static void read_features(sgq_run *run, const uint32_t *step)
     sgq_real *out = run->reals + step[OUT];
     sgq_real sum = REAL(0);
     uint32_t k;
-#if SGQ_FEATURES_SPARSE
+#if SGQ_GIVEN_FEATURES
+    const sgq_matrix matrix = matrix_at(run, SGQ_FEATURE_VALUES);
+    const sgq_slice slice = slice_at(run, &matrix, run->bucket);
+    const float *row = given_row(run);
+
+    for (k = 0U; k < SGQ_NUM_FEATURES; k++) {
+        if (SGQ_SKIPS_ZEROS && !(row[k] < 0.0F) && !(row[k] > 0.0F)) {
+            out[k] = REAL(0);
+        } else if (slice.bits == FULL_PRECISION) {
+            out[k] = REAL(row[k]);
+        } else {
+            out[k] = REAL(code_of(REAL(row[k]), slice.step, slice.offset, slice.bits)) * slice.step +
+                     slice.offset;
+        }
+    }
+#elif SGQ_FEATURES_SPARSE
     const sgq_position base = (sgq_position)run->row * SGQ_NUM_FEATURES;
     const sgq_slice slice = stored_values(run);
-    sgq_cursor cursor = row_start(&run->features, run->row, run->bucket);
+    sgq_cursor cursor = row_start(run, &run->features);
     sgq_position position;
 
     zero_reals(out, SGQ_NUM_FEATURES);
@@ -786,7 +950,7 @@ static void write_row(sgq_run *run, const uint32_t *step)
     const sgq_slice slice = slice_at(run, &matrix, run->bucket);
     const sgq_real *values = run->reals + step[IN];
     const uint32_t first = (run->row - slice.first_row) * matrix.width;
-    uint8_t *octets = run->codes + matrix.words[MATRIX_BUCKETS + 2U * run->bucket + 1U];
+    uint8_t *octets = run->codes + first_byte(run, &matrix, run->bucket);
     uint32_t have = (first * slice.bits) & 7U;
     uint32_t window;
     uint32_t k;
@@ -1041,6 +1205,26 @@ static void project(const uint32_t *step, sgq_real *out, const sgq_real *in)
 }
 #endif
 
+#if SGQ_HAS_POOL
+/* Takes in the row of a node; the first one starts what is pooled. */
+static void pool(const sgq_run *run, const uint32_t *step)
+{
+    const sgq_real *in = run->reals + step[IN];
+    sgq_real *out = run->reals + step[OUT];
+    uint32_t k;
+
+    for (k = 0; k < step[WIDTH]; k++) {
+        if (run->row == 0U) {
+            out[k] = in[k];
+        } else if (step[EXTRA] == POOL_MAXIMUM) {
+            out[k] = in[k] > out[k] ? in[k] : out[k];
+        } else {
+            out[k] = bounded(out[k] + in[k]);
+        }
+    }
+}
+#endif
+
 #if SGQ_HAS_MEAN_HEADS
 static void mean_heads(const uint32_t *step, sgq_real *out, const sgq_real *in)
 {
@@ -1116,6 +1300,11 @@ static void each_number(sgq_run *run, const uint32_t *step)
             out[k] = x > REAL(0) ? x : bounded(x * REAL(numbers[k]));
             break;
 #endif
+#if SGQ_HAS_MEAN_OF_NODES
+        case STEP_MEAN_OF_NODES:
+            out[k] = x / REAL(run->num_nodes);
+            break;
+#endif
 #if SGQ_HAS_ACTIVATE
         case STEP_ACTIVATE:
             out[k] = activated(x, step[EXTRA], REAL(numbers[0]));
@@ -1131,33 +1320,6 @@ static void each_number(sgq_run *run, const uint32_t *step)
 }
 
 /* The run: passes, rows, steps. */
-
-/* The node of the row. */
-static uint32_t node_of(sgq_run *run)
-{
-#if SGQ_BUCKET_MAP_BITS
-    const uint8_t *map = sgq_tables.bytes + SGQ_BUCKET_MAP;
-
-    if (run->map_bucket != run->bucket) {
-        run->map_bucket = run->bucket;
-        run->map_row = bucket_row(run->bucket);
-        run->map_node = 0U;
-    }
-    for (;;) {
-        while (read_bits(map, run->map_node * SGQ_BUCKET_MAP_BITS, SGQ_BUCKET_MAP_BITS) !=
-               run->bucket) {
-            run->map_node++;
-        }
-        if (run->map_row == run->row) {
-            return run->map_node;
-        }
-        run->map_row++;
-        run->map_node++;
-    }
-#else
-    return run->row;
-#endif
-}
 
 static int do_step(sgq_run *run, const uint32_t *step)
 {
@@ -1198,7 +1360,13 @@ static int do_step(sgq_run *run, const uint32_t *step)
         return 0;
 #endif
     case STEP_OUTPUT:
-        return run->take(run->context, node_of(run), run->reals + step[IN]);
+        return run->take(run->context, SGQ_PREDICTS_GRAPHS ? 0U : node_of(run),
+                         run->reals + step[IN]);
+#if SGQ_HAS_POOL
+    case STEP_POOL:
+        pool(run, step);
+        return 0;
+#endif
 #if SGQ_HAS_STANDARDIZE_ROWS || SGQ_HAS_NORMALIZE_ROWS || SGQ_HAS_SOFTMAX_ROWS
     case STEP_STANDARDIZE_ROWS:
     case STEP_NORMALIZE_ROWS:
@@ -1253,6 +1421,7 @@ static void rewind_entries(sgq_run *run)
     (void)run;
 }
 
+#if !SGQ_GIVEN_GRAPH
 /* Whether a mask leaves the row out; moves on to the last of eight that it all leaves out. */
 static int is_skipped(sgq_run *run, const uint8_t *mask)
 {
@@ -1268,35 +1437,69 @@ static int is_skipped(sgq_run *run, const uint8_t *mask)
     }
     return (octet >> (run->row & 7U) & 1U) == 0U;
 }
+#endif
 
-static int do_pass(sgq_run *run, uint32_t pass)
+/* The steps of a list on the row at hand. */
+static int do_steps(sgq_run *run, uint32_t list)
 {
-    const uint32_t *steps = WORDS + SGQ_STEPS;
-    const uint32_t first = WORDS[SGQ_PASSES + pass];
-    const uint32_t last = WORDS[SGQ_PASSES + pass + 1U];
-    const uint8_t *mask = NULL;
-    uint32_t k;
+    const uint32_t *step = WORDS + SGQ_STEPS + STEP_WORDS * WORDS[SGQ_PASSES + list];
+    const uint32_t *last = WORDS + SGQ_STEPS + STEP_WORDS * WORDS[SGQ_PASSES + list + 1U];
 
-    if (run->masks != NULL) {
-        mask = run->masks + (size_t)pass * ((SGQ_NUM_NODES + 7U) / 8U);
-    }
-    rewind_entries(run);
-    run->row = 0U;
-    for (run->bucket = 0U; run->bucket < SGQ_NUM_BUCKETS; run->bucket++) {
-        for (; run->row < bucket_row(run->bucket + 1U); run->row++) {
-            if (is_skipped(run, mask)) {
-                continue;
-            }
-            for (k = first; k < last; k++) {
-                const int stopped = do_step(run, steps + STEP_WORDS * k);
+    for (; step != last; step += STEP_WORDS) {
+        const int stopped = do_step(run, step);
 
-                if (stopped != 0) {
-                    return stopped;
-                }
-            }
+        if (stopped != 0) {
+            return stopped;
         }
     }
     return SGQ_OK;
+}
+
+/* The rows of a bucket. */
+static int do_bucket(sgq_run *run, uint32_t list, const uint8_t *mask)
+{
+    int stopped = SGQ_OK;
+
+#if SGQ_GIVEN_GRAPH
+    (void)mask;
+    for (run->node = 0U; stopped == SGQ_OK && run->node < run->num_nodes; run->node++) {
+        if (bucket_of(run, run->node) == run->bucket) {
+            stopped = do_steps(run, list);
+            run->row++;
+        }
+    }
+#else
+    for (; stopped == SGQ_OK && run->row < bucket_row(run, run->bucket + 1U); run->row++) {
+        if (!is_skipped(run, mask)) {
+            stopped = do_steps(run, list);
+        }
+    }
+#endif
+    return stopped;
+}
+
+static int do_pass(sgq_run *run, uint32_t pass)
+{
+    const uint32_t list = SGQ_HAS_GRAPH_STEPS ? 2U * pass : pass;
+    const uint8_t *mask = NULL;
+    int stopped = SGQ_OK;
+
+    if (run->masks != NULL) {
+        mask = run->masks + (size_t)pass * MASK_BYTES;
+    }
+    rewind_entries(run);
+    run->row = 0U;
+    for (run->bucket = 0U; stopped == SGQ_OK && run->bucket < SGQ_NUM_BUCKETS; run->bucket++) {
+        stopped = do_bucket(run, list, mask);
+    }
+#if SGQ_HAS_GRAPH_STEPS
+    run->row = 0U;
+    run->bucket = 0U;
+    if (stopped == SGQ_OK) {
+        stopped = do_steps(run, list + 1U);
+    }
+#endif
+    return stopped;
 }
 
 static int do_passes(sgq_run *run)
@@ -1332,9 +1535,10 @@ static int start(sgq_run *run, void *arena, size_t given, size_t needed, sgq_tak
     }
     name_helpers();
     memset(run, 0, sizeof *run);
+    run->num_nodes = SGQ_NUM_NODES;
     run->sums = arena;
     run->reals = (void *)(bytes + SGQ_ARENA_SUMS * sizeof(sgq_sum));
-    run->codes = bytes + SGQ_ARENA_SUMS * sizeof(sgq_sum) + SGQ_ARENA_REALS * sizeof(sgq_real);
+    run->codes = bytes + ARENA_NUMBERS;
     run->take = take;
     run->context = context;
 #if SGQ_BUCKET_MAP_BITS
@@ -1359,14 +1563,6 @@ static int start(sgq_run *run, void *arena, size_t given, size_t needed, sgq_tak
     return SGQ_OK;
 }
 
-int sgq_predict(void *arena, size_t arena_bytes, sgq_take take, void *context)
-{
-    sgq_run run;
-    const int fault = start(&run, arena, arena_bytes, SGQ_ARENA_BYTES, take, context);
-
-    return fault != SGQ_OK ? fault : do_passes(&run);
-}
-
 uint32_t sgq_largest(const sgq_real *outputs)
 {
     uint32_t best = 0U;
@@ -1380,6 +1576,355 @@ uint32_t sgq_largest(const sgq_real *outputs)
     return best;
 }
 
+#if SGQ_GIVEN_FEATURES
+/* Whether features are there, and all of them are numbers. */
+static int features_fault(const float *features, uint32_t nodes)
+{
+    const size_t count = (size_t)nodes * SGQ_NUM_FEATURES;
+    size_t k;
+
+    if (features == NULL) {
+        return SGQ_FEATURES_MISSING;
+    }
+    for (k = 0U; k < count; k++) {
+        if (!(features[k] >= -FLT_MAX && features[k] <= FLT_MAX)) {
+            return SGQ_FEATURE_NOT_FINITE;
+        }
+    }
+    return SGQ_OK;
+}
+#endif
+
+#if SGQ_GIVEN_GRAPH
+/* A graph that is given: edges are listed by the node that they lead to, nodes put into buckets by
+ * how many these are, and buffers into the arena. */
+
+static int graph_fault(const sgq_graph *graph)
+{
+    uint32_t k;
+
+    if (graph == NULL || graph->num_nodes == 0U ||
+        (graph->num_edges != 0U && (graph->sources == NULL || graph->targets == NULL))) {
+        return SGQ_GRAPH_MISSING;
+    }
+    if (graph->num_nodes > MOST_INDEX || graph->num_edges > MOST_INDEX) {
+        return SGQ_GRAPH_TOO_LARGE;
+    }
+    for (k = 0U; k < graph->num_edges; k++) {
+        if (graph->sources[k] >= graph->num_nodes || graph->targets[k] >= graph->num_nodes) {
+            return SGQ_NODE_UNKNOWN;
+        }
+    }
+    return features_fault(graph->features, graph->num_nodes);
+}
+
+/* The order of sources: of their rows, or nodes where these are the same. */
+static uint32_t order_of(const sgq_run *run, uint32_t node)
+{
+    return run->rows == NULL ? node : run->rows[node];
+}
+
+/* Sorts the sources of a node (Shell's way, so that hubs take no square of their edges). */
+static void sort_sources(const sgq_run *run, sgq_index *sources, uint32_t count)
+{
+    uint32_t gap = 1U;
+    uint32_t k;
+
+    while (gap < count / 3U) {
+        gap = 3U * gap + 1U;
+    }
+    for (; gap != 0U; gap /= 3U) {
+        for (k = gap; k < count; k++) {
+            const sgq_index moved = sources[k];
+            uint32_t j = k;
+
+            while (j >= gap && order_of(run, sources[j - gap]) > order_of(run, moved)) {
+                sources[j] = sources[j - gap];
+                j -= gap;
+            }
+            sources[j] = moved;
+        }
+    }
+}
+
+/* Lists the sources of each node; an edge from a node to itself is none. */
+static void list_edges(sgq_run *run, const sgq_graph *graph)
+{
+    uint32_t node;
+    uint32_t k;
+
+    memset(run->starts, 0, ((size_t)run->num_nodes + 1U) * sizeof(sgq_index));
+    for (k = 0U; k < graph->num_edges; k++) {
+        run->starts[graph->targets[k]] = (sgq_index)(run->starts[graph->targets[k]] +
+                                                     (graph->sources[k] != graph->targets[k]));
+    }
+    for (node = 1U; node <= run->num_nodes; node++) {
+        run->starts[node] = (sgq_index)(run->starts[node] + run->starts[node - 1U]);
+    }
+    /* From the ends back, so that these become starts. */
+    for (k = 0U; k < graph->num_edges; k++) {
+        if (graph->sources[k] != graph->targets[k]) {
+            const uint32_t place = run->starts[graph->targets[k]] - 1U;
+
+            run->starts[graph->targets[k]] = (sgq_index)place;
+            run->sources[place] = (sgq_index)graph->sources[k];
+        }
+    }
+}
+
+/* Leaves out edges that are listed again; 0 where a node then has more than sums may have. */
+static int drop_repeats(sgq_run *run)
+{
+    uint32_t kept = 0U;
+    uint32_t node;
+
+    for (node = 0U; node < run->num_nodes; node++) {
+        const uint32_t first = run->starts[node];
+        const uint32_t count = run->starts[node + 1U] - first;
+        const uint32_t start = kept;
+        uint32_t k;
+
+        sort_sources(run, run->sources + first, count);
+        run->starts[node] = (sgq_index)start;
+        for (k = first; k < first + count; k++) {
+            if (kept == start || run->sources[kept - 1U] != run->sources[k]) {
+                run->sources[kept] = run->sources[k];
+                kept++;
+            }
+        }
+        if (kept - start > SGQ_MOST_NEIGHBORS) {
+            return 0;
+        }
+    }
+    run->starts[run->num_nodes] = (sgq_index)kept;
+    return 1;
+}
+
+/* The first row of each bucket and the row of each node; sources are then in the order of rows. */
+static void find_rows(sgq_run *run, sgq_index *rows)
+{
+    uint32_t row = 0U;
+    uint32_t bucket;
+    uint32_t node;
+
+    for (bucket = 0U; bucket < SGQ_NUM_BUCKETS; bucket++) {
+        run->bucket_rows[bucket] = row;
+        for (node = 0U; node < run->num_nodes; node++) {
+            if (bucket_of(run, node) == bucket) {
+                if (rows != NULL) {
+                    rows[node] = (sgq_index)row;
+                }
+                row++;
+            }
+        }
+    }
+    run->bucket_rows[SGQ_NUM_BUCKETS] = row;
+    run->rows = rows;
+    for (node = 0U; rows != NULL && node < run->num_nodes; node++) {
+        sort_sources(run, run->sources + run->starts[node],
+                     (uint32_t)run->starts[node + 1U] - run->starts[node]);
+    }
+}
+
+/* What TABLE of a buffer names: where its matrix is, and in which passes it is needed. */
+enum { BUFFER_MATRIX, BUFFER_FIRST, BUFFER_LAST, BUFFER_WORDS };
+
+static const uint32_t *buffer_words(uint32_t buffer)
+{
+    return WORDS + SGQ_BUFFERS + BUFFER_WORDS * buffer;
+}
+
+static uint64_t bytes_of_bits(uint64_t bits)
+{
+    return (bits + 7U) / 8U;
+}
+
+/* Bytes of a bucket of a buffer. */
+static uint64_t bucket_bytes(const sgq_run *run, uint32_t buffer, uint32_t bucket)
+{
+    const uint32_t *words = WORDS + buffer_words(buffer)[BUFFER_MATRIX];
+    uint64_t rows = run->bucket_rows[bucket + 1U] - run->bucket_rows[bucket];
+
+    if (words[MATRIX_PLACE] == IN_ARENA_OF_GRAPH) {
+        rows = bucket == 0U;
+    } else if (words[MATRIX_PLACE] == IN_ARENA_ONE_ROW) {
+        rows = rows != 0U;
+    }
+    if (rows == 0U) {
+        return 0U;
+    }
+    return bytes_of_bits(rows * words[MATRIX_WIDTH] * words[MATRIX_BUCKETS + 2U * bucket]);
+}
+
+/* Bytes of a buffer: all buckets, or the largest row. */
+static uint64_t buffer_bytes(const sgq_run *run, uint32_t buffer)
+{
+    const uint32_t *words = WORDS + buffer_words(buffer)[BUFFER_MATRIX];
+    uint64_t all = 0U;
+    uint64_t most = 0U;
+    uint32_t bucket;
+
+    for (bucket = 0U; bucket < SGQ_NUM_BUCKETS; bucket++) {
+        const uint64_t bytes = bucket_bytes(run, buffer, bucket);
+
+        all += bytes;
+        most = bytes > most ? bytes : most;
+    }
+    return words[MATRIX_PLACE] == IN_ARENA ? all : most;
+}
+
+/* The lowest place of a buffer where none lies that is needed at the same time. */
+static uint64_t free_place(const sgq_run *run, uint32_t buffer, uint64_t bytes)
+{
+    const uint32_t *own = buffer_words(buffer);
+    uint64_t place = 0U;
+    uint32_t k = 0U;
+
+    while (k < SGQ_NUM_BUFFERS) {
+        const uint32_t *other = buffer_words(k);
+        const uint64_t there = run->places[k * SGQ_NUM_BUCKETS];
+
+        if (there != NOWHERE && other[BUFFER_FIRST] <= own[BUFFER_LAST] &&
+            own[BUFFER_FIRST] <= other[BUFFER_LAST] && there < place + bytes &&
+            place < there + buffer_bytes(run, k)) {
+            place = there + buffer_bytes(run, k);
+            k = 0U;
+        } else {
+            k++;
+        }
+    }
+    return place;
+}
+
+/* The largest buffer without a place; of equal ones that which is needed first. */
+static uint32_t next_buffer(const sgq_run *run)
+{
+    uint32_t best = NOWHERE;
+    uint32_t k;
+
+    for (k = 0U; k < SGQ_NUM_BUFFERS; k++) {
+        const uint32_t *words = buffer_words(k);
+        uint64_t bytes;
+        uint64_t most;
+
+        if (run->places[k * SGQ_NUM_BUCKETS] != NOWHERE) {
+            continue;
+        }
+        if (best == NOWHERE) {
+            best = k;
+            continue;
+        }
+        bytes = buffer_bytes(run, k);
+        most = buffer_bytes(run, best);
+        if (bytes > most ||
+            (bytes == most && (words[BUFFER_FIRST] < buffer_words(best)[BUFFER_FIRST] ||
+                               (words[BUFFER_FIRST] == buffer_words(best)[BUFFER_FIRST] &&
+                                words[BUFFER_LAST] < buffer_words(best)[BUFFER_LAST])))) {
+            best = k;
+        }
+    }
+    return best;
+}
+
+/* Puts buffers into the bytes that are left; 0 where they do not fit. */
+static int place_buffers(sgq_run *run, size_t left)
+{
+    uint32_t buffer;
+    uint32_t bucket;
+
+    for (buffer = 0U; buffer < SGQ_NUM_BUFFERS; buffer++) {
+        run->places[buffer * SGQ_NUM_BUCKETS] = NOWHERE;
+    }
+    while ((buffer = next_buffer(run)) != NOWHERE) {
+        const uint64_t bytes = buffer_bytes(run, buffer);
+        const uint64_t place = free_place(run, buffer, bytes);
+
+        if (place + bytes > left || place + bytes > MOST_CODE_BYTES) {
+            return 0;
+        }
+        run->places[buffer * SGQ_NUM_BUCKETS] = (uint32_t)place;
+    }
+    for (buffer = 0U; buffer < SGQ_NUM_BUFFERS; buffer++) {
+        const uint32_t *words = WORDS + buffer_words(buffer)[BUFFER_MATRIX];
+        uint32_t *places = run->places + buffer * SGQ_NUM_BUCKETS;
+
+        for (bucket = 1U; bucket < SGQ_NUM_BUCKETS; bucket++) {
+            places[bucket] = places[bucket - 1U];
+            if (words[MATRIX_PLACE] == IN_ARENA) {
+                places[bucket] += (uint32_t)bucket_bytes(run, buffer, bucket - 1U);
+            }
+        }
+    }
+    return 1;
+}
+
+int sgq_predict_graph(void *arena, size_t arena_bytes, const sgq_graph *graph, sgq_take take,
+                      void *context)
+{
+    const size_t planned = ARENA_NUMBERS + PLACE_BYTES;
+    uint8_t *bytes = arena;
+    sgq_index *rows = NULL;
+    sgq_run run;
+    size_t used;
+    int fault = start(&run, arena, arena_bytes, planned, take, context);
+
+    if (fault == SGQ_OK) {
+        fault = graph_fault(graph);
+    }
+    if (fault != SGQ_OK) {
+        return fault;
+    }
+    used = planned + (((size_t)graph->num_nodes + 1U) +
+                      (SGQ_NUM_BUCKETS > 1U ? (size_t)graph->num_nodes : 0U)) * sizeof(sgq_index);
+    /* Repeated edges are listed too, for a moment, where buffers will be. */
+    if (arena_bytes < used || (arena_bytes - used) / sizeof(sgq_index) < graph->num_edges) {
+        return SGQ_ARENA_TOO_SMALL;
+    }
+    run.num_nodes = graph->num_nodes;
+    run.given = graph->features;
+    run.places = (void *)(bytes + ARENA_NUMBERS);
+    run.starts = (void *)(bytes + planned);
+    rows = run.starts + graph->num_nodes + 1U;
+    run.sources = SGQ_NUM_BUCKETS > 1U ? rows + graph->num_nodes : rows;
+    list_edges(&run, graph);
+    if (!drop_repeats(&run)) {
+        return SGQ_GRAPH_TOO_LARGE;
+    }
+    find_rows(&run, SGQ_NUM_BUCKETS > 1U ? rows : NULL);
+    used += (size_t)run.starts[graph->num_nodes] * sizeof(sgq_index);
+    run.codes = bytes + used;
+    if (!place_buffers(&run, arena_bytes - used)) {
+        return SGQ_ARENA_TOO_SMALL;
+    }
+    return do_passes(&run);
+}
+#elif SGQ_GIVEN_FEATURES
+int sgq_predict_features(void *arena, size_t arena_bytes, const float *features, sgq_take take,
+                         void *context)
+{
+    sgq_run run;
+    int fault = start(&run, arena, arena_bytes, SGQ_ARENA_BYTES, take, context);
+
+    if (fault == SGQ_OK) {
+        fault = features_fault(features, SGQ_NUM_NODES);
+    }
+    if (fault != SGQ_OK) {
+        return fault;
+    }
+    run.given = features;
+    return do_passes(&run);
+}
+#else
+int sgq_predict(void *arena, size_t arena_bytes, sgq_take take, void *context)
+{
+    sgq_run run;
+    const int fault = start(&run, arena, arena_bytes, SGQ_ARENA_BYTES, take, context);
+
+    return fault != SGQ_OK ? fault : do_passes(&run);
+}
+#endif
+
+#if !SGQ_GIVEN_FEATURES && !SGQ_PREDICTS_GRAPHS
 /* Some nodes: which rows each pass needs, from the last pass back. */
 
 static void want_row(uint8_t *mask, uint32_t row)
@@ -1393,7 +1938,7 @@ static uint32_t row_of(uint32_t node)
 #if SGQ_BUCKET_MAP_BITS
     const uint8_t *map = sgq_tables.bytes + SGQ_BUCKET_MAP;
     const uint32_t bucket = read_bits(map, node * SGQ_BUCKET_MAP_BITS, SGQ_BUCKET_MAP_BITS);
-    uint32_t row = bucket_row(bucket);
+    uint32_t row = WORDS[SGQ_BUCKET_ROWS + bucket];
     uint32_t other;
 
     for (other = 0U; other < node; other++) {
@@ -1411,7 +1956,7 @@ static void want_read_rows(sgq_run *run, const uint8_t *mask, uint8_t *earlier, 
     rewind_entries(run);
     run->row = 0U;
     for (run->bucket = 0U; run->bucket < SGQ_NUM_BUCKETS; run->bucket++) {
-        for (; run->row < bucket_row(run->bucket + 1U); run->row++) {
+        for (; run->row < bucket_row(run, run->bucket + 1U); run->row++) {
             if (is_skipped(run, mask)) {
                 continue;
             }
@@ -1433,8 +1978,7 @@ static void want_read_rows(sgq_run *run, const uint8_t *mask, uint8_t *earlier, 
 int sgq_predict_nodes(void *arena, size_t arena_bytes, const uint32_t *nodes, uint32_t count,
                       sgq_take take, void *context)
 {
-    const size_t mask_bytes = (SGQ_NUM_NODES + 7U) / 8U;
-    sgq_run run;
+        sgq_run run;
     const int fault = start(&run, arena, arena_bytes, SGQ_NODES_ARENA_BYTES, take, context);
     uint32_t pass;
     uint32_t k;
@@ -1451,17 +1995,18 @@ int sgq_predict_nodes(void *arena, size_t arena_bytes, const uint32_t *nodes, ui
         }
     }
     run.masks = run.codes + SGQ_ARENA_CODES;
-    memset(run.masks, 0, mask_bytes * SGQ_NUM_PASSES);
+    memset(run.masks, 0, MASK_BYTES * SGQ_NUM_PASSES);
     for (k = 0U; k < count; k++) {
-        want_row(run.masks + mask_bytes * (SGQ_NUM_PASSES - 1U), row_of(nodes[k]));
+        want_row(run.masks + MASK_BYTES * (SGQ_NUM_PASSES - 1U), row_of(nodes[k]));
     }
     for (pass = SGQ_NUM_PASSES - 1U; pass > 0U; pass--) {
         for (k = WORDS[SGQ_READS + pass]; k < WORDS[SGQ_READS + pass + 1U]; k++) {
             const uint32_t read = WORDS[SGQ_READ_PASSES + k];
 
-            want_read_rows(&run, run.masks + mask_bytes * pass, run.masks + mask_bytes * (read >> 1),
+            want_read_rows(&run, run.masks + MASK_BYTES * pass, run.masks + MASK_BYTES * (read >> 1),
                            read & 1U);
         }
     }
     return do_passes(&run);
 }
+#endif
