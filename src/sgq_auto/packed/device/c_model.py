@@ -14,8 +14,8 @@ from sgq_auto.packed.device.c_text import (
 from sgq_auto.packed.device.lowering import lowered
 from sgq_auto.packed.device.passes import Passes
 from sgq_auto.packed.device.steps import Opcode, Register
-from sgq_auto.packed.device.table_parts import Tables
-from sgq_auto.packed.device.tables import has_degrees, has_edges, tables_of
+from sgq_auto.packed.device.tables.model_tables import tables_of
+from sgq_auto.packed.device.tables.table_parts import Tables
 from sgq_auto.packed.device.unsupported import UnsupportedInCError
 from sgq_auto.packed.runtime.packed_model import PackedModel
 from sgq_auto.packed.sizes.device_footprint import (
@@ -98,11 +98,12 @@ class CModel:
             reals=self._registers[1],
             # Even, so that what comes after them is aligned for numbers of 8 bytes too.
             sums=passes.num_sums + passes.num_sums % 2,
+            lanes=passes.num_lanes,
             code_sums=tuple(dict.fromkeys(passes.code_sums)),
             words=len(tables.words),
             numbers=len(tables.numbers) - channels,
-            uses_edges=has_edges(passes),
-            uses_degrees=has_degrees(passes),
+            feature_places=tables.pattern_bytes.get("features", 0),
+            edges=tables.pattern_bytes.get("edges", 0),
         )
 
     def source(self) -> str:
@@ -120,8 +121,6 @@ class CModel:
         spec, allocation = model.graph.spec, model.allocation
         sums = self.shape.sum_bytes(spec, allocation)
         codes = self.shape.buffer_places(spec, allocation)[1]
-        largest = spec.num_nodes * max(spec.num_nodes, model.features.spec.num_features)
-        largest = largest if model.holds_graph else spec.num_nodes
         constants = {
             "NUM_NODES": spec.num_nodes,
             "NUM_FEATURES": model.features.spec.num_features,
@@ -129,6 +128,7 @@ class CModel:
             "NUM_BUCKETS": spec.num_buckets,
             "NUM_PASSES": len(self.passes.steps),
             "ARENA_SUMS": self.shape.sums,
+            "ARENA_LANES": self.shape.lanes,
             "ARENA_REALS": self.shape.reals,
             "ARENA_GRAPH": self.shape.given_graph_bytes(spec),
             "ARENA_CODES": codes,
@@ -147,7 +147,6 @@ class CModel:
             classes=", ".join(map(string_text, model.classes)),
             sum_type="uint32_t" if sums == 4 else "uint64_t",
             index_type="uint16_t" if index_bytes(spec) == 2 else "uint32_t",
-            position_type="uint32_t" if largest < 1 << 31 else "uint64_t",
             words=len(tables.words),
             numbers=len(tables.numbers),
             bytes=tables.bytes.size,
@@ -187,9 +186,8 @@ _HEADER = """\
 /* Sizes, what lies where in the tables, and which steps the runtime needs. */
 {constants}
 
-/* Sums of codes, and places in the adjacency or the feature matrix. */
+/* Sums of codes. */
 typedef {sum_type} sgq_sum;
-typedef {position_type} sgq_position;
 
 /* Nodes and edges of a graph that is given. */
 typedef {index_type} sgq_index;

@@ -87,7 +87,7 @@ class LayerSteps:
         )
         tables["table"] = read
         rows = weight.codes.bucket_rows[0]
-        self.passes.sums(2 * width, CodeSum(rows, site, (name, Component.WEIGHT)))
+        self.passes.sums(width, CodeSum(rows, site, (name, Component.WEIGHT)))
         buffer = None if read == FEATURES else self.source
         return self.passes.add(opcode, width, tables=tables, buffer=buffer)
 
@@ -116,7 +116,7 @@ class LayerSteps:
         terms, name = self.graph.max_in_degree + 1, layer.spec.name
         by_code = weighing is Weighing.BY_DEGREES
         left = (name, Component.ATTENTION) if by_code else None
-        self.passes.sums(2 * width, CodeSum(terms, left, (name, Component.EMBEDDING), gathers=True))
+        self.passes.sums(width, CodeSum(terms, left, (name, Component.EMBEDDING), gathers=True))
         extra = weighing + (WITH_ITSELF if itself else 0)
         given = {"tables": tables, "extra": extra, "buffer": buffer, "gathers": True}
         return self.passes.add(Opcode.GATHER, width, **given)
@@ -194,7 +194,7 @@ def _gat(steps: LayerSteps, layer: GatLayer) -> Register:
         "extra": passes.parameter(f"{name}.vectors", np.concatenate(numbers).astype(np.float32)),
     }
     sites = (name, Component.ATTENTION), (name, Component.EMBEDDING)
-    passes.sums(2 * width + heads, CodeSum(terms, *sites, gathers=True))
+    passes.head_sums(width, heads, CodeSum(terms, *sites, gathers=True))
     extra = heads | layer.spec.gathers_itself << 16
     scratch = Register(3 * heads)
     given = {"tables": tables, "extra": extra, "scratch": scratch, "buffer": made, "gathers": True}

@@ -49,13 +49,13 @@ def memory_page(c_model: CModel) -> str:
     spec, allocation = c_model.model.graph.spec, c_model.model.allocation
     shape, footprint = c_model.shape, c_model.footprint
     sums = shape.sums * shape.sum_bytes(spec, allocation)
-    start = sums + 4 * shape.reals
+    start = sums + shape.number_bytes
     given = shape.given_graph_bytes(spec)
     places, codes = shape.buffer_places(spec, allocation)
     whole = f"0 to {len(c_model.passes.steps) - 1}"
     rows: list[tuple[object, ...]] = [
         ("sums of codes", sums, 0, whole),
-        ("registers", 4 * shape.reals, sums, whole),
+        ("lanes of sums, registers", shape.number_bytes, sums, whole),
     ]
     if given:
         rows.append(("edges and rows of the graph", given, start, whole))

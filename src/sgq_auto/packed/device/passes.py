@@ -61,6 +61,7 @@ class Passes:
         numbers: fp32 parameters by name.
         code_sums: What sums of codes may be.
         num_sums: Whole numbers that these sums need at once.
+        num_lanes: 32-bit words in which some of them lie side by side at first.
     """
 
     steps: list[list[Step]] = field(default_factory=lambda: [[]])
@@ -72,6 +73,7 @@ class Passes:
     numbers: dict[str, Array] = field(default_factory=dict)
     code_sums: list[CodeSum] = field(default_factory=list)
     num_sums: int = 0
+    num_lanes: int = 0
     _current: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -169,9 +171,16 @@ class Passes:
         self.ranges[name] = ranges
         return f"ranges {name}"
 
-    def sums(self, count: int, *largest: CodeSum) -> None:
-        """So many whole numbers are needed at once, for sums that may be so large."""
-        self.num_sums = max(self.num_sums, count)
+    def sums(self, width: int, *largest: CodeSum) -> None:
+        """Sums of so many columns are needed, which may be so large: weighted, and as they are."""
+        self.num_sums = max(self.num_sums, 2 * width)
+        # Two lanes a word at least, and eight words that are not filled.
+        self.num_lanes = max(self.num_lanes, 2 * (-(-width // 2) + 8))
+        self.code_sums += largest
+
+    def head_sums(self, width: int, heads: int, *largest: CodeSum) -> None:
+        """The same with a sum of factors for each head."""
+        self.num_sums = max(self.num_sums, 2 * width + heads)
         self.code_sums += largest
 
     def reads_of(self, position: int) -> list[tuple[int, bool]]:

@@ -100,22 +100,24 @@ class DeviceShape:
         buffers: Its embeddings.
         reals: Numbers of its registers.
         sums: Whole numbers that sums of codes need.
+        lanes: 32-bit words in which some such sums lie side by side at first.
         code_sums: What these sums may be.
         words: 32-bit words of its tables.
         numbers: fp32 numbers of its tables, but for ranges of output channels.
-        uses_edges: Whether some layer passes messages.
-        uses_degrees: Whether coefficients follow from degrees.
+        feature_places: Bytes of what says where stored features are; the bits do not change them.
+        edges: Bytes of the edges.
     """
 
     layers: tuple[LayerSpec, ...]
     buffers: tuple[DeviceBuffer, ...]
     reals: int
     sums: int
+    lanes: int
     code_sums: tuple[CodeSum, ...]
     words: int
     numbers: int
-    uses_edges: bool
-    uses_degrees: bool
+    feature_places: int
+    edges: int
 
     def footprint(self, graph: GraphSpec, allocation: BitAllocation) -> DeviceFootprint:
         """Flash and RAM under an allocation, exactly."""
@@ -123,8 +125,13 @@ class DeviceShape:
         codes = self.buffer_places(graph, allocation)[1]
         return DeviceFootprint(
             flash_bytes=sum(self.flash_parts(graph, allocation).values()),
-            ram_bytes=sums + _FP32 * self.reals + self.given_graph_bytes(graph) + codes,
+            ram_bytes=sums + self.number_bytes + self.given_graph_bytes(graph) + codes,
         )
+
+    @property
+    def number_bytes(self) -> int:
+        """What the arena holds of lanes and registers."""
+        return _WORD * self.lanes + _FP32 * self.reals
 
     def given_graph_bytes(self, graph: GraphSpec) -> int:
         """What the arena holds of a graph that is given, the largest one.
@@ -149,13 +156,13 @@ class DeviceShape:
             if allocation[Site(layer.name, Component.WEIGHT)] != FULL_PRECISION
         )
         parts = {
-            "features": 0 if graph.inductive else storage.features(),
-            "edges": storage.graph() if self.uses_edges and graph.holds_edges else 0,
-            "degrees": storage.degrees() if self.uses_degrees and graph.holds_edges else 0,
+            "features": 0 if graph.inductive else storage.feature_values(),
+            "places of features": self.feature_places,
+            "edges": self.edges,
             "bucket map": storage.bucket_map() if graph.holds_edges else 0,
             "weights": sum(storage.weight(la) for la in self.layers if la.weight_shape),
         }
-        parts["filling"] = (-sum(parts.values())) % _WORD
+        parts["filling"] = (-sum(parts.values())) % _WORD + _WORD
         ranges = _SCALE_AND_OFFSET * channels
         return parts | {
             "ranges and parameters": ranges + _FP32 * self.numbers,

@@ -23,14 +23,25 @@
 #define SGQ_LOG1P log1pf
 #endif
 
+/* For what runs once for each code: a call would take longer than the work. */
+#if defined(__GNUC__)
+#define INLINE static inline __attribute__((always_inline))
+#else
+#define INLINE static
+#endif
+
 #define REAL(x) ((sgq_real)(x))
 #define WORDS sgq_tables.words
 #define NUMBERS sgq_tables.numbers
+#define TABLES_END (sgq_tables.bytes + sizeof sgq_tables.bytes)
 #define FULL_PRECISION 32U
 #define ROW_BLOCK 64U
+#define NUM_WORDS 4U
 #define NOWHERE 0xFFFFFFFFU
 /* Bytes of the arena before codes, or before what it keeps of a graph that is given. */
-#define ARENA_NUMBERS (SGQ_ARENA_SUMS * sizeof(sgq_sum) + SGQ_ARENA_REALS * sizeof(sgq_real))
+#define ARENA_NUMBERS                                                          \
+    (SGQ_ARENA_SUMS * sizeof(sgq_sum) + SGQ_ARENA_LANES * sizeof(uint32_t) + \
+     SGQ_ARENA_REALS * sizeof(sgq_real))
 #if SGQ_GIVEN_GRAPH
 #define PLACE_BYTES ((size_t)SGQ_NUM_BUFFERS * SGQ_NUM_BUCKETS * sizeof(uint32_t))
 #define MOST_INDEX (SGQ_INDEX_BYTES == 2U ? 0xFFFFU : 0xFFFFFFF0U)
@@ -98,34 +109,51 @@ enum { POOL_MAXIMUM = 1 };
 /* EXTRA of STEP_GATHER: what neighbours are weighed by, and whether a node is one of its own. */
 enum { BY_ONE = 0, BY_SHARE = 1, BY_DEGREES = 2, BY_ONE_ITSELF_MORE = 3, WITH_ITSELF = 16 };
 
-/* Entries of a coded sparse pattern, from one on. */
-typedef struct {
-    uint32_t row;   /* the row whose entries come next */
-    uint32_t entry; /* entries before it */
-    uint32_t bit;   /* a bit of the bitmap at or before that of the next entry */
-} sgq_cursor;
+/* Coded sparse rows: words that say where what of them is; then the first byte, the bits and the
+ * fewest of the counts of each bucket's rows, and the ends of zones of columns. */
+enum { ROWS_STREAM, ROWS_PARAMETERS, ROWS_ZONES, ROWS_BLOCKS, ROWS_COUNTS };
+enum { COUNTS_BYTE, COUNTS_BITS, COUNTS_LEAST, COUNTS_WORDS };
+#define ROWS_ZONE_ENDS (ROWS_COUNTS + COUNTS_WORDS * SGQ_NUM_BUCKETS)
 
-/* A coded pattern: Elias-Fano, or a bitmap, which has no low parts. */
+/* A place among them. */
 typedef struct {
-    const uint8_t *high;
-    const uint8_t *low;
-    const uint32_t *blocks;
-    uint32_t low_bits;
-    uint32_t count;
-    uint32_t columns;
-} sgq_pattern;
+    const uint32_t *words;
+    uint32_t row;      /* the row */
+    uint32_t bit;      /* where it starts */
+    uint32_t entry;    /* entries before it, where blocks say how many come before these */
+    uint32_t next_bit; /* where it ends, or NOWHERE as long as it was not read */
+} sgq_rows;
 
-/* A pattern with where the last row that was asked for and the one after it start. */
+/* The entries of a row that are still to come. */
 typedef struct {
-    sgq_pattern pattern;
-    sgq_cursor here;
-    sgq_cursor next;
+    const uint32_t *zone_end;
+    const uint8_t *parameter;
+    const uint8_t *stream;
+    uint32_t bit;
+    uint32_t left;
+    uint32_t column; /* the first column that the next one may be */
 } sgq_entries;
 
+/* How rows of codes are added: see below. */
 typedef struct {
+    uint32_t width;
+    uint32_t bits;
+    uint32_t largest; /* factor */
+    uint32_t codes;   /* in a word */
+    uint32_t parts;   /* of a word; 0 where codes are added one by one */
+    uint32_t words;   /* of a row */
+    uint32_t tail;    /* mask of the last one */
+    uint32_t mask;    /* of the lanes of a part */
+    uint32_t most;    /* rows that lanes may take */
+} sgq_words;
+
+typedef struct {
+    sgq_words words[NUM_WORDS]; /* some of them, as they are found */
     sgq_sum *sums;
+    uint32_t *lanes;
     sgq_real *reals;
     uint8_t *codes;
+    const uint8_t *end; /* of the arena */
     uint8_t *masks; /* NULL where all rows are wanted */
     uint32_t row;
     uint32_t bucket;
@@ -147,10 +175,10 @@ typedef struct {
     uint32_t map_bucket;
 #endif
 #if SGQ_HAS_EDGES
-    sgq_entries edges;
+    sgq_rows edges;
 #endif
 #if SGQ_FEATURES_SPARSE
-    sgq_entries features;
+    sgq_rows features;
 #endif
     sgq_take take;
     void *context;
@@ -167,6 +195,7 @@ typedef struct {
 /* The rows of one bucket of it. */
 typedef struct {
     const uint8_t *bytes;
+    const uint8_t *end; /* of the memory that they lie in */
     uint32_t bits;
     uint32_t first_row;
     sgq_real step;
@@ -184,6 +213,9 @@ static uint32_t read_bits(const uint8_t *stream, uint32_t bit, uint32_t bits)
     if (bits == 0U) {
         return 0U;
     }
+    if (bits <= have) {
+        return (uint32_t)*octets >> (bit & 7U) & ((1U << bits) - 1U);
+    }
     value = (uint32_t)*octets >> (bit & 7U);
     while (have < bits) {
         octets++;
@@ -191,6 +223,17 @@ static uint32_t read_bits(const uint8_t *stream, uint32_t bit, uint32_t bits)
         have += 8U;
     }
     return bits == 32U ? value : value & ((1U << bits) - 1U);
+}
+
+/* 32 bits from any bit on; five bytes must be there. */
+INLINE uint32_t word_at(const uint8_t *stream, uint32_t bit)
+{
+    const uint8_t *octets = stream + (bit >> 3);
+    const uint32_t shift = bit & 7U;
+    const uint32_t word = (uint32_t)octets[0] | (uint32_t)octets[1] << 8 |
+                          (uint32_t)octets[2] << 16 | (uint32_t)octets[3] << 24;
+
+    return shift == 0U ? word : word >> shift | (uint32_t)octets[4] << (32U - shift);
 }
 
 static sgq_real read_value(const uint8_t *bytes, uint32_t place)
@@ -221,10 +264,9 @@ static sgq_real bounded(sgq_real value)
 }
 
 /* The nearest code; halves go to the even one, and what is no number to 0. */
-static uint32_t code_of(sgq_real value, sgq_real step, sgq_real offset, uint32_t bits)
+static uint32_t nearest_code(sgq_real value, sgq_real step, sgq_real offset, uint32_t largest)
 {
     sgq_real scaled = (value - offset) / step;
-    uint32_t largest = (1U << bits) - 1U;
     uint32_t code;
     sgq_real rest;
 
@@ -240,6 +282,11 @@ static uint32_t code_of(sgq_real value, sgq_real step, sgq_real offset, uint32_t
         code++;
     }
     return code;
+}
+
+static uint32_t code_of(sgq_real value, sgq_real step, sgq_real offset, uint32_t bits)
+{
+    return nearest_code(value, step, offset, (1U << bits) - 1U);
 }
 
 /* Matrices of codes. */
@@ -285,6 +332,7 @@ static sgq_slice slice_at(const sgq_run *run, const sgq_matrix *matrix, uint32_t
 
     slice.bits = words[0];
     slice.bytes = matrix->bytes + first_byte(run, matrix, bucket);
+    slice.end = matrix->words[MATRIX_PLACE] == IN_TABLES ? TABLES_END : run->end;
     slice.step = REAL(matrix->ranges[2U * bucket]);
     slice.offset = REAL(matrix->ranges[2U * bucket + 1U]);
     slice.first_row = bucket_row(run, bucket);
@@ -347,43 +395,222 @@ static uint32_t bucket_of(const sgq_run *run, uint32_t node)
 #endif
 
 /* Sums. Of codes they are whole numbers, which are exact: sums[k] of a factor times the codes of
- * column k, and sums[width + k] of these codes; add_scaled makes numbers of them. */
+ * column k, and totals[k] of these codes; add_scaled makes numbers of them. All are 0 while nothing
+ * is added up.
+ *
+ * Where codes are short, those of some columns lie side by side in the lanes of a word and are
+ * added at once, until a lane could overflow: part p of a word has the codes of every column whose
+ * number leaves p when it is divided by the number of parts. */
+typedef struct {
+    const sgq_words *words;
+    sgq_sum *sums;
+    sgq_sum *totals; /* NULL where they are not needed */
+    uint32_t *lanes;
+    uint32_t *total_lanes;
+    uint32_t width;
+    uint32_t rows; /* rows in the lanes */
+} sgq_adder;
 
-static void add_codes(sgq_sum *restrict sums, sgq_sum *restrict totals,
-                      const sgq_slice *slice, uint32_t first, uint32_t width, sgq_sum factor)
+static sgq_adder adder_of(const sgq_run *run, uint32_t width, int needs_totals)
 {
-    const uint32_t bits = slice->bits;
+    sgq_adder adder;
+
+    adder.words = NULL;
+    adder.sums = run->sums;
+    adder.totals = needs_totals ? run->sums + width : NULL;
+    adder.lanes = run->lanes;
+    adder.total_lanes = run->lanes + SGQ_ARENA_LANES / 2U;
+    adder.width = width;
+    adder.rows = 0U;
+    return adder;
+}
+
+/* The lanes that take the least work, into which eight rows go at least; none where there are none,
+ * or where no factor is known. */
+static uint32_t best_parts(const sgq_words *words)
+{
+    const uint32_t largest = ((1U << words->bits) - 1U) * words->largest;
+    uint32_t least = 0xFFFFFFFFU;
+    uint32_t best = 0U;
+    uint32_t parts;
+
+    for (parts = 1U; largest != 0U && parts <= 8U && parts * words->bits <= 16U; parts++) {
+        const uint32_t lane = parts * words->bits;
+        const uint32_t codes = parts * (32U / lane);
+        const uint32_t work = (words->width + codes - 1U) / codes * (parts + 3U);
+
+        if ((1U << lane) - 1U >= 8U * largest && work < least) {
+            least = work;
+            best = parts;
+        }
+    }
+    return best;
+}
+
+/* How rows of so many codes of some bits are added, times a factor of at most the largest one; 0 of
+ * a factor that is not known, and codes are then added one by one. Found once, and kept. */
+static const sgq_words *words_of(sgq_run *run, uint32_t width, uint32_t bits, uint32_t largest)
+{
+    sgq_words *words = run->words + (bits + width) % NUM_WORDS;
+    uint32_t lane;
+    uint32_t bit;
+    uint32_t last;
+
+    if (words->width == width && words->bits == bits && words->largest == largest) {
+        return words;
+    }
+    words->width = width;
+    words->bits = bits;
+    words->largest = largest;
+    words->parts = best_parts(words);
+    words->codes = 32U / bits;
+    words->mask = 0U;
+    words->most = 0U;
+    if (words->parts != 0U) {
+        lane = words->parts * bits;
+        words->codes = words->parts * (32U / lane);
+        words->most = ((1U << lane) - 1U) / (((1U << bits) - 1U) * largest);
+        for (bit = 0U; bit + lane <= 32U; bit += lane) {
+            words->mask |= ((1U << bits) - 1U) << bit;
+        }
+    }
+    words->words = (width + words->codes - 1U) / words->codes;
+    last = (width - (words->words - 1U) * words->codes) * bits;
+    words->tail = last >= 32U ? 0xFFFFFFFFU : (1U << last) - 1U;
+    return words;
+}
+
+/* Adds what lies in lanes to sums. */
+static void empty_lanes(const sgq_words *words, uint32_t *lanes, sgq_sum *sums)
+{
+    const uint32_t lane_bits = words->parts * words->bits;
+    const uint32_t lane_mask = (1U << lane_bits) - 1U;
+    const uint32_t parts = words->parts;
+    uint32_t first;
+    uint32_t part;
+
+    for (first = 0U; first < words->width; first += words->codes) {
+        for (part = 0U; part < parts; part++) {
+            uint32_t word = *lanes;
+            uint32_t column = first + part;
+
+            *lanes++ = 0U;
+            while (word != 0U) {
+                sums[column] += word & lane_mask;
+                word >>= lane_bits;
+                column += parts;
+            }
+        }
+    }
+}
+
+static void end_rows(sgq_adder *adder)
+{
+    if (adder->rows != 0U) {
+        empty_lanes(adder->words, adder->lanes, adder->sums);
+        if (adder->totals != NULL) {
+            empty_lanes(adder->words, adder->total_lanes, adder->totals);
+        }
+        adder->rows = 0U;
+    }
+}
+
+/* Word k of a row that starts at a bit; past the end of the memory nothing is read. */
+INLINE uint32_t row_word(const sgq_words *words, const sgq_slice *slice, uint32_t start,
+                         uint32_t k, int is_inside)
+{
+    const uint32_t bit = start + k * words->codes * words->bits;
+    const int is_last = k + 1U == words->words;
+
+    if (is_inside) {
+        return is_last ? word_at(slice->bytes, bit) & words->tail : word_at(slice->bytes, bit);
+    }
+    return read_bits(slice->bytes, bit,
+                     is_last ? (words->width - k * words->codes) * words->bits
+                             : words->codes * words->bits);
+}
+
+/* Whether whole words of a row can be read. */
+INLINE int is_row_inside(const sgq_words *words, const sgq_slice *slice, uint32_t start)
+{
+    return (size_t)(slice->end - slice->bytes) >
+           ((start + words->words * words->codes * words->bits) >> 3) + 4U;
+}
+
+/* Adds a row of codes one by one. */
+static void add_codes(const sgq_adder *adder, const sgq_slice *slice, uint32_t start,
+                      sgq_sum factor)
+{
+    const sgq_words *words = adder->words;
+    const int is_inside = is_row_inside(words, slice, start);
+    const uint32_t bits = words->bits;
     const uint32_t mask = (1U << bits) - 1U;
-    const uint32_t bit = first * bits;
-    const uint8_t *restrict octets = slice->bytes + (bit >> 3);
-    uint32_t have = 8U - (bit & 7U);
-    uint32_t window;
+    sgq_sum *restrict sum = adder->sums;
+    sgq_sum *restrict total = adder->totals;
+    uint32_t left = words->width;
     uint32_t k;
 
-    if (bits == 0U) {
-        return;
+    for (k = 0U; k < words->words; k++) {
+        uint32_t word = row_word(words, slice, start, k, is_inside);
+        uint32_t codes = left < words->codes ? left : words->codes;
+
+        left -= codes;
+        if (total == NULL) {
+            for (; codes != 0U; codes--) {
+                *sum++ += factor * (sgq_sum)(word & mask);
+                word >>= bits;
+            }
+        } else {
+            for (; codes != 0U; codes--) {
+                *sum++ += factor * (sgq_sum)(word & mask);
+                *total++ += (sgq_sum)(word & mask);
+                word >>= bits;
+            }
+        }
     }
-    if (bits == 8U) {
-        for (k = 0; k < width; k++) {
-            sums[k] += factor * octets[k];
+}
+
+/* Adds a row of codes to lanes. */
+INLINE void add_lanes(sgq_adder *adder, const sgq_slice *slice, uint32_t start, uint32_t factor,
+                      int needs_totals)
+{
+    const sgq_words *words = adder->words;
+    const int is_inside = is_row_inside(words, slice, start);
+    const uint32_t bits = words->bits;
+    const uint32_t mask = words->mask;
+    uint32_t *restrict lane = adder->lanes;
+    uint32_t *restrict total = adder->total_lanes;
+    uint32_t k;
+    uint32_t part;
+
+    for (k = 0U; k < words->words; k++) {
+        uint32_t word = row_word(words, slice, start, k, is_inside);
+
+        for (part = words->parts; part != 0U; part--) {
+            *lane++ += factor * (word & mask);
+            if (needs_totals) {
+                *total++ += word & mask;
+            }
+            word >>= bits;
         }
-        for (k = 0; totals != NULL && k < width; k++) {
-            totals[k] += octets[k];
-        }
-        return;
     }
-    window = (uint32_t)*octets++ >> (bit & 7U);
-    for (k = 0; k < width; k++) {
-        while (have < bits) {
-            window |= (uint32_t)*octets++ << have;
-            have += 8U;
-        }
-        sums[k] += factor * (sgq_sum)(window & mask);
-        if (totals != NULL) {
-            totals[k] += (sgq_sum)(window & mask);
-        }
-        window >>= bits;
-        have -= bits;
+    adder->rows++;
+    if (adder->rows == words->most) {
+        end_rows(adder);
+    }
+}
+
+/* Adds a row of codes, the first of which is that of number first in the slice. */
+static void add_row(sgq_adder *adder, const sgq_slice *slice, uint32_t first, sgq_sum factor)
+{
+    const uint32_t start = first * adder->words->bits;
+
+    if (adder->words->parts == 0U) {
+        add_codes(adder, slice, start, factor);
+    } else if (adder->totals == NULL) {
+        add_lanes(adder, slice, start, (uint32_t)factor, 0);
+    } else {
+        add_lanes(adder, slice, start, (uint32_t)factor, 1);
     }
 }
 
@@ -419,15 +646,6 @@ static void add_values(sgq_real *out, const sgq_slice *slice, uint32_t first, ui
     }
 }
 
-static void zero_sums(sgq_run *run, uint32_t count)
-{
-    uint32_t k;
-
-    for (k = 0; k < count; k++) {
-        run->sums[k] = 0;
-    }
-}
-
 static void zero_reals(sgq_real *values, uint32_t count)
 {
     uint32_t k;
@@ -438,75 +656,108 @@ static void zero_reals(sgq_real *values, uint32_t count)
 }
 
 #if SGQ_HAS_EDGES || SGQ_FEATURES_SPARSE
-/* The next entry before position end; 0 without one. */
-static int next_entry(const sgq_pattern *pattern, sgq_cursor *cursor, sgq_position end,
-                      sgq_position *position)
+INLINE uint32_t lowest_bit(uint32_t word)
 {
-    uint32_t bit = cursor->bit;
-    uint32_t octet;
-    sgq_position found;
+#if defined(__GNUC__)
+    return (uint32_t)__builtin_ctzl((unsigned long)word);
+#else
+    uint32_t k = 0U;
 
-    if (cursor->entry == pattern->count) {
-        return 0;
+    while ((word >> k & 1U) == 0U) {
+        k++;
     }
-    octet = (uint32_t)pattern->high[bit >> 3] >> (bit & 7U);
-    while (octet == 0U) {
-        bit = (bit | 7U) + 1U;
-        octet = pattern->high[bit >> 3];
-    }
-    while ((octet & 1U) == 0U) {
-        octet >>= 1;
-        bit++;
-    }
-    cursor->bit = bit;
-    found = (sgq_position)bit;
-    if (pattern->low != NULL) {
-        found = (sgq_position)(bit - cursor->entry) << pattern->low_bits;
-        found |= read_bits(pattern->low, cursor->entry * pattern->low_bits, pattern->low_bits);
-    }
-    if (found >= end) {
-        return 0;
-    }
-    cursor->entry++;
-    cursor->bit = bit + 1U;
-    *position = found;
-    return 1;
+    return k;
+#endif
 }
 
-/* The start of a row: known, or found from that of its block of rows. */
-static sgq_cursor row_start(const sgq_run *run, sgq_entries *entries)
+/* How many entries a row has. */
+static uint32_t count_at(const uint32_t *words, uint32_t bucket, uint32_t row_in_bucket)
 {
-    const sgq_pattern *pattern = &entries->pattern;
-    const uint32_t row = run->row;
-    const uint32_t within = row - bucket_row(run, run->bucket);
-    const uint32_t block = WORDS[SGQ_BUCKET_BLOCKS + run->bucket] + within / ROW_BLOCK;
-    const sgq_position columns = pattern->columns;
-    sgq_cursor *here = &entries->here;
-    sgq_position start;
+    const uint32_t *layout = words + ROWS_COUNTS + COUNTS_WORDS * bucket;
+    const uint32_t bits = layout[COUNTS_BITS];
 
-    if (here->row == row) {
-        return *here;
-    }
-    if (entries->next.row == row) {
-        *here = entries->next;
-        return *here;
-    }
-    start = (sgq_position)(row - within % ROW_BLOCK) * columns;
-    here->row = row;
-    here->entry = pattern->blocks[block];
-    here->bit = (uint32_t)(start >> pattern->low_bits);
-    if (pattern->low != NULL) {
-        here->bit += here->entry;
-    }
-    while (next_entry(pattern, here, (sgq_position)row * columns, &start)) {
-    }
-    return *here;
+    return layout[COUNTS_LEAST] +
+           read_bits(sgq_tables.bytes + layout[COUNTS_BYTE], row_in_bucket * bits, bits);
 }
 
-static void row_done(sgq_entries *entries, sgq_cursor cursor)
+/* The column of the next entry, which must be there. */
+INLINE uint32_t next_column(sgq_entries *entries)
 {
-    cursor.row++;
-    entries->next = cursor;
+    uint32_t window = word_at(entries->stream, entries->bit);
+    uint32_t zeros = 0U;
+    uint32_t parameter;
+    uint32_t first;
+
+    while (entries->column >= *entries->zone_end) {
+        entries->zone_end++;
+        entries->parameter++;
+    }
+    parameter = *entries->parameter;
+    while (window == 0U) {
+        zeros += 32U;
+        entries->bit += 32U;
+        window = word_at(entries->stream, entries->bit);
+    }
+    first = lowest_bit(window);
+    zeros += first;
+    entries->bit += first + 1U;
+    if (first + parameter < 31U) {
+        window >>= first + 1U;
+    } else {
+        window = word_at(entries->stream, entries->bit);
+    }
+    entries->bit += parameter;
+    entries->left--;
+    entries->column += (zeros << parameter | (window & ((1U << parameter) - 1U))) + 1U;
+    return entries->column - 1U;
+}
+
+static sgq_entries entries_at(const sgq_run *run, const sgq_rows *rows)
+{
+    const uint32_t zones = rows->words[ROWS_ZONES];
+    sgq_entries entries;
+
+    entries.zone_end = rows->words + ROWS_ZONE_ENDS;
+    entries.parameter = sgq_tables.bytes + rows->words[ROWS_PARAMETERS] + zones * run->bucket;
+    entries.stream = sgq_tables.bytes + rows->words[ROWS_STREAM];
+    entries.bit = rows->bit;
+    entries.left = count_at(rows->words, run->bucket, rows->row - bucket_row(run, run->bucket));
+    entries.column = 0U;
+    return entries;
+}
+
+/* The entries of the row at hand, found from an earlier row or from its block of rows. blocks: the
+ * words that say how many entries come before each block, or NULL. */
+static sgq_entries entries_of(const sgq_run *run, sgq_rows *rows, const uint32_t *blocks)
+{
+    const uint32_t within = run->row - bucket_row(run, run->bucket);
+    const uint32_t first = run->row - within % ROW_BLOCK;
+    sgq_entries entries;
+
+    if (rows->row > run->row || rows->row < first) {
+        const uint32_t block = WORDS[SGQ_BUCKET_BLOCKS + run->bucket] + within / ROW_BLOCK;
+
+        rows->row = first;
+        rows->bit = WORDS[rows->words[ROWS_BLOCKS] + block];
+        rows->entry = blocks == NULL ? 0U : blocks[block];
+        rows->next_bit = NOWHERE;
+    }
+    for (;;) {
+        entries = entries_at(run, rows);
+        if (rows->row == run->row) {
+            return entries;
+        }
+        rows->entry += entries.left;
+        if (rows->next_bit == NOWHERE) {
+            while (entries.left != 0U) {
+                (void)next_column(&entries);
+            }
+            rows->next_bit = entries.bit;
+        }
+        rows->row++;
+        rows->bit = rows->next_bit;
+        rows->next_bit = NOWHERE;
+    }
 }
 #endif
 
@@ -526,8 +777,7 @@ typedef struct {
     uint32_t next;
     uint32_t end;
 #else
-    sgq_cursor cursor;
-    sgq_position base;
+    sgq_entries entries;
 #endif
     uint32_t source; /* its row */
     uint32_t node;   /* what degrees know it by: its node, or in a stored graph its row */
@@ -544,8 +794,7 @@ static sgq_sources sources_of(sgq_run *run, uint32_t with_itself)
     sources.end = run->starts[run->node + 1U];
     sources.node = run->node;
 #else
-    sources.cursor = row_start(run, &run->edges);
-    sources.base = (sgq_position)run->row * SGQ_NUM_NODES;
+    sources.entries = entries_of(run, &run->edges, NULL);
     sources.node = run->row;
 #endif
     sources.source = run->row;
@@ -556,10 +805,6 @@ static sgq_sources sources_of(sgq_run *run, uint32_t with_itself)
 
 static int next_source(sgq_run *run, sgq_sources *sources)
 {
-#if !SGQ_GIVEN_GRAPH
-    sgq_position position;
-#endif
-
     if (sources->itself == 1U) {
         sources->itself = 2U;
         return 1;
@@ -571,12 +816,11 @@ static int next_source(sgq_run *run, sgq_sources *sources)
     sources->node = run->sources[sources->next++];
     sources->source = run->rows == NULL ? sources->node : run->rows[sources->node];
 #else
-    if (!next_entry(&run->edges.pattern, &sources->cursor, sources->base + SGQ_NUM_NODES,
-                    &position)) {
-        row_done(&run->edges, sources->cursor);
+    if (sources->entries.left == 0U) {
+        run->edges.next_bit = sources->entries.bit;
         return 0;
     }
-    sources->source = (uint32_t)(position - sources->base);
+    sources->source = next_column(&sources->entries);
     sources->node = sources->source;
 #endif
     /* Sources increase, but for the row itself. */
@@ -590,107 +834,118 @@ static int next_source(sgq_run *run, sgq_sources *sources)
 #endif
 
 #if SGQ_HAS_GATHER
-#if SGQ_USES_DEGREES
-static sgq_real root_of(const sgq_run *run, uint32_t node, uint32_t more)
+static sgq_real root_of(const sgq_run *run, const sgq_sources *sources, uint32_t more)
 {
 #if SGQ_GIVEN_GRAPH
-    uint32_t degree = (uint32_t)run->starts[node + 1U] - run->starts[node];
+    uint32_t degree = (uint32_t)run->starts[sources->node + 1U] - run->starts[sources->node];
 #else
-    uint32_t degree = read_bits(sgq_tables.bytes + SGQ_DEGREES, node * SGQ_DEGREE_BITS,
-                                SGQ_DEGREE_BITS);
-
-    (void)run;
+    uint32_t degree = count_at(run->edges.words, sources->bucket,
+                               sources->source - bucket_row(run, sources->bucket));
 #endif
+
     degree += more;
     return degree == 0U ? REAL(0) : REAL(1) / SGQ_SQRT(REAL(degree));
 }
-#endif
+
+/* A sum over neighbours: those of a bucket are added up as whole numbers. */
+typedef struct {
+    sgq_adder adder;
+    sgq_slice slice; /* the rows of the bucket */
+    sgq_real *out;
+    sgq_real s; /* what coefficients stand for */
+    sgq_real o;
+    uint32_t largest; /* code of a coefficient; 0 where these are numbers */
+    sgq_sum factors;
+    uint32_t count;
+} sgq_gathering;
+
+static void end_bucket(sgq_gathering *all)
+{
+    const float ranges[2] = {(float)all->slice.step, (float)all->slice.offset};
+
+    if (all->count != 0U) {
+        end_rows(&all->adder);
+        add_scaled(all->out, all->adder.sums, all->adder.totals, all->adder.width, all->s, all->o,
+                   ranges, 0U, all->factors, all->count);
+    }
+    all->factors = 0;
+    all->count = 0U;
+}
+
+static void start_bucket(sgq_run *run, sgq_gathering *all, sgq_slice slice)
+{
+    end_bucket(all);
+    all->slice = slice;
+    if (slice.bits != FULL_PRECISION && all->largest != 0U) {
+        all->adder.words = words_of(run, all->adder.width, slice.bits, all->largest);
+    }
+}
 
 /* out = sum_j a_j h_j over neighbours j. */
 static void gather(sgq_run *run, const uint32_t *step)
 {
     const uint32_t width = step[WIDTH];
     const uint32_t kind = step[EXTRA] & 15U;
+    const uint32_t more = step[EXTRA] & WITH_ITSELF ? 1U : 0U;
     const sgq_matrix matrix = matrix_at(run, step[TABLE]);
-    sgq_real *out = run->reals + step[OUT];
-    sgq_sources sources = sources_of(run, step[EXTRA] & WITH_ITSELF);
-    sgq_slice slice = slice_at(run, &matrix, run->bucket);
+    sgq_sources sources = sources_of(run, more);
+    sgq_gathering all;
     uint32_t group = NOWHERE;
-    uint32_t in_group = 0U;
     uint32_t count = 0U;
-    sgq_sum factors = 0;
-    sgq_real s = REAL(1);
-    sgq_real o = REAL(0);
-    sgq_sum *totals = NULL;
-    uint32_t coefficient_bits = 0U;
-#if SGQ_USES_DEGREES
     sgq_real root = REAL(1);
 
+    memset(&all, 0, sizeof all);
+    all.out = run->reals + step[OUT];
+    all.s = REAL(1);
+    all.largest = 1U;
+    all.adder = adder_of(run, width, kind == BY_DEGREES);
     if (kind == BY_DEGREES) {
         const sgq_matrix attention = matrix_at(run, step[TABLE2]);
         const sgq_slice ranges = slice_at(run, &attention, run->bucket);
 
-        coefficient_bits = ranges.bits;
-        s = ranges.step;
-        o = ranges.offset;
-        totals = run->sums + width;
-        root = root_of(run, sources.node, step[EXTRA] & WITH_ITSELF ? 1U : 0U);
+        all.largest = ranges.bits == FULL_PRECISION ? 0U : (1U << ranges.bits) - 1U;
+        all.s = ranges.step;
+        all.o = ranges.offset;
+        root = root_of(run, &sources, more);
+    } else if (kind == BY_ONE_ITSELF_MORE) {
+        all.s += REAL(NUMBERS[step[TABLE2]]);
     }
-#endif
-    if (kind == BY_ONE_ITSELF_MORE) {
-        s += REAL(NUMBERS[step[TABLE2]]);
-    }
-    zero_reals(out, width);
-    zero_sums(run, 2U * width);
+    zero_reals(all.out, width);
     while (next_source(run, &sources)) {
+        const int was_itself = count == 1U && kind == BY_ONE_ITSELF_MORE;
+        sgq_real coefficient = all.s;
         sgq_sum factor = 1;
-        sgq_real coefficient = REAL(1);
+        uint32_t first;
 
-        if (sources.bucket != group || (count == 1U && kind == BY_ONE_ITSELF_MORE)) {
-            if (in_group != 0U) {
-                add_scaled(out, run->sums, totals, width, s, o, matrix.ranges + 2U * group, 0U,
-                           factors, in_group);
-            }
+        if (sources.bucket != group || was_itself) {
             group = sources.bucket;
-            slice = slice_at(run, &matrix, group);
-            factors = 0;
-            in_group = 0U;
-            if (count == 1U && kind == BY_ONE_ITSELF_MORE) {
-                s = REAL(1);
-            }
+            start_bucket(run, &all, slice_at(run, &matrix, group));
+            all.s = was_itself ? REAL(1) : all.s;
+            coefficient = all.s;
         }
         count++;
-#if SGQ_USES_DEGREES
+        first = (sources.source - all.slice.first_row) * width;
         if (kind == BY_DEGREES) {
-            coefficient = root * root_of(run, sources.node, step[EXTRA] & WITH_ITSELF ? 1U : 0U);
-            if (coefficient_bits != FULL_PRECISION) {
-                factor = (sgq_sum)code_of(coefficient, s, o, coefficient_bits);
-                coefficient = REAL(factor) * s + o;
+            coefficient = root * root_of(run, &sources, more);
+            if (all.largest != 0U) {
+                factor = (sgq_sum)nearest_code(coefficient, all.s, all.o, all.largest);
+                coefficient = REAL(factor) * all.s + all.o;
             }
         }
-#endif
-        if (slice.bits == FULL_PRECISION || coefficient_bits == FULL_PRECISION) {
-            if (kind != BY_DEGREES) {
-                coefficient = s;
-            }
-            add_values(out, &slice, (sources.source - slice.first_row) * matrix.width, width,
-                       coefficient);
-            continue;
+        if (all.slice.bits == FULL_PRECISION || all.largest == 0U) {
+            add_values(all.out, &all.slice, first, width, coefficient);
+        } else {
+            add_row(&all.adder, &all.slice, first, factor);
+            all.factors += factor;
+            all.count++;
         }
-        add_codes(run->sums, totals, &slice, (sources.source - slice.first_row) * matrix.width,
-                  width, factor);
-        factors += factor;
-        in_group++;
     }
-    if (in_group != 0U) {
-        add_scaled(out, run->sums, totals, width, s, o, matrix.ranges + 2U * group, 0U, factors,
-                   in_group);
-    }
+    end_bucket(&all);
     if (kind == BY_SHARE && count > 1U) {
         uint32_t k;
 
         for (k = 0; k < width; k++) {
-            out[k] /= REAL(count);
+            all.out[k] /= REAL(count);
         }
     }
 }
@@ -698,67 +953,83 @@ static void gather(sgq_run *run, const uint32_t *step)
 
 /* A weight matrix, and what is added up for a product with it. */
 typedef struct {
-    sgq_run *run;
+    sgq_adder adder;
     sgq_real *out;
     sgq_slice weight;
     const float *ranges; /* step and offset of each column; NULL of fp32 values */
-    uint32_t width;
-    sgq_sum *totals;
     sgq_sum factors;
     uint32_t count;
     sgq_real sum; /* of the values that are no codes */
 } sgq_product;
 
 #if SGQ_HAS_PRODUCT || SGQ_HAS_FEATURE_PRODUCT
-/* needs_totals: whether codes of the row have an offset. */
-static sgq_product start_product(sgq_run *run, const uint32_t *step, int needs_totals)
+/* needs_totals: whether codes of the row have an offset; largest: the largest of them, if any. */
+static sgq_product start_product(sgq_run *run, const uint32_t *step, int needs_totals,
+                                 uint32_t largest)
 {
     const uint32_t *words = WORDS + step[TABLE2];
     sgq_product product;
 
-    product.run = run;
+    product.adder = adder_of(run, words[WEIGHT_WIDTH], needs_totals);
     product.out = run->reals + step[OUT];
-    product.width = words[WEIGHT_WIDTH];
     product.weight.bytes = sgq_tables.bytes + words[WEIGHT_BYTE];
+    product.weight.end = TABLES_END;
     product.weight.bits = words[WEIGHT_BITS];
     product.weight.first_row = 0U;
     product.weight.step = REAL(1);
     product.weight.offset = REAL(0);
     product.ranges = words[WEIGHT_RANGES] == NOWHERE ? NULL : NUMBERS + words[WEIGHT_RANGES];
-    product.totals = needs_totals ? run->sums + product.width : NULL;
     product.factors = 0;
     product.count = 0U;
     product.sum = REAL(0);
-    zero_reals(product.out, product.width);
-    zero_sums(run, 2U * product.width);
+    zero_reals(product.out, product.adder.width);
+    if (product.weight.bits != FULL_PRECISION && largest != 0U) {
+        product.adder.words =
+            words_of(run, product.adder.width, product.weight.bits, largest);
+    }
     return product;
+}
+
+/* The largest code of a row: 1 where equal values have none, 0 where values are no codes. */
+static uint32_t largest_code(uint32_t bits)
+{
+    return bits == 0U ? 1U : bits == FULL_PRECISION ? 0U : (1U << bits) - 1U;
+}
+
+/* Whether lanes add up the terms of a product. */
+static int has_lanes(const sgq_product *product)
+{
+    return product->adder.words != NULL && product->adder.words->parts != 0U;
 }
 
 static void add_coded_term(sgq_product *product, uint32_t column, uint32_t code)
 {
-    add_codes(product->run->sums, product->totals, &product->weight, column * product->width,
-              product->width, (sgq_sum)code);
+    add_row(&product->adder, &product->weight, column * product->adder.width, (sgq_sum)code);
     product->factors += (sgq_sum)code;
     product->count++;
 }
 
 static void add_term(sgq_product *product, uint32_t column, sgq_real value)
 {
-    add_values(product->out, &product->weight, column * product->width, product->width, value);
+    const uint32_t width = product->adder.width;
+
+    add_values(product->out, &product->weight, column * width, width, value);
     product->sum += value;
 }
 
 /* s, o: what the codes of the row stand for. Returns the sum of the row. */
 static sgq_real end_product(sgq_product *product, sgq_real s, sgq_real o)
 {
+    const uint32_t width = product->adder.width;
     uint32_t k;
 
     if (product->ranges != NULL) {
-        for (k = 0; k < product->width; k++) {
+        for (k = 0; k < width; k++) {
             product->out[k] = product->out[k] * REAL(product->ranges[2U * k]) +
                               product->sum * REAL(product->ranges[2U * k + 1U]);
         }
-        add_scaled(product->out, product->run->sums, product->totals, product->width, s, o,
+        end_rows(&product->adder);
+        add_scaled(product->out, product->adder.sums, product->adder.totals, width, s, o,
                    product->ranges, 2U, product->factors, product->count);
     }
     return product->sum + s * REAL(product->factors) + o * REAL(product->count);
@@ -766,6 +1037,33 @@ static sgq_real end_product(sgq_product *product, sgq_real s, sgq_real o)
 #endif
 
 #if SGQ_HAS_PRODUCT || (SGQ_HAS_FEATURE_PRODUCT && !SGQ_FEATURES_SPARSE && !SGQ_GIVEN_FEATURES)
+/* The terms of a row of codes, from number first on; lanes add them up. */
+static void add_coded_row(sgq_product *product, const sgq_slice *slice, uint32_t first,
+                          uint32_t width)
+{
+    const uint32_t row_bits = product->adder.width * product->weight.bits;
+    const uint32_t bits = slice->bits;
+    uint32_t factors = 0U;
+    uint32_t bit = first * bits;
+    uint32_t start = 0U;
+    uint32_t left = width;
+
+    for (; left != 0U; left--) {
+        const uint32_t code = read_bits(slice->bytes, bit, bits);
+
+        if (product->adder.totals != NULL) {
+            add_lanes(&product->adder, &product->weight, start, code, 1);
+        } else if (code != 0U) {
+            add_lanes(&product->adder, &product->weight, start, code, 0);
+        }
+        factors += code;
+        bit += bits;
+        start += row_bits;
+    }
+    product->factors = (sgq_sum)factors;
+    product->count = width;
+}
+
 /* A row of a matrix times a weight. Returns the sum of the row. */
 static sgq_real row_product(sgq_run *run, const uint32_t *step)
 {
@@ -775,9 +1073,14 @@ static sgq_real row_product(sgq_run *run, const uint32_t *step)
     /* Codes of no bits stand for one value. */
     const sgq_real s = slice.bits == 0U ? slice.offset : slice.step;
     const sgq_real o = slice.bits == 0U ? REAL(0) : slice.offset;
-    sgq_product product = start_product(run, step, o < REAL(0) || o > REAL(0));
+    sgq_product product =
+        start_product(run, step, o < REAL(0) || o > REAL(0), largest_code(slice.bits));
     uint32_t j;
 
+    if (has_lanes(&product) && slice.bits != 0U) {
+        add_coded_row(&product, &slice, first, matrix.width);
+        return end_product(&product, s, o);
+    }
     for (j = 0; j < matrix.width; j++) {
         if (slice.bits == FULL_PRECISION || product.weight.bits == FULL_PRECISION) {
             add_term(&product, j, value_at(&slice, first + j));
@@ -785,7 +1088,7 @@ static sgq_real row_product(sgq_run *run, const uint32_t *step)
             add_coded_term(&product, j, 1U);
         } else {
             uint32_t code = read_bits(slice.bytes, (first + j) * slice.bits, slice.bits);
-            if (code != 0U || product.totals != NULL) {
+            if (code != 0U || product.adder.totals != NULL) {
                 add_coded_term(&product, j, code);
             }
         }
@@ -834,7 +1137,7 @@ static void feature_product(sgq_run *run, const uint32_t *step)
     const sgq_matrix matrix = matrix_at(run, SGQ_FEATURE_VALUES);
     const sgq_slice slice = slice_at(run, &matrix, run->bucket);
     const float *row = given_row(run);
-    sgq_product product = start_product(run, step, 1);
+    sgq_product product = start_product(run, step, 1, largest_code(slice.bits));
     sgq_real sum;
     uint32_t j;
 
@@ -856,18 +1159,26 @@ static void feature_product(sgq_run *run, const uint32_t *step)
     }
     sum = end_product(&product, slice.step, slice.offset);
 #elif SGQ_FEATURES_SPARSE
-    const sgq_position base = (sgq_position)run->row * SGQ_NUM_FEATURES;
     const sgq_slice slice = stored_values(run);
     const sgq_real s = slice.bits == 0U ? slice.offset : slice.step;
     const sgq_real o = slice.bits == 0U ? REAL(0) : slice.offset;
-    sgq_cursor cursor = row_start(run, &run->features);
-    sgq_product product = start_product(run, step, o < REAL(0) || o > REAL(0));
-    sgq_position position;
+    sgq_entries entries = entries_of(run, &run->features, WORDS + SGQ_FEATURE_ENTRIES);
+    sgq_product product =
+        start_product(run, step, o < REAL(0) || o > REAL(0), largest_code(slice.bits));
+    uint32_t place = run->features.entry - slice.first_row;
     sgq_real sum;
 
-    while (next_entry(&run->features.pattern, &cursor, base + SGQ_NUM_FEATURES, &position)) {
-        const uint32_t column = (uint32_t)(position - base);
-        const uint32_t place = cursor.entry - 1U - slice.first_row;
+    if (slice.bits == 0U && has_lanes(&product) && product.adder.totals == NULL) {
+        const uint32_t row_bits = product.adder.width * product.weight.bits;
+
+        product.count = entries.left;
+        product.factors = (sgq_sum)entries.left;
+        while (entries.left != 0U) {
+            add_lanes(&product.adder, &product.weight, next_column(&entries) * row_bits, 1U, 0);
+        }
+    }
+    for (; entries.left != 0U; place++) {
+        const uint32_t column = next_column(&entries);
 
         if (slice.bits == FULL_PRECISION || product.weight.bits == FULL_PRECISION) {
             add_term(&product, column, value_at(&slice, place));
@@ -878,7 +1189,7 @@ static void feature_product(sgq_run *run, const uint32_t *step)
                            read_bits(slice.bytes, place * slice.bits, slice.bits));
         }
     }
-    row_done(&run->features, cursor);
+    run->features.next_bit = entries.bit;
     sum = end_product(&product, s, o);
 #else
     const sgq_real sum = row_product(run, step);
@@ -923,16 +1234,15 @@ static void read_features(sgq_run *run, const uint32_t *step)
         }
     }
 #elif SGQ_FEATURES_SPARSE
-    const sgq_position base = (sgq_position)run->row * SGQ_NUM_FEATURES;
     const sgq_slice slice = stored_values(run);
-    sgq_cursor cursor = row_start(run, &run->features);
-    sgq_position position;
+    sgq_entries entries = entries_of(run, &run->features, WORDS + SGQ_FEATURE_ENTRIES);
+    uint32_t place = run->features.entry - slice.first_row;
 
     zero_reals(out, SGQ_NUM_FEATURES);
-    while (next_entry(&run->features.pattern, &cursor, base + SGQ_NUM_FEATURES, &position)) {
-        out[position - base] = value_at(&slice, cursor.entry - 1U - slice.first_row);
+    for (; entries.left != 0U; place++) {
+        out[next_column(&entries)] = value_at(&slice, place);
     }
-    row_done(&run->features, cursor);
+    run->features.next_bit = entries.bit;
 #else
     read_row(run, step);
 #endif
@@ -1036,13 +1346,13 @@ static void attention(sgq_run *run, const uint32_t *step)
     sgq_sum *factors = run->sums + 2U * width;
     sgq_sources sources = sources_of(run, step[IN2] >> 16);
     const sgq_sources again = sources;
+    sgq_adder adder = adder_of(run, channels, 1);
     sgq_slice slice = row;
     uint32_t group = NOWHERE;
     uint32_t in_group = 0U;
     uint32_t h;
 
     zero_reals(out, width);
-    zero_sums(run, 2U * width + heads);
     zero_reals(total, heads);
     for (h = 0; h < heads; h++) {
         own[h] = score_of(&row, (run->row - row.first_row) * width + h * channels, channels,
@@ -1072,6 +1382,9 @@ static void attention(sgq_run *run, const uint32_t *step)
             group = sources.bucket;
             in_group = 0U;
             slice = slice_at(run, &matrix, group);
+            if (slice.bits != FULL_PRECISION) {
+                adder.words = words_of(run, channels, slice.bits, 0U);
+            }
         }
         in_group += slice.bits != FULL_PRECISION && ranges.bits != FULL_PRECISION;
         for (h = 0; h < heads; h++) {
@@ -1088,8 +1401,9 @@ static void attention(sgq_run *run, const uint32_t *step)
             if (slice.bits == FULL_PRECISION || ranges.bits == FULL_PRECISION) {
                 add_values(out + h * channels, &slice, first, channels, share);
             } else {
-                add_codes(run->sums + h * channels, run->sums + width + h * channels, &slice,
-                          first, channels, code);
+                adder.sums = run->sums + h * channels;
+                adder.totals = run->sums + width + h * channels;
+                add_row(&adder, &slice, first, code);
                 factors[h] += code;
             }
         }
@@ -1400,10 +1714,13 @@ static void name_helpers(void)
     (void)matrix_at;
     (void)slice_at;
     (void)value_at;
-    (void)add_codes;
+    (void)word_at;
+    (void)adder_of;
+    (void)words_of;
+    (void)add_row;
+    (void)end_rows;
     (void)add_scaled;
     (void)add_values;
-    (void)zero_sums;
     (void)zero_reals;
 }
 
@@ -1411,12 +1728,10 @@ static void name_helpers(void)
 static void rewind_entries(sgq_run *run)
 {
 #if SGQ_HAS_EDGES
-    run->edges.here.row = NOWHERE;
-    run->edges.next.row = NOWHERE;
+    run->edges.row = NOWHERE;
 #endif
 #if SGQ_FEATURES_SPARSE
-    run->features.here.row = NOWHERE;
-    run->features.next.row = NOWHERE;
+    run->features.row = NOWHERE;
 #endif
     (void)run;
 }
@@ -1537,7 +1852,9 @@ static int start(sgq_run *run, void *arena, size_t given, size_t needed, sgq_tak
     memset(run, 0, sizeof *run);
     run->num_nodes = SGQ_NUM_NODES;
     run->sums = arena;
-    run->reals = (void *)(bytes + SGQ_ARENA_SUMS * sizeof(sgq_sum));
+    run->lanes = (void *)(bytes + SGQ_ARENA_SUMS * sizeof(sgq_sum));
+    run->reals = (void *)(run->lanes + SGQ_ARENA_LANES);
+    run->end = bytes + given;
     run->codes = bytes + ARENA_NUMBERS;
     run->take = take;
     run->context = context;
@@ -1545,21 +1862,12 @@ static int start(sgq_run *run, void *arena, size_t given, size_t needed, sgq_tak
     run->map_bucket = NOWHERE;
 #endif
 #if SGQ_HAS_EDGES
-    run->edges.pattern.high = sgq_tables.bytes + SGQ_EDGES_HIGH;
-    run->edges.pattern.low = sgq_tables.bytes + SGQ_EDGES_LOW;
-    run->edges.pattern.low_bits = SGQ_EDGES_LOW_BITS;
-    run->edges.pattern.count = SGQ_NUM_EDGES;
-    run->edges.pattern.columns = SGQ_NUM_NODES;
-    run->edges.pattern.blocks = WORDS + SGQ_EDGE_BLOCKS;
+    run->edges.words = WORDS + SGQ_EDGE_ROWS;
 #endif
 #if SGQ_FEATURES_SPARSE
-    run->features.pattern.high = sgq_tables.bytes + SGQ_FEATURES_HIGH;
-    run->features.pattern.low = SGQ_FEATURES_BITMAP ? NULL : sgq_tables.bytes + SGQ_FEATURES_LOW;
-    run->features.pattern.low_bits = SGQ_FEATURES_LOW_BITS;
-    run->features.pattern.count = SGQ_NUM_STORED_FEATURES;
-    run->features.pattern.columns = SGQ_NUM_FEATURES;
-    run->features.pattern.blocks = WORDS + SGQ_FEATURE_BLOCKS;
+    run->features.words = WORDS + SGQ_FEATURE_ROWS;
 #endif
+    memset(arena, 0, SGQ_ARENA_SUMS * sizeof(sgq_sum) + SGQ_ARENA_LANES * sizeof(uint32_t));
     return SGQ_OK;
 }
 

@@ -34,8 +34,8 @@ enum {
 /* Bytes of the arena: for all nodes, and for some of them. Of a model that is given a graph: for
  * the largest one that it was made for, of SGQ_NUM_NODES nodes and SGQ_NUM_EDGES edges. */
 #define SGQ_ARENA_BYTES                                                              \
-    (SGQ_ARENA_SUMS * sizeof(sgq_sum) + SGQ_ARENA_REALS * sizeof(sgq_real) + SGQ_ARENA_GRAPH + \
-     SGQ_ARENA_CODES)
+    (SGQ_ARENA_SUMS * sizeof(sgq_sum) + SGQ_ARENA_LANES * sizeof(uint32_t) +       \
+     SGQ_ARENA_REALS * sizeof(sgq_real) + SGQ_ARENA_GRAPH + SGQ_ARENA_CODES)
 #define SGQ_NODES_ARENA_BYTES \
     (SGQ_ARENA_BYTES + (size_t)SGQ_NUM_PASSES * ((SGQ_NUM_NODES + 7U) / 8U))
 

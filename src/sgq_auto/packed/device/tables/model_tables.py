@@ -5,16 +5,18 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from sgq_auto.packed.allocation import FEATURES, FULL_PRECISION
+from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import CodeMatrix, PackedWeight
-from sgq_auto.packed.device.graph_tables import (
+from sgq_auto.packed.device.passes import Held, Passes
+from sgq_auto.packed.device.steps import Opcode, Register, Step
+from sgq_auto.packed.device.tables.graph_tables import (
     add_buckets,
     add_features,
     add_given_graph,
     add_graph,
 )
-from sgq_auto.packed.device.passes import Held, Passes
-from sgq_auto.packed.device.steps import Opcode, Register, Step
-from sgq_auto.packed.device.table_parts import Place, Tables
+from sgq_auto.packed.device.tables.sparse_features import with_rows
+from sgq_auto.packed.device.tables.table_parts import Place, Tables
 from sgq_auto.packed.runtime.packed_model import PackedModel
 from sgq_auto.packed.sizes.device_footprint import DeviceBuffer
 
@@ -42,13 +44,12 @@ def tables_of(
     tables = Tables()
     graph, constants = model.graph, tables.constants
     constants["GIVEN_GRAPH"] = int(not model.holds_graph)
-    constants["USES_DEGREES"] = int(has_degrees(passes))
     if model.holds_graph:
         add_buckets(tables, graph.spec)
     named = _add_matrices(tables, model, passes, planned, places)
     _add_program(tables, passes, named, registers)
     if model.holds_graph:
-        add_graph(tables, model, uses_edges=has_edges(passes), uses_degrees=has_degrees(passes))
+        add_graph(tables, model, uses_edges=has_edges(passes))
     else:
         matrices = [named[f"buffer {k}"] for k in range(len(planned))]
         add_given_graph(tables, model, planned, matrices, most_terms)
@@ -60,11 +61,6 @@ def has_edges(passes: Passes) -> bool:
     return any(step.gathers for step in passes.all_steps)
 
 
-def has_degrees(passes: Passes) -> bool:
-    """Whether some coefficients follow from degrees."""
-    return any(s.opcode is Opcode.GATHER and s.extra & 15 == 2 for s in passes.all_steps)
-
-
 def _add_matrices(
     tables: Tables,
     model: PackedModel,
@@ -73,15 +69,23 @@ def _add_matrices(
     places: Sequence[int],
 ) -> dict[str, int]:
     """Everything that steps name, and where it is."""
-    named = {}
+    named: dict[str, int] = {}
+    opcodes = {step.opcode for step in passes.all_steps}
+    reorders = Opcode.READ_FEATURES not in opcodes
+    named[FEATURES], order = add_features(tables, model, reorders=reorders)
+    of_features = {
+        step.tables["table2"]
+        for step in passes.all_steps
+        if step.opcode is Opcode.FEATURE_PRODUCT and order is not None
+    }
     for name, weight in passes.weights.items():
-        named[f"weight {name}"] = _add_weight(tables, weight)
+        key = f"weight {name}"
+        named[key] = _add_weight(tables, weight, order if key in of_features else None)
     for name, ranges in passes.ranges.items():
         rows = [(bits, 0) for bits in ranges.bits]
         named[f"ranges {name}"] = tables.add_matrix(1, ranges, Place.TABLES, rows)
     for name, numbers in passes.numbers.items():
         named[f"numbers {name}"] = tables.add_numbers(numbers)
-    named[FEATURES] = add_features(tables, model)
     for k, place in enumerate(places):
         named[f"buffer {k}"] = _add_buffer(tables, model, passes.buffers[k], planned[k], (k, place))
     return named
@@ -106,8 +110,10 @@ def _add_buffer(
     return tables.add_matrix(held.width, ranges, kind, buckets)
 
 
-def _add_weight(tables: Tables, weight: PackedWeight) -> int:
-    place, ranges = tables.add_bytes("weights", weight.codes.stream), _NOWHERE
+def _add_weight(tables: Tables, weight: PackedWeight, order: Array | None) -> int:
+    """A weight, its rows in an order."""
+    codes = weight.codes if order is None else with_rows(weight.codes, order)
+    place, ranges = tables.add_bytes("weights", codes.stream), _NOWHERE
     if weight.bits != FULL_PRECISION:
         both = np.stack([weight.channels.step, weight.channels.offset], axis=1)
         ranges = tables.add_numbers(both)

@@ -28,18 +28,20 @@ class Tables:
         numbers: fp32 numbers.
         parts: The bytes, part by part, by what they are.
         constants: What ``sgq_model.h`` defines besides, by name.
+        pattern_bytes: Bytes of what says where edges and stored features are.
     """
 
     words: list[int] = field(default_factory=list)
     numbers: list[float] = field(default_factory=list)
     parts: list[tuple[str, Bytes]] = field(default_factory=list)
     constants: dict[str, int] = field(default_factory=dict)
+    pattern_bytes: dict[str, int] = field(default_factory=dict)
     _size: int = 0
 
     @property
     def bytes(self) -> Bytes:
-        """All bytes, filled up to whole words."""
-        filling = np.zeros(-self._size % 4, dtype=np.uint8)
+        """All bytes, filled up to whole words, one more of which may be read past the last one."""
+        filling = np.zeros(-self._size % 4 + 4, dtype=np.uint8)
         return np.concatenate([*(part for _, part in self.parts), filling])
 
     def add_words(self, values: Sequence[int] | Array) -> int:
