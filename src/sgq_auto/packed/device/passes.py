@@ -174,8 +174,8 @@ class Passes:
     def sums(self, width: int, *largest: CodeSum) -> None:
         """Sums of so many columns are needed, which may be so large: weighted, and as they are."""
         self.num_sums = max(self.num_sums, 2 * width)
-        # Two lanes a word at least, and eight words that are not filled.
-        self.num_lanes = max(self.num_lanes, 2 * (-(-width // 2) + 8))
+        # Lanes of 16 bits at most, and eight words that are not filled, whole words of 64 bits.
+        self.num_lanes = max(self.num_lanes, 4 * -(-width // 4) + 16)
         self.code_sums += largest
 
     def head_sums(self, width: int, heads: int, *largest: CodeSum) -> None:

@@ -15,6 +15,8 @@ from sgq_auto.packed.codes.bit_packing import packed_bytes
 from sgq_auto.packed.sizes.shape_specs import GraphSpec, LayerSpec
 from sgq_auto.packed.sizes.tensor_storage import PackedStorage
 
+# Bytes after the tables' last one: words are read whole, from any bit on.
+READ_AHEAD = 8
 _WORD, _FP32, _SCALE_AND_OFFSET = 4, 4, 8
 _LARGEST_WORD, _LARGEST_HALF_WORD = (1 << 32) - 1, (1 << 16) - 1
 
@@ -162,7 +164,7 @@ class DeviceShape:
             "bucket map": storage.bucket_map() if graph.holds_edges else 0,
             "weights": sum(storage.weight(la) for la in self.layers if la.weight_shape),
         }
-        parts["filling"] = (-sum(parts.values())) % _WORD + _WORD
+        parts["filling"] = (-sum(parts.values())) % _WORD + READ_AHEAD
         ranges = _SCALE_AND_OFFSET * channels
         return parts | {
             "ranges and parameters": ranges + _FP32 * self.numbers,

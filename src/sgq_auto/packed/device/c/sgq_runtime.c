@@ -30,6 +30,17 @@
 #define INLINE static
 #endif
 
+/* The words that lanes lie in. */
+#if UINTPTR_MAX > 0xFFFFFFFFU
+typedef uint64_t sgq_word;
+#define MOST_LANE_BITS 32U
+#else
+typedef uint32_t sgq_word;
+#define MOST_LANE_BITS 16U
+#endif
+#define LANE_WORD_BITS (8U * (uint32_t)sizeof(sgq_word))
+#define LANE_BYTES (SGQ_ARENA_LANES / 2U * sizeof(uint32_t))
+
 #define REAL(x) ((sgq_real)(x))
 #define WORDS sgq_tables.words
 #define NUMBERS sgq_tables.numbers
@@ -142,15 +153,15 @@ typedef struct {
     uint32_t codes;   /* in a word */
     uint32_t parts;   /* of a word; 0 where codes are added one by one */
     uint32_t words;   /* of a row */
-    uint32_t tail;    /* mask of the last one */
-    uint32_t mask;    /* of the lanes of a part */
+    sgq_word tail;    /* mask of the last one */
+    sgq_word mask;    /* of the lanes of a part */
     uint32_t most;    /* rows that lanes may take */
 } sgq_words;
 
 typedef struct {
     sgq_words words[NUM_WORDS]; /* some of them, as they are found */
     sgq_sum *sums;
-    uint32_t *lanes;
+    sgq_word *lanes;
     sgq_real *reals;
     uint8_t *codes;
     const uint8_t *end; /* of the arena */
@@ -405,8 +416,8 @@ typedef struct {
     const sgq_words *words;
     sgq_sum *sums;
     sgq_sum *totals; /* NULL where they are not needed */
-    uint32_t *lanes;
-    uint32_t *total_lanes;
+    sgq_word *lanes;
+    sgq_word *total_lanes;
     uint32_t width;
     uint32_t rows; /* rows in the lanes */
 } sgq_adder;
@@ -419,7 +430,7 @@ static sgq_adder adder_of(const sgq_run *run, uint32_t width, int needs_totals)
     adder.sums = run->sums;
     adder.totals = needs_totals ? run->sums + width : NULL;
     adder.lanes = run->lanes;
-    adder.total_lanes = run->lanes + SGQ_ARENA_LANES / 2U;
+    adder.total_lanes = run->lanes + LANE_BYTES / sizeof(sgq_word);
     adder.width = width;
     adder.rows = 0U;
     return adder;
@@ -434,12 +445,15 @@ static uint32_t best_parts(const sgq_words *words)
     uint32_t best = 0U;
     uint32_t parts;
 
-    for (parts = 1U; largest != 0U && parts <= 8U && parts * words->bits <= 16U; parts++) {
+    for (parts = 1U; largest != 0U && parts <= 8U && parts * words->bits <= MOST_LANE_BITS;
+         parts++) {
         const uint32_t lane = parts * words->bits;
-        const uint32_t codes = parts * (32U / lane);
-        const uint32_t work = (words->width + codes - 1U) / codes * (parts + 3U);
+        const uint32_t codes = parts * (LANE_WORD_BITS / lane);
+        const uint32_t count = (words->width + codes - 1U) / codes;
+        const uint32_t work = count * (parts + 3U);
 
-        if ((1U << lane) - 1U >= 8U * largest && work < least) {
+        if ((((sgq_word)1U << lane) - 1U) / 8U >= largest && work < least &&
+            count * parts <= LANE_BYTES / sizeof(sgq_word)) {
             least = work;
             best = parts;
         }
@@ -463,40 +477,40 @@ static const sgq_words *words_of(sgq_run *run, uint32_t width, uint32_t bits, ui
     words->bits = bits;
     words->largest = largest;
     words->parts = best_parts(words);
-    words->codes = 32U / bits;
+    words->codes = LANE_WORD_BITS / bits;
     words->mask = 0U;
     words->most = 0U;
     if (words->parts != 0U) {
         lane = words->parts * bits;
-        words->codes = words->parts * (32U / lane);
-        words->most = ((1U << lane) - 1U) / (((1U << bits) - 1U) * largest);
-        for (bit = 0U; bit + lane <= 32U; bit += lane) {
-            words->mask |= ((1U << bits) - 1U) << bit;
+        words->codes = words->parts * (LANE_WORD_BITS / lane);
+        words->most = (uint32_t)((((sgq_word)1U << lane) - 1U) / (((1U << bits) - 1U) * largest));
+        for (bit = 0U; bit + lane <= LANE_WORD_BITS; bit += lane) {
+            words->mask |= (sgq_word)((1U << bits) - 1U) << bit;
         }
     }
     words->words = (width + words->codes - 1U) / words->codes;
     last = (width - (words->words - 1U) * words->codes) * bits;
-    words->tail = last >= 32U ? 0xFFFFFFFFU : (1U << last) - 1U;
+    words->tail = ((sgq_word)1U << (last - 1U) << 1U) - 1U;
     return words;
 }
 
 /* Adds what lies in lanes to sums. */
-static void empty_lanes(const sgq_words *words, uint32_t *lanes, sgq_sum *sums)
+static void empty_lanes(const sgq_words *words, sgq_word *lanes, sgq_sum *sums)
 {
     const uint32_t lane_bits = words->parts * words->bits;
-    const uint32_t lane_mask = (1U << lane_bits) - 1U;
+    const sgq_word lane_mask = ((sgq_word)1U << lane_bits) - 1U;
     const uint32_t parts = words->parts;
     uint32_t first;
     uint32_t part;
 
     for (first = 0U; first < words->width; first += words->codes) {
         for (part = 0U; part < parts; part++) {
-            uint32_t word = *lanes;
+            sgq_word word = *lanes;
             uint32_t column = first + part;
 
             *lanes++ = 0U;
             while (word != 0U) {
-                sums[column] += word & lane_mask;
+                sums[column] += (sgq_sum)(word & lane_mask);
                 word >>= lane_bits;
                 column += parts;
             }
@@ -515,26 +529,56 @@ static void end_rows(sgq_adder *adder)
     }
 }
 
+/* A word from any bit on; a byte more must be there. */
+INLINE sgq_word lane_word_at(const uint8_t *stream, uint32_t bit)
+{
+#if UINTPTR_MAX > 0xFFFFFFFFU
+    const uint8_t *octets = stream + (bit >> 3);
+    const uint32_t shift = bit & 7U;
+    const sgq_word word = (sgq_word)octets[0] | (sgq_word)octets[1] << 8 |
+                          (sgq_word)octets[2] << 16 | (sgq_word)octets[3] << 24 |
+                          (sgq_word)octets[4] << 32 | (sgq_word)octets[5] << 40 |
+                          (sgq_word)octets[6] << 48 | (sgq_word)octets[7] << 56;
+
+    return shift == 0U ? word : word >> shift | (sgq_word)octets[8] << (64U - shift);
+#else
+    return word_at(stream, bit);
+#endif
+}
+
+/* Some of its first bits, of which no other byte is read. */
+static sgq_word lane_bits_at(const uint8_t *stream, uint32_t bit, uint32_t bits)
+{
+#if UINTPTR_MAX > 0xFFFFFFFFU
+    if (bits > 32U) {
+        return read_bits(stream, bit, 32U) |
+               (sgq_word)read_bits(stream, bit + 32U, bits - 32U) << 32;
+    }
+#endif
+    return read_bits(stream, bit, bits);
+}
+
 /* Word k of a row that starts at a bit; past the end of the memory nothing is read. */
-INLINE uint32_t row_word(const sgq_words *words, const sgq_slice *slice, uint32_t start,
+INLINE sgq_word row_word(const sgq_words *words, const sgq_slice *slice, uint32_t start,
                          uint32_t k, int is_inside)
 {
     const uint32_t bit = start + k * words->codes * words->bits;
     const int is_last = k + 1U == words->words;
 
     if (is_inside) {
-        return is_last ? word_at(slice->bytes, bit) & words->tail : word_at(slice->bytes, bit);
+        return is_last ? lane_word_at(slice->bytes, bit) & words->tail
+                       : lane_word_at(slice->bytes, bit);
     }
-    return read_bits(slice->bytes, bit,
-                     is_last ? (words->width - k * words->codes) * words->bits
-                             : words->codes * words->bits);
+    return lane_bits_at(slice->bytes, bit,
+                        is_last ? (words->width - k * words->codes) * words->bits
+                                : words->codes * words->bits);
 }
 
-/* Whether whole words of a row can be read. */
+/* Whether whole words of a row can be read; after tables there always is room. */
 INLINE int is_row_inside(const sgq_words *words, const sgq_slice *slice, uint32_t start)
 {
     return (size_t)(slice->end - slice->bytes) >
-           ((start + words->words * words->codes * words->bits) >> 3) + 4U;
+           ((start + words->words * words->codes * words->bits) >> 3) + sizeof(sgq_word);
 }
 
 /* Adds a row of codes one by one. */
@@ -544,14 +588,14 @@ static void add_codes(const sgq_adder *adder, const sgq_slice *slice, uint32_t s
     const sgq_words *words = adder->words;
     const int is_inside = is_row_inside(words, slice, start);
     const uint32_t bits = words->bits;
-    const uint32_t mask = (1U << bits) - 1U;
+    const sgq_word mask = (1U << bits) - 1U;
     sgq_sum *restrict sum = adder->sums;
     sgq_sum *restrict total = adder->totals;
     uint32_t left = words->width;
     uint32_t k;
 
     for (k = 0U; k < words->words; k++) {
-        uint32_t word = row_word(words, slice, start, k, is_inside);
+        sgq_word word = row_word(words, slice, start, k, is_inside);
         uint32_t codes = left < words->codes ? left : words->codes;
 
         left -= codes;
@@ -577,14 +621,14 @@ INLINE void add_lanes(sgq_adder *adder, const sgq_slice *slice, uint32_t start, 
     const sgq_words *words = adder->words;
     const int is_inside = is_row_inside(words, slice, start);
     const uint32_t bits = words->bits;
-    const uint32_t mask = words->mask;
-    uint32_t *restrict lane = adder->lanes;
-    uint32_t *restrict total = adder->total_lanes;
+    const sgq_word mask = words->mask;
+    sgq_word *restrict lane = adder->lanes;
+    sgq_word *restrict total = adder->total_lanes;
     uint32_t k;
     uint32_t part;
 
     for (k = 0U; k < words->words; k++) {
-        uint32_t word = row_word(words, slice, start, k, is_inside);
+        sgq_word word = row_word(words, slice, start, k, is_inside);
 
         for (part = words->parts; part != 0U; part--) {
             *lane++ += factor * (word & mask);
@@ -1130,6 +1174,96 @@ static void normalize_features(sgq_real *out, uint32_t width, sgq_real sum)
 }
 #endif
 
+#if SGQ_HAS_FEATURE_PRODUCT && SGQ_FEATURES_SPARSE
+/* Terms of as many entries as lanes may take, where a row of the weight is one word of at most four
+ * parts: sums stay in registers. bit: of the code of the first one. Returns the sum of the codes. */
+INLINE uint32_t add_short_entries(sgq_product *product, sgq_entries *entries,
+                                  const sgq_slice *slice, uint32_t bit, uint32_t count,
+                                  int has_codes, int needs_totals)
+{
+    const sgq_words *words = product->adder.words;
+    const uint32_t row_bits = product->adder.width * product->weight.bits;
+    const uint32_t code_mask = (1U << slice->bits) - 1U;
+    const uint32_t bits = words->bits;
+    const sgq_word mask = words->mask;
+    const sgq_word tail = words->tail;
+    sgq_word sums[4] = {0U, 0U, 0U, 0U};
+    sgq_word totals[4] = {0U, 0U, 0U, 0U};
+    uint32_t factors = 0U;
+    uint32_t k;
+
+    for (; count != 0U; count--) {
+        const uint32_t start = next_column(entries) * row_bits;
+        const uint32_t code = has_codes ? word_at(slice->bytes, bit) & code_mask : 1U;
+        sgq_word word = lane_word_at(product->weight.bytes, start) & tail;
+
+        sums[0] += code * (word & mask);
+        totals[0] += needs_totals ? word & mask : 0U;
+        word >>= bits;
+        sums[1] += code * (word & mask);
+        totals[1] += needs_totals ? word & mask : 0U;
+        word >>= bits;
+        sums[2] += code * (word & mask);
+        totals[2] += needs_totals ? word & mask : 0U;
+        word >>= bits;
+        sums[3] += code * (word & mask);
+        totals[3] += needs_totals ? word & mask : 0U;
+        bit += slice->bits;
+        factors += code;
+    }
+    for (k = 0U; k < words->parts; k++) {
+        product->adder.lanes[k] = sums[k];
+        if (needs_totals) {
+            product->adder.total_lanes[k] = totals[k];
+        }
+    }
+    return factors;
+}
+
+/* The terms of all entries of a row whose stored codes begin with number place. */
+static void add_coded_entries(sgq_product *product, sgq_entries *entries, const sgq_slice *slice,
+                              uint32_t place)
+{
+    const uint32_t row_bits = product->adder.width * product->weight.bits;
+    const uint32_t code_mask = (1U << slice->bits) - 1U;
+    const sgq_words *words = product->adder.words;
+    sgq_entries left = *entries;
+    uint32_t bit = place * slice->bits;
+    uint32_t factors = 0U;
+
+    product->count = left.left;
+    while (left.left != 0U && words->words == 1U && words->parts <= 4U) {
+        const uint32_t count = left.left < words->most ? left.left : words->most;
+
+        if (slice->bits == 0U && product->adder.totals == NULL) {
+            factors += add_short_entries(product, &left, slice, bit, count, 0, 0);
+        } else if (product->adder.totals == NULL) {
+            factors += add_short_entries(product, &left, slice, bit, count, 1, 0);
+        } else {
+            factors += add_short_entries(product, &left, slice, bit, count, 1, 1);
+        }
+        product->adder.rows = count;
+        end_rows(&product->adder);
+        bit += count * slice->bits;
+    }
+    while (left.left != 0U) {
+        const uint32_t start = next_column(&left) * row_bits;
+        /* Codes of no bits are 1. */
+        const uint32_t code = code_mask == 0U ? 1U : word_at(slice->bytes, bit) & code_mask;
+
+        if (product->adder.totals == NULL) {
+            add_lanes(&product->adder, &product->weight, start, code, 0);
+        } else {
+            add_lanes(&product->adder, &product->weight, start, code, 1);
+        }
+        bit += slice->bits;
+        factors += code;
+    }
+    product->factors = (sgq_sum)factors;
+    *entries = left;
+}
+#endif
+
 #if SGQ_HAS_FEATURE_PRODUCT
 static void feature_product(sgq_run *run, const uint32_t *step)
 {
@@ -1168,14 +1302,8 @@ static void feature_product(sgq_run *run, const uint32_t *step)
     uint32_t place = run->features.entry - slice.first_row;
     sgq_real sum;
 
-    if (slice.bits == 0U && has_lanes(&product) && product.adder.totals == NULL) {
-        const uint32_t row_bits = product.adder.width * product.weight.bits;
-
-        product.count = entries.left;
-        product.factors = (sgq_sum)entries.left;
-        while (entries.left != 0U) {
-            add_lanes(&product.adder, &product.weight, next_column(&entries) * row_bits, 1U, 0);
-        }
+    if (has_lanes(&product)) {
+        add_coded_entries(&product, &entries, &slice, place);
     }
     for (; entries.left != 0U; place++) {
         const uint32_t column = next_column(&entries);
@@ -1842,7 +1970,8 @@ static int start(sgq_run *run, void *arena, size_t given, size_t needed, sgq_tak
     if (given < needed) {
         return SGQ_ARENA_TOO_SMALL;
     }
-    if ((uintptr_t)arena % sizeof(sgq_real) != 0U || (uintptr_t)arena % sizeof(sgq_sum) != 0U) {
+    if ((uintptr_t)arena % sizeof(sgq_real) != 0U || (uintptr_t)arena % sizeof(sgq_sum) != 0U ||
+        (uintptr_t)arena % sizeof(sgq_word) != 0U) {
         return SGQ_ARENA_MISALIGNED;
     }
     if (take == NULL) {
@@ -1853,7 +1982,7 @@ static int start(sgq_run *run, void *arena, size_t given, size_t needed, sgq_tak
     run->num_nodes = SGQ_NUM_NODES;
     run->sums = arena;
     run->lanes = (void *)(bytes + SGQ_ARENA_SUMS * sizeof(sgq_sum));
-    run->reals = (void *)(run->lanes + SGQ_ARENA_LANES);
+    run->reals = (void *)(run->lanes + 2U * LANE_BYTES / sizeof(sgq_word));
     run->end = bytes + given;
     run->codes = bytes + ARENA_NUMBERS;
     run->take = take;

@@ -21,7 +21,7 @@ enum {
     SGQ_OK = 0,
     SGQ_ARENA_MISSING = 1,    /* no arena was given */
     SGQ_ARENA_TOO_SMALL = 2,  /* fewer bytes than SGQ_ARENA_BYTES, or SGQ_NODES_ARENA_BYTES */
-    SGQ_ARENA_MISALIGNED = 3, /* its address is no multiple of sizeof(sgq_real) */
+    SGQ_ARENA_MISALIGNED = 3, /* it is not aligned as an array of uint64_t is */
     SGQ_TAKE_MISSING = 4,     /* no function was given that takes the results */
     SGQ_NODES_MISSING = 5,    /* no nodes were given, but a count above 0 */
     SGQ_NODE_UNKNOWN = 6,     /* a node is not below SGQ_NUM_NODES, or those of the graph */

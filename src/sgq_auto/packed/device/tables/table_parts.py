@@ -8,6 +8,7 @@ import numpy as np
 
 from sgq_auto.packed.codes.bit_packing import Array, Bytes
 from sgq_auto.packed.codes.ranges import Ranges
+from sgq_auto.packed.sizes.device_footprint import READ_AHEAD
 
 
 class Place(IntEnum):
@@ -40,8 +41,8 @@ class Tables:
 
     @property
     def bytes(self) -> Bytes:
-        """All bytes, filled up to whole words, one more of which may be read past the last one."""
-        filling = np.zeros(-self._size % 4 + 4, dtype=np.uint8)
+        """All bytes, filled up to whole words, and what may be read past the last one."""
+        filling = np.zeros(-self._size % 4 + READ_AHEAD, dtype=np.uint8)
         return np.concatenate([*(part for _, part in self.parts), filling])
 
     def add_words(self, values: Sequence[int] | Array) -> int:
