@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from sgq_auto.packed.allocation import FEATURES
-from sgq_auto.packed.device.layer_steps import LayerSteps
+from sgq_auto.packed.device.layer_builder import LayerBuilder
+from sgq_auto.packed.device.layer_steps import layer_steps
 from sgq_auto.packed.device.operation_steps import OperationSteps
 from sgq_auto.packed.device.passes import Passes
 from sgq_auto.packed.device.steps import Opcode, Register
@@ -44,7 +45,7 @@ def _stage(passes: Passes, model: PackedModel, stage: Stage) -> None:
         made = passes.add(Opcode.READ_FEATURES, num_features, tables=tables)
     else:
         source = model.program.source_of(layer.spec.name)
-        made = LayerSteps(passes, model.graph.spec, source).of(layer)
+        made = layer_steps(LayerBuilder(passes, model.graph.spec, source), layer)
     values: dict[int, Register] = {0: made}
     operations = OperationSteps(passes, num_features, stage.layer or FEATURES)
     wanted = _needed(stage.operations, (output.value for output in stage.outputs))

@@ -38,6 +38,7 @@ class Opcode(IntEnum):
     MEAN_HEADS = 23
     POOL = 24
     MEAN_OF_NODES = 25
+    GATE = 26
 
 
 class Weighing(IntEnum):
@@ -47,6 +48,14 @@ class Weighing(IntEnum):
     BY_SHARE = 1
     BY_DEGREES = 2
     BY_ONE_ITSELF_MORE = 3
+
+
+class Scoring(IntEnum):
+    """What scores of edges are. The numbers are those of ``sgq_runtime.c``."""
+
+    SUMS = 0
+    BENT_SUMS = 1
+    PRODUCTS = 2
 
 
 class Pooled(IntEnum):

@@ -97,7 +97,8 @@ enum {
     STEP_SOFTMAX_ROWS = 22,
     STEP_MEAN_HEADS = 23,
     STEP_POOL = 24,
-    STEP_MEAN_OF_NODES = 25
+    STEP_MEAN_OF_NODES = 25,
+    STEP_GATE = 26
 };
 
 /* Functions of STEP_ACTIVATE. */
@@ -113,6 +114,9 @@ enum {
     SOFTPLUS = 9,
     HARDSWISH = 10
 };
+
+/* Scores of STEP_ATTENTION. */
+enum { SCORE_SUMS = 0, SCORE_BENT_SUMS = 1, SCORE_PRODUCTS = 2 };
 
 /* EXTRA of STEP_POOL, where it is no sum. */
 enum { POOL_MAXIMUM = 1 };
@@ -1436,6 +1440,51 @@ static sgq_real leaky(sgq_real value, sgq_real slope)
     return value > REAL(0) ? value : slope * value;
 }
 
+/* What scores of a row's edges are made from. */
+typedef struct {
+    uint32_t kind;
+    uint32_t channels;
+    const float *vectors;
+    sgq_real number; /* slope of negative sums, or factor of products */
+    sgq_slice row;
+    uint32_t first; /* number of the row's first code */
+    uint32_t width; /* of a row of the matrix */
+    uint32_t heads;
+    const sgq_real *own;
+} sgq_scores;
+
+/* The score of an edge for a head; first: the number of the source's first code. */
+static sgq_real edge_score(const sgq_scores *scores, const sgq_slice *slice, uint32_t first,
+                           uint32_t head)
+{
+    const uint32_t channels = scores->channels;
+    const uint32_t column = head * channels;
+    const float *vector = scores->vectors + column;
+    uint32_t target = scores->first + column;
+    sgq_real sum = REAL(0);
+    uint32_t k;
+
+    if (scores->kind == SCORE_SUMS) {
+        return leaky(scores->own[head] + score_of(slice, first + column, channels, vector),
+                     scores->number);
+    }
+    if (scores->kind == SCORE_BENT_SUMS) {
+        /* Rows of targets come after those of sources, or are the same. */
+        target += scores->width - scores->heads * channels;
+        for (k = 0; k < channels; k++) {
+            sum += REAL(vector[k]) * leaky(value_at(slice, first + column + k) +
+                                               value_at(&scores->row, target + k),
+                                           scores->number);
+        }
+        return sum;
+    }
+    for (k = 0; k < channels; k++) {
+        sum += value_at(&scores->row, target + k) *
+               value_at(slice, first + scores->heads * channels + column + k);
+    }
+    return sum * scores->number;
+}
+
 /* Makes sums of one bucket of sources to numbers, head by head. */
 static void add_heads(sgq_run *run, const uint32_t *step, const sgq_slice *ranges,
                       const float *hidden, uint32_t count)
@@ -1454,15 +1503,13 @@ static void add_heads(sgq_run *run, const uint32_t *step, const sgq_slice *range
     }
 }
 
-/* out = sum_j Q(softmax_j leaky(a_s h_j + a_d h_i)) h_j, head by head. Scores are made twice, so
+/* out = sum_j Q(softmax_j score_ij) h_j, head by head. Scores are made twice, so
  * that none are held: for the sum of the softmax, and where they weigh. */
 static void attention(sgq_run *run, const uint32_t *step)
 {
     const uint32_t width = step[WIDTH];
     const uint32_t heads = step[IN2] & 0xFFFFU;
     const uint32_t channels = width / heads;
-    const float *vectors = NUMBERS + step[EXTRA] + 1;
-    const sgq_real slope = REAL(NUMBERS[step[EXTRA]]);
     const sgq_matrix matrix = matrix_at(run, step[TABLE]);
     const sgq_matrix coefficients = matrix_at(run, step[TABLE2]);
     const sgq_slice ranges = slice_at(run, &coefficients, run->bucket);
@@ -1472,9 +1519,11 @@ static void attention(sgq_run *run, const uint32_t *step)
     sgq_real *total = top + heads;
     sgq_real *own = total + heads;
     sgq_sum *factors = run->sums + 2U * width;
-    sgq_sources sources = sources_of(run, step[IN2] >> 16);
+    sgq_sources sources = sources_of(run, step[IN2] >> 16 & 1U);
     const sgq_sources again = sources;
     sgq_adder adder = adder_of(run, channels, 1);
+    sgq_scores scores;
+    uint32_t values = 0U;
     sgq_slice slice = row;
     uint32_t group = NOWHERE;
     uint32_t in_group = 0U;
@@ -1482,16 +1531,27 @@ static void attention(sgq_run *run, const uint32_t *step)
 
     zero_reals(out, width);
     zero_reals(total, heads);
-    for (h = 0; h < heads; h++) {
-        own[h] = score_of(&row, (run->row - row.first_row) * width + h * channels, channels,
-                          vectors + width + h * channels);
+    scores.kind = step[IN2] >> 17;
+    scores.channels = channels;
+    scores.vectors = NUMBERS + step[EXTRA] + 1;
+    scores.number = REAL(NUMBERS[step[EXTRA]]);
+    scores.row = row;
+    scores.first = (run->row - row.first_row) * matrix.width;
+    scores.width = matrix.width;
+    scores.heads = heads;
+    scores.own = own;
+    if (scores.kind == SCORE_PRODUCTS) {
+        values = 2U * width; /* after queries and keys */
+    }
+    for (h = 0; scores.kind == SCORE_SUMS && h < heads; h++) {
+        own[h] = score_of(&row, scores.first + h * channels, channels,
+                          scores.vectors + width + h * channels);
     }
     while (next_source(run, &sources)) {
         slice = slice_at(run, &matrix, sources.bucket);
         for (h = 0; h < heads; h++) {
-            const uint32_t first = (sources.source - slice.first_row) * width + h * channels;
             const sgq_real score =
-                leaky(own[h] + score_of(&slice, first, channels, vectors + h * channels), slope);
+                edge_score(&scores, &slice, (sources.source - slice.first_row) * matrix.width, h);
 
             if (total[h] <= REAL(0) || score > top[h]) {
                 total[h] = total[h] <= REAL(0) ? REAL(1) : total[h] * SGQ_EXP(top[h] - score) + REAL(1);
@@ -1516,9 +1576,9 @@ static void attention(sgq_run *run, const uint32_t *step)
         }
         in_group += slice.bits != FULL_PRECISION && ranges.bits != FULL_PRECISION;
         for (h = 0; h < heads; h++) {
-            const uint32_t first = (sources.source - slice.first_row) * width + h * channels;
-            const sgq_real score =
-                leaky(own[h] + score_of(&slice, first, channels, vectors + h * channels), slope);
+            const uint32_t start = (sources.source - slice.first_row) * matrix.width;
+            const uint32_t first = start + values + h * channels;
+            const sgq_real score = edge_score(&scores, &slice, start, h);
             sgq_real share = SGQ_EXP(score - top[h]) / total[h];
             sgq_sum code = 0;
 
@@ -1544,12 +1604,15 @@ static void attention(sgq_run *run, const uint32_t *step)
 
 /* Steps on what lies in registers. */
 
-#if SGQ_HAS_ACTIVATE
+#if SGQ_HAS_ACTIVATE || SGQ_HAS_GATE
 static sgq_real sigmoid(sgq_real x)
 {
     return REAL(0.5) * (REAL(1) + SGQ_TANH(REAL(0.5) * x));
 }
 
+#endif
+
+#if SGQ_HAS_ACTIVATE
 static sgq_real activated(sgq_real x, uint32_t function, sgq_real parameter)
 {
     switch (function) {
@@ -1663,6 +1726,27 @@ static void pool(const sgq_run *run, const uint32_t *step)
         } else {
             out[k] = bounded(out[k] + in[k]);
         }
+    }
+}
+#endif
+
+#if SGQ_HAS_GATE
+/* out = m + sigmoid(g [m, s, m - s]) (s - m): what was gathered, and a node's own term. */
+static void gate(const uint32_t *step, sgq_real *out, const sgq_real *gathered,
+                 const sgq_real *own)
+{
+    const uint32_t width = step[WIDTH];
+    const float *vector = NUMBERS + step[TABLE];
+    sgq_real score = REAL(0);
+    uint32_t k;
+
+    for (k = 0; k < width; k++) {
+        score += gathered[k] * REAL(vector[k]) + own[k] * REAL(vector[width + k]) +
+                 (gathered[k] - own[k]) * REAL(vector[2U * width + k]);
+    }
+    score = sigmoid(score);
+    for (k = 0; k < width; k++) {
+        out[k] = bounded(gathered[k] + score * (own[k] - gathered[k]));
     }
 }
 #endif
@@ -1821,6 +1905,11 @@ static int do_step(sgq_run *run, const uint32_t *step)
         project(step, run->reals + step[OUT], run->reals + step[IN]);
         return 0;
 #endif
+#if SGQ_HAS_GATE
+    case STEP_GATE:
+        gate(step, run->reals + step[OUT], run->reals + step[IN], run->reals + step[IN2]);
+        return 0;
+#endif
 #if SGQ_HAS_MEAN_HEADS
     case STEP_MEAN_HEADS:
         mean_heads(step, run->reals + step[OUT], run->reals + step[IN]);
@@ -1847,6 +1936,10 @@ static void name_helpers(void)
     (void)words_of;
     (void)add_row;
     (void)end_rows;
+#if SGQ_HAS_PRODUCT || SGQ_HAS_FEATURE_PRODUCT
+    (void)has_lanes;
+    (void)add_coded_term;
+#endif
     (void)add_scaled;
     (void)add_values;
     (void)zero_reals;
