@@ -10,6 +10,7 @@ import pytest
 from c_programs import SANITIZERS, compiler, program, worst
 from cases import Case, make_case
 from random_models import RandomModels
+from weighted_models import weighted
 
 from sgq_auto.graphs import PreparedData
 from sgq_auto.packed import PackedModel
@@ -123,8 +124,11 @@ def _check_random(seeds: range, folder: Path, most: int | None = None) -> None:
     for seed in seeds:
         if done == most:
             return
-        models = RandomModels(np.random.default_rng(seed))
+        random = np.random.default_rng(seed)
+        models = RandomModels(random)
         packed = replace(models.model(), engine=NumpyEngine())
+        if seed % 2:
+            packed = weighted(packed, random)
         made = _c_model(packed)
         if made is None:
             continue

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sgq_auto.packed.allocation import FEATURES, Component
+from sgq_auto.packed.allocation import EDGE_WEIGHTS, FEATURES, Component
 from sgq_auto.packed.codes.code_matrix import PackedWeight
 from sgq_auto.packed.device.passes import Passes
-from sgq_auto.packed.device.steps import WITH_ITSELF, Opcode, Register, Weighing
+from sgq_auto.packed.device.steps import WEIGHTED, WITH_ITSELF, Opcode, Register, Weighing
 from sgq_auto.packed.runtime.layers.layer import ConvLayer, Float32, PackedLayer
 from sgq_auto.packed.sizes.device_footprint import CodeSum
 from sgq_auto.packed.sizes.shape_specs import GraphSpec
@@ -71,10 +71,12 @@ class LayerBuilder:
         if table2 is not None:
             tables["table2"] = table2
         terms, name = self.graph.max_in_degree + 1, layer.spec.name
-        by_code = weighing is Weighing.BY_DEGREES
-        left = (name, Component.ATTENTION) if by_code else None
+        left = (name, Component.ATTENTION) if weighing is Weighing.BY_DEGREES else None
+        if layer.spec.edge_weights:
+            left = left or (EDGE_WEIGHTS, Component.ATTENTION)
         self.passes.sums(width, CodeSum(terms, left, (name, Component.EMBEDDING), gathers=True))
         extra = weighing + (WITH_ITSELF if itself else 0)
+        extra += WEIGHTED if layer.spec.edge_weights else 0
         given = {"tables": tables, "extra": extra, "buffer": buffer, "gathers": True}
         return self.passes.add(Opcode.GATHER, width, **given)
 

@@ -67,6 +67,8 @@ class Pooled(IntEnum):
 
 # Added to what a gather weighs by where a node is one of those that it gathers.
 WITH_ITSELF = 16
+# The same where edges have weights.
+WEIGHTED = 32
 
 # Each of these makes a number from the one in its place, so that both may lie in one register.
 IN_PLACE = frozenset(

@@ -157,10 +157,12 @@ class DeviceShape:
             for rows, _ in layer.weight_shapes
             if allocation[Site(layer.name, Component.WEIGHT)] != FULL_PRECISION
         )
+        reads_weights = any(layer.edge_weights for layer in self.layers)
         parts = {
             "features": 0 if graph.inductive else storage.feature_values(),
             "places of features": self.feature_places,
             "edges": self.edges,
+            "edge weights": storage.edge_weights(normalized=False) if reads_weights else 0,
             "bucket map": storage.bucket_map() if graph.holds_edges else 0,
             "weights": sum(storage.weight(la) for la in self.layers if la.weight_shape),
         }

@@ -121,8 +121,16 @@ enum { SCORE_SUMS = 0, SCORE_BENT_SUMS = 1, SCORE_PRODUCTS = 2 };
 /* EXTRA of STEP_POOL, where it is no sum. */
 enum { POOL_MAXIMUM = 1 };
 
-/* EXTRA of STEP_GATHER: what neighbours are weighed by, and whether a node is one of its own. */
-enum { BY_ONE = 0, BY_SHARE = 1, BY_DEGREES = 2, BY_ONE_ITSELF_MORE = 3, WITH_ITSELF = 16 };
+/* EXTRA of STEP_GATHER: what neighbours are weighed by, whether a node is one of its own, and
+ * whether edges have weights. */
+enum {
+    BY_ONE = 0,
+    BY_SHARE = 1,
+    BY_DEGREES = 2,
+    BY_ONE_ITSELF_MORE = 3,
+    WITH_ITSELF = 16,
+    WEIGHTED = 32
+};
 
 /* Coded sparse rows: words that say where what of them is; then the first byte, the bits and the
  * fewest of the counts of each bucket's rows, and the ends of zones of columns. */
@@ -819,6 +827,13 @@ static uint32_t bucket_from(const sgq_run *run, uint32_t bucket, uint32_t row)
     return bucket;
 }
 
+/* The words that say how many edges come before each block of rows, where that is asked. */
+#if SGQ_HAS_EDGE_WEIGHTS
+#define EDGE_ENTRIES (WORDS + SGQ_EDGE_ENTRIES)
+#else
+#define EDGE_ENTRIES NULL
+#endif
+
 /* The sources of the edges into a row, the row itself first where it is one. */
 typedef struct {
 #if SGQ_GIVEN_GRAPH
@@ -842,7 +857,7 @@ static sgq_sources sources_of(sgq_run *run, uint32_t with_itself)
     sources.end = run->starts[run->node + 1U];
     sources.node = run->node;
 #else
-    sources.entries = entries_of(run, &run->edges, NULL);
+    sources.entries = entries_of(run, &run->edges, EDGE_ENTRIES);
     sources.node = run->row;
 #endif
     sources.source = run->row;
@@ -895,6 +910,18 @@ static sgq_real root_of(const sgq_run *run, const sgq_sources *sources, uint32_t
     return degree == 0U ? REAL(0) : REAL(1) / SGQ_SQRT(REAL(degree));
 }
 
+#if SGQ_HAS_EDGE_WEIGHTS
+/* The weights of the edges into rows of the bucket at hand. */
+static sgq_slice edge_weights(const sgq_run *run)
+{
+    const sgq_matrix matrix = matrix_at(run, SGQ_EDGE_WEIGHTS);
+    sgq_slice slice = slice_at(run, &matrix, run->bucket);
+
+    slice.first_row = WORDS[SGQ_EDGE_WEIGHT_STARTS + run->bucket];
+    return slice;
+}
+#endif
+
 /* A sum over neighbours: those of a bucket are added up as whole numbers. */
 typedef struct {
     sgq_adder adder;
@@ -941,6 +968,11 @@ static void gather(sgq_run *run, const uint32_t *step)
     uint32_t group = NOWHERE;
     uint32_t count = 0U;
     sgq_real root = REAL(1);
+#if SGQ_HAS_EDGE_WEIGHTS
+    const int is_weighted = (step[EXTRA] & WEIGHTED) != 0U;
+    const sgq_slice weights = edge_weights(run);
+    uint32_t edge = run->edges.entry - weights.first_row;
+#endif
 
     memset(&all, 0, sizeof all);
     all.out = run->reals + step[OUT];
@@ -958,6 +990,16 @@ static void gather(sgq_run *run, const uint32_t *step)
     } else if (kind == BY_ONE_ITSELF_MORE) {
         all.s += REAL(NUMBERS[step[TABLE2]]);
     }
+#if SGQ_HAS_EDGE_WEIGHTS
+    if (is_weighted && kind == BY_DEGREES) {
+        root = REAL(NUMBERS[SGQ_WEIGHT_ROOTS + run->row]);
+    } else if (is_weighted) {
+        all.adder = adder_of(run, width, 1);
+        all.largest = weights.bits == FULL_PRECISION ? 0U : (1U << weights.bits) - 1U;
+        all.s = weights.step;
+        all.o = weights.offset;
+    }
+#endif
     zero_reals(all.out, width);
     while (next_source(run, &sources)) {
         const int was_itself = count == 1U && kind == BY_ONE_ITSELF_MORE;
@@ -973,8 +1015,29 @@ static void gather(sgq_run *run, const uint32_t *step)
         }
         count++;
         first = (sources.source - all.slice.first_row) * width;
+#if SGQ_HAS_EDGE_WEIGHTS
+        if (is_weighted && kind != BY_DEGREES) {
+            coefficient = value_at(&weights, edge);
+            if (all.largest != 0U) {
+                factor = (sgq_sum)read_bits(weights.bytes, edge * weights.bits, weights.bits);
+            }
+            edge++;
+        }
+#endif
         if (kind == BY_DEGREES) {
+#if SGQ_HAS_EDGE_WEIGHTS
+            if (is_weighted) {
+                coefficient = root * REAL(NUMBERS[SGQ_WEIGHT_ROOTS + sources.source]);
+                if (sources.itself != 2U) {
+                    coefficient *= value_at(&weights, edge);
+                    edge++;
+                }
+            } else {
+                coefficient = root * root_of(run, &sources, more);
+            }
+#else
             coefficient = root * root_of(run, &sources, more);
+#endif
             if (all.largest != 0U) {
                 factor = (sgq_sum)nearest_code(coefficient, all.s, all.o, all.largest);
                 coefficient = REAL(factor) * all.s + all.o;
@@ -2256,6 +2319,7 @@ static void find_rows(sgq_run *run, sgq_index *rows)
     }
 }
 
+#if SGQ_NUM_BUFFERS
 /* What TABLE of a buffer names: where its matrix is, and in which passes it is needed. */
 enum { BUFFER_MATRIX, BUFFER_FIRST, BUFFER_LAST, BUFFER_WORDS };
 
@@ -2387,6 +2451,15 @@ static int place_buffers(sgq_run *run, size_t left)
     }
     return 1;
 }
+
+#else
+static int place_buffers(const sgq_run *run, size_t left)
+{
+    (void)run;
+    (void)left;
+    return 1;
+}
+#endif
 
 int sgq_predict_graph(void *arena, size_t arena_bytes, const sgq_graph *graph, sgq_take take,
                       void *context)

@@ -9,6 +9,7 @@ from sgq_auto.packed.codes.coded_rows import Blocks, EliasFanoRows
 from sgq_auto.packed.codes.gap_rows import GapRows, code_gaps
 from sgq_auto.packed.device.tables.sparse_features import sparse_features
 from sgq_auto.packed.device.tables.table_parts import Place, Tables
+from sgq_auto.packed.runtime.graphs.edge_weights import PackedEdgeWeights
 from sgq_auto.packed.runtime.packed_model import PackedModel
 from sgq_auto.packed.sizes.device_footprint import DeviceBuffer, index_bytes
 from sgq_auto.packed.sizes.shape_specs import GraphSpec
@@ -47,7 +48,7 @@ def add_given_graph(
     constants["MOST_NEIGHBORS"] = most_terms - 1
     constants["NUM_EDGES"] = model.graph.spec.num_edges
     constants["INDEX_BYTES"] = index_bytes(model.graph.spec)
-    constants |= {"HAS_EDGES": 0, "BUCKET_MAP_BITS": 0}
+    constants |= {"HAS_EDGES": 0, "HAS_EDGE_WEIGHTS": 0, "BUCKET_MAP_BITS": 0}
 
 
 def add_features(tables: Tables, model: PackedModel, *, reorders: bool) -> tuple[int, Array | None]:
@@ -95,14 +96,35 @@ def add_graph(tables: Tables, model: PackedModel, *, uses_edges: bool) -> None:
     edges = graph.edges
     assert isinstance(edges, EliasFanoRows)
     constants["HAS_EDGES"] = int(uses_edges)
+    constants["HAS_EDGE_WEIGHTS"] = 0
     constants["NUM_EDGES"] = edges.layout.count
     if uses_edges:
         coded = _coded_edges(edges, graph.spec)
         constants["EDGE_ROWS"] = _add_rows(tables, "edges", coded)
         tables.pattern_bytes["edges"] = coded.num_bytes
+        _add_edge_weights(tables, model, coded)
     constants["BUCKET_MAP"] = tables.add_bytes("bucket map", graph.bucket_map)
     is_mapped = graph.bucket_map.size > 0
     constants["BUCKET_MAP_BITS"] = index_bits(graph.spec.num_buckets - 1) if is_mapped else 0
+
+
+def _add_edge_weights(tables: Tables, model: PackedModel, edges: GapRows) -> None:
+    """Add the weights of edges, and what coefficients divide them by, where layers read them."""
+    reading = [layer.spec for layer in model.layers if layer.spec.edge_weights]
+    if not reading:
+        return
+    weights, constants = model.graph.weights, tables.constants
+    assert isinstance(weights, PackedEdgeWeights)
+    codes = weights.codes
+    place = tables.add_bytes("edge weights", codes.stream)
+    rows = list(zip(codes.bits, (place + codes.byte_starts).tolist(), strict=False))
+    constants["HAS_EDGE_WEIGHTS"] = 1
+    constants["EDGE_WEIGHTS"] = tables.add_matrix(1, weights.ranges, Place.TABLES, rows)
+    constants["EDGE_WEIGHT_STARTS"] = tables.add_words(codes.row_starts[:-1])
+    constants["EDGE_ENTRIES"] = tables.add_words(edges.block_entries[:-1])
+    needs_roots = any(spec.attention_from_degrees for spec in reading)
+    roots = model.graph.weight_roots if needs_roots else np.empty(0)
+    constants["WEIGHT_ROOTS"] = tables.add_numbers(roots)
 
 
 def _coded_edges(edges: EliasFanoRows, graph: GraphSpec) -> GapRows:
