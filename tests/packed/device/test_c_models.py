@@ -65,7 +65,11 @@ def test_every_node_of_a_dataset_gets_the_class_of_numpy(
     predicted = program(packed, tmp_path, "-O2").predict()
     assert (predicted.logits.argmax(axis=1) == expected.argmax(axis=1)).all()
     assert np.median(np.abs(predicted.logits - expected)) <= 1e-6
-    assert predicted.mark == CModel(packed).footprint.ram_bytes
+    made, graph = CModel(packed), packed.graph.spec
+    assert predicted.mark == made.footprint.ram_bytes
+    # Smaller than the packed file's code, and with degrees in it.
+    assert made.shape.edges < graph.pattern.num_bytes
+    assert made.shape.feature_places < 0.9 * graph.features.pattern(graph.num_nodes).num_bytes
 
 
 @pytest.mark.parametrize("by", ["gcc", "clang"])

@@ -46,7 +46,7 @@ def _gathered(
 ) -> Register:
     """What a node gathers, heads side by side or averaged."""
     name, spec, passes = layer.spec.name, layer.spec, steps.passes
-    width, heads, terms = spec.gathered_features, spec.heads, steps.graph.max_in_degree + 1
+    width, heads, terms = spec.gathered_features, spec.heads, steps.most_neighbors
     passes.start_pass()
     numbers = [np.array([number]), *(vector.ravel() for vector in vectors)]
     tables = {

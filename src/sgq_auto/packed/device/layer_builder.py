@@ -30,6 +30,14 @@ class LayerBuilder:
     graph: GraphSpec
     source: str
 
+    @property
+    def most_neighbors(self) -> int:
+        """How many neighbours a node may have, itself among them.
+
+        Of a graph that is given nothing is known but that it has no more nodes than the largest.
+        """
+        return self.graph.max_in_degree + 1 if self.graph.holds_edges else self.graph.num_nodes
+
     def product(self, layer: PackedLayer, key: str, weight: PackedWeight) -> Register:
         """``x W`` of the layer's input and a weight."""
         width, name = weight.codes.width, layer.spec.name
@@ -70,7 +78,7 @@ class LayerBuilder:
         tables = {"table": self.passes.gathered(buffer)}
         if table2 is not None:
             tables["table2"] = table2
-        terms, name = self.graph.max_in_degree + 1, layer.spec.name
+        terms, name = self.most_neighbors, layer.spec.name
         left = (name, Component.ATTENTION) if weighing is Weighing.BY_DEGREES else None
         if layer.spec.edge_weights:
             left = left or (EDGE_WEIGHTS, Component.ATTENTION)

@@ -166,7 +166,8 @@ class DeviceShape:
             "bucket map": storage.bucket_map() if graph.holds_edges else 0,
             "weights": sum(storage.weight(la) for la in self.layers if la.weight_shape),
         }
-        parts["filling"] = (-sum(parts.values())) % _WORD + READ_AHEAD
+        parts["filling"] = (-sum(parts.values())) % _WORD
+        parts["read ahead"] = READ_AHEAD
         ranges = _SCALE_AND_OFFSET * channels
         return parts | {
             "ranges and parameters": ranges + _FP32 * self.numbers,

@@ -23,8 +23,9 @@
 #define SGQ_LOG1P log1pf
 #endif
 
-/* For what runs once for each code: a call would take longer than the work. */
-#if defined(__GNUC__)
+/* For what runs once for each code: a call would take longer than the work. Not where the compiler
+ * is asked for small code. */
+#if defined(__GNUC__) && !defined(__OPTIMIZE_SIZE__)
 #define INLINE static inline __attribute__((always_inline))
 #else
 #define INLINE static
