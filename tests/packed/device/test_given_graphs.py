@@ -32,7 +32,7 @@ pytestmark = pytest.mark.system
 # Of logits: fp64 against fp64, and fp32 against fp64.
 _DOUBLE, _FLOAT = 1e-5, 1e-4
 _LADDER = [1, 2, 4, 8, 32]
-_ROOM = 1 << 20
+_ROOM, _TOO_LARGE = 1 << 20, 8
 
 
 def _given(made: Program, x: np.ndarray, edges: np.ndarray, arena: int | None = None) -> Predicted:
@@ -160,7 +160,11 @@ def _compare(packed: PackedModel, folder: Path, random: np.random.Generator, see
         x, edges = random_features(packed, nodes, random), random_edges(nodes, random)
         given = {"x": x} if packed.holds_graph else {"x": x, "edge_index": edges}
         expected = packed.predict(**given)
-        assert worst(_given(compiled, x, edges, _ROOM).logits, expected) <= _DOUBLE, seed
+        found = compiled.predict_given(x, edges, arena=_ROOM)
+        if found == _TOO_LARGE and nodes > packed.num_nodes:
+            continue  # Sums of as many neighbours might not be exact.
+        assert isinstance(found, Predicted), (seed, found)
+        assert worst(found.logits, expected) <= _DOUBLE, seed
 
 
 def c_model(packed: PackedModel) -> CModel | None:
