@@ -54,7 +54,7 @@ class Program:
         """Run it for some nodes, or for all."""
         done = self._run(*map(str, nodes))
         assert done.returncode == 0, (done.returncode, done.stderr[:2000])
-        return self._read(done.stdout, self.model.num_nodes)
+        return self.read(done.stdout, self.model.num_nodes)
 
     def predict_given(
         self, x: np.ndarray, edge_index: np.ndarray, *, arena: int | None = None
@@ -72,13 +72,14 @@ class Program:
         path.write_bytes(whole + x.astype("<f4").tobytes())
         done = self._run(str(path), *([] if arena is None else [str(arena)]))
         assert not done.stderr, done.stderr[:2000]
-        return done.returncode or self._read(done.stdout, len(x))
+        return done.returncode or self.read(done.stdout, len(x))
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [str(self.path), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
-    def _read(self, text: str, nodes: int) -> Predicted:
+    def read(self, text: str, nodes: int) -> Predicted:
+        """What it wrote, of so many nodes."""
         *lines, mark = text.splitlines()
         rows = 1 if self.model.program.predicts_graphs else nodes
         logits = np.full((rows, len(self.model.classes)), np.nan)
