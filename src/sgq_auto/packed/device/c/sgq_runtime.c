@@ -933,6 +933,14 @@ typedef struct {
     uint32_t largest; /* code of a coefficient; 0 where these are numbers */
     sgq_sum factors;
     uint32_t count;
+    uint32_t kind;
+    uint32_t more;    /* 1 where a node is one of its own */
+    sgq_real root;    /* of the row's degree */
+#if SGQ_HAS_EDGE_WEIGHTS
+    int is_weighted;
+    sgq_slice weights;
+    uint32_t edge;    /* the next one, among those of the bucket */
+#endif
 } sgq_gathering;
 
 static void end_bucket(sgq_gathering *all)
@@ -957,108 +965,131 @@ static void start_bucket(sgq_run *run, sgq_gathering *all, sgq_slice slice)
     }
 }
 
-/* out = sum_j a_j h_j over neighbours j. */
-static void gather(sgq_run *run, const uint32_t *step)
-{
-    const uint32_t width = step[WIDTH];
-    const uint32_t kind = step[EXTRA] & 15U;
-    const uint32_t more = step[EXTRA] & WITH_ITSELF ? 1U : 0U;
-    const sgq_matrix matrix = matrix_at(run, step[TABLE]);
-    sgq_sources sources = sources_of(run, more);
-    sgq_gathering all;
-    uint32_t group = NOWHERE;
-    uint32_t count = 0U;
-    sgq_real root = REAL(1);
 #if SGQ_HAS_EDGE_WEIGHTS
-    const int is_weighted = (step[EXTRA] & WEIGHTED) != 0U;
-    const sgq_slice weights = edge_weights(run);
-    uint32_t edge = run->edges.entry - weights.first_row;
+/* Weights take the place of coefficients, or of 1 among what these follow from. */
+static void start_weights(sgq_run *run, sgq_gathering *all)
+{
+    all->weights = edge_weights(run);
+    all->edge = run->edges.entry - all->weights.first_row;
+    if (all->kind == BY_DEGREES) {
+        all->root = REAL(NUMBERS[SGQ_WEIGHT_ROOTS + run->row]);
+        return;
+    }
+    all->adder = adder_of(run, all->adder.width, 1);
+    all->largest =
+        all->weights.bits == FULL_PRECISION ? 0U : (1U << all->weights.bits) - 1U;
+    all->s = all->weights.step;
+    all->o = all->weights.offset;
+}
 #endif
 
+static sgq_gathering start_gathering(sgq_run *run, const uint32_t *step, const sgq_sources *sources)
+{
+    sgq_gathering all;
+
     memset(&all, 0, sizeof all);
+    all.kind = step[EXTRA] & 15U;
+    all.more = step[EXTRA] & WITH_ITSELF ? 1U : 0U;
     all.out = run->reals + step[OUT];
     all.s = REAL(1);
     all.largest = 1U;
-    all.adder = adder_of(run, width, kind == BY_DEGREES);
-    if (kind == BY_DEGREES) {
+    all.adder = adder_of(run, step[WIDTH], all.kind == BY_DEGREES);
+    if (all.kind == BY_DEGREES) {
         const sgq_matrix attention = matrix_at(run, step[TABLE2]);
         const sgq_slice ranges = slice_at(run, &attention, run->bucket);
 
         all.largest = ranges.bits == FULL_PRECISION ? 0U : (1U << ranges.bits) - 1U;
         all.s = ranges.step;
         all.o = ranges.offset;
-        root = root_of(run, &sources, more);
-    } else if (kind == BY_ONE_ITSELF_MORE) {
+        all.root = root_of(run, sources, all.more);
+    } else if (all.kind == BY_ONE_ITSELF_MORE) {
         all.s += REAL(NUMBERS[step[TABLE2]]);
     }
 #if SGQ_HAS_EDGE_WEIGHTS
-    if (is_weighted && kind == BY_DEGREES) {
-        root = REAL(NUMBERS[SGQ_WEIGHT_ROOTS + run->row]);
-    } else if (is_weighted) {
-        all.adder = adder_of(run, width, 1);
-        all.largest = weights.bits == FULL_PRECISION ? 0U : (1U << weights.bits) - 1U;
-        all.s = weights.step;
-        all.o = weights.offset;
+    all.is_weighted = (step[EXTRA] & WEIGHTED) != 0U;
+    if (all.is_weighted) {
+        start_weights(run, &all);
     }
 #endif
-    zero_reals(all.out, width);
-    while (next_source(run, &sources)) {
-        const int was_itself = count == 1U && kind == BY_ONE_ITSELF_MORE;
-        sgq_real coefficient = all.s;
-        sgq_sum factor = 1;
+    zero_reals(all.out, step[WIDTH]);
+    return all;
+}
+
+/* The coefficient of an edge that follows from degrees, before it has a code. */
+static sgq_real degree_coefficient(sgq_run *run, sgq_gathering *all, const sgq_sources *sources)
+{
+#if SGQ_HAS_EDGE_WEIGHTS
+    if (all->is_weighted) {
+        const sgq_real both = all->root * REAL(NUMBERS[SGQ_WEIGHT_ROOTS + sources->source]);
+
+        return sources->itself == 2U ? both : both * value_at(&all->weights, all->edge++);
+    }
+#endif
+    return all->root * root_of(run, sources, all->more);
+}
+
+/* The coefficient of an edge, and its code where it has one. */
+static sgq_real coefficient_of(sgq_run *run, sgq_gathering *all, const sgq_sources *sources,
+                               sgq_sum *code)
+{
+    *code = 1;
+    if (all->kind == BY_DEGREES) {
+        const sgq_real exact = degree_coefficient(run, all, sources);
+
+        if (all->largest == 0U) {
+            return exact;
+        }
+        *code = (sgq_sum)nearest_code(exact, all->s, all->o, all->largest);
+        return REAL(*code) * all->s + all->o;
+    }
+#if SGQ_HAS_EDGE_WEIGHTS
+    if (all->is_weighted) {
+        const sgq_slice *weights = &all->weights;
+
+        if (all->largest != 0U) {
+            *code = (sgq_sum)read_bits(weights->bytes, all->edge * weights->bits, weights->bits);
+        }
+        return value_at(weights, all->edge++);
+    }
+#endif
+    return all->s;
+}
+
+/* out = sum_j a_j h_j over neighbours j. */
+static void gather(sgq_run *run, const uint32_t *step)
+{
+    const uint32_t width = step[WIDTH];
+    const sgq_matrix matrix = matrix_at(run, step[TABLE]);
+    sgq_sources sources = sources_of(run, step[EXTRA] & WITH_ITSELF);
+    sgq_gathering all = start_gathering(run, step, &sources);
+    uint32_t group = NOWHERE;
+    uint32_t count;
+    uint32_t k;
+
+    for (count = 0U; next_source(run, &sources); count++) {
+        const int was_itself = count == 1U && all.kind == BY_ONE_ITSELF_MORE;
+        sgq_real coefficient;
+        sgq_sum code;
         uint32_t first;
 
         if (sources.bucket != group || was_itself) {
             group = sources.bucket;
             start_bucket(run, &all, slice_at(run, &matrix, group));
             all.s = was_itself ? REAL(1) : all.s;
-            coefficient = all.s;
         }
-        count++;
         first = (sources.source - all.slice.first_row) * width;
-#if SGQ_HAS_EDGE_WEIGHTS
-        if (is_weighted && kind != BY_DEGREES) {
-            coefficient = value_at(&weights, edge);
-            if (all.largest != 0U) {
-                factor = (sgq_sum)read_bits(weights.bytes, edge * weights.bits, weights.bits);
-            }
-            edge++;
-        }
-#endif
-        if (kind == BY_DEGREES) {
-#if SGQ_HAS_EDGE_WEIGHTS
-            if (is_weighted) {
-                coefficient = root * REAL(NUMBERS[SGQ_WEIGHT_ROOTS + sources.source]);
-                if (sources.itself != 2U) {
-                    coefficient *= value_at(&weights, edge);
-                    edge++;
-                }
-            } else {
-                coefficient = root * root_of(run, &sources, more);
-            }
-#else
-            coefficient = root * root_of(run, &sources, more);
-#endif
-            if (all.largest != 0U) {
-                factor = (sgq_sum)nearest_code(coefficient, all.s, all.o, all.largest);
-                coefficient = REAL(factor) * all.s + all.o;
-            }
-        }
+        coefficient = coefficient_of(run, &all, &sources, &code);
         if (all.slice.bits == FULL_PRECISION || all.largest == 0U) {
             add_values(all.out, &all.slice, first, width, coefficient);
         } else {
-            add_row(&all.adder, &all.slice, first, factor);
-            all.factors += factor;
+            add_row(&all.adder, &all.slice, first, code);
+            all.factors += code;
             all.count++;
         }
     }
     end_bucket(&all);
-    if (kind == BY_SHARE && count > 1U) {
-        uint32_t k;
-
-        for (k = 0; k < width; k++) {
-            all.out[k] /= REAL(count);
-        }
+    for (k = 0; all.kind == BY_SHARE && count > 1U && k < width; k++) {
+        all.out[k] /= REAL(count);
     }
 }
 #endif
@@ -1510,7 +1541,7 @@ typedef struct {
     uint32_t channels;
     const float *vectors;
     sgq_real number; /* slope of negative sums, or factor of products */
-    sgq_slice row;
+    const sgq_slice *row;
     uint32_t first; /* number of the row's first code */
     uint32_t width; /* of a row of the matrix */
     uint32_t heads;
@@ -1537,13 +1568,13 @@ static sgq_real edge_score(const sgq_scores *scores, const sgq_slice *slice, uin
         target += scores->width - scores->heads * channels;
         for (k = 0; k < channels; k++) {
             sum += REAL(vector[k]) * leaky(value_at(slice, first + column + k) +
-                                               value_at(&scores->row, target + k),
+                                               value_at(scores->row, target + k),
                                            scores->number);
         }
         return sum;
     }
     for (k = 0; k < channels; k++) {
-        sum += value_at(&scores->row, target + k) *
+        sum += value_at(scores->row, target + k) *
                value_at(slice, first + scores->heads * channels + column + k);
     }
     return sum * scores->number;
@@ -1584,7 +1615,6 @@ static void attention(sgq_run *run, const uint32_t *step)
     sgq_real *own = total + heads;
     sgq_sum *factors = run->sums + 2U * width;
     sgq_sources sources = sources_of(run, step[IN2] >> 16 & 1U);
-    const sgq_sources again = sources;
     sgq_adder adder = adder_of(run, channels, 1);
     sgq_scores scores;
     uint32_t values = 0U;
@@ -1599,7 +1629,7 @@ static void attention(sgq_run *run, const uint32_t *step)
     scores.channels = channels;
     scores.vectors = NUMBERS + step[EXTRA] + 1;
     scores.number = REAL(NUMBERS[step[EXTRA]]);
-    scores.row = row;
+    scores.row = &row;
     scores.first = (run->row - row.first_row) * matrix.width;
     scores.width = matrix.width;
     scores.heads = heads;
@@ -1625,7 +1655,7 @@ static void attention(sgq_run *run, const uint32_t *step)
             }
         }
     }
-    sources = again;
+    sources = sources_of(run, step[IN2] >> 16 & 1U);
     while (next_source(run, &sources)) {
         if (sources.bucket != group) {
             if (in_group != 0U) {
