@@ -11,7 +11,7 @@ import pytest
 
 from sgq_auto.packed import PackedModel, write_c
 
-_HERE = Path(__file__).parent
+_PROGRAMS = Path(__file__).parent / "programs"
 _WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-pedantic", "-Werror"]
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
 
@@ -101,7 +101,7 @@ def program(
     """Write a model as C, and compile it with a main program; warnings are errors."""
     write_c(model, folder)
     out = folder / "program"
-    sources = [str(folder / "sgq_model.c"), str(folder / "sgq_runtime.c"), str(_HERE / main)]
+    sources = [str(folder / "sgq_model.c"), str(folder / "sgq_runtime.c"), str(_PROGRAMS / main)]
     command = [compiler(by), *_WARNINGS, "-O1", *flags, f"-I{folder}", "-o", str(out), *sources]
     done = subprocess.run([*command, "-lm"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[:4000]

@@ -21,7 +21,7 @@ from sgq_auto.packed.device.c_model import CModel
 
 pytestmark = pytest.mark.system
 
-_HERE = Path(__file__).parent
+_PROGRAMS = Path(__file__).parent / "programs"
 _GCC, _QEMU = "arm-none-eabi-gcc", "qemu-system-arm"
 _FLAGS = ("-std=gnu99", "-Os", "-mthumb", "-fno-math-errno", "-ffunction-sections")
 _LINKED = ("-Wl,--gc-sections", "-nostartfiles", "--specs=nosys.specs")
@@ -66,9 +66,9 @@ def answer_of(
     sources = [
         str(folder / "sgq_model.c"),
         str(folder / "sgq_runtime.c"),
-        str(_HERE / "cortex_m.c"),
+        str(_PROGRAMS / "cortex_m.c"),
     ]
-    script, out = f"-T{_HERE / 'cortex_m.ld'}", str(folder / "program.elf")
+    script, out = f"-T{_PROGRAMS / 'cortex_m.ld'}", str(folder / "program.elf")
     flags = [*_FLAGS, *_BOARDS[board], *_LINKED, script, f"-I{folder}", "-o", out]
     done = subprocess.run(
         [_GCC, *flags, *sources, "-lm"], capture_output=True, text=True, check=False
