@@ -11,7 +11,7 @@ import pytest
 
 from sgq_auto.packed import PackedModel, write_c
 
-_HERE = Path(__file__).parent
+_PROGRAMS = Path(__file__).parent / "programs"
 _WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-pedantic", "-Werror"]
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
 
@@ -52,11 +52,37 @@ class Program:
 
     def predict(self, nodes: Sequence[int] = ()) -> Predicted:
         """Run it for some nodes, or for all."""
-        command = [str(self.path), *map(str, nodes)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = self._run(*map(str, nodes))
         assert done.returncode == 0, (done.returncode, done.stderr[:2000])
-        *lines, mark = done.stdout.splitlines()
-        logits = np.full((self.model.num_nodes, len(self.model.classes)), np.nan)
+        return self.read(done.stdout, self.model.num_nodes)
+
+    def predict_given(
+        self, x: np.ndarray, edge_index: np.ndarray, *, arena: int | None = None
+    ) -> Predicted | int:
+        """Run it for features and edges ``[2, E]``; what was predicted, or the code of a fault.
+
+        Args:
+            x: The features.
+            edge_index: Its edges; a program whose graph is fixed leaves them out.
+            arena: Bytes of the arena, by default those of the largest graph.
+        """
+        path = self.path.with_suffix(".graph")
+        parts = np.array([len(x), edge_index.shape[1]]), *edge_index
+        whole = b"".join(part.astype("<u4").tobytes() for part in parts)
+        path.write_bytes(whole + x.astype("<f4").tobytes())
+        done = self._run(str(path), *([] if arena is None else [str(arena)]))
+        assert not done.stderr, done.stderr[:2000]
+        return done.returncode or self.read(done.stdout, len(x))
+
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [str(self.path), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    def read(self, text: str, nodes: int) -> Predicted:
+        """What it wrote, of so many nodes."""
+        *lines, mark = text.splitlines()
+        rows = 1 if self.model.program.predicts_graphs else nodes
+        logits = np.full((rows, len(self.model.classes)), np.nan)
         came = []
         for line in lines:
             node, *values = line.split()
@@ -75,7 +101,7 @@ def program(
     """Write a model as C, and compile it with a main program; warnings are errors."""
     write_c(model, folder)
     out = folder / "program"
-    sources = [str(folder / "sgq_model.c"), str(folder / "sgq_runtime.c"), str(_HERE / main)]
+    sources = [str(folder / "sgq_model.c"), str(folder / "sgq_runtime.c"), str(_PROGRAMS / main)]
     command = [compiler(by), *_WARNINGS, "-O1", *flags, f"-I{folder}", "-o", str(out), *sources]
     done = subprocess.run([*command, "-lm"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[:4000]

@@ -10,6 +10,7 @@ import pytest
 from c_programs import SANITIZERS, compiler, program, worst
 from cases import Case, make_case
 from random_models import RandomModels
+from weighted_models import weighted
 
 from sgq_auto.graphs import PreparedData
 from sgq_auto.packed import PackedModel
@@ -19,7 +20,21 @@ from sgq_auto.packed.device.unsupported import UnsupportedInCError
 
 pytestmark = pytest.mark.system
 
-_MODELS = ("gcn", "sage", "gin", "gat", "graph_conv", "gat_options")
+_MODELS = (
+    "gcn",
+    "sage",
+    "gin",
+    "gat",
+    "graph_conv",
+    "gat_options",
+    "sgc",
+    "appnp",
+    "tag",
+    "gatv2",
+    "gatv2_shared",
+    "transformer",
+    "transformer_plain",
+)
 # Of logits: fp64 against fp64, and fp32 against fp64.
 _DOUBLE, _FLOAT = 1e-5, 1e-4
 
@@ -33,7 +48,11 @@ def test_all_nodes_get_the_logits_of_the_packed_runtime_in_the_predicted_arena(
     expected = packed.predict()
     assert sorted(predicted.nodes) == list(range(packed.num_nodes))
     assert worst(predicted.logits, expected) <= _FLOAT
-    assert (predicted.logits.argmax(axis=1) == expected.argmax(axis=1)).all()
+    first, second = np.sort(expected, axis=1)[:, :-3:-1].T
+    is_clear = first - second > 2 * _FLOAT * max(1.0, float(np.abs(expected).max()))
+    same = predicted.logits.argmax(axis=1) == expected.argmax(axis=1)
+    assert same[is_clear].all()
+    assert is_clear.mean() > 0.5
     assert predicted.mark == CModel(packed).footprint.ram_bytes
 
 
@@ -46,7 +65,11 @@ def test_every_node_of_a_dataset_gets_the_class_of_numpy(
     predicted = program(packed, tmp_path, "-O2").predict()
     assert (predicted.logits.argmax(axis=1) == expected.argmax(axis=1)).all()
     assert np.median(np.abs(predicted.logits - expected)) <= 1e-6
-    assert predicted.mark == CModel(packed).footprint.ram_bytes
+    made, graph = CModel(packed), packed.graph.spec
+    assert predicted.mark == made.footprint.ram_bytes
+    # Smaller than the packed file's code, and with degrees in it.
+    assert made.shape.edges < graph.pattern.num_bytes
+    assert made.shape.feature_places < 0.9 * graph.features.pattern(graph.num_nodes).num_bytes
 
 
 @pytest.mark.parametrize("by", ["gcc", "clang"])
@@ -96,15 +119,20 @@ def test_random_models_agree(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_many_random_models_agree(tmp_path: Path) -> None:
-    _check_random(range(40, 600), tmp_path)
+    _check_random(range(40, 100_000), tmp_path, most=2000)
 
 
-def _check_random(seeds: range, folder: Path) -> None:
-    """Compares those of some random models that C can do; some there must be."""
+def _check_random(seeds: range, folder: Path, most: int | None = None) -> None:
+    """Compares those of some random models that C can do, so many at most; some there must be."""
     done = 0
     for seed in seeds:
-        models = RandomModels(np.random.default_rng(seed))
+        if done == most:
+            return
+        random = np.random.default_rng(seed)
+        models = RandomModels(random)
         packed = replace(models.model(), engine=NumpyEngine())
+        if seed % 2:
+            packed = weighted(packed, random)
         made = _c_model(packed)
         if made is None:
             continue

@@ -14,10 +14,16 @@ from sgq_auto.packed.device.c_text import (
 from sgq_auto.packed.device.lowering import lowered
 from sgq_auto.packed.device.passes import Passes
 from sgq_auto.packed.device.steps import Opcode, Register
-from sgq_auto.packed.device.tables import Tables, has_degrees, has_edges, tables_of
+from sgq_auto.packed.device.tables.model_tables import tables_of
+from sgq_auto.packed.device.tables.table_parts import Tables
 from sgq_auto.packed.device.unsupported import UnsupportedInCError
 from sgq_auto.packed.runtime.packed_model import PackedModel
-from sgq_auto.packed.sizes.device_footprint import DeviceBuffer, DeviceFootprint, DeviceShape
+from sgq_auto.packed.sizes.device_footprint import (
+    DeviceBuffer,
+    DeviceFootprint,
+    DeviceShape,
+    index_bytes,
+)
 
 # Bits are counted in 32-bit integers on the device.
 _MOST_BYTES = 1 << 28
@@ -47,7 +53,8 @@ class CModel:
         """
         graph, allocation = self.model.graph.spec, self.model.allocation
         places = self._layout.buffer_places(graph, allocation)[0]
-        tables = tables_of(self.model, self.passes, self.buffers, places, self._registers[0])
+        registers, most = self._registers[0], self._layout.most_terms(graph, allocation)
+        tables = tables_of(self.model, self.passes, self.buffers, places, registers, most)
         held = max(tables.bytes.size, self.footprint_of(tables).ram_bytes)
         if held > _MOST_BYTES:
             raise UnsupportedInCError(f"tables or an arena of {held} bytes, above {_MOST_BYTES}")
@@ -91,11 +98,12 @@ class CModel:
             reals=self._registers[1],
             # Even, so that what comes after them is aligned for numbers of 8 bytes too.
             sums=passes.num_sums + passes.num_sums % 2,
+            lanes=passes.num_lanes,
             code_sums=tuple(dict.fromkeys(passes.code_sums)),
             words=len(tables.words),
             numbers=len(tables.numbers) - channels,
-            uses_edges=has_edges(passes),
-            uses_degrees=has_degrees(passes),
+            feature_places=tables.pattern_bytes.get("features", 0),
+            edges=tables.pattern_bytes.get("edges", 0),
         )
 
     def source(self) -> str:
@@ -113,7 +121,6 @@ class CModel:
         spec, allocation = model.graph.spec, model.allocation
         sums = self.shape.sum_bytes(spec, allocation)
         codes = self.shape.buffer_places(spec, allocation)[1]
-        largest = spec.num_nodes * max(spec.num_nodes, model.features.spec.num_features)
         constants = {
             "NUM_NODES": spec.num_nodes,
             "NUM_FEATURES": model.features.spec.num_features,
@@ -121,11 +128,14 @@ class CModel:
             "NUM_BUCKETS": spec.num_buckets,
             "NUM_PASSES": len(self.passes.steps),
             "ARENA_SUMS": self.shape.sums,
+            "ARENA_LANES": self.shape.lanes,
             "ARENA_REALS": self.shape.reals,
+            "ARENA_GRAPH": self.shape.given_graph_bytes(spec),
             "ARENA_CODES": codes,
+            "PREDICTS_GRAPHS": int(model.program.predicts_graphs),
             **tables.constants,
         }
-        used = {step.opcode for steps in self.passes.steps for step in steps}
+        used = {step.opcode for step in self.passes.all_steps}
         constants |= {f"HAS_{opcode.name}": int(opcode in used) for opcode in Opcode}
         return _HEADER.format(
             origin=comment_text(str(model.source.get("study", ""))) or "a packed model",
@@ -136,7 +146,7 @@ class CModel:
             ),
             classes=", ".join(map(string_text, model.classes)),
             sum_type="uint32_t" if sums == 4 else "uint64_t",
-            position_type="uint32_t" if largest < 1 << 31 else "uint64_t",
+            index_type="uint16_t" if index_bytes(spec) == 2 else "uint32_t",
             words=len(tables.words),
             numbers=len(tables.numbers),
             bytes=tables.bytes.size,
@@ -176,9 +186,11 @@ _HEADER = """\
 /* Sizes, what lies where in the tables, and which steps the runtime needs. */
 {constants}
 
-/* Sums of codes, and places in the adjacency or the feature matrix. */
+/* Sums of codes. */
 typedef {sum_type} sgq_sum;
-typedef {position_type} sgq_position;
+
+/* Nodes and edges of a graph that is given. */
+typedef {index_type} sgq_index;
 
 typedef struct {{
     uint32_t words[{words}];

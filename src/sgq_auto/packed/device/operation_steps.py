@@ -14,6 +14,7 @@ from sgq_auto.packed.device.unsupported import UnsupportedInCError
 from sgq_auto.packed.runtime.operations import elementwise, joins, norms
 from sgq_auto.packed.runtime.operations.elementwise import Function
 from sgq_auto.packed.runtime.operations.operation import Operation
+from sgq_auto.packed.runtime.operations.pooling import Pool
 
 # The numbers are those of sgq_runtime.c.
 FUNCTIONS = {
@@ -62,6 +63,8 @@ class OperationSteps:
         """
         if isinstance(operation, joins.Read):
             return self._read(operation.buffer)
+        if isinstance(operation, Pool):
+            return self.passes.pool(inputs[0], operation.pooling)
         opcode = _COLUMNWISE.get(type(operation))
         if opcode is not None:
             return self._columnwise(opcode, inputs)

@@ -8,7 +8,8 @@ from sgq_auto.packed.allocation import FEATURES
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import PackedWeight
 from sgq_auto.packed.codes.ranges import Ranges
-from sgq_auto.packed.device.steps import IN_PLACE, Opcode, Register, Step
+from sgq_auto.packed.device.steps import IN_PLACE, Opcode, Pooled, Register, Step
+from sgq_auto.packed.runtime.operations.pooling import Pooling
 from sgq_auto.packed.sizes.device_footprint import CodeSum, DeviceBuffer, places_of
 
 
@@ -24,6 +25,7 @@ class Held:
         first: The pass that writes it.
         rows: The passes that read the rows of their own nodes.
         gathered: The passes that gather from it.
+        per_graph: Whether it has one row, of the whole graph, and not a row a node.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Held:
     first: int
     rows: set[int] = field(default_factory=set)
     gathered: set[int] = field(default_factory=set)
+    per_graph: bool = False
 
     @property
     def planned(self) -> DeviceBuffer:
@@ -40,7 +43,8 @@ class Held:
         last = max({self.first} | self.rows | self.gathered)
         # Whoever reads it in the pass that writes it needs the row that was just written.
         is_local = last == self.first
-        return DeviceBuffer(self.name, self.layer, self.width, self.first, last, is_local)
+        span = self.first, last
+        return DeviceBuffer(self.name, self.layer, self.width, *span, is_local, self.per_graph)
 
 
 @dataclass
@@ -48,22 +52,28 @@ class Passes:
     """The passes of a model, and all that their steps name.
 
     Attributes:
-        steps: The steps of each pass.
+        steps: The steps of each pass for every node.
+        graph_steps: Its steps after all nodes, for the graph that they were pooled to.
+        of_graphs: Whether steps that are added now are such ones.
         buffers: Every embedding that is written, in order; steps name them by their place.
         weights: Weight matrices by the name of their tensor.
         ranges: Ranges of coefficients, which no buffer holds, by name.
         numbers: fp32 parameters by name.
         code_sums: What sums of codes may be.
         num_sums: Whole numbers that these sums need at once.
+        num_lanes: 32-bit words in which some of them lie side by side at first.
     """
 
     steps: list[list[Step]] = field(default_factory=lambda: [[]])
+    graph_steps: list[list[Step]] = field(default_factory=lambda: [[]])
+    of_graphs: bool = False
     buffers: list[Held] = field(default_factory=list)
     weights: dict[str, PackedWeight] = field(default_factory=dict)
     ranges: dict[str, Ranges] = field(default_factory=dict)
     numbers: dict[str, Array] = field(default_factory=dict)
     code_sums: list[CodeSum] = field(default_factory=list)
     num_sums: int = 0
+    num_lanes: int = 0
     _current: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -71,35 +81,62 @@ class Passes:
         """The pass that is built."""
         return len(self.steps) - 1
 
+    @property
+    def all_steps(self) -> list[Step]:
+        """Every step, in order."""
+        both = zip(self.steps, self.graph_steps, strict=True)
+        return [step for pair in both for listed in pair for step in listed]
+
+    @property
+    def pools(self) -> bool:
+        """Whether some step takes in the rows of all nodes."""
+        return any(self.graph_steps)
+
+    @property
+    def _listed(self) -> list[Step]:
+        return (self.graph_steps if self.of_graphs else self.steps)[-1]
+
     def start_pass(self) -> None:
         """Begin a pass: what comes next needs rows that the pass so far has not made."""
         if self.steps[-1]:
             self.steps.append([])
+            self.graph_steps.append([])
 
     def add(self, opcode: Opcode, width: int, *inputs: Register, **given: Any) -> Register:
         """A step that makes a row of numbers; ``given`` is what :class:`Step` takes besides."""
         out = Register(given.pop("made", width))
-        self.steps[-1].append(Step(opcode, width, out, inputs, **given))
+        self._listed.append(Step(opcode, width, out, inputs, **given))
         return out
 
     def into(
         self, out: Register, opcode: Opcode, width: int, *inputs: Register, **given: Any
     ) -> None:
         """A step that makes a part of a row that others make too."""
-        self.steps[-1].append(Step(opcode, width, out, inputs, **given))
+        self._listed.append(Step(opcode, width, out, inputs, **given))
 
     def hand_over(self, value: Register) -> None:
-        """A step that hands over the outputs of a node."""
-        self.steps[-1].append(Step(Opcode.OUTPUT, value.width, None, (value,)))
+        """A step that hands over the outputs of a node, or of the graph."""
+        self._listed.append(Step(Opcode.OUTPUT, value.width, None, (value,)))
+
+    def pool(self, value: Register, pooling: Pooling) -> Register:
+        """Steps that take in a row of each node, and what they are pooled to."""
+        way = Pooled.MAXIMUM if pooling is Pooling.MAX else Pooled.SUM
+        self.of_graphs = False
+        made = self.add(Opcode.POOL, value.width, value, extra=way)
+        self.of_graphs = True
+        if pooling is not Pooling.MEAN:
+            return made
+        return self.add(Opcode.MEAN_OF_NODES, value.width, made)
 
     def write(self, name: str, layer: str, value: Register, ranges: Ranges) -> None:
         """A step that writes a row to a buffer, in codes."""
         place = len(self.buffers)
         self._current[name] = place
-        self.buffers.append(Held(name, layer, value.width, ranges, self.position))
+        held = Held(name, layer, value.width, ranges, self.position, per_graph=self.of_graphs)
+        self.buffers.append(held)
         tables = {"table": f"buffer {place}"}
         step = Step(Opcode.WRITE, value.width, None, (value,), tables, buffer=name)
-        self.steps[-1].append(step)
+        self._listed.append(step)
 
     def row_of(self, name: str) -> str:
         """What the tables call a buffer whose rows of the same nodes are read; of features too."""
@@ -134,9 +171,16 @@ class Passes:
         self.ranges[name] = ranges
         return f"ranges {name}"
 
-    def sums(self, count: int, *largest: CodeSum) -> None:
-        """So many whole numbers are needed at once, for sums that may be so large."""
-        self.num_sums = max(self.num_sums, count)
+    def sums(self, width: int, *largest: CodeSum) -> None:
+        """Sums of so many columns are needed, which may be so large: weighted, and as they are."""
+        self.num_sums = max(self.num_sums, 2 * width)
+        # Lanes of 16 bits at most, and eight words that are not filled, whole words of 64 bits.
+        self.num_lanes = max(self.num_lanes, 4 * -(-width // 4) + 16)
+        self.code_sums += largest
+
+    def head_sums(self, width: int, heads: int, *largest: CodeSum) -> None:
+        """The same with a sum of factors for each head."""
+        self.num_sums = max(self.num_sums, 2 * width + heads)
         self.code_sums += largest
 
     def reads_of(self, position: int) -> list[tuple[int, bool]]:
@@ -151,13 +195,21 @@ class Passes:
 
     def places(self) -> tuple[Mapping[Register, int], int]:
         """Where each register lies among all numbers, and how many these are."""
-        steps = [step for steps in self.steps for step in steps]
+        steps: list[Step] = []
         first: dict[Register, int] = {}
         last: dict[Register, int] = {}
-        for moment, step in enumerate(steps):
-            for register in step.registers:
-                first.setdefault(register, moment)
-                last[register] = moment
+        for listed, after in zip(self.steps, self.graph_steps, strict=True):
+            start = len(steps)
+            steps += listed + after
+            for moment in range(start, len(steps)):
+                step = steps[moment]
+                for register in step.registers:
+                    first.setdefault(register, moment)
+                    last[register] = moment
+                if step.opcode is Opcode.POOL and step.out is not None:
+                    # It is kept from one row to the next.
+                    first[step.out] = start
+                    last[step.out] = start + len(listed)
         owner = _shared(steps, last)
         owners = list(dict.fromkeys(owner.get(register, register) for register in first))
         spans = [

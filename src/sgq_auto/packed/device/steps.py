@@ -1,7 +1,8 @@
 """The steps that a model in C is made of: each works on one row of the graph.
 
-A pass is a list of steps that run for one row after the other. What they make of a row lies in
-registers, which are rows of numbers; what other rows need is written to buffers, in codes.
+A pass is a list of steps that run for one row after the other, and of steps that run once after
+all rows, for the graph that they were pooled to. What they make of a row lies in registers, which
+are rows of numbers; what other rows need is written to buffers, in codes.
 """
 
 from collections.abc import Mapping
@@ -35,6 +36,9 @@ class Opcode(IntEnum):
     NORMALIZE_ROWS = 21
     SOFTMAX_ROWS = 22
     MEAN_HEADS = 23
+    POOL = 24
+    MEAN_OF_NODES = 25
+    GATE = 26
 
 
 class Weighing(IntEnum):
@@ -46,8 +50,25 @@ class Weighing(IntEnum):
     BY_ONE_ITSELF_MORE = 3
 
 
+class Scoring(IntEnum):
+    """What scores of edges are. The numbers are those of ``sgq_runtime.c``."""
+
+    SUMS = 0
+    BENT_SUMS = 1
+    PRODUCTS = 2
+
+
+class Pooled(IntEnum):
+    """How a pooling takes in the row of a node. The numbers are those of ``sgq_runtime.c``."""
+
+    SUM = 0
+    MAXIMUM = 1
+
+
 # Added to what a gather weighs by where a node is one of those that it gathers.
 WITH_ITSELF = 16
+# The same where edges have weights.
+WEIGHTED = 32
 
 # Each of these makes a number from the one in its place, so that both may lie in one register.
 IN_PLACE = frozenset(
@@ -64,6 +85,7 @@ IN_PLACE = frozenset(
         Opcode.STANDARDIZE_ROWS,
         Opcode.NORMALIZE_ROWS,
         Opcode.SOFTMAX_ROWS,
+        Opcode.MEAN_OF_NODES,
     }
 )
 

@@ -18,8 +18,10 @@ from sgq_auto.packed.codes.bit_packing import packed_bytes
 from sgq_auto.packed.sizes.shape_specs import GraphSpec, LayerSpec
 from sgq_auto.packed.sizes.tensor_storage import PackedStorage
 
+# Bytes after the tables' last one: words are read whole, from any bit on.
+READ_AHEAD = 8
 _WORD, _FP32, _SCALE_AND_OFFSET = 4, 4, 8
-_LARGEST_WORD = (1 << 32) - 1
+_LARGEST_WORD, _LARGEST_HALF_WORD = (1 << 32) - 1, (1 << 16) - 1
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class DeviceBuffer:
         first: The pass that writes it.
         last: The last pass that reads it.
         one_row: Whether a row is written and read in one pass, so that only one is ever held.
+        per_graph: Whether its only row is that of the whole graph.
     """
 
     name: str
@@ -54,9 +57,12 @@ class DeviceBuffer:
     first: int
     last: int
     one_row: bool
+    per_graph: bool = False
 
     def num_bytes(self, graph: GraphSpec, allocation: BitAllocation) -> int:
         """Its size."""
+        if self.per_graph:
+            return packed_bytes(self.width, allocation[Site(self.layer, Component.EMBEDDING)])
         if not self.one_row:
             return PackedStorage(graph, allocation).embedding(self.layer, self.width)
         sites = (Site(self.layer, Component.EMBEDDING, b) for b in range(graph.num_buckets))
@@ -72,16 +78,22 @@ class CodeSum:
         terms: The most terms that it has.
         left: Layer and component of one code; ``None`` where it is 1.
         right: Layer and component of the other.
+        gathers: Whether it has a term for each edge into a node, and one for the node.
     """
 
     terms: int
     left: tuple[str, Component] | None
     right: tuple[str, Component]
+    gathers: bool = False
 
     def largest(self, graph: GraphSpec, allocation: BitAllocation) -> int:
         """The largest that it may be."""
+        return self.terms * self.largest_term(graph, allocation)
+
+    def largest_term(self, graph: GraphSpec, allocation: BitAllocation) -> int:
+        """The largest that one of its terms may be."""
         left = 1 if self.left is None else _largest_code(*self.left, graph, allocation)
-        return self.terms * left * _largest_code(*self.right, graph, allocation)
+        return left * _largest_code(*self.right, graph, allocation)
 
 
 @dataclass(frozen=True)
@@ -93,22 +105,24 @@ class DeviceShape:
         buffers: Its embeddings.
         reals: Numbers of its registers.
         sums: Whole numbers that sums of codes need.
+        lanes: 32-bit words in which some such sums lie side by side at first.
         code_sums: What these sums may be.
         words: 32-bit words of its tables.
         numbers: fp32 numbers of its tables, but for ranges of output channels.
-        uses_edges: Whether some layer passes messages.
-        uses_degrees: Whether coefficients follow from degrees.
+        feature_places: Bytes of what says where stored features are; the bits do not change them.
+        edges: Bytes of the edges.
     """
 
     layers: tuple[LayerSpec, ...]
     buffers: tuple[DeviceBuffer, ...]
     reals: int
     sums: int
+    lanes: int
     code_sums: tuple[CodeSum, ...]
     words: int
     numbers: int
-    uses_edges: bool
-    uses_degrees: bool
+    feature_places: int
+    edges: int
 
     def footprint(self, graph: GraphSpec, allocation: BitAllocation) -> DeviceFootprint:
         """Flash and RAM under an allocation, exactly."""
@@ -116,8 +130,26 @@ class DeviceShape:
         codes = self.buffer_places(graph, allocation)[1]
         return DeviceFootprint(
             flash_bytes=sum(self.flash_parts(graph, allocation).values()),
-            ram_bytes=sums + _FP32 * self.reals + codes,
+            ram_bytes=sums + self.number_bytes + self.given_graph_bytes(graph) + codes,
         )
+
+    @property
+    def number_bytes(self) -> int:
+        """What the arena holds of lanes and registers."""
+        return _WORD * self.lanes + _FP32 * self.reals
+
+    def given_graph_bytes(self, graph: GraphSpec) -> int:
+        """What the arena holds of a graph that is given, the largest one.
+
+        Where each bucket of each buffer starts; and of the edges, the first into each node, their
+        sources, and, where there are buckets, the row of each node.
+        """
+        if graph.holds_edges:
+            return 0
+        rows = graph.num_nodes if graph.num_buckets > 1 else 0
+        indices = graph.num_nodes + 1 + graph.num_edges + rows
+        places = _WORD * len(self.buffers) * graph.num_buckets
+        return places + indices * index_bytes(graph)
 
     def flash_parts(self, graph: GraphSpec, allocation: BitAllocation) -> dict[str, int]:
         """Flash by part of the tables."""
@@ -128,14 +160,17 @@ class DeviceShape:
             for rows, _ in layer.weight_shapes
             if allocation[Site(layer.name, Component.WEIGHT)] != FULL_PRECISION
         )
+        reads_weights = any(layer.edge_weights for layer in self.layers)
         parts = {
-            "features": storage.features(),
-            "edges": storage.graph() if self.uses_edges else 0,
-            "degrees": storage.degrees() if self.uses_degrees else 0,
-            "bucket map": storage.bucket_map(),
+            "features": 0 if graph.inductive else storage.feature_values(),
+            "places of features": self.feature_places,
+            "edges": self.edges,
+            "edge weights": storage.edge_weights(normalized=False) if reads_weights else 0,
+            "bucket map": storage.bucket_map() if graph.holds_edges else 0,
             "weights": sum(storage.weight(la) for la in self.layers if la.weight_shape),
         }
         parts["filling"] = (-sum(parts.values())) % _WORD
+        parts["read ahead"] = READ_AHEAD
         ranges = _SCALE_AND_OFFSET * channels
         return parts | {
             "ranges and parameters": ranges + _FP32 * self.numbers,
@@ -147,12 +182,23 @@ class DeviceShape:
         largest = (sums.largest(graph, allocation) for sums in self.code_sums)
         return 4 if max(largest, default=0) <= _LARGEST_WORD else 8
 
+    def most_terms(self, graph: GraphSpec, allocation: BitAllocation) -> int:
+        """How many neighbours, itself among them, a node may have: no sum is then too large."""
+        largest = (1 << 8 * self.sum_bytes(graph, allocation)) - 1
+        terms = (s.largest_term(graph, allocation) for s in self.code_sums if s.gathers)
+        return min([largest // max(term, 1) for term in terms] + [_LARGEST_WORD])
+
     def buffer_places(
         self, graph: GraphSpec, allocation: BitAllocation
     ) -> tuple[tuple[int, ...], int]:
         """Where each buffer lies among the codes of the arena, and how many bytes these take."""
         sizes = [buffer.num_bytes(graph, allocation) for buffer in self.buffers]
         return places_of(sizes, [(b.first, b.last) for b in self.buffers])
+
+
+def index_bytes(graph: GraphSpec) -> int:
+    """Bytes of a number that counts nodes or edges of a graph that is given."""
+    return 2 if max(graph.num_nodes, graph.num_edges) <= _LARGEST_HALF_WORD else 4
 
 
 def places_of(
@@ -188,7 +234,7 @@ def _largest_code(
     layer: str, component: Component, graph: GraphSpec, allocation: BitAllocation
 ) -> int:
     """The largest code of a component; fp32 values are none."""
-    if component is Component.WEIGHT:
+    if Site(layer, component) in allocation:
         sites = [Site(layer, component)]
     else:
         sites = [Site(layer, component, b) for b in range(graph.num_buckets)]

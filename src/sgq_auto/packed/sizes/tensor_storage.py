@@ -94,21 +94,24 @@ class PackedStorage:
 
     def features(self) -> int:
         """Dense codes; or sparse ones, under the smaller of two indices: Elias-Fano or a bitmap."""
-        features, nodes = self.spec.features, self.spec.num_nodes
-        values = sum(
-            0 if constant and self._is_quantized(site) else self._codes(count, site)
-            for site, count, constant in zip(
-                self._sites(FEATURES, Component.EMBEDDING),
-                features.bucket_values,
-                features.bucket_constant,
-                strict=True,
-            )
-        )
+        features, nodes, values = self.spec.features, self.spec.num_nodes, self.feature_values()
         if features.dense:
             return values
         if features.uses_bitmap(nodes):
             return values + packed_bytes(nodes * features.num_features, 1)
         return values + features.pattern(nodes).num_bytes
+
+    def feature_values(self) -> int:
+        """Their codes alone; none where all of a bucket are equal."""
+        return sum(
+            0 if constant and self._is_quantized(site) else self._codes(count, site)
+            for site, count, constant in zip(
+                self._sites(FEATURES, Component.EMBEDDING),
+                self.spec.features.bucket_values,
+                self.spec.features.bucket_constant,
+                strict=True,
+            )
+        )
 
     def graph(self) -> int:
         """The edges without self-loops, Elias-Fano coded."""

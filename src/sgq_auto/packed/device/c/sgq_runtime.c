@@ -23,19 +23,51 @@
 #define SGQ_LOG1P log1pf
 #endif
 
+/* For what runs once for each code: a call would take longer than the work. Not where the compiler
+ * is asked for small code. */
+#if defined(__GNUC__) && !defined(__OPTIMIZE_SIZE__)
+#define INLINE static inline __attribute__((always_inline))
+#else
+#define INLINE static
+#endif
+
+/* The words that lanes lie in. */
+#if UINTPTR_MAX > 0xFFFFFFFFU
+typedef uint64_t sgq_word;
+#define MOST_LANE_BITS 32U
+#else
+typedef uint32_t sgq_word;
+#define MOST_LANE_BITS 16U
+#endif
+#define LANE_WORD_BITS (8U * (uint32_t)sizeof(sgq_word))
+#define LANE_BYTES (SGQ_ARENA_LANES / 2U * sizeof(uint32_t))
+
 #define REAL(x) ((sgq_real)(x))
 #define WORDS sgq_tables.words
 #define NUMBERS sgq_tables.numbers
+#define TABLES_END (sgq_tables.bytes + sizeof sgq_tables.bytes)
 #define FULL_PRECISION 32U
 #define ROW_BLOCK 64U
+#define NUM_WORDS 4U
 #define NOWHERE 0xFFFFFFFFU
+/* Bytes of the arena before codes, or before what it keeps of a graph that is given. */
+#define ARENA_NUMBERS                                                          \
+    (SGQ_ARENA_SUMS * sizeof(sgq_sum) + SGQ_ARENA_LANES * sizeof(uint32_t) + \
+     SGQ_ARENA_REALS * sizeof(sgq_real))
+#if SGQ_GIVEN_GRAPH
+#define PLACE_BYTES ((size_t)SGQ_NUM_BUFFERS * SGQ_NUM_BUCKETS * sizeof(uint32_t))
+#define MOST_INDEX (SGQ_INDEX_BYTES == 2U ? 0xFFFFU : 0xFFFFFFF0U)
+/* Bits are counted in 32-bit integers. */
+#define MOST_CODE_BYTES (1UL << 28)
+#endif
+#define MASK_BYTES ((SGQ_NUM_NODES + 7U) / 8U)
 
 /* A step has 8 words. */
 enum { OP, OUT, IN, IN2, WIDTH, TABLE, TABLE2, EXTRA, STEP_WORDS };
 
 /* What TABLE names: width, index of its ranges, place; then bits and first byte of each bucket. */
 enum { MATRIX_WIDTH, MATRIX_RANGES, MATRIX_PLACE, MATRIX_BUCKETS };
-enum { IN_TABLES, IN_ARENA, IN_ARENA_ONE_ROW };
+enum { IN_TABLES, IN_ARENA, IN_ARENA_ONE_ROW, IN_ARENA_OF_GRAPH };
 
 /* What TABLE2 of a product names. */
 enum { WEIGHT_WIDTH, WEIGHT_BYTE, WEIGHT_BITS, WEIGHT_RANGES };
@@ -64,7 +96,10 @@ enum {
     STEP_STANDARDIZE_ROWS = 20,
     STEP_NORMALIZE_ROWS = 21,
     STEP_SOFTMAX_ROWS = 22,
-    STEP_MEAN_HEADS = 23
+    STEP_MEAN_HEADS = 23,
+    STEP_POOL = 24,
+    STEP_MEAN_OF_NODES = 25,
+    STEP_GATE = 26
 };
 
 /* Functions of STEP_ACTIVATE. */
@@ -81,50 +116,93 @@ enum {
     HARDSWISH = 10
 };
 
-/* EXTRA of STEP_GATHER: what neighbours are weighed by, and whether a node is one of its own. */
-enum { BY_ONE = 0, BY_SHARE = 1, BY_DEGREES = 2, BY_ONE_ITSELF_MORE = 3, WITH_ITSELF = 16 };
+/* Scores of STEP_ATTENTION. */
+enum { SCORE_SUMS = 0, SCORE_BENT_SUMS = 1, SCORE_PRODUCTS = 2 };
 
-/* Entries of a coded sparse pattern, from one on. */
-typedef struct {
-    uint32_t row;   /* the row whose entries come next */
-    uint32_t entry; /* entries before it */
-    uint32_t bit;   /* a bit of the bitmap at or before that of the next entry */
-} sgq_cursor;
+/* EXTRA of STEP_POOL, where it is no sum. */
+enum { POOL_MAXIMUM = 1 };
 
-/* A coded pattern: Elias-Fano, or a bitmap, which has no low parts. */
-typedef struct {
-    const uint8_t *high;
-    const uint8_t *low;
-    const uint32_t *blocks;
-    uint32_t low_bits;
-    uint32_t count;
-    uint32_t columns;
-} sgq_pattern;
+/* EXTRA of STEP_GATHER: what neighbours are weighed by, whether a node is one of its own, and
+ * whether edges have weights. */
+enum {
+    BY_ONE = 0,
+    BY_SHARE = 1,
+    BY_DEGREES = 2,
+    BY_ONE_ITSELF_MORE = 3,
+    WITH_ITSELF = 16,
+    WEIGHTED = 32
+};
 
-/* A pattern with where the last row that was asked for and the one after it start. */
+/* Coded sparse rows: words that say where what of them is; then the first byte, the bits and the
+ * fewest of the counts of each bucket's rows, and the ends of zones of columns. */
+enum { ROWS_STREAM, ROWS_PARAMETERS, ROWS_ZONES, ROWS_BLOCKS, ROWS_COUNTS };
+enum { COUNTS_BYTE, COUNTS_BITS, COUNTS_LEAST, COUNTS_WORDS };
+#define ROWS_ZONE_ENDS (ROWS_COUNTS + COUNTS_WORDS * SGQ_NUM_BUCKETS)
+
+/* A place among them. */
 typedef struct {
-    sgq_pattern pattern;
-    sgq_cursor here;
-    sgq_cursor next;
+    const uint32_t *words;
+    uint32_t row;      /* the row */
+    uint32_t bit;      /* where it starts */
+    uint32_t entry;    /* entries before it, where blocks say how many come before these */
+    uint32_t next_bit; /* where it ends, or NOWHERE as long as it was not read */
+} sgq_rows;
+
+/* The entries of a row that are still to come. */
+typedef struct {
+    const uint32_t *zone_end;
+    const uint8_t *parameter;
+    const uint8_t *stream;
+    uint32_t bit;
+    uint32_t left;
+    uint32_t column; /* the first column that the next one may be */
 } sgq_entries;
 
+/* How rows of codes are added: see below. */
 typedef struct {
+    uint32_t width;
+    uint32_t bits;
+    uint32_t largest; /* factor */
+    uint32_t codes;   /* in a word */
+    uint32_t parts;   /* of a word; 0 where codes are added one by one */
+    uint32_t words;   /* of a row */
+    sgq_word tail;    /* mask of the last one */
+    sgq_word mask;    /* of the lanes of a part */
+    uint32_t most;    /* rows that lanes may take */
+} sgq_words;
+
+typedef struct {
+    sgq_words words[NUM_WORDS]; /* some of them, as they are found */
     sgq_sum *sums;
+    sgq_word *lanes;
     sgq_real *reals;
     uint8_t *codes;
+    const uint8_t *end; /* of the arena */
     uint8_t *masks; /* NULL where all rows are wanted */
     uint32_t row;
     uint32_t bucket;
+    uint32_t num_nodes;
+#if SGQ_GIVEN_FEATURES
+    const float *given; /* the features of all nodes */
+#endif
+#if SGQ_GIVEN_GRAPH
+    uint32_t node;      /* the node of the row */
+    uint32_t *places;   /* the first byte of each bucket of each buffer */
+    sgq_index *starts;  /* of each node and one more, the first edge into it */
+    sgq_index *sources; /* the nodes that edges come from */
+    sgq_index *rows;    /* the row of each node, where there are buckets */
+    uint32_t bucket_rows[SGQ_NUM_BUCKETS + 1U];
+#endif
 #if SGQ_BUCKET_MAP_BITS
     uint32_t map_node; /* the node of map_row, a row of map_bucket, or the first that may be it */
     uint32_t map_row;
     uint32_t map_bucket;
 #endif
 #if SGQ_HAS_EDGES
-    sgq_entries edges;
+    sgq_rows edges;
 #endif
 #if SGQ_FEATURES_SPARSE
-    sgq_entries features;
+    sgq_rows features;
 #endif
     sgq_take take;
     void *context;
@@ -141,6 +219,7 @@ typedef struct {
 /* The rows of one bucket of it. */
 typedef struct {
     const uint8_t *bytes;
+    const uint8_t *end; /* of the memory that they lie in */
     uint32_t bits;
     uint32_t first_row;
     sgq_real step;
@@ -158,6 +237,9 @@ static uint32_t read_bits(const uint8_t *stream, uint32_t bit, uint32_t bits)
     if (bits == 0U) {
         return 0U;
     }
+    if (bits <= have) {
+        return (uint32_t)*octets >> (bit & 7U) & ((1U << bits) - 1U);
+    }
     value = (uint32_t)*octets >> (bit & 7U);
     while (have < bits) {
         octets++;
@@ -165,6 +247,17 @@ static uint32_t read_bits(const uint8_t *stream, uint32_t bit, uint32_t bits)
         have += 8U;
     }
     return bits == 32U ? value : value & ((1U << bits) - 1U);
+}
+
+/* 32 bits from any bit on; five bytes must be there. */
+INLINE uint32_t word_at(const uint8_t *stream, uint32_t bit)
+{
+    const uint8_t *octets = stream + (bit >> 3);
+    const uint32_t shift = bit & 7U;
+    const uint32_t word = (uint32_t)octets[0] | (uint32_t)octets[1] << 8 |
+                          (uint32_t)octets[2] << 16 | (uint32_t)octets[3] << 24;
+
+    return shift == 0U ? word : word >> shift | (uint32_t)octets[4] << (32U - shift);
 }
 
 static sgq_real read_value(const uint8_t *bytes, uint32_t place)
@@ -195,10 +288,9 @@ static sgq_real bounded(sgq_real value)
 }
 
 /* The nearest code; halves go to the even one, and what is no number to 0. */
-static uint32_t code_of(sgq_real value, sgq_real step, sgq_real offset, uint32_t bits)
+static uint32_t nearest_code(sgq_real value, sgq_real step, sgq_real offset, uint32_t largest)
 {
     sgq_real scaled = (value - offset) / step;
-    uint32_t largest = (1U << bits) - 1U;
     uint32_t code;
     sgq_real rest;
 
@@ -216,11 +308,21 @@ static uint32_t code_of(sgq_real value, sgq_real step, sgq_real offset, uint32_t
     return code;
 }
 
+static uint32_t code_of(sgq_real value, sgq_real step, sgq_real offset, uint32_t bits)
+{
+    return nearest_code(value, step, offset, (1U << bits) - 1U);
+}
+
 /* Matrices of codes. */
 
-static uint32_t bucket_row(uint32_t bucket)
+static uint32_t bucket_row(const sgq_run *run, uint32_t bucket)
 {
+#if SGQ_GIVEN_GRAPH
+    return run->bucket_rows[bucket];
+#else
+    (void)run;
     return WORDS[SGQ_BUCKET_ROWS + bucket];
+#endif
 }
 
 static sgq_matrix matrix_at(const sgq_run *run, uint32_t table)
@@ -234,17 +336,31 @@ static sgq_matrix matrix_at(const sgq_run *run, uint32_t table)
     return matrix;
 }
 
+/* Where a bucket of a matrix starts. */
+static uint32_t first_byte(const sgq_run *run, const sgq_matrix *matrix, uint32_t bucket)
+{
+    const uint32_t place = matrix->words[MATRIX_BUCKETS + 2U * bucket + 1U];
+
+#if SGQ_GIVEN_GRAPH
+    return matrix->words[MATRIX_PLACE] == IN_TABLES ? place : run->places[place];
+#else
+    (void)run;
+    return place;
+#endif
+}
+
 static sgq_slice slice_at(const sgq_run *run, const sgq_matrix *matrix, uint32_t bucket)
 {
     const uint32_t *words = matrix->words + MATRIX_BUCKETS + 2U * bucket;
     sgq_slice slice;
 
     slice.bits = words[0];
-    slice.bytes = matrix->bytes + words[1];
+    slice.bytes = matrix->bytes + first_byte(run, matrix, bucket);
+    slice.end = matrix->words[MATRIX_PLACE] == IN_TABLES ? TABLES_END : run->end;
     slice.step = REAL(matrix->ranges[2U * bucket]);
     slice.offset = REAL(matrix->ranges[2U * bucket + 1U]);
-    slice.first_row = bucket_row(bucket);
-    if (matrix->words[MATRIX_PLACE] == IN_ARENA_ONE_ROW) {
+    slice.first_row = bucket_row(run, bucket);
+    if (matrix->words[MATRIX_PLACE] >= IN_ARENA_ONE_ROW) {
         slice.first_row = run->row;
     }
     return slice;
@@ -259,44 +375,299 @@ static sgq_real value_at(const sgq_slice *slice, uint32_t place)
            slice->offset;
 }
 
-/* Sums. Of codes they are whole numbers, which are exact: sums[k] of a factor times the codes of
- * column k, and sums[width + k] of these codes; add_scaled makes numbers of them. */
-
-static void add_codes(sgq_sum *restrict sums, sgq_sum *restrict totals,
-                      const sgq_slice *slice, uint32_t first, uint32_t width, sgq_sum factor)
+/* The node of the row. */
+static uint32_t node_of(sgq_run *run)
 {
-    const uint32_t bits = slice->bits;
-    const uint32_t mask = (1U << bits) - 1U;
-    const uint32_t bit = first * bits;
-    const uint8_t *restrict octets = slice->bytes + (bit >> 3);
-    uint32_t have = 8U - (bit & 7U);
-    uint32_t window;
+#if SGQ_GIVEN_GRAPH
+    return run->node;
+#elif SGQ_BUCKET_MAP_BITS
+    const uint8_t *map = sgq_tables.bytes + SGQ_BUCKET_MAP;
+
+    if (run->map_bucket != run->bucket) {
+        run->map_bucket = run->bucket;
+        run->map_row = bucket_row(run, run->bucket);
+        run->map_node = 0U;
+    }
+    for (;;) {
+        while (read_bits(map, run->map_node * SGQ_BUCKET_MAP_BITS, SGQ_BUCKET_MAP_BITS) !=
+               run->bucket) {
+            run->map_node++;
+        }
+        if (run->map_row == run->row) {
+            return run->map_node;
+        }
+        run->map_row++;
+        run->map_node++;
+    }
+#else
+    return run->row;
+#endif
+}
+
+#if SGQ_GIVEN_GRAPH
+/* The bucket of a node: how many split points its edges exceed. */
+static uint32_t bucket_of(const sgq_run *run, uint32_t node)
+{
+    const uint32_t degree = (uint32_t)run->starts[node + 1U] - run->starts[node];
+    uint32_t bucket = 0U;
+
+    while (bucket + 1U < SGQ_NUM_BUCKETS && WORDS[SGQ_SPLIT_POINTS + bucket] < degree) {
+        bucket++;
+    }
+    return bucket;
+}
+#endif
+
+/* Sums. Of codes they are whole numbers, which are exact: sums[k] of a factor times the codes of
+ * column k, and totals[k] of these codes; add_scaled makes numbers of them. All are 0 while nothing
+ * is added up.
+ *
+ * Where codes are short, those of some columns lie side by side in the lanes of a word and are
+ * added at once, until a lane could overflow: part p of a word has the codes of every column whose
+ * number leaves p when it is divided by the number of parts. */
+typedef struct {
+    const sgq_words *words;
+    sgq_sum *sums;
+    sgq_sum *totals; /* NULL where they are not needed */
+    sgq_word *lanes;
+    sgq_word *total_lanes;
+    uint32_t width;
+    uint32_t rows; /* rows in the lanes */
+} sgq_adder;
+
+static sgq_adder adder_of(const sgq_run *run, uint32_t width, int needs_totals)
+{
+    sgq_adder adder;
+
+    adder.words = NULL;
+    adder.sums = run->sums;
+    adder.totals = needs_totals ? run->sums + width : NULL;
+    adder.lanes = run->lanes;
+    adder.total_lanes = run->lanes + LANE_BYTES / sizeof(sgq_word);
+    adder.width = width;
+    adder.rows = 0U;
+    return adder;
+}
+
+/* The lanes that take the least work, into which eight rows go at least; none where there are none,
+ * or where no factor is known. */
+static uint32_t best_parts(const sgq_words *words)
+{
+    const uint32_t largest = ((1U << words->bits) - 1U) * words->largest;
+    uint32_t least = 0xFFFFFFFFU;
+    uint32_t best = 0U;
+    uint32_t parts;
+
+    for (parts = 1U; largest != 0U && parts <= 8U && parts * words->bits <= MOST_LANE_BITS;
+         parts++) {
+        const uint32_t lane = parts * words->bits;
+        const uint32_t codes = parts * (LANE_WORD_BITS / lane);
+        const uint32_t count = (words->width + codes - 1U) / codes;
+        const uint32_t work = count * (parts + 3U);
+
+        if ((((sgq_word)1U << lane) - 1U) / 8U >= largest && work < least &&
+            count * parts <= LANE_BYTES / sizeof(sgq_word)) {
+            least = work;
+            best = parts;
+        }
+    }
+    return best;
+}
+
+/* How rows of so many codes of some bits are added, times a factor of at most the largest one; 0 of
+ * a factor that is not known, and codes are then added one by one. Found once, and kept. */
+static const sgq_words *words_of(sgq_run *run, uint32_t width, uint32_t bits, uint32_t largest)
+{
+    sgq_words *words = run->words + (bits + width) % NUM_WORDS;
+    uint32_t lane;
+    uint32_t bit;
+    uint32_t last;
+
+    if (words->width == width && words->bits == bits && words->largest == largest) {
+        return words;
+    }
+    words->width = width;
+    words->bits = bits;
+    words->largest = largest;
+    words->parts = best_parts(words);
+    words->codes = LANE_WORD_BITS / bits;
+    words->mask = 0U;
+    words->most = 0U;
+    if (words->parts != 0U) {
+        lane = words->parts * bits;
+        words->codes = words->parts * (LANE_WORD_BITS / lane);
+        words->most = (uint32_t)((((sgq_word)1U << lane) - 1U) / (((1U << bits) - 1U) * largest));
+        for (bit = 0U; bit + lane <= LANE_WORD_BITS; bit += lane) {
+            words->mask |= (sgq_word)((1U << bits) - 1U) << bit;
+        }
+    }
+    words->words = (width + words->codes - 1U) / words->codes;
+    last = (width - (words->words - 1U) * words->codes) * bits;
+    words->tail = ((sgq_word)1U << (last - 1U) << 1U) - 1U;
+    return words;
+}
+
+/* Adds what lies in lanes to sums. */
+static void empty_lanes(const sgq_words *words, sgq_word *lanes, sgq_sum *sums)
+{
+    const uint32_t lane_bits = words->parts * words->bits;
+    const sgq_word lane_mask = ((sgq_word)1U << lane_bits) - 1U;
+    const uint32_t parts = words->parts;
+    uint32_t first;
+    uint32_t part;
+
+    for (first = 0U; first < words->width; first += words->codes) {
+        for (part = 0U; part < parts; part++) {
+            sgq_word word = *lanes;
+            uint32_t column = first + part;
+
+            *lanes++ = 0U;
+            while (word != 0U) {
+                sums[column] += (sgq_sum)(word & lane_mask);
+                word >>= lane_bits;
+                column += parts;
+            }
+        }
+    }
+}
+
+static void end_rows(sgq_adder *adder)
+{
+    if (adder->rows != 0U) {
+        empty_lanes(adder->words, adder->lanes, adder->sums);
+        if (adder->totals != NULL) {
+            empty_lanes(adder->words, adder->total_lanes, adder->totals);
+        }
+        adder->rows = 0U;
+    }
+}
+
+/* A word from any bit on; a byte more must be there. */
+INLINE sgq_word lane_word_at(const uint8_t *stream, uint32_t bit)
+{
+#if UINTPTR_MAX > 0xFFFFFFFFU
+    const uint8_t *octets = stream + (bit >> 3);
+    const uint32_t shift = bit & 7U;
+    const sgq_word word = (sgq_word)octets[0] | (sgq_word)octets[1] << 8 |
+                          (sgq_word)octets[2] << 16 | (sgq_word)octets[3] << 24 |
+                          (sgq_word)octets[4] << 32 | (sgq_word)octets[5] << 40 |
+                          (sgq_word)octets[6] << 48 | (sgq_word)octets[7] << 56;
+
+    return shift == 0U ? word : word >> shift | (sgq_word)octets[8] << (64U - shift);
+#else
+    return word_at(stream, bit);
+#endif
+}
+
+/* Some of its first bits, of which no other byte is read. */
+static sgq_word lane_bits_at(const uint8_t *stream, uint32_t bit, uint32_t bits)
+{
+#if UINTPTR_MAX > 0xFFFFFFFFU
+    if (bits > 32U) {
+        return read_bits(stream, bit, 32U) |
+               (sgq_word)read_bits(stream, bit + 32U, bits - 32U) << 32;
+    }
+#endif
+    return read_bits(stream, bit, bits);
+}
+
+/* Word k of a row that starts at a bit; past the end of the memory nothing is read. */
+INLINE sgq_word row_word(const sgq_words *words, const sgq_slice *slice, uint32_t start,
+                         uint32_t k, int is_inside)
+{
+    const uint32_t bit = start + k * words->codes * words->bits;
+    const int is_last = k + 1U == words->words;
+
+    if (is_inside) {
+        return is_last ? lane_word_at(slice->bytes, bit) & words->tail
+                       : lane_word_at(slice->bytes, bit);
+    }
+    return lane_bits_at(slice->bytes, bit,
+                        is_last ? (words->width - k * words->codes) * words->bits
+                                : words->codes * words->bits);
+}
+
+/* Whether whole words of a row can be read; after tables there always is room. */
+INLINE int is_row_inside(const sgq_words *words, const sgq_slice *slice, uint32_t start)
+{
+    return (size_t)(slice->end - slice->bytes) >
+           ((start + words->words * words->codes * words->bits) >> 3) + sizeof(sgq_word);
+}
+
+/* Adds a row of codes one by one. */
+static void add_codes(const sgq_adder *adder, const sgq_slice *slice, uint32_t start,
+                      sgq_sum factor)
+{
+    const sgq_words *words = adder->words;
+    const int is_inside = is_row_inside(words, slice, start);
+    const uint32_t bits = words->bits;
+    const sgq_word mask = (1U << bits) - 1U;
+    sgq_sum *restrict sum = adder->sums;
+    sgq_sum *restrict total = adder->totals;
+    uint32_t left = words->width;
     uint32_t k;
 
-    if (bits == 0U) {
-        return;
+    for (k = 0U; k < words->words; k++) {
+        sgq_word word = row_word(words, slice, start, k, is_inside);
+        uint32_t codes = left < words->codes ? left : words->codes;
+
+        left -= codes;
+        if (total == NULL) {
+            for (; codes != 0U; codes--) {
+                *sum++ += factor * (sgq_sum)(word & mask);
+                word >>= bits;
+            }
+        } else {
+            for (; codes != 0U; codes--) {
+                *sum++ += factor * (sgq_sum)(word & mask);
+                *total++ += (sgq_sum)(word & mask);
+                word >>= bits;
+            }
+        }
     }
-    if (bits == 8U) {
-        for (k = 0; k < width; k++) {
-            sums[k] += factor * octets[k];
+}
+
+/* Adds a row of codes to lanes. */
+INLINE void add_lanes(sgq_adder *adder, const sgq_slice *slice, uint32_t start, uint32_t factor,
+                      int needs_totals)
+{
+    const sgq_words *words = adder->words;
+    const int is_inside = is_row_inside(words, slice, start);
+    const uint32_t bits = words->bits;
+    const sgq_word mask = words->mask;
+    sgq_word *restrict lane = adder->lanes;
+    sgq_word *restrict total = adder->total_lanes;
+    uint32_t k;
+    uint32_t part;
+
+    for (k = 0U; k < words->words; k++) {
+        sgq_word word = row_word(words, slice, start, k, is_inside);
+
+        for (part = words->parts; part != 0U; part--) {
+            *lane++ += factor * (word & mask);
+            if (needs_totals) {
+                *total++ += word & mask;
+            }
+            word >>= bits;
         }
-        for (k = 0; totals != NULL && k < width; k++) {
-            totals[k] += octets[k];
-        }
-        return;
     }
-    window = (uint32_t)*octets++ >> (bit & 7U);
-    for (k = 0; k < width; k++) {
-        while (have < bits) {
-            window |= (uint32_t)*octets++ << have;
-            have += 8U;
-        }
-        sums[k] += factor * (sgq_sum)(window & mask);
-        if (totals != NULL) {
-            totals[k] += (sgq_sum)(window & mask);
-        }
-        window >>= bits;
-        have -= bits;
+    adder->rows++;
+    if (adder->rows == words->most) {
+        end_rows(adder);
+    }
+}
+
+/* Adds a row of codes, the first of which is that of number first in the slice. */
+static void add_row(sgq_adder *adder, const sgq_slice *slice, uint32_t first, sgq_sum factor)
+{
+    const uint32_t start = first * adder->words->bits;
+
+    if (adder->words->parts == 0U) {
+        add_codes(adder, slice, start, factor);
+    } else if (adder->totals == NULL) {
+        add_lanes(adder, slice, start, (uint32_t)factor, 0);
+    } else {
+        add_lanes(adder, slice, start, (uint32_t)factor, 1);
     }
 }
 
@@ -332,15 +703,6 @@ static void add_values(sgq_real *out, const sgq_slice *slice, uint32_t first, ui
     }
 }
 
-static void zero_sums(sgq_run *run, uint32_t count)
-{
-    uint32_t k;
-
-    for (k = 0; k < count; k++) {
-        run->sums[k] = 0;
-    }
-}
-
 static void zero_reals(sgq_real *values, uint32_t count)
 {
     uint32_t k;
@@ -351,92 +713,138 @@ static void zero_reals(sgq_real *values, uint32_t count)
 }
 
 #if SGQ_HAS_EDGES || SGQ_FEATURES_SPARSE
-/* The next entry before position end; 0 without one. */
-static int next_entry(const sgq_pattern *pattern, sgq_cursor *cursor, sgq_position end,
-                      sgq_position *position)
+INLINE uint32_t lowest_bit(uint32_t word)
 {
-    uint32_t bit = cursor->bit;
-    uint32_t octet;
-    sgq_position found;
+#if defined(__GNUC__)
+    return (uint32_t)__builtin_ctzl((unsigned long)word);
+#else
+    uint32_t k = 0U;
 
-    if (cursor->entry == pattern->count) {
-        return 0;
+    while ((word >> k & 1U) == 0U) {
+        k++;
     }
-    octet = (uint32_t)pattern->high[bit >> 3] >> (bit & 7U);
-    while (octet == 0U) {
-        bit = (bit | 7U) + 1U;
-        octet = pattern->high[bit >> 3];
-    }
-    while ((octet & 1U) == 0U) {
-        octet >>= 1;
-        bit++;
-    }
-    cursor->bit = bit;
-    found = (sgq_position)bit;
-    if (pattern->low != NULL) {
-        found = (sgq_position)(bit - cursor->entry) << pattern->low_bits;
-        found |= read_bits(pattern->low, cursor->entry * pattern->low_bits, pattern->low_bits);
-    }
-    if (found >= end) {
-        return 0;
-    }
-    cursor->entry++;
-    cursor->bit = bit + 1U;
-    *position = found;
-    return 1;
+    return k;
+#endif
 }
 
-/* The start of a row: known, or found from that of its block of rows. */
-static sgq_cursor row_start(sgq_entries *entries, uint32_t row, uint32_t bucket)
+/* How many entries a row has. */
+static uint32_t count_at(const uint32_t *words, uint32_t bucket, uint32_t row_in_bucket)
 {
-    const sgq_pattern *pattern = &entries->pattern;
-    const uint32_t within = row - bucket_row(bucket);
-    const uint32_t block = WORDS[SGQ_BUCKET_BLOCKS + bucket] + within / ROW_BLOCK;
-    const sgq_position columns = pattern->columns;
-    sgq_cursor *here = &entries->here;
-    sgq_position start;
+    const uint32_t *layout = words + ROWS_COUNTS + COUNTS_WORDS * bucket;
+    const uint32_t bits = layout[COUNTS_BITS];
 
-    if (here->row == row) {
-        return *here;
-    }
-    if (entries->next.row == row) {
-        *here = entries->next;
-        return *here;
-    }
-    start = (sgq_position)(row - within % ROW_BLOCK) * columns;
-    here->row = row;
-    here->entry = pattern->blocks[block];
-    here->bit = (uint32_t)(start >> pattern->low_bits);
-    if (pattern->low != NULL) {
-        here->bit += here->entry;
-    }
-    while (next_entry(pattern, here, (sgq_position)row * columns, &start)) {
-    }
-    return *here;
+    return layout[COUNTS_LEAST] +
+           read_bits(sgq_tables.bytes + layout[COUNTS_BYTE], row_in_bucket * bits, bits);
 }
 
-static void row_done(sgq_entries *entries, sgq_cursor cursor)
+/* The column of the next entry, which must be there. */
+INLINE uint32_t next_column(sgq_entries *entries)
 {
-    cursor.row++;
-    entries->next = cursor;
+    uint32_t window = word_at(entries->stream, entries->bit);
+    uint32_t zeros = 0U;
+    uint32_t parameter;
+    uint32_t first;
+
+    while (entries->column >= *entries->zone_end) {
+        entries->zone_end++;
+        entries->parameter++;
+    }
+    parameter = *entries->parameter;
+    while (window == 0U) {
+        zeros += 32U;
+        entries->bit += 32U;
+        window = word_at(entries->stream, entries->bit);
+    }
+    first = lowest_bit(window);
+    zeros += first;
+    entries->bit += first + 1U;
+    if (first + parameter < 31U) {
+        window >>= first + 1U;
+    } else {
+        window = word_at(entries->stream, entries->bit);
+    }
+    entries->bit += parameter;
+    entries->left--;
+    entries->column += (zeros << parameter | (window & ((1U << parameter) - 1U))) + 1U;
+    return entries->column - 1U;
+}
+
+static sgq_entries entries_at(const sgq_run *run, const sgq_rows *rows)
+{
+    const uint32_t zones = rows->words[ROWS_ZONES];
+    sgq_entries entries;
+
+    entries.zone_end = rows->words + ROWS_ZONE_ENDS;
+    entries.parameter = sgq_tables.bytes + rows->words[ROWS_PARAMETERS] + zones * run->bucket;
+    entries.stream = sgq_tables.bytes + rows->words[ROWS_STREAM];
+    entries.bit = rows->bit;
+    entries.left = count_at(rows->words, run->bucket, rows->row - bucket_row(run, run->bucket));
+    entries.column = 0U;
+    return entries;
+}
+
+/* The entries of the row at hand, found from an earlier row or from its block of rows. blocks: the
+ * words that say how many entries come before each block, or NULL. */
+static sgq_entries entries_of(const sgq_run *run, sgq_rows *rows, const uint32_t *blocks)
+{
+    const uint32_t within = run->row - bucket_row(run, run->bucket);
+    const uint32_t first = run->row - within % ROW_BLOCK;
+    sgq_entries entries;
+
+    if (rows->row > run->row || rows->row < first) {
+        const uint32_t block = WORDS[SGQ_BUCKET_BLOCKS + run->bucket] + within / ROW_BLOCK;
+
+        rows->row = first;
+        rows->bit = WORDS[rows->words[ROWS_BLOCKS] + block];
+        rows->entry = blocks == NULL ? 0U : blocks[block];
+        rows->next_bit = NOWHERE;
+    }
+    for (;;) {
+        entries = entries_at(run, rows);
+        if (rows->row == run->row) {
+            return entries;
+        }
+        rows->entry += entries.left;
+        if (rows->next_bit == NOWHERE) {
+            while (entries.left != 0U) {
+                (void)next_column(&entries);
+            }
+            rows->next_bit = entries.bit;
+        }
+        rows->row++;
+        rows->bit = rows->next_bit;
+        rows->next_bit = NOWHERE;
+    }
 }
 #endif
 
 #if SGQ_HAS_GATHER || SGQ_HAS_ATTENTION
 /* The bucket of a row, looked for from that of an earlier one on. */
-static uint32_t bucket_from(uint32_t bucket, uint32_t row)
+static uint32_t bucket_from(const sgq_run *run, uint32_t bucket, uint32_t row)
 {
-    while (row >= bucket_row(bucket + 1U)) {
+    while (row >= bucket_row(run, bucket + 1U)) {
         bucket++;
     }
     return bucket;
 }
 
+/* The words that say how many edges come before each block of rows, where that is asked. */
+#if SGQ_HAS_EDGE_WEIGHTS
+#define EDGE_ENTRIES (WORDS + SGQ_EDGE_ENTRIES)
+#else
+#define EDGE_ENTRIES NULL
+#endif
+
 /* The sources of the edges into a row, the row itself first where it is one. */
 typedef struct {
-    sgq_cursor cursor;
-    sgq_position base;
-    uint32_t source;
+#if SGQ_GIVEN_GRAPH
+    uint32_t next;
+    uint32_t end;
+#else
+    sgq_entries entries;
+#endif
+    uint32_t source; /* its row */
+    uint32_t node;   /* what degrees know it by: its node, or in a stored graph its row */
     uint32_t bucket;
     uint32_t itself; /* 1 while the row itself is to come, 2 when it is there */
 } sgq_sources;
@@ -445,8 +853,14 @@ static sgq_sources sources_of(sgq_run *run, uint32_t with_itself)
 {
     sgq_sources sources;
 
-    sources.cursor = row_start(&run->edges, run->row, run->bucket);
-    sources.base = (sgq_position)run->row * SGQ_NUM_NODES;
+#if SGQ_GIVEN_GRAPH
+    sources.next = run->starts[run->node];
+    sources.end = run->starts[run->node + 1U];
+    sources.node = run->node;
+#else
+    sources.entries = entries_of(run, &run->edges, EDGE_ENTRIES);
+    sources.node = run->row;
+#endif
     sources.source = run->row;
     sources.bucket = run->bucket;
     sources.itself = with_itself != 0U;
@@ -455,200 +869,344 @@ static sgq_sources sources_of(sgq_run *run, uint32_t with_itself)
 
 static int next_source(sgq_run *run, sgq_sources *sources)
 {
-    sgq_position position;
-
     if (sources->itself == 1U) {
         sources->itself = 2U;
         return 1;
     }
-    if (!next_entry(&run->edges.pattern, &sources->cursor, sources->base + SGQ_NUM_NODES,
-                    &position)) {
-        row_done(&run->edges, sources->cursor);
+#if SGQ_GIVEN_GRAPH
+    if (sources->next == sources->end) {
         return 0;
     }
-    sources->source = (uint32_t)(position - sources->base);
+    sources->node = run->sources[sources->next++];
+    sources->source = run->rows == NULL ? sources->node : run->rows[sources->node];
+#else
+    if (sources->entries.left == 0U) {
+        run->edges.next_bit = sources->entries.bit;
+        return 0;
+    }
+    sources->source = next_column(&sources->entries);
+    sources->node = sources->source;
+#endif
     /* Sources increase, but for the row itself. */
-    if (sources->itself == 2U || sources->source < bucket_row(sources->bucket)) {
+    if (sources->itself == 2U || sources->source < bucket_row(run, sources->bucket)) {
         sources->bucket = 0U;
     }
     sources->itself = 0U;
-    sources->bucket = bucket_from(sources->bucket, sources->source);
+    sources->bucket = bucket_from(run, sources->bucket, sources->source);
     return 1;
 }
 #endif
 
 #if SGQ_HAS_GATHER
-#if SGQ_USES_DEGREES
-static sgq_real root_of(uint32_t row, uint32_t more)
+static sgq_real root_of(const sgq_run *run, const sgq_sources *sources, uint32_t more)
 {
-    uint32_t degree = read_bits(sgq_tables.bytes + SGQ_DEGREES, row * SGQ_DEGREE_BITS,
-                                SGQ_DEGREE_BITS);
+#if SGQ_GIVEN_GRAPH
+    uint32_t degree = (uint32_t)run->starts[sources->node + 1U] - run->starts[sources->node];
+#else
+    uint32_t degree = count_at(run->edges.words, sources->bucket,
+                               sources->source - bucket_row(run, sources->bucket));
+#endif
 
     degree += more;
     return degree == 0U ? REAL(0) : REAL(1) / SGQ_SQRT(REAL(degree));
 }
+
+#if SGQ_HAS_EDGE_WEIGHTS
+/* The weights of the edges into rows of the bucket at hand. */
+static sgq_slice edge_weights(const sgq_run *run)
+{
+    const sgq_matrix matrix = matrix_at(run, SGQ_EDGE_WEIGHTS);
+    sgq_slice slice = slice_at(run, &matrix, run->bucket);
+
+    slice.first_row = WORDS[SGQ_EDGE_WEIGHT_STARTS + run->bucket];
+    return slice;
+}
 #endif
+
+/* A sum over neighbours: those of a bucket are added up as whole numbers. */
+typedef struct {
+    sgq_adder adder;
+    sgq_slice slice; /* the rows of the bucket */
+    sgq_real *out;
+    sgq_real s; /* what coefficients stand for */
+    sgq_real o;
+    uint32_t largest; /* code of a coefficient; 0 where these are numbers */
+    sgq_sum factors;
+    uint32_t count;
+    uint32_t kind;
+    uint32_t more;    /* 1 where a node is one of its own */
+    sgq_real root;    /* of the row's degree */
+#if SGQ_HAS_EDGE_WEIGHTS
+    int is_weighted;
+    sgq_slice weights;
+    uint32_t edge;    /* the next one, among those of the bucket */
+#endif
+} sgq_gathering;
+
+static void end_bucket(sgq_gathering *all)
+{
+    const float ranges[2] = {(float)all->slice.step, (float)all->slice.offset};
+
+    if (all->count != 0U) {
+        end_rows(&all->adder);
+        add_scaled(all->out, all->adder.sums, all->adder.totals, all->adder.width, all->s, all->o,
+                   ranges, 0U, all->factors, all->count);
+    }
+    all->factors = 0;
+    all->count = 0U;
+}
+
+static void start_bucket(sgq_run *run, sgq_gathering *all, sgq_slice slice)
+{
+    end_bucket(all);
+    all->slice = slice;
+    if (slice.bits != FULL_PRECISION && all->largest != 0U) {
+        all->adder.words = words_of(run, all->adder.width, slice.bits, all->largest);
+    }
+}
+
+#if SGQ_HAS_EDGE_WEIGHTS
+/* Weights take the place of coefficients, or of 1 among what these follow from. */
+static void start_weights(sgq_run *run, sgq_gathering *all)
+{
+    all->weights = edge_weights(run);
+    all->edge = run->edges.entry - all->weights.first_row;
+    if (all->kind == BY_DEGREES) {
+        all->root = REAL(NUMBERS[SGQ_WEIGHT_ROOTS + run->row]);
+        return;
+    }
+    all->adder = adder_of(run, all->adder.width, 1);
+    all->largest =
+        all->weights.bits == FULL_PRECISION ? 0U : (1U << all->weights.bits) - 1U;
+    all->s = all->weights.step;
+    all->o = all->weights.offset;
+}
+#endif
+
+static sgq_gathering start_gathering(sgq_run *run, const uint32_t *step, const sgq_sources *sources)
+{
+    sgq_gathering all;
+
+    memset(&all, 0, sizeof all);
+    all.kind = step[EXTRA] & 15U;
+    all.more = step[EXTRA] & WITH_ITSELF ? 1U : 0U;
+    all.out = run->reals + step[OUT];
+    all.s = REAL(1);
+    all.largest = 1U;
+    all.adder = adder_of(run, step[WIDTH], all.kind == BY_DEGREES);
+    if (all.kind == BY_DEGREES) {
+        const sgq_matrix attention = matrix_at(run, step[TABLE2]);
+        const sgq_slice ranges = slice_at(run, &attention, run->bucket);
+
+        all.largest = ranges.bits == FULL_PRECISION ? 0U : (1U << ranges.bits) - 1U;
+        all.s = ranges.step;
+        all.o = ranges.offset;
+        all.root = root_of(run, sources, all.more);
+    } else if (all.kind == BY_ONE_ITSELF_MORE) {
+        all.s += REAL(NUMBERS[step[TABLE2]]);
+    }
+#if SGQ_HAS_EDGE_WEIGHTS
+    all.is_weighted = (step[EXTRA] & WEIGHTED) != 0U;
+    if (all.is_weighted) {
+        start_weights(run, &all);
+    }
+#endif
+    zero_reals(all.out, step[WIDTH]);
+    return all;
+}
+
+/* The coefficient of an edge that follows from degrees, before it has a code. */
+static sgq_real degree_coefficient(sgq_run *run, sgq_gathering *all, const sgq_sources *sources)
+{
+#if SGQ_HAS_EDGE_WEIGHTS
+    if (all->is_weighted) {
+        const sgq_real both = all->root * REAL(NUMBERS[SGQ_WEIGHT_ROOTS + sources->source]);
+
+        return sources->itself == 2U ? both : both * value_at(&all->weights, all->edge++);
+    }
+#endif
+    return all->root * root_of(run, sources, all->more);
+}
+
+/* The coefficient of an edge, and its code where it has one. */
+static sgq_real coefficient_of(sgq_run *run, sgq_gathering *all, const sgq_sources *sources,
+                               sgq_sum *code)
+{
+    *code = 1;
+    if (all->kind == BY_DEGREES) {
+        const sgq_real exact = degree_coefficient(run, all, sources);
+
+        if (all->largest == 0U) {
+            return exact;
+        }
+        *code = (sgq_sum)nearest_code(exact, all->s, all->o, all->largest);
+        return REAL(*code) * all->s + all->o;
+    }
+#if SGQ_HAS_EDGE_WEIGHTS
+    if (all->is_weighted) {
+        const sgq_slice *weights = &all->weights;
+
+        if (all->largest != 0U) {
+            *code = (sgq_sum)read_bits(weights->bytes, all->edge * weights->bits, weights->bits);
+        }
+        return value_at(weights, all->edge++);
+    }
+#endif
+    return all->s;
+}
 
 /* out = sum_j a_j h_j over neighbours j. */
 static void gather(sgq_run *run, const uint32_t *step)
 {
     const uint32_t width = step[WIDTH];
-    const uint32_t kind = step[EXTRA] & 15U;
     const sgq_matrix matrix = matrix_at(run, step[TABLE]);
-    sgq_real *out = run->reals + step[OUT];
     sgq_sources sources = sources_of(run, step[EXTRA] & WITH_ITSELF);
-    sgq_slice slice = slice_at(run, &matrix, run->bucket);
+    sgq_gathering all = start_gathering(run, step, &sources);
     uint32_t group = NOWHERE;
-    uint32_t in_group = 0U;
-    uint32_t count = 0U;
-    sgq_sum factors = 0;
-    sgq_real s = REAL(1);
-    sgq_real o = REAL(0);
-    sgq_sum *totals = NULL;
-    uint32_t coefficient_bits = 0U;
-#if SGQ_USES_DEGREES
-    sgq_real root = REAL(1);
+    uint32_t count;
+    uint32_t k;
 
-    if (kind == BY_DEGREES) {
-        const sgq_matrix attention = matrix_at(run, step[TABLE2]);
-        const sgq_slice ranges = slice_at(run, &attention, run->bucket);
+    for (count = 0U; next_source(run, &sources); count++) {
+        const int was_itself = count == 1U && all.kind == BY_ONE_ITSELF_MORE;
+        sgq_real coefficient;
+        sgq_sum code;
+        uint32_t first;
 
-        coefficient_bits = ranges.bits;
-        s = ranges.step;
-        o = ranges.offset;
-        totals = run->sums + width;
-        root = root_of(run->row, step[EXTRA] & WITH_ITSELF ? 1U : 0U);
-    }
-#endif
-    if (kind == BY_ONE_ITSELF_MORE) {
-        s += REAL(NUMBERS[step[TABLE2]]);
-    }
-    zero_reals(out, width);
-    zero_sums(run, 2U * width);
-    while (next_source(run, &sources)) {
-        sgq_sum factor = 1;
-        sgq_real coefficient = REAL(1);
-
-        if (sources.bucket != group || (count == 1U && kind == BY_ONE_ITSELF_MORE)) {
-            if (in_group != 0U) {
-                add_scaled(out, run->sums, totals, width, s, o, matrix.ranges + 2U * group, 0U,
-                           factors, in_group);
-            }
+        if (sources.bucket != group || was_itself) {
             group = sources.bucket;
-            slice = slice_at(run, &matrix, group);
-            factors = 0;
-            in_group = 0U;
-            if (count == 1U && kind == BY_ONE_ITSELF_MORE) {
-                s = REAL(1);
-            }
+            start_bucket(run, &all, slice_at(run, &matrix, group));
+            all.s = was_itself ? REAL(1) : all.s;
         }
-        count++;
-#if SGQ_USES_DEGREES
-        if (kind == BY_DEGREES) {
-            coefficient = root * root_of(sources.source, step[EXTRA] & WITH_ITSELF ? 1U : 0U);
-            if (coefficient_bits != FULL_PRECISION) {
-                factor = (sgq_sum)code_of(coefficient, s, o, coefficient_bits);
-                coefficient = REAL(factor) * s + o;
-            }
+        first = (sources.source - all.slice.first_row) * width;
+        coefficient = coefficient_of(run, &all, &sources, &code);
+        if (all.slice.bits == FULL_PRECISION || all.largest == 0U) {
+            add_values(all.out, &all.slice, first, width, coefficient);
+        } else {
+            add_row(&all.adder, &all.slice, first, code);
+            all.factors += code;
+            all.count++;
         }
-#endif
-        if (slice.bits == FULL_PRECISION || coefficient_bits == FULL_PRECISION) {
-            if (kind != BY_DEGREES) {
-                coefficient = s;
-            }
-            add_values(out, &slice, (sources.source - slice.first_row) * matrix.width, width,
-                       coefficient);
-            continue;
-        }
-        add_codes(run->sums, totals, &slice, (sources.source - slice.first_row) * matrix.width,
-                  width, factor);
-        factors += factor;
-        in_group++;
     }
-    if (in_group != 0U) {
-        add_scaled(out, run->sums, totals, width, s, o, matrix.ranges + 2U * group, 0U, factors,
-                   in_group);
-    }
-    if (kind == BY_SHARE && count > 1U) {
-        uint32_t k;
-
-        for (k = 0; k < width; k++) {
-            out[k] /= REAL(count);
-        }
+    end_bucket(&all);
+    for (k = 0; all.kind == BY_SHARE && count > 1U && k < width; k++) {
+        all.out[k] /= REAL(count);
     }
 }
 #endif
 
 /* A weight matrix, and what is added up for a product with it. */
 typedef struct {
-    sgq_run *run;
+    sgq_adder adder;
     sgq_real *out;
     sgq_slice weight;
     const float *ranges; /* step and offset of each column; NULL of fp32 values */
-    uint32_t width;
-    sgq_sum *totals;
     sgq_sum factors;
     uint32_t count;
     sgq_real sum; /* of the values that are no codes */
 } sgq_product;
 
 #if SGQ_HAS_PRODUCT || SGQ_HAS_FEATURE_PRODUCT
-/* needs_totals: whether codes of the row have an offset. */
-static sgq_product start_product(sgq_run *run, const uint32_t *step, int needs_totals)
+/* needs_totals: whether codes of the row have an offset; largest: the largest of them, if any. */
+static sgq_product start_product(sgq_run *run, const uint32_t *step, int needs_totals,
+                                 uint32_t largest)
 {
     const uint32_t *words = WORDS + step[TABLE2];
     sgq_product product;
 
-    product.run = run;
+    product.adder = adder_of(run, words[WEIGHT_WIDTH], needs_totals);
     product.out = run->reals + step[OUT];
-    product.width = words[WEIGHT_WIDTH];
     product.weight.bytes = sgq_tables.bytes + words[WEIGHT_BYTE];
+    product.weight.end = TABLES_END;
     product.weight.bits = words[WEIGHT_BITS];
     product.weight.first_row = 0U;
     product.weight.step = REAL(1);
     product.weight.offset = REAL(0);
     product.ranges = words[WEIGHT_RANGES] == NOWHERE ? NULL : NUMBERS + words[WEIGHT_RANGES];
-    product.totals = needs_totals ? run->sums + product.width : NULL;
     product.factors = 0;
     product.count = 0U;
     product.sum = REAL(0);
-    zero_reals(product.out, product.width);
-    zero_sums(run, 2U * product.width);
+    zero_reals(product.out, product.adder.width);
+    if (product.weight.bits != FULL_PRECISION && largest != 0U) {
+        product.adder.words =
+            words_of(run, product.adder.width, product.weight.bits, largest);
+    }
     return product;
+}
+
+/* The largest code of a row: 1 where equal values have none, 0 where values are no codes. */
+static uint32_t largest_code(uint32_t bits)
+{
+    return bits == 0U ? 1U : bits == FULL_PRECISION ? 0U : (1U << bits) - 1U;
+}
+
+/* Whether lanes add up the terms of a product. */
+static int has_lanes(const sgq_product *product)
+{
+    return product->adder.words != NULL && product->adder.words->parts != 0U;
 }
 
 static void add_coded_term(sgq_product *product, uint32_t column, uint32_t code)
 {
-    add_codes(product->run->sums, product->totals, &product->weight, column * product->width,
-              product->width, (sgq_sum)code);
+    add_row(&product->adder, &product->weight, column * product->adder.width, (sgq_sum)code);
     product->factors += (sgq_sum)code;
     product->count++;
 }
 
 static void add_term(sgq_product *product, uint32_t column, sgq_real value)
 {
-    add_values(product->out, &product->weight, column * product->width, product->width, value);
+    const uint32_t width = product->adder.width;
+
+    add_values(product->out, &product->weight, column * width, width, value);
     product->sum += value;
 }
 
 /* s, o: what the codes of the row stand for. Returns the sum of the row. */
 static sgq_real end_product(sgq_product *product, sgq_real s, sgq_real o)
 {
+    const uint32_t width = product->adder.width;
     uint32_t k;
 
     if (product->ranges != NULL) {
-        for (k = 0; k < product->width; k++) {
+        for (k = 0; k < width; k++) {
             product->out[k] = product->out[k] * REAL(product->ranges[2U * k]) +
                               product->sum * REAL(product->ranges[2U * k + 1U]);
         }
-        add_scaled(product->out, product->run->sums, product->totals, product->width, s, o,
+        end_rows(&product->adder);
+        add_scaled(product->out, product->adder.sums, product->adder.totals, width, s, o,
                    product->ranges, 2U, product->factors, product->count);
     }
     return product->sum + s * REAL(product->factors) + o * REAL(product->count);
 }
 #endif
 
-#if SGQ_HAS_PRODUCT || (SGQ_HAS_FEATURE_PRODUCT && !SGQ_FEATURES_SPARSE)
+#if SGQ_HAS_PRODUCT || (SGQ_HAS_FEATURE_PRODUCT && !SGQ_FEATURES_SPARSE && !SGQ_GIVEN_FEATURES)
+/* The terms of a row of codes, from number first on; lanes add them up. */
+static void add_coded_row(sgq_product *product, const sgq_slice *slice, uint32_t first,
+                          uint32_t width)
+{
+    const uint32_t row_bits = product->adder.width * product->weight.bits;
+    const uint32_t bits = slice->bits;
+    uint32_t factors = 0U;
+    uint32_t bit = first * bits;
+    uint32_t start = 0U;
+    uint32_t left = width;
+
+    for (; left != 0U; left--) {
+        const uint32_t code = read_bits(slice->bytes, bit, bits);
+
+        if (product->adder.totals != NULL) {
+            add_lanes(&product->adder, &product->weight, start, code, 1);
+        } else if (code != 0U) {
+            add_lanes(&product->adder, &product->weight, start, code, 0);
+        }
+        factors += code;
+        bit += bits;
+        start += row_bits;
+    }
+    product->factors = (sgq_sum)factors;
+    product->count = width;
+}
+
 /* A row of a matrix times a weight. Returns the sum of the row. */
 static sgq_real row_product(sgq_run *run, const uint32_t *step)
 {
@@ -658,9 +1216,14 @@ static sgq_real row_product(sgq_run *run, const uint32_t *step)
     /* Codes of no bits stand for one value. */
     const sgq_real s = slice.bits == 0U ? slice.offset : slice.step;
     const sgq_real o = slice.bits == 0U ? REAL(0) : slice.offset;
-    sgq_product product = start_product(run, step, o < REAL(0) || o > REAL(0));
+    sgq_product product =
+        start_product(run, step, o < REAL(0) || o > REAL(0), largest_code(slice.bits));
     uint32_t j;
 
+    if (has_lanes(&product) && slice.bits != 0U) {
+        add_coded_row(&product, &slice, first, matrix.width);
+        return end_product(&product, s, o);
+    }
     for (j = 0; j < matrix.width; j++) {
         if (slice.bits == FULL_PRECISION || product.weight.bits == FULL_PRECISION) {
             add_term(&product, j, value_at(&slice, first + j));
@@ -668,12 +1231,19 @@ static sgq_real row_product(sgq_run *run, const uint32_t *step)
             add_coded_term(&product, j, 1U);
         } else {
             uint32_t code = read_bits(slice.bytes, (first + j) * slice.bits, slice.bits);
-            if (code != 0U || product.totals != NULL) {
+            if (code != 0U || product.adder.totals != NULL) {
                 add_coded_term(&product, j, code);
             }
         }
     }
     return end_product(&product, s, o);
+}
+#endif
+
+#if SGQ_GIVEN_FEATURES
+static const float *given_row(sgq_run *run)
+{
+    return run->given + (size_t)node_of(run) * SGQ_NUM_FEATURES;
 }
 #endif
 
@@ -703,22 +1273,139 @@ static void normalize_features(sgq_real *out, uint32_t width, sgq_real sum)
 }
 #endif
 
+#if SGQ_HAS_FEATURE_PRODUCT && SGQ_FEATURES_SPARSE
+/* Terms of as many entries as lanes may take, where a row of the weight is one word of at most four
+ * parts: sums stay in registers. bit: of the code of the first one. Returns the sum of the codes. */
+INLINE uint32_t add_short_entries(sgq_product *product, sgq_entries *entries,
+                                  const sgq_slice *slice, uint32_t bit, uint32_t count,
+                                  int has_codes, int needs_totals)
+{
+    const sgq_words *words = product->adder.words;
+    const uint32_t row_bits = product->adder.width * product->weight.bits;
+    const uint32_t code_mask = (1U << slice->bits) - 1U;
+    const uint32_t bits = words->bits;
+    const sgq_word mask = words->mask;
+    const sgq_word tail = words->tail;
+    sgq_word sums[4] = {0U, 0U, 0U, 0U};
+    sgq_word totals[4] = {0U, 0U, 0U, 0U};
+    uint32_t factors = 0U;
+    uint32_t k;
+
+    for (; count != 0U; count--) {
+        const uint32_t start = next_column(entries) * row_bits;
+        const uint32_t code = has_codes ? word_at(slice->bytes, bit) & code_mask : 1U;
+        sgq_word word = lane_word_at(product->weight.bytes, start) & tail;
+
+        sums[0] += code * (word & mask);
+        totals[0] += needs_totals ? word & mask : 0U;
+        word >>= bits;
+        sums[1] += code * (word & mask);
+        totals[1] += needs_totals ? word & mask : 0U;
+        word >>= bits;
+        sums[2] += code * (word & mask);
+        totals[2] += needs_totals ? word & mask : 0U;
+        word >>= bits;
+        sums[3] += code * (word & mask);
+        totals[3] += needs_totals ? word & mask : 0U;
+        bit += slice->bits;
+        factors += code;
+    }
+    for (k = 0U; k < words->parts; k++) {
+        product->adder.lanes[k] = sums[k];
+        if (needs_totals) {
+            product->adder.total_lanes[k] = totals[k];
+        }
+    }
+    return factors;
+}
+
+/* The terms of all entries of a row whose stored codes begin with number place. */
+static void add_coded_entries(sgq_product *product, sgq_entries *entries, const sgq_slice *slice,
+                              uint32_t place)
+{
+    const uint32_t row_bits = product->adder.width * product->weight.bits;
+    const uint32_t code_mask = (1U << slice->bits) - 1U;
+    const sgq_words *words = product->adder.words;
+    sgq_entries left = *entries;
+    uint32_t bit = place * slice->bits;
+    uint32_t factors = 0U;
+
+    product->count = left.left;
+    while (left.left != 0U && words->words == 1U && words->parts <= 4U) {
+        const uint32_t count = left.left < words->most ? left.left : words->most;
+
+        if (slice->bits == 0U && product->adder.totals == NULL) {
+            factors += add_short_entries(product, &left, slice, bit, count, 0, 0);
+        } else if (product->adder.totals == NULL) {
+            factors += add_short_entries(product, &left, slice, bit, count, 1, 0);
+        } else {
+            factors += add_short_entries(product, &left, slice, bit, count, 1, 1);
+        }
+        product->adder.rows = count;
+        end_rows(&product->adder);
+        bit += count * slice->bits;
+    }
+    while (left.left != 0U) {
+        const uint32_t start = next_column(&left) * row_bits;
+        /* Codes of no bits are 1. */
+        const uint32_t code = code_mask == 0U ? 1U : word_at(slice->bytes, bit) & code_mask;
+
+        if (product->adder.totals == NULL) {
+            add_lanes(&product->adder, &product->weight, start, code, 0);
+        } else {
+            add_lanes(&product->adder, &product->weight, start, code, 1);
+        }
+        bit += slice->bits;
+        factors += code;
+    }
+    product->factors = (sgq_sum)factors;
+    *entries = left;
+}
+#endif
+
 #if SGQ_HAS_FEATURE_PRODUCT
 static void feature_product(sgq_run *run, const uint32_t *step)
 {
-#if SGQ_FEATURES_SPARSE
-    const sgq_position base = (sgq_position)run->row * SGQ_NUM_FEATURES;
+#if SGQ_GIVEN_FEATURES
+    const sgq_matrix matrix = matrix_at(run, SGQ_FEATURE_VALUES);
+    const sgq_slice slice = slice_at(run, &matrix, run->bucket);
+    const float *row = given_row(run);
+    sgq_product product = start_product(run, step, 1, largest_code(slice.bits));
+    sgq_real sum;
+    uint32_t j;
+
+    for (j = 0U; j < SGQ_NUM_FEATURES; j++) {
+        if (SGQ_SKIPS_ZEROS && !(row[j] < 0.0F) && !(row[j] > 0.0F)) {
+            continue;
+        }
+        if (slice.bits == FULL_PRECISION) {
+            add_term(&product, j, REAL(row[j]));
+        } else {
+            const uint32_t code = code_of(REAL(row[j]), slice.step, slice.offset, slice.bits);
+
+            if (product.weight.bits == FULL_PRECISION) {
+                add_term(&product, j, REAL(code) * slice.step + slice.offset);
+            } else {
+                add_coded_term(&product, j, code);
+            }
+        }
+    }
+    sum = end_product(&product, slice.step, slice.offset);
+#elif SGQ_FEATURES_SPARSE
     const sgq_slice slice = stored_values(run);
     const sgq_real s = slice.bits == 0U ? slice.offset : slice.step;
     const sgq_real o = slice.bits == 0U ? REAL(0) : slice.offset;
-    sgq_cursor cursor = row_start(&run->features, run->row, run->bucket);
-    sgq_product product = start_product(run, step, o < REAL(0) || o > REAL(0));
-    sgq_position position;
+    sgq_entries entries = entries_of(run, &run->features, WORDS + SGQ_FEATURE_ENTRIES);
+    sgq_product product =
+        start_product(run, step, o < REAL(0) || o > REAL(0), largest_code(slice.bits));
+    uint32_t place = run->features.entry - slice.first_row;
     sgq_real sum;
 
-    while (next_entry(&run->features.pattern, &cursor, base + SGQ_NUM_FEATURES, &position)) {
-        const uint32_t column = (uint32_t)(position - base);
-        const uint32_t place = cursor.entry - 1U - slice.first_row;
+    if (has_lanes(&product)) {
+        add_coded_entries(&product, &entries, &slice, place);
+    }
+    for (; entries.left != 0U; place++) {
+        const uint32_t column = next_column(&entries);
 
         if (slice.bits == FULL_PRECISION || product.weight.bits == FULL_PRECISION) {
             add_term(&product, column, value_at(&slice, place));
@@ -729,7 +1416,7 @@ static void feature_product(sgq_run *run, const uint32_t *step)
                            read_bits(slice.bytes, place * slice.bits, slice.bits));
         }
     }
-    row_done(&run->features, cursor);
+    run->features.next_bit = entries.bit;
     sum = end_product(&product, s, o);
 #else
     const sgq_real sum = row_product(run, step);
@@ -738,7 +1425,7 @@ static void feature_product(sgq_run *run, const uint32_t *step)
 }
 #endif
 
-#if SGQ_HAS_READ || (SGQ_HAS_READ_FEATURES && !SGQ_FEATURES_SPARSE)
+#if SGQ_HAS_READ || (SGQ_HAS_READ_FEATURES && !SGQ_FEATURES_SPARSE && !SGQ_GIVEN_FEATURES)
 static void read_row(sgq_run *run, const uint32_t *step)
 {
     const sgq_matrix matrix = matrix_at(run, step[TABLE]);
@@ -758,17 +1445,31 @@ static void read_features(sgq_run *run, const uint32_t *step)
     sgq_real *out = run->reals + step[OUT];
     sgq_real sum = REAL(0);
     uint32_t k;
-#if SGQ_FEATURES_SPARSE
-    const sgq_position base = (sgq_position)run->row * SGQ_NUM_FEATURES;
+#if SGQ_GIVEN_FEATURES
+    const sgq_matrix matrix = matrix_at(run, SGQ_FEATURE_VALUES);
+    const sgq_slice slice = slice_at(run, &matrix, run->bucket);
+    const float *row = given_row(run);
+
+    for (k = 0U; k < SGQ_NUM_FEATURES; k++) {
+        if (SGQ_SKIPS_ZEROS && !(row[k] < 0.0F) && !(row[k] > 0.0F)) {
+            out[k] = REAL(0);
+        } else if (slice.bits == FULL_PRECISION) {
+            out[k] = REAL(row[k]);
+        } else {
+            out[k] = REAL(code_of(REAL(row[k]), slice.step, slice.offset, slice.bits)) * slice.step +
+                     slice.offset;
+        }
+    }
+#elif SGQ_FEATURES_SPARSE
     const sgq_slice slice = stored_values(run);
-    sgq_cursor cursor = row_start(&run->features, run->row, run->bucket);
-    sgq_position position;
+    sgq_entries entries = entries_of(run, &run->features, WORDS + SGQ_FEATURE_ENTRIES);
+    uint32_t place = run->features.entry - slice.first_row;
 
     zero_reals(out, SGQ_NUM_FEATURES);
-    while (next_entry(&run->features.pattern, &cursor, base + SGQ_NUM_FEATURES, &position)) {
-        out[position - base] = value_at(&slice, cursor.entry - 1U - slice.first_row);
+    for (; entries.left != 0U; place++) {
+        out[next_column(&entries)] = value_at(&slice, place);
     }
-    row_done(&run->features, cursor);
+    run->features.next_bit = entries.bit;
 #else
     read_row(run, step);
 #endif
@@ -786,7 +1487,7 @@ static void write_row(sgq_run *run, const uint32_t *step)
     const sgq_slice slice = slice_at(run, &matrix, run->bucket);
     const sgq_real *values = run->reals + step[IN];
     const uint32_t first = (run->row - slice.first_row) * matrix.width;
-    uint8_t *octets = run->codes + matrix.words[MATRIX_BUCKETS + 2U * run->bucket + 1U];
+    uint8_t *octets = run->codes + first_byte(run, &matrix, run->bucket);
     uint32_t have = (first * slice.bits) & 7U;
     uint32_t window;
     uint32_t k;
@@ -834,6 +1535,51 @@ static sgq_real leaky(sgq_real value, sgq_real slope)
     return value > REAL(0) ? value : slope * value;
 }
 
+/* What scores of a row's edges are made from. */
+typedef struct {
+    uint32_t kind;
+    uint32_t channels;
+    const float *vectors;
+    sgq_real number; /* slope of negative sums, or factor of products */
+    const sgq_slice *row;
+    uint32_t first; /* number of the row's first code */
+    uint32_t width; /* of a row of the matrix */
+    uint32_t heads;
+    const sgq_real *own;
+} sgq_scores;
+
+/* The score of an edge for a head; first: the number of the source's first code. */
+static sgq_real edge_score(const sgq_scores *scores, const sgq_slice *slice, uint32_t first,
+                           uint32_t head)
+{
+    const uint32_t channels = scores->channels;
+    const uint32_t column = head * channels;
+    const float *vector = scores->vectors + column;
+    uint32_t target = scores->first + column;
+    sgq_real sum = REAL(0);
+    uint32_t k;
+
+    if (scores->kind == SCORE_SUMS) {
+        return leaky(scores->own[head] + score_of(slice, first + column, channels, vector),
+                     scores->number);
+    }
+    if (scores->kind == SCORE_BENT_SUMS) {
+        /* Rows of targets come after those of sources, or are the same. */
+        target += scores->width - scores->heads * channels;
+        for (k = 0; k < channels; k++) {
+            sum += REAL(vector[k]) * leaky(value_at(slice, first + column + k) +
+                                               value_at(scores->row, target + k),
+                                           scores->number);
+        }
+        return sum;
+    }
+    for (k = 0; k < channels; k++) {
+        sum += value_at(scores->row, target + k) *
+               value_at(slice, first + scores->heads * channels + column + k);
+    }
+    return sum * scores->number;
+}
+
 /* Makes sums of one bucket of sources to numbers, head by head. */
 static void add_heads(sgq_run *run, const uint32_t *step, const sgq_slice *ranges,
                       const float *hidden, uint32_t count)
@@ -852,15 +1598,13 @@ static void add_heads(sgq_run *run, const uint32_t *step, const sgq_slice *range
     }
 }
 
-/* out = sum_j Q(softmax_j leaky(a_s h_j + a_d h_i)) h_j, head by head. Scores are made twice, so
+/* out = sum_j Q(softmax_j score_ij) h_j, head by head. Scores are made twice, so
  * that none are held: for the sum of the softmax, and where they weigh. */
 static void attention(sgq_run *run, const uint32_t *step)
 {
     const uint32_t width = step[WIDTH];
     const uint32_t heads = step[IN2] & 0xFFFFU;
     const uint32_t channels = width / heads;
-    const float *vectors = NUMBERS + step[EXTRA] + 1;
-    const sgq_real slope = REAL(NUMBERS[step[EXTRA]]);
     const sgq_matrix matrix = matrix_at(run, step[TABLE]);
     const sgq_matrix coefficients = matrix_at(run, step[TABLE2]);
     const sgq_slice ranges = slice_at(run, &coefficients, run->bucket);
@@ -870,26 +1614,38 @@ static void attention(sgq_run *run, const uint32_t *step)
     sgq_real *total = top + heads;
     sgq_real *own = total + heads;
     sgq_sum *factors = run->sums + 2U * width;
-    sgq_sources sources = sources_of(run, step[IN2] >> 16);
-    const sgq_sources again = sources;
+    sgq_sources sources = sources_of(run, step[IN2] >> 16 & 1U);
+    sgq_adder adder = adder_of(run, channels, 1);
+    sgq_scores scores;
+    uint32_t values = 0U;
     sgq_slice slice = row;
     uint32_t group = NOWHERE;
     uint32_t in_group = 0U;
     uint32_t h;
 
     zero_reals(out, width);
-    zero_sums(run, 2U * width + heads);
     zero_reals(total, heads);
-    for (h = 0; h < heads; h++) {
-        own[h] = score_of(&row, (run->row - row.first_row) * width + h * channels, channels,
-                          vectors + width + h * channels);
+    scores.kind = step[IN2] >> 17;
+    scores.channels = channels;
+    scores.vectors = NUMBERS + step[EXTRA] + 1;
+    scores.number = REAL(NUMBERS[step[EXTRA]]);
+    scores.row = &row;
+    scores.first = (run->row - row.first_row) * matrix.width;
+    scores.width = matrix.width;
+    scores.heads = heads;
+    scores.own = own;
+    if (scores.kind == SCORE_PRODUCTS) {
+        values = 2U * width; /* after queries and keys */
+    }
+    for (h = 0; scores.kind == SCORE_SUMS && h < heads; h++) {
+        own[h] = score_of(&row, scores.first + h * channels, channels,
+                          scores.vectors + width + h * channels);
     }
     while (next_source(run, &sources)) {
         slice = slice_at(run, &matrix, sources.bucket);
         for (h = 0; h < heads; h++) {
-            const uint32_t first = (sources.source - slice.first_row) * width + h * channels;
             const sgq_real score =
-                leaky(own[h] + score_of(&slice, first, channels, vectors + h * channels), slope);
+                edge_score(&scores, &slice, (sources.source - slice.first_row) * matrix.width, h);
 
             if (total[h] <= REAL(0) || score > top[h]) {
                 total[h] = total[h] <= REAL(0) ? REAL(1) : total[h] * SGQ_EXP(top[h] - score) + REAL(1);
@@ -899,7 +1655,7 @@ static void attention(sgq_run *run, const uint32_t *step)
             }
         }
     }
-    sources = again;
+    sources = sources_of(run, step[IN2] >> 16 & 1U);
     while (next_source(run, &sources)) {
         if (sources.bucket != group) {
             if (in_group != 0U) {
@@ -908,12 +1664,15 @@ static void attention(sgq_run *run, const uint32_t *step)
             group = sources.bucket;
             in_group = 0U;
             slice = slice_at(run, &matrix, group);
+            if (slice.bits != FULL_PRECISION) {
+                adder.words = words_of(run, channels, slice.bits, 0U);
+            }
         }
         in_group += slice.bits != FULL_PRECISION && ranges.bits != FULL_PRECISION;
         for (h = 0; h < heads; h++) {
-            const uint32_t first = (sources.source - slice.first_row) * width + h * channels;
-            const sgq_real score =
-                leaky(own[h] + score_of(&slice, first, channels, vectors + h * channels), slope);
+            const uint32_t start = (sources.source - slice.first_row) * matrix.width;
+            const uint32_t first = start + values + h * channels;
+            const sgq_real score = edge_score(&scores, &slice, start, h);
             sgq_real share = SGQ_EXP(score - top[h]) / total[h];
             sgq_sum code = 0;
 
@@ -924,8 +1683,9 @@ static void attention(sgq_run *run, const uint32_t *step)
             if (slice.bits == FULL_PRECISION || ranges.bits == FULL_PRECISION) {
                 add_values(out + h * channels, &slice, first, channels, share);
             } else {
-                add_codes(run->sums + h * channels, run->sums + width + h * channels, &slice,
-                          first, channels, code);
+                adder.sums = run->sums + h * channels;
+                adder.totals = run->sums + width + h * channels;
+                add_row(&adder, &slice, first, code);
                 factors[h] += code;
             }
         }
@@ -938,12 +1698,15 @@ static void attention(sgq_run *run, const uint32_t *step)
 
 /* Steps on what lies in registers. */
 
-#if SGQ_HAS_ACTIVATE
+#if SGQ_HAS_ACTIVATE || SGQ_HAS_GATE
 static sgq_real sigmoid(sgq_real x)
 {
     return REAL(0.5) * (REAL(1) + SGQ_TANH(REAL(0.5) * x));
 }
 
+#endif
+
+#if SGQ_HAS_ACTIVATE
 static sgq_real activated(sgq_real x, uint32_t function, sgq_real parameter)
 {
     switch (function) {
@@ -1041,6 +1804,47 @@ static void project(const uint32_t *step, sgq_real *out, const sgq_real *in)
 }
 #endif
 
+#if SGQ_HAS_POOL
+/* Takes in the row of a node; the first one starts what is pooled. */
+static void pool(const sgq_run *run, const uint32_t *step)
+{
+    const sgq_real *in = run->reals + step[IN];
+    sgq_real *out = run->reals + step[OUT];
+    uint32_t k;
+
+    for (k = 0; k < step[WIDTH]; k++) {
+        if (run->row == 0U) {
+            out[k] = in[k];
+        } else if (step[EXTRA] == POOL_MAXIMUM) {
+            out[k] = in[k] > out[k] ? in[k] : out[k];
+        } else {
+            out[k] = bounded(out[k] + in[k]);
+        }
+    }
+}
+#endif
+
+#if SGQ_HAS_GATE
+/* out = m + sigmoid(g [m, s, m - s]) (s - m): what was gathered, and a node's own term. */
+static void gate(const uint32_t *step, sgq_real *out, const sgq_real *gathered,
+                 const sgq_real *own)
+{
+    const uint32_t width = step[WIDTH];
+    const float *vector = NUMBERS + step[TABLE];
+    sgq_real score = REAL(0);
+    uint32_t k;
+
+    for (k = 0; k < width; k++) {
+        score += gathered[k] * REAL(vector[k]) + own[k] * REAL(vector[width + k]) +
+                 (gathered[k] - own[k]) * REAL(vector[2U * width + k]);
+    }
+    score = sigmoid(score);
+    for (k = 0; k < width; k++) {
+        out[k] = bounded(gathered[k] + score * (own[k] - gathered[k]));
+    }
+}
+#endif
+
 #if SGQ_HAS_MEAN_HEADS
 static void mean_heads(const uint32_t *step, sgq_real *out, const sgq_real *in)
 {
@@ -1116,6 +1920,11 @@ static void each_number(sgq_run *run, const uint32_t *step)
             out[k] = x > REAL(0) ? x : bounded(x * REAL(numbers[k]));
             break;
 #endif
+#if SGQ_HAS_MEAN_OF_NODES
+        case STEP_MEAN_OF_NODES:
+            out[k] = x / REAL(run->num_nodes);
+            break;
+#endif
 #if SGQ_HAS_ACTIVATE
         case STEP_ACTIVATE:
             out[k] = activated(x, step[EXTRA], REAL(numbers[0]));
@@ -1131,33 +1940,6 @@ static void each_number(sgq_run *run, const uint32_t *step)
 }
 
 /* The run: passes, rows, steps. */
-
-/* The node of the row. */
-static uint32_t node_of(sgq_run *run)
-{
-#if SGQ_BUCKET_MAP_BITS
-    const uint8_t *map = sgq_tables.bytes + SGQ_BUCKET_MAP;
-
-    if (run->map_bucket != run->bucket) {
-        run->map_bucket = run->bucket;
-        run->map_row = bucket_row(run->bucket);
-        run->map_node = 0U;
-    }
-    for (;;) {
-        while (read_bits(map, run->map_node * SGQ_BUCKET_MAP_BITS, SGQ_BUCKET_MAP_BITS) !=
-               run->bucket) {
-            run->map_node++;
-        }
-        if (run->map_row == run->row) {
-            return run->map_node;
-        }
-        run->map_row++;
-        run->map_node++;
-    }
-#else
-    return run->row;
-#endif
-}
 
 static int do_step(sgq_run *run, const uint32_t *step)
 {
@@ -1198,7 +1980,13 @@ static int do_step(sgq_run *run, const uint32_t *step)
         return 0;
 #endif
     case STEP_OUTPUT:
-        return run->take(run->context, node_of(run), run->reals + step[IN]);
+        return run->take(run->context, SGQ_PREDICTS_GRAPHS ? 0U : node_of(run),
+                         run->reals + step[IN]);
+#if SGQ_HAS_POOL
+    case STEP_POOL:
+        pool(run, step);
+        return 0;
+#endif
 #if SGQ_HAS_STANDARDIZE_ROWS || SGQ_HAS_NORMALIZE_ROWS || SGQ_HAS_SOFTMAX_ROWS
     case STEP_STANDARDIZE_ROWS:
     case STEP_NORMALIZE_ROWS:
@@ -1209,6 +1997,11 @@ static int do_step(sgq_run *run, const uint32_t *step)
 #if SGQ_HAS_PROJECT
     case STEP_PROJECT:
         project(step, run->reals + step[OUT], run->reals + step[IN]);
+        return 0;
+#endif
+#if SGQ_HAS_GATE
+    case STEP_GATE:
+        gate(step, run->reals + step[OUT], run->reals + step[IN], run->reals + step[IN2]);
         return 0;
 #endif
 #if SGQ_HAS_MEAN_HEADS
@@ -1232,10 +2025,17 @@ static void name_helpers(void)
     (void)matrix_at;
     (void)slice_at;
     (void)value_at;
-    (void)add_codes;
+    (void)word_at;
+    (void)adder_of;
+    (void)words_of;
+    (void)add_row;
+    (void)end_rows;
+#if SGQ_HAS_PRODUCT || SGQ_HAS_FEATURE_PRODUCT
+    (void)has_lanes;
+    (void)add_coded_term;
+#endif
     (void)add_scaled;
     (void)add_values;
-    (void)zero_sums;
     (void)zero_reals;
 }
 
@@ -1243,16 +2043,15 @@ static void name_helpers(void)
 static void rewind_entries(sgq_run *run)
 {
 #if SGQ_HAS_EDGES
-    run->edges.here.row = NOWHERE;
-    run->edges.next.row = NOWHERE;
+    run->edges.row = NOWHERE;
 #endif
 #if SGQ_FEATURES_SPARSE
-    run->features.here.row = NOWHERE;
-    run->features.next.row = NOWHERE;
+    run->features.row = NOWHERE;
 #endif
     (void)run;
 }
 
+#if !SGQ_GIVEN_GRAPH
 /* Whether a mask leaves the row out; moves on to the last of eight that it all leaves out. */
 static int is_skipped(sgq_run *run, const uint8_t *mask)
 {
@@ -1268,35 +2067,69 @@ static int is_skipped(sgq_run *run, const uint8_t *mask)
     }
     return (octet >> (run->row & 7U) & 1U) == 0U;
 }
+#endif
 
-static int do_pass(sgq_run *run, uint32_t pass)
+/* The steps of a list on the row at hand. */
+static int do_steps(sgq_run *run, uint32_t list)
 {
-    const uint32_t *steps = WORDS + SGQ_STEPS;
-    const uint32_t first = WORDS[SGQ_PASSES + pass];
-    const uint32_t last = WORDS[SGQ_PASSES + pass + 1U];
-    const uint8_t *mask = NULL;
-    uint32_t k;
+    const uint32_t *step = WORDS + SGQ_STEPS + STEP_WORDS * WORDS[SGQ_PASSES + list];
+    const uint32_t *last = WORDS + SGQ_STEPS + STEP_WORDS * WORDS[SGQ_PASSES + list + 1U];
 
-    if (run->masks != NULL) {
-        mask = run->masks + (size_t)pass * ((SGQ_NUM_NODES + 7U) / 8U);
-    }
-    rewind_entries(run);
-    run->row = 0U;
-    for (run->bucket = 0U; run->bucket < SGQ_NUM_BUCKETS; run->bucket++) {
-        for (; run->row < bucket_row(run->bucket + 1U); run->row++) {
-            if (is_skipped(run, mask)) {
-                continue;
-            }
-            for (k = first; k < last; k++) {
-                const int stopped = do_step(run, steps + STEP_WORDS * k);
+    for (; step != last; step += STEP_WORDS) {
+        const int stopped = do_step(run, step);
 
-                if (stopped != 0) {
-                    return stopped;
-                }
-            }
+        if (stopped != 0) {
+            return stopped;
         }
     }
     return SGQ_OK;
+}
+
+/* The rows of a bucket. */
+static int do_bucket(sgq_run *run, uint32_t list, const uint8_t *mask)
+{
+    int stopped = SGQ_OK;
+
+#if SGQ_GIVEN_GRAPH
+    (void)mask;
+    for (run->node = 0U; stopped == SGQ_OK && run->node < run->num_nodes; run->node++) {
+        if (bucket_of(run, run->node) == run->bucket) {
+            stopped = do_steps(run, list);
+            run->row++;
+        }
+    }
+#else
+    for (; stopped == SGQ_OK && run->row < bucket_row(run, run->bucket + 1U); run->row++) {
+        if (!is_skipped(run, mask)) {
+            stopped = do_steps(run, list);
+        }
+    }
+#endif
+    return stopped;
+}
+
+static int do_pass(sgq_run *run, uint32_t pass)
+{
+    const uint32_t list = SGQ_HAS_GRAPH_STEPS ? 2U * pass : pass;
+    const uint8_t *mask = NULL;
+    int stopped = SGQ_OK;
+
+    if (run->masks != NULL) {
+        mask = run->masks + (size_t)pass * MASK_BYTES;
+    }
+    rewind_entries(run);
+    run->row = 0U;
+    for (run->bucket = 0U; stopped == SGQ_OK && run->bucket < SGQ_NUM_BUCKETS; run->bucket++) {
+        stopped = do_bucket(run, list, mask);
+    }
+#if SGQ_HAS_GRAPH_STEPS
+    run->row = 0U;
+    run->bucket = 0U;
+    if (stopped == SGQ_OK) {
+        stopped = do_steps(run, list + 1U);
+    }
+#endif
+    return stopped;
 }
 
 static int do_passes(sgq_run *run)
@@ -1324,7 +2157,8 @@ static int start(sgq_run *run, void *arena, size_t given, size_t needed, sgq_tak
     if (given < needed) {
         return SGQ_ARENA_TOO_SMALL;
     }
-    if ((uintptr_t)arena % sizeof(sgq_real) != 0U || (uintptr_t)arena % sizeof(sgq_sum) != 0U) {
+    if ((uintptr_t)arena % sizeof(sgq_real) != 0U || (uintptr_t)arena % sizeof(sgq_sum) != 0U ||
+        (uintptr_t)arena % sizeof(sgq_word) != 0U) {
         return SGQ_ARENA_MISALIGNED;
     }
     if (take == NULL) {
@@ -1332,39 +2166,25 @@ static int start(sgq_run *run, void *arena, size_t given, size_t needed, sgq_tak
     }
     name_helpers();
     memset(run, 0, sizeof *run);
+    run->num_nodes = SGQ_NUM_NODES;
     run->sums = arena;
-    run->reals = (void *)(bytes + SGQ_ARENA_SUMS * sizeof(sgq_sum));
-    run->codes = bytes + SGQ_ARENA_SUMS * sizeof(sgq_sum) + SGQ_ARENA_REALS * sizeof(sgq_real);
+    run->lanes = (void *)(bytes + SGQ_ARENA_SUMS * sizeof(sgq_sum));
+    run->reals = (void *)(run->lanes + 2U * LANE_BYTES / sizeof(sgq_word));
+    run->end = bytes + given;
+    run->codes = bytes + ARENA_NUMBERS;
     run->take = take;
     run->context = context;
 #if SGQ_BUCKET_MAP_BITS
     run->map_bucket = NOWHERE;
 #endif
 #if SGQ_HAS_EDGES
-    run->edges.pattern.high = sgq_tables.bytes + SGQ_EDGES_HIGH;
-    run->edges.pattern.low = sgq_tables.bytes + SGQ_EDGES_LOW;
-    run->edges.pattern.low_bits = SGQ_EDGES_LOW_BITS;
-    run->edges.pattern.count = SGQ_NUM_EDGES;
-    run->edges.pattern.columns = SGQ_NUM_NODES;
-    run->edges.pattern.blocks = WORDS + SGQ_EDGE_BLOCKS;
+    run->edges.words = WORDS + SGQ_EDGE_ROWS;
 #endif
 #if SGQ_FEATURES_SPARSE
-    run->features.pattern.high = sgq_tables.bytes + SGQ_FEATURES_HIGH;
-    run->features.pattern.low = SGQ_FEATURES_BITMAP ? NULL : sgq_tables.bytes + SGQ_FEATURES_LOW;
-    run->features.pattern.low_bits = SGQ_FEATURES_LOW_BITS;
-    run->features.pattern.count = SGQ_NUM_STORED_FEATURES;
-    run->features.pattern.columns = SGQ_NUM_FEATURES;
-    run->features.pattern.blocks = WORDS + SGQ_FEATURE_BLOCKS;
+    run->features.words = WORDS + SGQ_FEATURE_ROWS;
 #endif
+    memset(arena, 0, SGQ_ARENA_SUMS * sizeof(sgq_sum) + SGQ_ARENA_LANES * sizeof(uint32_t));
     return SGQ_OK;
-}
-
-int sgq_predict(void *arena, size_t arena_bytes, sgq_take take, void *context)
-{
-    sgq_run run;
-    const int fault = start(&run, arena, arena_bytes, SGQ_ARENA_BYTES, take, context);
-
-    return fault != SGQ_OK ? fault : do_passes(&run);
 }
 
 uint32_t sgq_largest(const sgq_real *outputs)
@@ -1380,6 +2200,365 @@ uint32_t sgq_largest(const sgq_real *outputs)
     return best;
 }
 
+#if SGQ_GIVEN_FEATURES
+/* Whether features are there, and all of them are numbers. */
+static int features_fault(const float *features, uint32_t nodes)
+{
+    const size_t count = (size_t)nodes * SGQ_NUM_FEATURES;
+    size_t k;
+
+    if (features == NULL) {
+        return SGQ_FEATURES_MISSING;
+    }
+    for (k = 0U; k < count; k++) {
+        if (!(features[k] >= -FLT_MAX && features[k] <= FLT_MAX)) {
+            return SGQ_FEATURE_NOT_FINITE;
+        }
+    }
+    return SGQ_OK;
+}
+#endif
+
+#if SGQ_GIVEN_GRAPH
+/* A graph that is given: edges are listed by the node that they lead to, nodes put into buckets by
+ * how many these are, and buffers into the arena. */
+
+static int graph_fault(const sgq_graph *graph)
+{
+    uint32_t k;
+
+    if (graph == NULL || graph->num_nodes == 0U ||
+        (graph->num_edges != 0U && (graph->sources == NULL || graph->targets == NULL))) {
+        return SGQ_GRAPH_MISSING;
+    }
+    if (graph->num_nodes > MOST_INDEX || graph->num_edges > MOST_INDEX) {
+        return SGQ_GRAPH_TOO_LARGE;
+    }
+    for (k = 0U; k < graph->num_edges; k++) {
+        if (graph->sources[k] >= graph->num_nodes || graph->targets[k] >= graph->num_nodes) {
+            return SGQ_NODE_UNKNOWN;
+        }
+    }
+    return features_fault(graph->features, graph->num_nodes);
+}
+
+/* The order of sources: of their rows, or nodes where these are the same. */
+static uint32_t order_of(const sgq_run *run, uint32_t node)
+{
+    return run->rows == NULL ? node : run->rows[node];
+}
+
+/* Sorts the sources of a node (Shell's way, so that hubs take no square of their edges). */
+static void sort_sources(const sgq_run *run, sgq_index *sources, uint32_t count)
+{
+    uint32_t gap = 1U;
+    uint32_t k;
+
+    while (gap < count / 3U) {
+        gap = 3U * gap + 1U;
+    }
+    for (; gap != 0U; gap /= 3U) {
+        for (k = gap; k < count; k++) {
+            const sgq_index moved = sources[k];
+            uint32_t j = k;
+
+            while (j >= gap && order_of(run, sources[j - gap]) > order_of(run, moved)) {
+                sources[j] = sources[j - gap];
+                j -= gap;
+            }
+            sources[j] = moved;
+        }
+    }
+}
+
+/* Lists the sources of each node; an edge from a node to itself is none. */
+static void list_edges(sgq_run *run, const sgq_graph *graph)
+{
+    uint32_t node;
+    uint32_t k;
+
+    memset(run->starts, 0, ((size_t)run->num_nodes + 1U) * sizeof(sgq_index));
+    for (k = 0U; k < graph->num_edges; k++) {
+        run->starts[graph->targets[k]] = (sgq_index)(run->starts[graph->targets[k]] +
+                                                     (graph->sources[k] != graph->targets[k]));
+    }
+    for (node = 1U; node <= run->num_nodes; node++) {
+        run->starts[node] = (sgq_index)(run->starts[node] + run->starts[node - 1U]);
+    }
+    /* From the ends back, so that these become starts. */
+    for (k = 0U; k < graph->num_edges; k++) {
+        if (graph->sources[k] != graph->targets[k]) {
+            const uint32_t place = run->starts[graph->targets[k]] - 1U;
+
+            run->starts[graph->targets[k]] = (sgq_index)place;
+            run->sources[place] = (sgq_index)graph->sources[k];
+        }
+    }
+}
+
+/* Leaves out edges that are listed again; 0 where a node then has more than sums may have. */
+static int drop_repeats(sgq_run *run)
+{
+    uint32_t kept = 0U;
+    uint32_t node;
+
+    for (node = 0U; node < run->num_nodes; node++) {
+        const uint32_t first = run->starts[node];
+        const uint32_t count = run->starts[node + 1U] - first;
+        const uint32_t start = kept;
+        uint32_t k;
+
+        sort_sources(run, run->sources + first, count);
+        run->starts[node] = (sgq_index)start;
+        for (k = first; k < first + count; k++) {
+            if (kept == start || run->sources[kept - 1U] != run->sources[k]) {
+                run->sources[kept] = run->sources[k];
+                kept++;
+            }
+        }
+        if (kept - start > SGQ_MOST_NEIGHBORS) {
+            return 0;
+        }
+    }
+    run->starts[run->num_nodes] = (sgq_index)kept;
+    return 1;
+}
+
+/* The first row of each bucket and the row of each node; sources are then in the order of rows. */
+static void find_rows(sgq_run *run, sgq_index *rows)
+{
+    uint32_t row = 0U;
+    uint32_t bucket;
+    uint32_t node;
+
+    for (bucket = 0U; bucket < SGQ_NUM_BUCKETS; bucket++) {
+        run->bucket_rows[bucket] = row;
+        for (node = 0U; node < run->num_nodes; node++) {
+            if (bucket_of(run, node) == bucket) {
+                if (rows != NULL) {
+                    rows[node] = (sgq_index)row;
+                }
+                row++;
+            }
+        }
+    }
+    run->bucket_rows[SGQ_NUM_BUCKETS] = row;
+    run->rows = rows;
+    for (node = 0U; rows != NULL && node < run->num_nodes; node++) {
+        sort_sources(run, run->sources + run->starts[node],
+                     (uint32_t)run->starts[node + 1U] - run->starts[node]);
+    }
+}
+
+#if SGQ_NUM_BUFFERS
+/* What TABLE of a buffer names: where its matrix is, and in which passes it is needed. */
+enum { BUFFER_MATRIX, BUFFER_FIRST, BUFFER_LAST, BUFFER_WORDS };
+
+static const uint32_t *buffer_words(uint32_t buffer)
+{
+    return WORDS + SGQ_BUFFERS + BUFFER_WORDS * buffer;
+}
+
+static uint64_t bytes_of_bits(uint64_t bits)
+{
+    return (bits + 7U) / 8U;
+}
+
+/* Bytes of a bucket of a buffer. */
+static uint64_t bucket_bytes(const sgq_run *run, uint32_t buffer, uint32_t bucket)
+{
+    const uint32_t *words = WORDS + buffer_words(buffer)[BUFFER_MATRIX];
+    uint64_t rows = run->bucket_rows[bucket + 1U] - run->bucket_rows[bucket];
+
+    if (words[MATRIX_PLACE] == IN_ARENA_OF_GRAPH) {
+        rows = bucket == 0U;
+    } else if (words[MATRIX_PLACE] == IN_ARENA_ONE_ROW) {
+        rows = rows != 0U;
+    }
+    if (rows == 0U) {
+        return 0U;
+    }
+    return bytes_of_bits(rows * words[MATRIX_WIDTH] * words[MATRIX_BUCKETS + 2U * bucket]);
+}
+
+/* Bytes of a buffer: all buckets, or the largest row. */
+static uint64_t buffer_bytes(const sgq_run *run, uint32_t buffer)
+{
+    const uint32_t *words = WORDS + buffer_words(buffer)[BUFFER_MATRIX];
+    uint64_t all = 0U;
+    uint64_t most = 0U;
+    uint32_t bucket;
+
+    for (bucket = 0U; bucket < SGQ_NUM_BUCKETS; bucket++) {
+        const uint64_t bytes = bucket_bytes(run, buffer, bucket);
+
+        all += bytes;
+        most = bytes > most ? bytes : most;
+    }
+    return words[MATRIX_PLACE] == IN_ARENA ? all : most;
+}
+
+/* The lowest place of a buffer where none lies that is needed at the same time. */
+static uint64_t free_place(const sgq_run *run, uint32_t buffer, uint64_t bytes)
+{
+    const uint32_t *own = buffer_words(buffer);
+    uint64_t place = 0U;
+    uint32_t k = 0U;
+
+    while (k < SGQ_NUM_BUFFERS) {
+        const uint32_t *other = buffer_words(k);
+        const uint64_t there = run->places[k * SGQ_NUM_BUCKETS];
+
+        if (there != NOWHERE && other[BUFFER_FIRST] <= own[BUFFER_LAST] &&
+            own[BUFFER_FIRST] <= other[BUFFER_LAST] && there < place + bytes &&
+            place < there + buffer_bytes(run, k)) {
+            place = there + buffer_bytes(run, k);
+            k = 0U;
+        } else {
+            k++;
+        }
+    }
+    return place;
+}
+
+/* The largest buffer without a place; of equal ones that which is needed first. */
+static uint32_t next_buffer(const sgq_run *run)
+{
+    uint32_t best = NOWHERE;
+    uint32_t k;
+
+    for (k = 0U; k < SGQ_NUM_BUFFERS; k++) {
+        const uint32_t *words = buffer_words(k);
+        uint64_t bytes;
+        uint64_t most;
+
+        if (run->places[k * SGQ_NUM_BUCKETS] != NOWHERE) {
+            continue;
+        }
+        if (best == NOWHERE) {
+            best = k;
+            continue;
+        }
+        bytes = buffer_bytes(run, k);
+        most = buffer_bytes(run, best);
+        if (bytes > most ||
+            (bytes == most && (words[BUFFER_FIRST] < buffer_words(best)[BUFFER_FIRST] ||
+                               (words[BUFFER_FIRST] == buffer_words(best)[BUFFER_FIRST] &&
+                                words[BUFFER_LAST] < buffer_words(best)[BUFFER_LAST])))) {
+            best = k;
+        }
+    }
+    return best;
+}
+
+/* Puts buffers into the bytes that are left; 0 where they do not fit. */
+static int place_buffers(sgq_run *run, size_t left)
+{
+    uint32_t buffer;
+    uint32_t bucket;
+
+    for (buffer = 0U; buffer < SGQ_NUM_BUFFERS; buffer++) {
+        run->places[buffer * SGQ_NUM_BUCKETS] = NOWHERE;
+    }
+    while ((buffer = next_buffer(run)) != NOWHERE) {
+        const uint64_t bytes = buffer_bytes(run, buffer);
+        const uint64_t place = free_place(run, buffer, bytes);
+
+        if (place + bytes > left || place + bytes > MOST_CODE_BYTES) {
+            return 0;
+        }
+        run->places[buffer * SGQ_NUM_BUCKETS] = (uint32_t)place;
+    }
+    for (buffer = 0U; buffer < SGQ_NUM_BUFFERS; buffer++) {
+        const uint32_t *words = WORDS + buffer_words(buffer)[BUFFER_MATRIX];
+        uint32_t *places = run->places + buffer * SGQ_NUM_BUCKETS;
+
+        for (bucket = 1U; bucket < SGQ_NUM_BUCKETS; bucket++) {
+            places[bucket] = places[bucket - 1U];
+            if (words[MATRIX_PLACE] == IN_ARENA) {
+                places[bucket] += (uint32_t)bucket_bytes(run, buffer, bucket - 1U);
+            }
+        }
+    }
+    return 1;
+}
+
+#else
+static int place_buffers(const sgq_run *run, size_t left)
+{
+    (void)run;
+    (void)left;
+    return 1;
+}
+#endif
+
+int sgq_predict_graph(void *arena, size_t arena_bytes, const sgq_graph *graph, sgq_take take,
+                      void *context)
+{
+    const size_t planned = ARENA_NUMBERS + PLACE_BYTES;
+    uint8_t *bytes = arena;
+    sgq_index *rows = NULL;
+    sgq_run run;
+    size_t used;
+    int fault = start(&run, arena, arena_bytes, planned, take, context);
+
+    if (fault == SGQ_OK) {
+        fault = graph_fault(graph);
+    }
+    if (fault != SGQ_OK) {
+        return fault;
+    }
+    used = planned + (((size_t)graph->num_nodes + 1U) +
+                      (SGQ_NUM_BUCKETS > 1U ? (size_t)graph->num_nodes : 0U)) * sizeof(sgq_index);
+    /* Repeated edges are listed too, for a moment, where buffers will be. */
+    if (arena_bytes < used || (arena_bytes - used) / sizeof(sgq_index) < graph->num_edges) {
+        return SGQ_ARENA_TOO_SMALL;
+    }
+    run.num_nodes = graph->num_nodes;
+    run.given = graph->features;
+    run.places = (void *)(bytes + ARENA_NUMBERS);
+    run.starts = (void *)(bytes + planned);
+    rows = run.starts + graph->num_nodes + 1U;
+    run.sources = SGQ_NUM_BUCKETS > 1U ? rows + graph->num_nodes : rows;
+    list_edges(&run, graph);
+    if (!drop_repeats(&run)) {
+        return SGQ_GRAPH_TOO_LARGE;
+    }
+    find_rows(&run, SGQ_NUM_BUCKETS > 1U ? rows : NULL);
+    used += (size_t)run.starts[graph->num_nodes] * sizeof(sgq_index);
+    run.codes = bytes + used;
+    if (!place_buffers(&run, arena_bytes - used)) {
+        return SGQ_ARENA_TOO_SMALL;
+    }
+    return do_passes(&run);
+}
+#elif SGQ_GIVEN_FEATURES
+int sgq_predict_features(void *arena, size_t arena_bytes, const float *features, sgq_take take,
+                         void *context)
+{
+    sgq_run run;
+    int fault = start(&run, arena, arena_bytes, SGQ_ARENA_BYTES, take, context);
+
+    if (fault == SGQ_OK) {
+        fault = features_fault(features, SGQ_NUM_NODES);
+    }
+    if (fault != SGQ_OK) {
+        return fault;
+    }
+    run.given = features;
+    return do_passes(&run);
+}
+#else
+int sgq_predict(void *arena, size_t arena_bytes, sgq_take take, void *context)
+{
+    sgq_run run;
+    const int fault = start(&run, arena, arena_bytes, SGQ_ARENA_BYTES, take, context);
+
+    return fault != SGQ_OK ? fault : do_passes(&run);
+}
+#endif
+
+#if !SGQ_GIVEN_FEATURES && !SGQ_PREDICTS_GRAPHS
 /* Some nodes: which rows each pass needs, from the last pass back. */
 
 static void want_row(uint8_t *mask, uint32_t row)
@@ -1393,7 +2572,7 @@ static uint32_t row_of(uint32_t node)
 #if SGQ_BUCKET_MAP_BITS
     const uint8_t *map = sgq_tables.bytes + SGQ_BUCKET_MAP;
     const uint32_t bucket = read_bits(map, node * SGQ_BUCKET_MAP_BITS, SGQ_BUCKET_MAP_BITS);
-    uint32_t row = bucket_row(bucket);
+    uint32_t row = WORDS[SGQ_BUCKET_ROWS + bucket];
     uint32_t other;
 
     for (other = 0U; other < node; other++) {
@@ -1411,7 +2590,7 @@ static void want_read_rows(sgq_run *run, const uint8_t *mask, uint8_t *earlier, 
     rewind_entries(run);
     run->row = 0U;
     for (run->bucket = 0U; run->bucket < SGQ_NUM_BUCKETS; run->bucket++) {
-        for (; run->row < bucket_row(run->bucket + 1U); run->row++) {
+        for (; run->row < bucket_row(run, run->bucket + 1U); run->row++) {
             if (is_skipped(run, mask)) {
                 continue;
             }
@@ -1433,8 +2612,7 @@ static void want_read_rows(sgq_run *run, const uint8_t *mask, uint8_t *earlier, 
 int sgq_predict_nodes(void *arena, size_t arena_bytes, const uint32_t *nodes, uint32_t count,
                       sgq_take take, void *context)
 {
-    const size_t mask_bytes = (SGQ_NUM_NODES + 7U) / 8U;
-    sgq_run run;
+        sgq_run run;
     const int fault = start(&run, arena, arena_bytes, SGQ_NODES_ARENA_BYTES, take, context);
     uint32_t pass;
     uint32_t k;
@@ -1451,17 +2629,18 @@ int sgq_predict_nodes(void *arena, size_t arena_bytes, const uint32_t *nodes, ui
         }
     }
     run.masks = run.codes + SGQ_ARENA_CODES;
-    memset(run.masks, 0, mask_bytes * SGQ_NUM_PASSES);
+    memset(run.masks, 0, MASK_BYTES * SGQ_NUM_PASSES);
     for (k = 0U; k < count; k++) {
-        want_row(run.masks + mask_bytes * (SGQ_NUM_PASSES - 1U), row_of(nodes[k]));
+        want_row(run.masks + MASK_BYTES * (SGQ_NUM_PASSES - 1U), row_of(nodes[k]));
     }
     for (pass = SGQ_NUM_PASSES - 1U; pass > 0U; pass--) {
         for (k = WORDS[SGQ_READS + pass]; k < WORDS[SGQ_READS + pass + 1U]; k++) {
             const uint32_t read = WORDS[SGQ_READ_PASSES + k];
 
-            want_read_rows(&run, run.masks + mask_bytes * pass, run.masks + mask_bytes * (read >> 1),
+            want_read_rows(&run, run.masks + MASK_BYTES * pass, run.masks + MASK_BYTES * (read >> 1),
                            read & 1U);
         }
     }
     return do_passes(&run);
 }
+#endif

@@ -23,6 +23,11 @@ static int show(void *context, uint32_t node, const sgq_real *outputs)
 
 static int predict(void *arena, int count, char **nodes, void *context)
 {
+#if SGQ_PREDICTS_GRAPHS
+    (void)count;
+    (void)nodes;
+    return sgq_predict(arena, SGQ_ARENA_BYTES, show, context);
+#else
     uint32_t wanted[64];
     int k;
 
@@ -33,6 +38,7 @@ static int predict(void *arena, int count, char **nodes, void *context)
         wanted[k] = (uint32_t)strtoul(nodes[k], NULL, 10);
     }
     return sgq_predict_nodes(arena, SGQ_NODES_ARENA_BYTES, wanted, (uint32_t)count, show, context);
+#endif
 }
 
 int main(int argc, char **argv)

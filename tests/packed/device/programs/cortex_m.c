@@ -1,8 +1,12 @@
-/* Predicts all nodes on an emulated Cortex-M, whose debugger's console gets a line for each: the
+/* Predicts all nodes, or a graph of given_graph.h, on an emulated Cortex-M, whose debugger's console gets a line for each: the
  * node and the bits of its outputs. Then how much stack was used, and ticks of the clock. */
 #include <string.h>
 
 #include "sgq_runtime.h"
+
+#if SGQ_GIVEN_GRAPH
+#include "given_graph.h"
+#endif
 
 #define CONSOLE_WRITE 4U
 #define EXIT 24U
@@ -18,7 +22,11 @@ extern uint32_t end_of_bss;
 extern uint32_t top_of_ram;
 void reset(void);
 
+#if SGQ_GIVEN_GRAPH || SGQ_PREDICTS_GRAPHS
+static uint64_t arena[(SGQ_ARENA_BYTES + 7U) / 8U];
+#else
 static uint64_t arena[(SGQ_NODES_ARENA_BYTES + 7U) / 8U];
+#endif
 static uint32_t turns;
 
 static void ask_host(uint32_t operation, const void *argument)
@@ -84,21 +92,39 @@ static void tick(void)
     turns++;
 }
 
-/* Ticks that a prediction takes: of all nodes, or of node 0. */
+/* All nodes, or the graph. */
+static int predict_all(sgq_take take)
+{
+#if SGQ_GIVEN_GRAPH
+    return sgq_predict_graph(arena, SGQ_ARENA_BYTES, &given_graph, take, NULL);
+#else
+    return sgq_predict(arena, SGQ_ARENA_BYTES, take, NULL);
+#endif
+}
+
+/* Node 0, where some nodes can be predicted. */
+static int predict_one(sgq_take take)
+{
+#if SGQ_GIVEN_GRAPH || SGQ_PREDICTS_GRAPHS
+    (void)take;
+    return SGQ_OK;
+#else
+    const uint32_t node = 0U;
+
+    return sgq_predict_nodes(arena, SGQ_NODES_ARENA_BYTES, &node, 1U, take, NULL);
+#endif
+}
+
+/* Ticks that a prediction takes. */
 static uint32_t ticks_of(int all)
 {
-    const uint32_t node = 0U;
     uint32_t left;
 
     turns = 0U;
     TICK_RELOAD = MOST_TICKS;
     TICK_VALUE = 0U;
     TICK_CONTROL = 7U;
-    if (all) {
-        (void)sgq_predict(arena, sizeof arena, ignore, NULL);
-    } else {
-        (void)sgq_predict_nodes(arena, sizeof arena, &node, 1U, ignore, NULL);
-    }
+    (void)(all ? predict_all(ignore) : predict_one(ignore));
     left = TICK_VALUE;
     TICK_CONTROL = 0U;
     return turns * (MOST_TICKS + 1U) + (MOST_TICKS - left);
@@ -107,7 +133,7 @@ static uint32_t ticks_of(int all)
 static void run(void)
 {
     const uint32_t *lowest = &end_of_bss;
-    const int fault = sgq_predict(arena, sizeof arena, show, NULL);
+    const int fault = predict_all(show);
 
     while (*lowest == UNUSED_STACK) {
         lowest++;

@@ -1,0 +1,1 @@
+"""The constant tables of a model in C."""

@@ -1,0 +1,94 @@
+/* Graphs that must be refused: ends with the number of the first that was not. */
+#include <math.h>
+
+#include "sgq_runtime.h"
+
+static int calls;
+
+static int count_calls(void *context, uint32_t node, const sgq_real *outputs)
+{
+    (void)context;
+    (void)node;
+    (void)outputs;
+    calls++;
+    return 0;
+}
+
+static uint64_t room[(SGQ_ARENA_BYTES + 15U) / 8U];
+static float features[2U * SGQ_NUM_FEATURES];
+
+static int answer(const sgq_graph *graph)
+{
+    return sgq_predict_graph(room, SGQ_ARENA_BYTES, graph, count_calls, NULL);
+}
+
+int main(void)
+{
+    const uint32_t sources[3] = {0U, 1U, 0U};
+    const uint32_t unknown[3] = {0U, 1U, 2U};
+    const uint32_t targets[3] = {1U, 0U, 1U};
+    sgq_graph good;
+    sgq_graph bad;
+
+    good.num_nodes = 2U;
+    good.num_edges = 3U;
+    good.sources = sources;
+    good.targets = targets;
+    good.features = features;
+    if (answer(NULL) != SGQ_GRAPH_MISSING) {
+        return 1;
+    }
+    bad = good;
+    bad.num_nodes = 0U;
+    if (answer(&bad) != SGQ_GRAPH_MISSING) {
+        return 2;
+    }
+    bad = good;
+    bad.sources = NULL;
+    if (answer(&bad) != SGQ_GRAPH_MISSING) {
+        return 3;
+    }
+    bad = good;
+    bad.targets = unknown;
+    if (answer(&bad) != SGQ_NODE_UNKNOWN) {
+        return 4;
+    }
+    bad = good;
+    bad.features = NULL;
+    if (answer(&bad) != SGQ_FEATURES_MISSING) {
+        return 5;
+    }
+    features[SGQ_NUM_FEATURES] = INFINITY;
+    if (answer(&good) != SGQ_FEATURE_NOT_FINITE) {
+        return 6;
+    }
+    features[SGQ_NUM_FEATURES] = 0.0F;
+    bad = good;
+    bad.num_nodes = 0xFFFFFFFFU;
+    if (answer(&bad) != SGQ_GRAPH_TOO_LARGE) {
+        return 7;
+    }
+    bad = good;
+    bad.num_edges = 0xFFFFFFFFU;
+    if (answer(&bad) != SGQ_GRAPH_TOO_LARGE) {
+        return 8;
+    }
+    if (sgq_predict_graph(NULL, SGQ_ARENA_BYTES, &good, count_calls, NULL) != SGQ_ARENA_MISSING ||
+        sgq_predict_graph(room, 8U, &good, count_calls, NULL) != SGQ_ARENA_TOO_SMALL ||
+        sgq_predict_graph(room, SGQ_ARENA_BYTES, &good, NULL, NULL) != SGQ_TAKE_MISSING) {
+        return 9;
+    }
+    if (calls != 0) {
+        return 10;
+    }
+    if (answer(&good) != SGQ_OK || calls != 1) {
+        return 11;
+    }
+    good.num_edges = 0U;
+    good.sources = NULL;
+    good.targets = NULL;
+    if (answer(&good) != SGQ_OK || calls != 2) {
+        return 12;
+    }
+    return 0;
+}
