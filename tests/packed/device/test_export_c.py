@@ -46,7 +46,7 @@ def test_what_c_cannot_do_yet_ends_the_command_with_one_line(
     ("arguments", "message"),
     [
         (["format=cpp", "study=a"], "format=cpp: it must be c"),
-        (["artifact=a.safetensors"], "artifact: it goes with format=c"),
+        (["artifact=a.safetensors"], "artifact: it goes with a format"),
         (["artifact=a", "study=b", "format=c"], "give no study or trial with it"),
         (["format=c"], "study is missing"),
         (["artifact=nothing.safetensors", "format=c"], "nothing.safetensors: No such file"),
