@@ -1,5 +1,7 @@
 """The search space of a model that pools: what has rows of graphs has bits of its own."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,9 +9,9 @@ from many_graphs import POOLS, EveryLayer, drawn
 from sgq_auto.graphs.many_graphs import largest_graph
 from sgq_auto.packed import FootprintModel, Objective
 from sgq_auto.packed.allocation import DEFAULT_LADDER
-from sgq_auto.quantize import prepare, trace_spec
+from sgq_auto.quantize import device_sizes, prepare, trace_spec
 from sgq_auto.searching import Granularity, SearchSpace
-from sgq_auto.searching.space.size_table import SizeTable
+from sgq_auto.searching.space.size_table import sizes_of
 
 _OF_GRAPHS = {"convs.0.skip.embedding", "convs.1.skip.embedding", "lin.embedding"}
 
@@ -17,7 +19,9 @@ _OF_GRAPHS = {"convs.0.skip.embedding", "convs.1.skip.embedding", "lin.embedding
 @pytest.fixture(scope="module")
 def footprints() -> FootprintModel:
     graph, model = drawn().prepared().graph, EveryLayer("gcn", POOLS["mean"], 7)
-    return largest_graph(trace_spec(prepare(model, graph), graph), graph).footprints
+    prepared = prepare(model, graph)
+    footprints = largest_graph(trace_spec(prepared, graph), graph).footprints
+    return replace(footprints, device=device_sizes(prepared, graph))
 
 
 @pytest.mark.parametrize(
@@ -40,13 +44,13 @@ def test_groups_hold_what_is_pooled(
     assert group in space.searched
 
 
-@pytest.mark.parametrize("objective", [o for o in Objective if not o.of_device])
+@pytest.mark.parametrize("objective", list(Objective))
 def test_sizes_of_many_allocations_are_those_of_the_footprint(
     objective: Objective, footprints: FootprintModel
 ) -> None:
     finest = Granularity.LWQ_CWQ_TAQ
     space = SearchSpace.build(footprints, finest, DEFAULT_LADDER, objective)
-    table = SizeTable.build(footprints, space, objective)
+    table = sizes_of(footprints, space, objective)
     rng = np.random.default_rng(0)
     positions = rng.integers(0, len(DEFAULT_LADDER), size=(30, len(space.searched)))
     expected = [
