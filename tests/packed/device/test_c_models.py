@@ -114,12 +114,12 @@ def test_tables_take_the_predicted_bytes_in_an_object_file(
 
 
 def test_random_models_agree(tmp_path: Path) -> None:
-    _check_random(range(40), tmp_path)
+    _check_random(range(16), tmp_path)
 
 
 @pytest.mark.slow
 def test_many_random_models_agree(tmp_path: Path) -> None:
-    _check_random(range(40, 100_000), tmp_path, most=2000)
+    _check_random(range(16, 100_000), tmp_path, most=2000)
 
 
 def _check_random(seeds: range, folder: Path, most: int | None = None) -> None:

@@ -124,7 +124,7 @@ def test_numbers_come_in_the_units_of_the_user(tmp_path: Path) -> None:
 
 
 def test_random_models_of_other_graphs_agree(tmp_path: Path) -> None:
-    check_random(range(24), tmp_path)
+    check_random(range(12), tmp_path)
 
 
 def check_random(seeds: range, folder: Path) -> None:
