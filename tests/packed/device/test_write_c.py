@@ -11,7 +11,7 @@ from cases import Case
 from sgq_auto.errors import InputError
 from sgq_auto.packed import write_c
 from sgq_auto.packed.device.c_model import CModel
-from sgq_auto.packed.device.operation_steps import FUNCTIONS
+from sgq_auto.packed.device.lowering.operation_steps import FUNCTIONS
 from sgq_auto.packed.device.steps import Opcode
 from sgq_auto.packed.device.unsupported import UnsupportedInCError
 

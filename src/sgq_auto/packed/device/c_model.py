@@ -11,7 +11,7 @@ from sgq_auto.packed.device.c_text import (
     string_text,
     words_text,
 )
-from sgq_auto.packed.device.lowering import lowered
+from sgq_auto.packed.device.lowering.lowered_model import lowered
 from sgq_auto.packed.device.passes import Passes
 from sgq_auto.packed.device.steps import Opcode, Register
 from sgq_auto.packed.device.tables.model_tables import tables_of

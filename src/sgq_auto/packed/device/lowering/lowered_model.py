@@ -5,9 +5,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from sgq_auto.packed.allocation import FEATURES
-from sgq_auto.packed.device.layer_builder import LayerBuilder
-from sgq_auto.packed.device.layer_steps import layer_steps
-from sgq_auto.packed.device.operation_steps import OperationSteps
+from sgq_auto.packed.device.lowering.layer_builder import LayerBuilder
+from sgq_auto.packed.device.lowering.layer_steps import layer_steps
+from sgq_auto.packed.device.lowering.operation_steps import OperationSteps
 from sgq_auto.packed.device.passes import Passes
 from sgq_auto.packed.device.steps import Opcode, Register
 from sgq_auto.packed.device.unsupported import UnsupportedInCError

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sgq_auto.packed.allocation import Component
-from sgq_auto.packed.device.layer_builder import LayerBuilder
+from sgq_auto.packed.device.lowering.layer_builder import LayerBuilder
 from sgq_auto.packed.device.steps import Opcode, Register, Scoring
 from sgq_auto.packed.runtime.layers.attention_based.gat import GatLayer
 from sgq_auto.packed.runtime.layers.attention_based.gatv2 import GatV2Layer

@@ -3,9 +3,9 @@
 import numpy as np
 
 from sgq_auto.packed.allocation import FEATURES
-from sgq_auto.packed.device.attention_steps import gat, gatv2, transformer
-from sgq_auto.packed.device.hop_steps import appnp, sgc, tag
-from sgq_auto.packed.device.layer_builder import LayerBuilder
+from sgq_auto.packed.device.lowering.attention_steps import gat, gatv2, transformer
+from sgq_auto.packed.device.lowering.hop_steps import appnp, sgc, tag
+from sgq_auto.packed.device.lowering.layer_builder import LayerBuilder
 from sgq_auto.packed.device.steps import Opcode, Register, Weighing
 from sgq_auto.packed.device.unsupported import UnsupportedInCError
 from sgq_auto.packed.runtime.layers.attention_based.gat import GatLayer

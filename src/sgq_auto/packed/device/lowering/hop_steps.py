@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sgq_auto.packed.device.layer_builder import LayerBuilder
+from sgq_auto.packed.device.lowering.layer_builder import LayerBuilder
 from sgq_auto.packed.device.steps import Opcode, Register, Weighing
 from sgq_auto.packed.runtime.layers.multi_hop.appnp import AppnpLayer
 from sgq_auto.packed.runtime.layers.multi_hop.sgc import SgcLayer
