@@ -10,6 +10,7 @@ from command_runs import QUICK, SYNTHETIC, call, run, summaries
 pytestmark = pytest.mark.system
 
 
+@pytest.mark.slow
 def test_a_search_for_a_board_ends_in_a_model_in_c_that_fits_it(tmp_path: Path) -> None:
     few = ["n_trials=4", "seeding=0", "confirm.seeds=1"]
     small = [*few, "board=cortex_m3", "max_ram_kib=1", "hydra.run.dir=outputs/runs/small"]

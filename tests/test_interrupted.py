@@ -63,6 +63,7 @@ def test_a_search_that_is_stopped_leaves_a_valid_summary(
     assert tracked(tmp_path) == (1, sum(summary["trials"].values()))
 
 
+@pytest.mark.slow
 def test_a_search_that_is_stopped_before_its_trials_is_one_line(tmp_path: Path) -> None:
     with _started(tmp_path, "pretrain.epochs=100000") as process:
         deadline = time.monotonic() + _PATIENCE

@@ -127,6 +127,7 @@ def test_jumping_knowledge_with_arguments_of_other_names(tmp_path: Path) -> None
     assert {name.split(".")[0] for name in bits} == {"features", "conv1", "conv2", "lin"}
 
 
+@pytest.mark.slow
 def test_search_is_the_library_s_function_where_commands_are_imported_too() -> None:
     code = (
         "import sgq_auto, sys; assert 'torch' not in sys.modules; "

@@ -102,7 +102,9 @@ def test_a_search_stays_within_flash_and_ram_and_tells_both_exactly(
     assert all({"max_flash_kib", "max_ram_kib"} <= set(t.constraints) for t in study.trials)
 
 
-@pytest.mark.parametrize("objective", [Objective.FLASH_BYTES, Objective.RAM_BYTES])
+@pytest.mark.parametrize(
+    "objective", [Objective.RAM_BYTES, pytest.param(Objective.FLASH_BYTES, marks=pytest.mark.slow)]
+)
 def test_flash_or_ram_can_be_minimised(
     objective: Objective, settings: SettingsBuilder, synthetic: PreparedData, tmp_path: Path
 ) -> None:

@@ -189,6 +189,7 @@ def test_a_budget_that_nothing_keeps_is_an_answer_that_costs_no_training(
     assert not folder.sensitivities.exists()
 
 
+@pytest.mark.slow
 def test_a_budget_that_the_smallest_allocation_just_keeps_is_searched(
     settings: SettingsBuilder, synthetic: PreparedData, tmp_path: Path
 ) -> None:
@@ -315,6 +316,7 @@ def test_the_recommended_point_becomes_an_artifact_that_is_what_was_confirmed(
     assert path.stat().st_mtime_ns == written
 
 
+@pytest.mark.slow
 def test_a_study_stays_the_same_when_its_classes_are_named(
     settings: SettingsBuilder, synthetic: PreparedData, tmp_path: Path
 ) -> None:
@@ -352,7 +354,13 @@ def test_an_artifact_that_cannot_be_written_costs_no_result(
     assert outcome.failure is None
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), DivergedError("full precision")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        DivergedError("full precision"),
+        pytest.param(KeyboardInterrupt(), marks=pytest.mark.slow),
+    ],
+)
 def test_what_was_confirmed_before_a_failure_stays_confirmed(
     error: BaseException,
     settings: SettingsBuilder,

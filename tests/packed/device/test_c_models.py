@@ -20,6 +20,7 @@ from sgq_auto.packed.device.unsupported import UnsupportedInCError
 
 pytestmark = pytest.mark.system
 
+_USUAL = ("gcn", "sage", "gatv2", "tag")
 _MODELS = (
     "gcn",
     "sage",
@@ -39,7 +40,11 @@ _MODELS = (
 _DOUBLE, _FLOAT = 1e-5, 1e-4
 
 
-@pytest.mark.parametrize("model", _MODELS)
+# A compiler takes seconds for each with sanitizers.
+@pytest.mark.parametrize(
+    "model",
+    [m if m in _USUAL else pytest.param(m, marks=pytest.mark.slow) for m in _MODELS],
+)
 def test_all_nodes_get_the_logits_of_the_packed_runtime_in_the_predicted_arena(
     model: str, small_case: Callable[[str], Case], tmp_path: Path
 ) -> None:
@@ -56,7 +61,9 @@ def test_all_nodes_get_the_logits_of_the_packed_runtime_in_the_predicted_arena(
     assert predicted.mark == CModel(packed).footprint.ram_bytes
 
 
-@pytest.mark.parametrize("name", ["Cora", "CiteSeer", "PubMed"])
+@pytest.mark.parametrize(
+    "name", ["Cora", *(pytest.param(n, marks=pytest.mark.slow) for n in ("CiteSeer", "PubMed"))]
+)
 def test_every_node_of_a_dataset_gets_the_class_of_numpy(
     name: str, real_graph: Callable[[str], PreparedData], tmp_path: Path
 ) -> None:

@@ -46,8 +46,10 @@ def _given(made: Program, x: np.ndarray, edges: np.ndarray, arena: int | None = 
     [
         PooledNet("gcn", POOLS["mean"], 7),
         EveryLayer("gin", POOLS["sum"], 7),
-        EveryLayer("gat", POOLS["mean"], 7),
-        OwnReadouts("sage", POOLS["max"], 7),
+        *(
+            pytest.param(model, marks=pytest.mark.slow)
+            for model in (EveryLayer("gat", POOLS["mean"], 7), OwnReadouts("sage", POOLS["max"], 7))
+        ),
         OfData(7),
     ],
     ids=["gcn", "gin", "gat", "sage", "poolings"],
@@ -70,7 +72,9 @@ def test_whole_graphs_get_the_outputs_of_the_packed_runtime(
     assert mark == CModel(packed).footprint.ram_bytes
 
 
-@pytest.mark.parametrize("kind", ["gcn", "sage", "gin", "gat"])
+@pytest.mark.parametrize(
+    "kind", ["sage", "gat", *(pytest.param(k, marks=pytest.mark.slow) for k in ("gcn", "gin"))]
+)
 def test_nodes_of_other_graphs_get_the_logits_of_the_packed_runtime(
     kind: str, tmp_path: Path
 ) -> None:

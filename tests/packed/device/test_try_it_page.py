@@ -57,7 +57,7 @@ def _expected(model: PackedModel, **given: np.ndarray) -> np.ndarray:
     return 100 * shares / shares.sum(axis=1, keepdims=True)
 
 
-@pytest.mark.parametrize("kind", ["gcn", "gat_options"])
+@pytest.mark.parametrize("kind", ["gcn", pytest.param("gat_options", marks=pytest.mark.slow)])
 def test_nodes_are_predicted_one_by_one_and_all(
     kind: str, browser: Any, small_case: Callable[[str], Case], tmp_path: Path
 ) -> None:

@@ -87,6 +87,7 @@ def test_a_line_that_a_kill_cut_short_is_trained_again(
     assert confirm_one() == results
 
 
+@pytest.mark.slow
 def test_a_row_of_an_earlier_version_is_trained_again(
     folder: StudyFolder, confirm_one: Callable[[], dict[int | None, Confirmed]]
 ) -> None:
