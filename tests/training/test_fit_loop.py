@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, PreparedData
+from sgq_auto.graphs.labels.labelled_nodes import LabelledNodes
 from sgq_auto.models import AGNN, GAT, GCN, GIN, SAGE
 from sgq_auto.packed import FootprintModel
 from sgq_auto.packed.allocation import BitAllocation
@@ -22,7 +23,16 @@ from sgq_auto.quantize import (
     trace_spec,
 )
 from sgq_auto.quantize.forward.model_input import ModelInput
-from sgq_auto.training import DivergedError, FitSettings, Keep, evaluate, fit, predict
+from sgq_auto.task import Metric, Task
+from sgq_auto.training import (
+    DivergedError,
+    FitSettings,
+    Keep,
+    evaluate,
+    fit,
+    predict,
+    training_dropout,
+)
 
 _SETTINGS = FitSettings(epochs=12, learning_rate=0.02, weight_decay=5e-4)
 _KINDS = (GCN, GAT, AGNN, SAGE, GIN)
@@ -145,6 +155,34 @@ def test_dropout_of_the_settings_replaces_that_of_every_layer(
     assert not torch.equal(trained(0.5, _SETTINGS), expected)
     # What does not drop by itself stays so.
     assert torch.equal(trained(0.0, replace(_SETTINGS, dropout=0.5)), expected)
+
+
+def test_what_is_taught_numbers_drops_nothing_unless_it_is_asked_to(
+    synthetic: PreparedData,
+) -> None:
+    graph = synthetic.graph
+    labels = graph.train.labels[:, None].float()
+    numbers = LabelledNodes(graph.train.nodes, labels)
+    graph = replace(
+        graph,
+        task=Task.NODE_REGRESSION,
+        metric=Metric.R2,
+        num_classes=1,
+        train=numbers,
+        val=LabelledNodes(graph.val.nodes, graph.val.labels[:, None].float()),
+    )
+    teacher = torch.randn(graph.num_nodes, 1, generator=torch.Generator().manual_seed(0))
+
+    def trained(**given: float) -> Tensor:
+        model = _model(GCN, graph)
+        fit(model, graph, replace(_SETTINGS, distillation=1.0, **given), seed=0, teacher=teacher)
+        return predict(model, graph)
+
+    assert torch.equal(trained(), trained(dropout=0.0))
+    assert not torch.equal(trained(), trained(dropout=0.5))
+    # Without a teacher, and for classes, it is the model's own.
+    assert training_dropout(graph, _SETTINGS) is None
+    assert training_dropout(synthetic.graph, replace(_SETTINGS, distillation=1.0)) is None
 
 
 def test_features_and_fixed_attention_are_constant(synthetic: PreparedData) -> None:

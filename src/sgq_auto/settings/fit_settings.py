@@ -55,7 +55,8 @@ class FitSettings:
             on which class it is than on how likely.
         class_weights: Whether each class counts the same in the loss by training labels, however
             rare it is; of several labels, having each one and not having it.
-        dropout: Dropout probability of every layer that drops, or ``None`` for the model's own.
+        dropout: Dropout probability of every layer that drops, or ``None`` for the model's own;
+            where numbers are distilled, ``None`` is 0.
         batch_graphs: Most graphs of a batch where there are several graphs; each is a step of an
             epoch. ``None`` for 128 where whole graphs are predicted, else for one step with all of
             them; one graph is never cut.

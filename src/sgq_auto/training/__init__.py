@@ -9,6 +9,7 @@ from sgq_auto.training.fit_loop import (
     fit,
     own_dropout,
     predict,
+    training_dropout,
 )
 from sgq_auto.training.graph_batches import steps_of_epoch
 from sgq_auto.training.losses import agreement, said
@@ -36,6 +37,7 @@ __all__ = [
     "said",
     "score",
     "steps_of_epoch",
+    "training_dropout",
     "weights_hash",
     "weights_path",
 ]

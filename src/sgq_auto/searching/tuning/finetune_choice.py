@@ -16,7 +16,7 @@ from sgq_auto.searching.measuring.workbench import Workbench
 from sgq_auto.searching.settings.search_settings import SearchSettings
 from sgq_auto.searching.tuning.training_recipe import Recipe, dropout_of, set_by_hand
 from sgq_auto.task import Task
-from sgq_auto.training import DivergedError, agreement, predict
+from sgq_auto.training import DivergedError, agreement, predict, training_dropout
 
 FINETUNE_RATE, FINETUNE_DROPOUT = "finetune.learning_rate", "finetune.dropout"
 # Bits of every site that settings are compared at: few enough to be hard, not hopeless.
@@ -61,7 +61,8 @@ def tuned_finetune(
 def _choices(settings: SearchSettings, graph: Graph) -> Iterator[dict[str, Any]]:
     """The settings as they are, and others."""
     given, fitting = set_by_hand(settings), settings.finetune
-    own = fitting.dropout if fitting.dropout is not None else dropout_of(settings, graph) or 0.0
+    own = training_dropout(graph, fitting)
+    own = dropout_of(settings, graph) or 0.0 if own is None else own
     rate = float(f"{fitting.learning_rate * _RATE_FACTOR:.2g}")
     rates = [{}, *([{FINETUNE_RATE: rate}] if FINETUNE_RATE not in given else [])]
     lower = own > _LESS_DROPOUT and FINETUNE_DROPOUT not in given
