@@ -12,7 +12,6 @@ Needs ``SGQ_AUTO_DATA``, a folder with ``Temporal/`` in it.
 import json
 import os
 import statistics
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -20,17 +19,15 @@ import numpy as np
 import torch
 from torch_geometric.data import Data
 
-import sgq_auto
 from report import Row, arguments, finish, timed
 from sgq_auto.models import GCN, SAGE
 from sgq_auto.packed import load
-from shipped_model import shipped_row
+from shipped_model import searched, shipped_row
 
 # Files, and the key of their values by time and node.
 _SERIES = {"chickenpox": "FX", "pedalme_london": "X"}
 _MODELS = {"GCN": GCN, "SAGE": SAGE}
 _BACK = 4
-_QUICK = ["finetune.epochs=30", "confirm.seeds=2", "teachers=2"]
 _REPETITIONS = 20
 
 
@@ -70,17 +67,8 @@ def _row(folder: Path, series: str, model: str, *, quick: bool) -> Row:
     if model == "SAGE":
         for data in graphs:
             data.edge_weight = None  # Its layers read none.
-    with tempfile.TemporaryDirectory() as scratch:
-        found = sgq_auto.search(
-            _MODELS[model],
-            graphs,
-            arguments={"hidden": 32},
-            n_trials=12 if quick else 40,
-            metric="neg_mae",
-            tolerance=1.0,
-            output_root=scratch,
-            overrides=_QUICK if quick else [],
-        )
+    judged = {"metric": "neg_mae", "tolerance": 1.0}
+    with searched(_MODELS[model], graphs, 32, quick=quick, **judged) as found:
         row: Row = {"series": series, "model": model} | shipped_row(found.summary)
         return row | ({} if found.artifact is None else _speed(found.artifact, graphs))
 

@@ -10,7 +10,6 @@ Needs ``SGQ_AUTO_DATA``, a folder with ``HumanGo/`` in it.
 """
 
 import os
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -19,10 +18,9 @@ import torch
 from torch_geometric.data import Data
 from torch_geometric.utils import remove_self_loops, to_undirected
 
-import sgq_auto
 from report import Row, arguments, finish
 from sgq_auto.models import GCN, SAGE
-from shipped_model import shipped_row
+from shipped_model import searched, shipped_row
 
 _MODELS = {"GCN": GCN, "SAGE": SAGE}
 
@@ -51,21 +49,11 @@ def human_go(folder: Path) -> Data:
 
 
 def _row(name: str, data: Data, *, quick: bool) -> Row:
-    trials = 12 if quick else 40
-    shorter = ["finetune.epochs=30", "confirm.seeds=2", "teachers=2"] if quick else []
     if name == "SAGE":
         data = data.clone()
         data.edge_weight = None  # Its layers read none.
-    with tempfile.TemporaryDirectory() as scratch:
-        found = sgq_auto.search(
-            _MODELS[name],
-            data,
-            arguments={"hidden": 64},
-            n_trials=trials,
-            output_root=scratch,
-            overrides=shorter,
-        )
-    return {"model": name} | shipped_row(found.summary)
+    with searched(_MODELS[name], data, 64, quick=quick) as found:
+        return {"model": name} | shipped_row(found.summary)
 
 
 def _table(path: Path) -> torch.Tensor:

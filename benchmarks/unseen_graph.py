@@ -13,7 +13,6 @@ Needs ``SGQ_AUTO_DATA``, a folder with ``Twitch/`` in it.
 import csv
 import json
 import os
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -23,14 +22,12 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.utils import to_undirected
 
-import sgq_auto
 from report import Row, arguments, finish
 from sgq_auto.models import GCN, SAGE
-from shipped_model import shipped_row
+from shipped_model import searched, shipped_row
 
 _MODELS = {"SAGE": SAGE, "GCN": GCN}
 _FEATURES = 3170
-_QUICK = ["finetune.epochs=30", "confirm.seeds=2", "teachers=2"]
 
 
 def main() -> None:
@@ -77,17 +74,8 @@ def _features(listed: dict[str, list[int]]) -> Tensor:
 
 
 def _row(name: str, graphs: list[Data], *, quick: bool) -> Row:
-    with tempfile.TemporaryDirectory() as scratch:
-        found = sgq_auto.search(
-            _MODELS[name],
-            graphs,
-            arguments={"hidden": 16},
-            n_trials=12 if quick else 40,
-            metric="roc_auc",
-            output_root=scratch,
-            overrides=_QUICK if quick else [],
-        )
-    return {"model": name} | shipped_row(found.summary)
+    with searched(_MODELS[name], graphs, 16, quick=quick, metric="roc_auc") as found:
+        return {"model": name} | shipped_row(found.summary)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from sgq_auto.packed.codes.coded_rows import EliasFanoRows
 from sgq_auto.packed.codes.ranges import Ranges
 from sgq_auto.packed.runtime.graphs.edge_weights import (
     both_directions,
-    edge_ends,
     pack_edge_weights,
 )
 from sgq_auto.packed.sizes.edge_weight_spec import EdgeWeightSpec
@@ -28,7 +27,7 @@ def weighted(model: PackedModel, random: np.random.Generator) -> PackedModel:
         return model
     graph, spec = model.graph, model.graph.spec
     assert isinstance(graph.edges, EliasFanoRows)
-    row, col = edge_ends(graph.edges)
+    row, col = graph.edges.coordinates()
     symmetric = spec.symmetric and bool(random.random() < 0.5)
     values, lower = random.normal(size=row.size), row > col
     stored = spec.bucket_edges

@@ -1,5 +1,6 @@
 """A search small enough to run inside a test."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,17 @@ def settings(tmp_path: Path) -> SettingsBuilder:
         return SearchSettings(**fields | changes)
 
     return build
+
+
+@pytest.fixture
+def nothing_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training a model at full precision fails the test."""
+
+    def train(*_: object) -> None:
+        raise AssertionError("nothing is to be trained")
+
+    # The package has a function of the module's name.
+    monkeypatch.setattr(sys.modules["sgq_auto.training.pretrain"], "fit", train)
 
 
 @pytest.fixture

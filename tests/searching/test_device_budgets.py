@@ -1,6 +1,5 @@
 """A whole search for a device: flash and RAM of the model in C bounded, or minimised."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -119,6 +118,7 @@ def test_flash_or_ram_can_be_minimised(
     assert best[objective] < summary["full_precision"][objective]
 
 
+@pytest.mark.usefixtures("nothing_is_trained")
 @pytest.mark.parametrize(
     ("budget", "said"),
     [
@@ -133,12 +133,7 @@ def test_what_does_not_fit_is_named_with_its_excess_and_costs_no_training(
     settings: SettingsBuilder,
     synthetic: PreparedData,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def train(*_: object) -> None:
-        raise AssertionError("nothing is to be trained")
-
-    monkeypatch.setattr(sys.modules["sgq_auto.training.pretrain"], "fit", train)
     outcome = run_search(settings(budget=budget), synthetic, [], tmp_path / "summary.json")
     summary = outcome.summary
     assert summary is not None
@@ -153,6 +148,7 @@ def test_what_does_not_fit_is_named_with_its_excess_and_costs_no_training(
     assert set(miss["bits"].values()) <= {1, 4}
 
 
+@pytest.mark.usefixtures("nothing_is_trained")
 @pytest.mark.parametrize(
     "asked", [{"budget": Budget(max_ram_kib=64)}, {"objective": Objective.FLASH_BYTES}]
 )
@@ -161,12 +157,7 @@ def test_a_model_without_a_form_in_c_is_refused_in_one_line_before_anything_is_t
     settings: SettingsBuilder,
     synthetic: PreparedData,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def train(*_: object) -> None:
-        raise AssertionError("nothing is to be trained")
-
-    monkeypatch.setattr(sys.modules["sgq_auto.training.pretrain"], "fit", train)
     asked_for = (
         r"^(max_ram_kib|objective=flash_bytes): the model cannot be written in C yet: .*standardize"
     )

@@ -1,7 +1,6 @@
 """A whole search inside one process tree: workers, labels, totals."""
 
 import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -148,19 +147,14 @@ def page_of(results: ResultFiles) -> str:
     return results.report.read_text().replace("\u00a0", " ")
 
 
+@pytest.mark.usefixtures("nothing_is_trained")
 @pytest.mark.parametrize("objective", list(Objective))
 def test_a_budget_that_nothing_keeps_is_an_answer_that_costs_no_training(
     objective: Objective,
     settings: SettingsBuilder,
     synthetic: PreparedData,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def train(*_: object) -> None:
-        raise AssertionError("nothing is to be trained")
-
-    # The package has a function of the module's name.
-    monkeypatch.setattr(sys.modules["sgq_auto.training.pretrain"], "fit", train)
     recorder, results = Recorder(), ResultFiles(tmp_path / "results")
     results.folder.mkdir()
     search = settings(budget=Budget(max_kib=0.1), objective=objective)

@@ -7,6 +7,7 @@ from typing import Any
 from sgq_auto.packed import PackedModel
 from sgq_auto.packed.device.webassembly import webassembly
 from sgq_auto.reporting.pages import render
+from sgq_auto.task import Task
 
 _ASKED = {
     "graph": "your graph: features x of each node, and edge_index, two lists like those of PyG",
@@ -52,7 +53,7 @@ class TryItPage:
         given = "nothing" if model.program.predicts_graphs else "nodes"
         if not model.holds_features:
             given = "features" if model.holds_graph else "graph"
-        labels = "labels" if model.task.value.endswith("multilabel") else "classes"
+        labels = "labels" if model.task is Task.NODE_MULTILABEL else "classes"
         kind = "numbers" if model.task.is_regression else labels
         spec = model.graph.spec
         return cls(

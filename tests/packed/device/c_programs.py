@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from sgq_auto.packed import PackedModel, write_c
+from sgq_auto.packed.device.c_model import CModel
+from sgq_auto.packed.device.unsupported import UnsupportedInCError
 
 _PROGRAMS = Path(__file__).parent / "programs"
 _WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-pedantic", "-Werror"]
@@ -112,3 +114,13 @@ def worst(found: np.ndarray, expected: np.ndarray) -> float:
     """The largest difference, in the unit of the largest logit if that is above 1."""
     unit = max(1.0, float(np.abs(expected).max()))
     return float(np.nan_to_num(np.abs(found - expected) / unit, nan=np.inf).max())
+
+
+def c_model(packed: PackedModel) -> CModel | None:
+    """The model in C, where that can be done."""
+    made = CModel(packed)
+    try:
+        assert made.passes
+    except UnsupportedInCError:
+        return None
+    return made

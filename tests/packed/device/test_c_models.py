@@ -7,16 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from c_programs import SANITIZERS, compiler, program, worst
+from c_programs import SANITIZERS, c_model, compiler, program, worst
 from cases import Case, make_case
 from random_models import RandomModels
 from weighted_models import weighted
 
 from sgq_auto.graphs import PreparedData
-from sgq_auto.packed import PackedModel
 from sgq_auto.packed.backends import NumpyEngine
 from sgq_auto.packed.device.c_model import CModel
-from sgq_auto.packed.device.unsupported import UnsupportedInCError
 
 pytestmark = pytest.mark.system
 
@@ -140,7 +138,7 @@ def _check_random(seeds: range, folder: Path, most: int | None = None) -> None:
         packed = replace(models.model(), engine=NumpyEngine())
         if seed % 2:
             packed = weighted(packed, random)
-        made = _c_model(packed)
+        made = c_model(packed)
         if made is None:
             continue
         done += 1
@@ -152,12 +150,3 @@ def _check_random(seeds: range, folder: Path, most: int | None = None) -> None:
         assert worst(compiled.predict().logits, expected) <= _DOUBLE, seed
         assert worst(compiled.predict(nodes).logits[nodes], expected[nodes]) <= _DOUBLE, seed
     assert done >= len(seeds) // 12
-
-
-def _c_model(packed: PackedModel) -> CModel | None:
-    made = CModel(packed)
-    try:
-        assert made.passes
-    except UnsupportedInCError:
-        return None
-    return made

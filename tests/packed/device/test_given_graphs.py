@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from c_programs import SANITIZERS, Predicted, Program, program, worst
+from c_programs import SANITIZERS, Predicted, Program, c_model, program, worst
 from cases import make_case
 from given_models import (
     of_one_graph,
@@ -24,7 +24,6 @@ from many_graphs import POOLS, EveryLayer, OfData, OwnReadouts, PooledNet, drawn
 from sgq_auto.packed import PackedModel
 from sgq_auto.packed.backends import NumpyEngine
 from sgq_auto.packed.device.c_model import CModel
-from sgq_auto.packed.device.unsupported import UnsupportedInCError
 from sgq_auto.packed.runtime.target_units import TargetUnits
 
 pytestmark = pytest.mark.system
@@ -169,13 +168,3 @@ def _compare(packed: PackedModel, folder: Path, random: np.random.Generator, see
             continue  # Sums of as many neighbours might not be exact.
         assert isinstance(found, Predicted), (seed, found)
         assert worst(found.logits, expected) <= _DOUBLE, seed
-
-
-def c_model(packed: PackedModel) -> CModel | None:
-    """The model in C, where that can be done."""
-    made = CModel(packed)
-    try:
-        assert made.passes
-    except UnsupportedInCError:
-        return None
-    return made

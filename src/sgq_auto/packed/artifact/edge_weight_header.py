@@ -15,7 +15,6 @@ from sgq_auto.packed.codes.coded_rows import EliasFanoRows
 from sgq_auto.packed.header_fields import bit_widths, counts, flag, object_of
 from sgq_auto.packed.runtime.graphs.edge_weights import (
     PackedEdgeWeights,
-    edge_ends,
     no_edge_weights,
     unpack_edge_weights,
 )
@@ -73,7 +72,7 @@ def weight_tensors(graph: PackedGraph) -> dict[str, Array]:
     if not graph.spec.holds_edges:
         return {SCALES: scales}
     assert isinstance(graph.edges, EliasFanoRows)
-    return {VALUES: weights.stored(*edge_ends(graph.edges)), SCALES: scales}
+    return {VALUES: weights.stored(*graph.edges.coordinates()), SCALES: scales}
 
 
 def expected_weight_tensors(
@@ -122,7 +121,7 @@ def weights_from_tensors(
             raise ArtifactError(f"tensor {VALUES} holds NaN or infinite values")
     if not spec.weights.symmetric:
         return PackedEdgeWeights(held, symmetric=False)
-    row, col = edge_ends(edges)
+    row, col = edges.coordinates()
     ends = np.cumsum(spec.bucket_nodes)
     lower = np.searchsorted(np.sort(row[row > col]), np.concatenate(([0], ends)))
     if tuple(np.diff(lower).tolist()) != spec.weights.stored:

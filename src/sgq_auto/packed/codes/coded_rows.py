@@ -83,6 +83,12 @@ class EliasFanoRows:
         """Bytes of the code."""
         return self.high.nbytes + self.low.nbytes
 
+    def coordinates(self) -> tuple[Array, Array]:
+        """Rows and columns of all entries ``int64 [entries]``, in order; for what is done once."""
+        parts = [np.empty(0, np.int64), *self.layout.decode_all(self.high, self.low)]
+        row, column = np.divmod(np.concatenate(parts), self.columns)
+        return row, column
+
     def first_bit(self, chunk: Chunk) -> int:
         """Where the entries of a chunk start in the bitmap."""
         high = chunk.row * self.columns >> self.layout.low_bits

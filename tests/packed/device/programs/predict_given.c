@@ -8,22 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sgq_runtime.h"
-
-static int show(void *context, uint32_t node, const sgq_real *outputs)
-{
-    uint32_t k;
-
-    if (context != NULL) {
-        return 0;
-    }
-    printf("%lu", (unsigned long)node);
-    for (k = 0; k < SGQ_NUM_OUTPUTS; k++) {
-        printf(" %.17g", (double)outputs[k]);
-    }
-    printf("\n");
-    return 0;
-}
+#include "show.h"
 
 static void *numbers(FILE *file, size_t count)
 {

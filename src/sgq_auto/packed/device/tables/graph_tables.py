@@ -129,9 +129,7 @@ def _add_edge_weights(tables: Tables, model: PackedModel, edges: GapRows) -> Non
 
 def _coded_edges(edges: EliasFanoRows, graph: GraphSpec) -> GapRows:
     """Edges row by row; zones are degree buckets, from which about equally many edges come."""
-    parts = edges.layout.decode_all(edges.high, edges.low)
-    positions = np.concatenate([np.empty(0, np.int64), *parts])
-    row, column = np.divmod(positions, graph.num_nodes)
+    row, column = edges.coordinates()
     counts = np.bincount(row, minlength=graph.num_nodes)
     return code_gaps(counts, column, graph.bucket_nodes, np.cumsum(graph.bucket_nodes).tolist())
 

@@ -37,9 +37,8 @@ def sparse_features(
         graph: The graph.
         reorders: Whether columns may be put in another order: whoever reads them must know.
     """
-    positions = _positions(features, graph.num_nodes)
+    row, column = _coordinates(features, graph.num_nodes)
     width = features.spec.num_features
-    row, column = np.divmod(positions, width)
     counts, order, values = np.bincount(row, minlength=graph.num_nodes), None, features.values
     stream = values.stream
     if reorders:
@@ -75,11 +74,13 @@ def _zone_ends(width: int) -> list[int]:
     return [*ends[:-1], width]
 
 
-def _positions(features: PackedFeatures, nodes: int) -> Array:
+def _coordinates(features: PackedFeatures, nodes: int) -> tuple[Array, Array]:
+    """Rows and columns of the stored features, in order."""
     pattern = features.pattern
-    if isinstance(pattern, BitmapRows):
-        size = nodes * features.spec.num_features
-        return np.flatnonzero(np.unpackbits(pattern.bitmap, count=size, bitorder="little"))
-    assert isinstance(pattern, EliasFanoRows)
-    parts = pattern.layout.decode_all(pattern.high, pattern.low)
-    return np.concatenate([np.empty(0, np.int64), *parts])
+    if isinstance(pattern, EliasFanoRows):
+        return pattern.coordinates()
+    assert isinstance(pattern, BitmapRows)
+    size = nodes * pattern.columns
+    positions = np.flatnonzero(np.unpackbits(pattern.bitmap, count=size, bitorder="little"))
+    row, column = np.divmod(positions, pattern.columns)
+    return row, column

@@ -14,7 +14,6 @@ from sgq_auto.packed.allocation import FULL_PRECISION
 from sgq_auto.packed.backends import Engine
 from sgq_auto.packed.codes.bit_packing import Array, Bytes, unpack_codes
 from sgq_auto.packed.codes.code_matrix import CodeMatrix, pack_matrix
-from sgq_auto.packed.codes.coded_rows import EliasFanoRows
 from sgq_auto.packed.codes.ranges import Floats, Ranges
 
 Float32 = npt.NDArray[np.float32]
@@ -149,13 +148,6 @@ def both_directions(stored: Floats, row: Array, col: Array) -> Floats:
 def quantized_values(values: Floats, bucket_edges: tuple[int, ...], ranges: Ranges) -> Floats:
     """What codes of fp64 ``[edges]`` weights stand for, bucket by bucket."""
     return _values(_packed(values, bucket_edges, ranges))
-
-
-def edge_ends(edges: EliasFanoRows) -> tuple[Array, Array]:
-    """Targets and sources of coded edges, in order; for what is done once."""
-    parts = [np.empty(0, np.int64), *edges.layout.decode_all(edges.high, edges.low)]
-    row, col = np.divmod(np.concatenate(parts), edges.columns)
-    return row, col
 
 
 def roots_of(weights: EdgeWeights, degrees: Array) -> Float32:

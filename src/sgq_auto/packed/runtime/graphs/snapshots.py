@@ -9,7 +9,7 @@ import numpy as np
 
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.coded_rows import EliasFanoRows
-from sgq_auto.packed.runtime.graphs.edge_weights import PackedEdgeWeights, edge_ends
+from sgq_auto.packed.runtime.graphs.edge_weights import PackedEdgeWeights
 from sgq_auto.packed.runtime.graphs.packed_features import PackedFeatures
 from sgq_auto.packed.runtime.graphs.packed_graph import PackedGraph
 from sgq_auto.packed.runtime.graphs.prediction_input import NewInput, check_features
@@ -52,7 +52,7 @@ def snapshot_blocks(x: Array, graph: PackedGraph, like: PackedFeatures) -> Itera
 def _listed(graph: PackedGraph) -> tuple[Array, Array | None]:
     """The edges ``[2, E]`` of a graph by its nodes, and what their weights' codes stand for."""
     assert isinstance(graph.edges, EliasFanoRows)
-    target, source = edge_ends(graph.edges)
+    target, source = graph.edges.coordinates()
     order = graph.node_order().astype(np.int64)
     edges: Array = np.stack([order[source], order[target]])
     held = graph.weights
