@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from empty_store import empty_store
+from forked_commands import forked_command
 from sgq_auto.commands import search
 
 QUICK = [
@@ -35,10 +36,15 @@ def command(*arguments: str) -> list[str]:
 def call(
     folder: Path, module: str, *arguments: str, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """``python -m sgq_auto.MODULE ARGUMENTS`` in a folder, with more in its environment."""
-    words = [sys.executable, "-m", f"sgq_auto.{module}", *arguments]
+    """``python -m sgq_auto.MODULE ARGUMENTS`` in a folder.
+
+    With more in its environment, in an interpreter of its own, since imports may read it.
+    """
+    words = (f"sgq_auto.{module}", *arguments)
+    if not environment:
+        return forked_command(folder, *words)
     return subprocess.run(
-        words,
+        [sys.executable, "-m", *words],
         cwd=folder,
         env={**os.environ, **environment},
         capture_output=True,

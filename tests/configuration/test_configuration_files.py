@@ -1,6 +1,7 @@
 """The files of configuration as text say what Hydra composes of them."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import pytest
@@ -22,11 +23,17 @@ def _flat(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]
             yield from _flat(value, f"{prefix}{key}.")
 
 
-@pytest.mark.parametrize(("group", "name"), _CASES)
-def test_settings_are_those_that_hydra_composes(group: str, name: str) -> None:
+@cache
+def _composed(group: str, name: str) -> dict[str, Any]:
+    """The settings that Hydra composes with a file, by name."""
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         config = compose("config", [f"{group}={name}"])
-    composed = dict(_flat(OmegaConf.to_container(config)))  # type: ignore[arg-type]
+    return dict(_flat(OmegaConf.to_container(config)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("group", "name"), _CASES)
+def test_settings_are_those_that_hydra_composes(group: str, name: str) -> None:
+    composed = _composed(group, name)
     read = TREE.settings(TREE.chosen({group: [name]}))
     assert set(read) == set(composed)
     for setting in read.values():
@@ -37,9 +44,7 @@ def test_settings_are_those_that_hydra_composes(group: str, name: str) -> None:
 
 @pytest.mark.parametrize(("group", "name"), _CASES)
 def test_what_a_file_says_holds(group: str, name: str) -> None:
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        config = compose("config", [f"{group}={name}"])
-    composed = dict(_flat(OmegaConf.to_container(config)))  # type: ignore[arg-type]
+    composed = _composed(group, name)
     for setting in TREE.file(group, name).settings:
         if setting.value:
             value = composed[setting.name]

@@ -113,7 +113,13 @@ def with_trials(progress: StudyProgress, trials: list[tuple[int, float]]) -> Stu
 
 @pytest.mark.parametrize(
     "trials",
-    [[], [(1, 0.6)], [(1, 0.6), (3, 0.7)], [(2, 0.6)] * 3, [(1, 0.5), (2, 0.5)], [(1, 0.0)]],
+    [
+        *([], [(1, 0.6), (3, 0.7)], [(1, 0.0)]),
+        *(
+            pytest.param(each, marks=pytest.mark.slow)
+            for each in ([(1, 0.6)], [(2, 0.6)] * 3, [(1, 0.5), (2, 0.5)])
+        ),
+    ],
 )
 @pytest.mark.filterwarnings("error")
 def test_pages_and_pictures_are_made_of_any_number_of_points(

@@ -51,6 +51,7 @@ def _kept(folder: Path) -> list[Path]:
     return sorted(folder.rglob("kernels-*.o*"))
 
 
+@pytest.mark.slow
 def test_what_was_compiled_needs_no_numba_any_more(copy: Path) -> None:
     assert _run(copy, "block") == "NumpyEngine False"
     assert _run(copy) == "CompiledEngine True"
