@@ -28,6 +28,8 @@ pytestmark = pytest.mark.system
         (["buckets.quantiles=[0.5,2]"], ["quantiles", "0 to 1"]),
         (["ladder=[0,2]"], ["ladder", "1 to 16"]),
         (["ladder=[4,64]"], ["ladder", "1 to 16"]),
+        (["footprint.graph=[5]"], ["footprint.graph=[5]", "nodes and edges like [500,2000]"]),
+        (["dataset=synthetic", "footprint.graph=[90,10]"], ["footprint.graph=[90, 10]", "own"]),
         (["n_trials=0"], ["n_trials=0", "at least 1"]),
         (["workers=0"], ["workers=0", "at least 1"]),
         (["n_trials=many"], ["n_trials", "many"]),

@@ -12,6 +12,7 @@ from sgq_auto.settings import (
     ConfirmSettings,
     EngineSettings,
     FitSettings,
+    FootprintSettings,
     RootSettings,
     StorageSettings,
     TrackingConfig,
@@ -28,6 +29,7 @@ SECTIONS: Mapping[str, tuple[type, ...]] = {
     "finetune": (FitSettings,),
     "buckets": (BucketSettings,),
     "confirm": (ConfirmSettings,),
+    "footprint": (FootprintSettings,),
     "tracking": (TrackingConfig,),
     "": (RootSettings, Budget),
 }

@@ -128,9 +128,11 @@ def _may_fit(settings: SearchSettings, data: PreparedData) -> bool:
     """Whether anything fits the budget; what does not costs no training.
 
     Raises:
-        InputError: If the search is for a device and the model cannot be written in C.
+        InputError: If the search is for a device and the model cannot be written in C, or sizes
+            are asked for at a graph that cannot be.
     """
-    if not (settings.budget.limits_size or settings.objective.of_device):
+    of_device, given = settings.objective.of_device, settings.footprint.size is not None
+    if not (settings.budget.limits_size or of_device or given):
         return True
     return Workbench.untrained(settings, data.graph).nothing_fits is None
 

@@ -9,6 +9,7 @@ from sgq_auto.settings.bucket_settings import BucketSettings
 from sgq_auto.settings.budget_settings import Budget
 from sgq_auto.settings.confirm_settings import ConfirmSettings
 from sgq_auto.settings.fit_settings import FitSettings, Keep, Schedule
+from sgq_auto.settings.footprint_settings import FootprintSettings
 from sgq_auto.settings.root_settings import RangeMode, RootSettings
 from sgq_auto.settings.storage_settings import StorageKind, StorageSettings
 from sgq_auto.settings.tracking_config import TrackingConfig
@@ -22,6 +23,7 @@ __all__ = [
     "EngineKind",
     "EngineSettings",
     "FitSettings",
+    "FootprintSettings",
     "Keep",
     "RangeMode",
     "RootSettings",

@@ -10,7 +10,7 @@ from torch import nn
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import Graph, SparseFeatures
 from sgq_auto.graphs.many_graphs import largest_graph, part
-from sgq_auto.packed import PackedModel
+from sgq_auto.packed import GraphSpec, PackedModel
 from sgq_auto.packed.backends import Engine, fastest_engine
 from sgq_auto.packed.codes.ranges import Ranges
 from sgq_auto.packed.runtime.graphs.edge_weights import no_edge_weights, pack_edge_weights
@@ -30,6 +30,7 @@ def convert(
     graph: Graph,
     source: Mapping[str, Any] | None = None,
     engine: Engine | None = None,
+    sized: GraphSpec | None = None,
 ) -> PackedModel:
     """Pack a prepared model with its graph; one for many graphs is packed without any.
 
@@ -38,6 +39,8 @@ def convert(
         graph: The graph, or the graphs, it was prepared for.
         source: Where it comes from; written into the artifact's header.
         engine: Does its arithmetic; ``None`` takes the fastest, which may have to be compiled.
+        sized: Of a model for many graphs, the graph that its sizes are at; ``None`` takes the
+            largest.
 
     Raises:
         InputError: If it does something that the packed runtime cannot.
@@ -60,7 +63,9 @@ def convert(
         layers.append(call.layer.packed(Packing(inputs, buckets)))
     skipped = [model_input.skips.named(name) for name in trace.program.skips]
     skips = {s.name: packed_ranges(s.quantizer, 1 if s.per_graph else buckets) for s in skipped}
-    held = _held(graph, prepared, tuple(layers), trace, feature_ranges)
+    if sized is None or not graph.is_inductive:
+        sized = largest_graph(trace.spec, graph).footprints.graph
+    held = _held(graph, prepared, tuple(layers), sized, feature_ranges)
     scale = graph.target_scale
     return PackedModel(
         *held,
@@ -79,15 +84,14 @@ def _held(
     graph: Graph,
     prepared: nn.Module,
     layers: tuple[PackedLayer, ...],
-    trace: Trace,
+    sized: GraphSpec,
     ranges: Ranges,
 ) -> tuple[PackedGraph, PackedFeatures]:
     """The graph and its features; of many graphs none, and what is known of them."""
     if not graph.is_inductive:
         return _weighted(_graph(graph), layers, prepared, graph), _features(graph, ranges)
-    spec = largest_graph(trace.spec, graph).footprints.graph
     reads = any(layer.spec.edge_weights for layer in layers)
-    spec = spec if reads else replace(spec, weights=None)
+    spec = sized if reads else replace(sized, weights=None)
     if spec.fixed:
         own = part(graph, graph.node_order.new_zeros(1).to(graph.device))
         bind(prepared, own)

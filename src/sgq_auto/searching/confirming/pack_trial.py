@@ -94,7 +94,8 @@ def pack_point(
         if bench.unpackable is not None:
             raise InputError(f"model={settings.model.name} cannot be packed: {bench.unpackable}")
         model, _ = bench.finetune(bench.space.allocation(point.params), point.seed)
-        save(convert(model, bench.graph, source), path)
+        sized = bench.footprints.graph
+        save(convert(model, bench.graph, source, sized=sized), path)
     if called is not None and path.parent.resolve() != folder.path:
         shutil.copyfile(folder.node_ids, ids_file_of(path))
     return path

@@ -34,7 +34,7 @@ def with_device(
     if not asked:
         return footprints
     try:
-        return replace(footprints, device=device_sizes(prepared, graph))
+        return replace(footprints, device=device_sizes(prepared, graph, footprints.graph))
     except InputError as error:
         what = error.what if isinstance(error, UnsupportedInCError) else error
         raise InputError(
@@ -60,7 +60,7 @@ def reported_sizes(
     if footprints.device or footprints.packed(smallest).stored_bytes > _MOST_STORED:
         return footprints
     try:
-        return replace(footprints, device=device_sizes(prepared(), graph))
+        return replace(footprints, device=device_sizes(prepared(), graph, footprints.graph))
     except InputError:
         return footprints
 

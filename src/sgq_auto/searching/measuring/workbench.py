@@ -111,7 +111,7 @@ class Workbench:
     ) -> "Workbench":
         prepared = prepare(pretrained.model, graph)
         trace = trace_model(prepared, graph)
-        largest = largest_graph(trace.spec, graph)
+        largest = largest_graph(trace.spec, graph, settings.footprint.size)
         footprints = with_device(settings, largest.footprints, prepared, graph)
         notes = generic_layers(prepared), unpackable_reason(trace)
         del trace  # It holds every embedding.

@@ -21,6 +21,7 @@ from sgq_auto.settings import (
     ConfirmSettings,
     EngineSettings,
     FitSettings,
+    FootprintSettings,
     RootSettings,
     StorageSettings,
     TuneSettings,
@@ -56,6 +57,7 @@ class SearchSettings(RootSettings):
         engine: What runs its workers.
         budget: Bounds on bytes and accuracy.
         confirm: The confirm stage.
+        footprint: At which graph the sizes of a model for many graphs are.
         config: The configuration that these settings were made from; kept with the study.
         brought: Folder of weights that came with the study from elsewhere; they count for this
             study alone.
@@ -73,6 +75,7 @@ class SearchSettings(RootSettings):
     engine: EngineSettings = field(default_factory=EngineSettings)
     budget: Budget = field(default_factory=Budget)
     confirm: ConfirmSettings = field(default_factory=ConfirmSettings)
+    footprint: FootprintSettings = field(default_factory=FootprintSettings)
     tune: TuneSettings = field(default_factory=TuneSettings)
     config: Mapping[str, Any] = field(default_factory=dict)
     brought: Path | None = None
@@ -116,6 +119,7 @@ class SearchSettings(RootSettings):
             **self.training,
             "objective": self.objective,
             "budget": self.budget.key,
+            **self.footprint.key,
             "seeding": self.seeding,
             "early_stopping": self.early_stopping,
             "remeasuring": self.remeasuring,
