@@ -60,7 +60,11 @@ def needed_bytes(header: Header) -> int:
         + _COLUMN_BYTES * max(widths)
         + _norm_bytes(header)
         + _CHANNEL_BYTES * channels
-        + (0 if graph.weights is None else _WEIGHTED_EDGE_BYTES * graph.num_edges)
+        + (
+            0
+            if graph.weights is None
+            else _WEIGHTED_EDGE_BYTES * graph.edge_columns * graph.num_edges
+        )
     )
 
 

@@ -74,6 +74,17 @@ class NeighborRows:
             made[extreme] = self._extremes(rowptr, columns, largest=largest)
         return [made[reduction] for reduction in reductions]
 
+    def taken(self, rows: Array) -> Floats:
+        """Values ``[n, width]`` of any rows, ``int32 [n]``."""
+        if isinstance(self._source, CodeMatrix):
+            return self._engine.take(self._source, rows)
+        if self._source.pattern is None:
+            return self._source.take(self._engine, rows)
+        out = np.zeros((rows.size, self.width))
+        ends, listed, values = self._source.listed(self._engine, self._blocks, rows)
+        out[np.repeat(np.arange(rows.size), np.diff(ends)), listed] = values
+        return out
+
     def sums(self, rowptr: Array, columns: Array, weights: Floats) -> Floats:
         """Sums of rows, weighted by ``[entries, 1]``: fp64 ``[rows, width]``."""
         if isinstance(self._source, CodeMatrix):
