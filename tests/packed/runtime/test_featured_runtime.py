@@ -11,12 +11,13 @@ from cases import exact_logits, held_bytes, random_allocation, trained
 
 from featured_graphs import NETS, directed, featured_net, with_edge_features
 from sgq_auto.graphs import BucketSettings, Graph, PreparedData, RawGraph
-from sgq_auto.packed import PackedModel, load, save
+from sgq_auto.packed import PackedModel, load, save, write_c
 from sgq_auto.packed.artifact.tensor_shapes import tensors_of
 from sgq_auto.packed.backends import NumpyEngine, fastest_engine
+from sgq_auto.packed.device.unsupported import UnsupportedInCError
 from sgq_auto.packed.runtime.forward_pass import Inference
 from sgq_auto.packed.runtime.program_execution import run_program
-from sgq_auto.quantize import convert
+from sgq_auto.quantize import convert, prepare
 from weighted_graphs import prepared
 
 _ENGINES = [NumpyEngine(), fastest_engine()]
@@ -147,3 +148,12 @@ def test_features_of_repeats_are_summed_and_self_loops_left_out(model: PackedMod
     )
     twice = model.predict(x=x, edge_index=edges, edge_attr=features.astype(np.float32))
     np.testing.assert_allclose(once, twice, atol=1e-5)
+
+
+@pytest.mark.parametrize("net", ["gine", "gat", "gatv2", "transformer"])
+def test_c_names_the_layer_that_reads_features_of_edges(
+    net: str, graph: Graph, tmp_path: Path
+) -> None:
+    made = convert(prepare(featured_net(net, 80, 4), graph), graph)
+    with pytest.raises(UnsupportedInCError, match="features of edges, which layer 'conv1' reads"):
+        write_c(made, tmp_path / "device")

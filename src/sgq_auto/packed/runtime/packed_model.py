@@ -162,7 +162,7 @@ class PackedModel:
             raise ValueError("this model predicts whole graphs: leave out nodes")
         if x is not None and edge_index is None and np.ndim(x) == 3 and self.holds_graph:
             return self._snapshots(np.asarray(x), nodes, threads)
-        given = self._given(x, edge_index, (edge_weight, edge_attr), graph_of_node)
+        given = self._given(x, edge_index, edge_weight, edge_attr, graph_of_node)
         if nodes is None:
             return self._run(given.graph, given.features(None), threads)
         wanted = check_nodes(np.asarray(nodes), given.graph.spec.num_nodes)
@@ -185,11 +185,12 @@ class PackedModel:
         self,
         x: Array | None,
         edge_index: Array | None,
-        of_edges: tuple[Array | None, Array | None],
+        edge_weight: Array | None,
+        edge_attr: Array | None = None,
         graph_of_node: Array | None = None,
     ) -> Input:
         if edge_index is None:
-            for name, values in zip(("edge_weight", "edge_attr"), of_edges, strict=True):
+            for name, values in (("edge_weight", edge_weight), ("edge_attr", edge_attr)):
                 if values is not None:
                     raise ValueError(f"{name} is for a new graph: give x and edge_index too")
             if graph_of_node is not None:
@@ -206,8 +207,8 @@ class PackedModel:
         roots = any(la.spec.edge_weights and la.spec.attention_from_degrees for la in self.layers)
         weights = self.graph.weights
         assert weights is None or isinstance(weights, PackedEdgeWeights)
-        given = arrays[1], of_edges[0], weights
-        weighted = new.weighted(*given, from_zero=roots, edge_attr=of_edges[1])
+        given = arrays[1], edge_weight, weights
+        weighted = new.weighted(*given, from_zero=roots, edge_attr=edge_attr)
         return weighted if self.holds_features else weighted.coded(weights, self.engine)
 
     def _snapshots(self, x: Array, nodes: Sequence[int] | Array | None, threads: int) -> Logits:

@@ -13,10 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from sgq_auto.packed.allocation import FULL_PRECISION
-from sgq_auto.packed.backends import Engine
+from sgq_auto.packed.backends import Engine, NumpyEngine
 from sgq_auto.packed.codes.bit_packing import Array, Bytes, unpack_codes
 from sgq_auto.packed.codes.code_matrix import CodeMatrix, pack_matrix
 from sgq_auto.packed.codes.ranges import Floats, Ranges
+
+# Edges whose features are unpacked at once.
+_AT_ONCE = 1 << 12
 
 Float32 = npt.NDArray[np.float32]
 
@@ -132,8 +135,17 @@ def unpack_edge_weights(
         col: Their sources.
         bucket_edges: How many of all edges are in each bucket.
     """
-    both = both_directions(_values(held), row, col)
-    return pack_edge_weights(both, bucket_edges, held.ranges, symmetric=True)
+    if held.width == 1:
+        both = both_directions(_values(held), row, col)
+        return pack_edge_weights(both, bucket_edges, held.ranges, symmetric=True)
+    # Of several columns a few edges at a time, for their values take far more than their codes.
+    places = both_directions(np.arange(sum(held.bucket_rows)), row, col).astype(np.int32)
+    made, engine = CodeMatrix.empty(bucket_edges, held.width, held.ranges), NumpyEngine()
+    for bucket, stop in enumerate(made.row_starts[1:].tolist()):
+        for first in range(int(made.row_starts[bucket]), stop, _AT_ONCE):
+            some = places[first : min(first + _AT_ONCE, stop)]
+            engine.write(made, first, engine.take(held, some))
+    return PackedEdgeWeights(made, symmetric=True)
 
 
 def no_edge_weights(ranges: Ranges, *, symmetric: bool, columns: int = 1) -> PackedEdgeWeights:

@@ -143,6 +143,7 @@ class MultiHeadLayer(AttentionConvLayer):
         """
         span = first, self.spec.gathered_features
         own = None if self.root is None else inference.product(source, self.root)
+        sums_width = 0 if edges is None else self.spec.heads * self.spec.edge_features
 
         def work(chunk: Chunk, rowptr: Array, columns: Array) -> None:
             out = attention.weighted_sum(chunk, rowptr, columns, hidden, span)
@@ -157,7 +158,7 @@ class MultiHeadLayer(AttentionConvLayer):
         inference.for_edges(
             work,
             self.spec.heads,
-            width=hidden.width if own is None else max(hidden.width, own.row_values),
+            width=max(hidden.width, sums_width, 0 if own is None else own.row_values),
             loops=attention.loops,
             other_costs=0 if own is None else own.costs,
         )

@@ -55,13 +55,10 @@ class TransformerLayer(MultiHeadLayer):
             if edges is not None:
                 # Queries are transformed in place of edges, of which there are more.
                 queries = engine.read(hidden, chunk.row, chunk.stop)[:, : heads.width]
-                asked = queries.reshape(chunk.num_rows, heads.heads, heads.channels)
-                asked = np.einsum("nhc,dhc->nhd", asked, edges[1])
                 features = edges[0].of(chunk, rowptr, columns, part)
-                lengths = np.diff(rowptr)
-                for head in range(heads.heads):
-                    own = np.repeat(asked[:, head], lengths, axis=0)
-                    dots[:, head] += np.einsum("ed,ed->e", own, features)
+                for head, own in enumerate(np.split(queries, heads.heads, axis=1)):
+                    asked = np.repeat(own @ edges[1][:, head].T, np.diff(rowptr), axis=0)
+                    dots[:, head] += np.einsum("ed,ed->e", asked, features)
             dots /= math.sqrt(heads.channels)
             return dots
 
