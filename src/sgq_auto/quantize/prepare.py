@@ -147,17 +147,23 @@ def _check(model: nn.Module, graph: Graph) -> None:
 
 
 def _swap(
-    module: nn.Module, prefix: str, quantizers: QuantizerFactory, made: dict[int, nn.Module]
+    module: nn.Module,
+    prefix: str,
+    quantizers: QuantizerFactory,
+    made: dict[int, tuple[nn.Module, nn.Module]],
 ) -> None:
-    """Swap the layers below ``module``; one that is there twice has one twin, kept in ``made``."""
+    """Swap the layers below ``module``; one that is there twice has one twin, kept in ``made``.
+
+    The layer is kept there too: another module that is made meanwhile must not have its id.
+    """
     # Not named_children, which leaves out a second name of a layer.
     for name, child in list(module._modules.items()):
         if child is None or isinstance(child, QuantizedLayer):
             continue
         full_name, maker = f"{prefix}{name}", twin_maker(child)
         if maker is not None and id(child) not in made:
-            made[id(child)] = maker(child, full_name, quantizers.of_layer(full_name))
-        twin = made.get(id(child), child)
+            made[id(child)] = child, maker(child, full_name, quantizers.of_layer(full_name))
+        _, twin = made.get(id(child), (child, child))
         if twin is not child:
             setattr(module, name, twin)
         if not isinstance(twin, QuantizedLayer):
