@@ -139,7 +139,8 @@ def unpack_edge_weights(
         both = both_directions(_values(held), row, col)
         return pack_edge_weights(both, bucket_edges, held.ranges, symmetric=True)
     # Of several columns a few edges at a time, for their values take far more than their codes.
-    places = both_directions(np.arange(sum(held.bucket_rows)), row, col).astype(np.int32)
+    edges = np.arange(sum(held.bucket_rows), dtype=np.float64)
+    places = both_directions(edges, row, col).astype(np.int32)
     made, engine = CodeMatrix.empty(bucket_edges, held.width, held.ranges), NumpyEngine()
     for bucket, stop in enumerate(made.row_starts[1:].tolist()):
         for first in range(int(made.row_starts[bucket]), stop, _AT_ONCE):
