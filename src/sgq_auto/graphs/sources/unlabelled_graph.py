@@ -16,7 +16,7 @@ from sgq_auto.graphs.sources.pyg.data_list import GRAPH_OF_NODE, joined_fields, 
 from sgq_auto.graphs.sources.pyg.file import PygFileSource
 from sgq_auto.graphs.sources.tables.edges import DEFAULT_ENDS
 from sgq_auto.graphs.sources.tables.table_file import Table
-from sgq_auto.graphs.sources.tables.table_source import TableSource
+from sgq_auto.graphs.sources.tables.table_source import DEGREE_COLUMNS, TableSource
 from sgq_auto.node_files.given_graph import GivenGraph
 
 _FIELDS = ("x", "edge_index", *EDGE_VALUES)
@@ -32,13 +32,13 @@ def unlabelled_graph(path: Path, width: int, edge_columns: int = 0) -> GivenGrap
         path: The file, as ``torch.save`` writes a ``Data`` or a list of them; or a folder with
             ``nodes.csv`` and ``edges.csv`` (or ``.parquet``), read as a search reads them.
         width: Features that the model takes; nodes without any have their degree as one of so many
-            columns.
+            columns, and those of tables their degree besides, where just that is missing.
         edge_columns: Numbers of each edge that the model takes, 0 for none.
 
     Raises:
         InputError: If it cannot be read, or is no graph.
     """
-    return _of_tables(path, edge_columns) if path.is_dir() else _of_pyg(path, width)
+    return _of_tables(path, width, edge_columns) if path.is_dir() else _of_pyg(path, width)
 
 
 def _of_pyg(path: Path, width: int) -> GivenGraph:
@@ -64,15 +64,21 @@ def _of_pyg(path: Path, width: int) -> GivenGraph:
     return GivenGraph(_dense(x), edges, weights, of_node, notes=tuple(notes))
 
 
-def _of_tables(folder: Path, edge_columns: int) -> GivenGraph:
+def _of_tables(folder: Path, width: int, edge_columns: int) -> GivenGraph:
     nodes, edges = (_table(folder, name) for name in ("nodes", "edges"))
     columns = Table.read(nodes, str(nodes), [_GRAPH], None).columns
     graph = _GRAPH if _GRAPH in columns else None
     of_edges = _edge_columns(edges, edge_columns)
-    settings = {"edge_weight": of_edges[0]} if len(of_edges) == 1 else {"edge_features": of_edges}
-    given_edges = settings if of_edges else {}
-    source = TableSource(str(nodes), str(edges), graph=graph, **given_edges)
-    raw = source.load(labelled=False)
+    settings: dict[str, Any] = {"graph": graph}
+    if of_edges:
+        settings |= (
+            {"edge_weight": of_edges[0]} if edge_columns == 1 else {"edge_features": of_edges}
+        )
+    raw = TableSource(str(nodes), str(edges), **settings).load(labelled=False)
+    if width - raw.x.shape[1] == DEGREE_COLUMNS:
+        # The search added degrees; a line of the notes says that they are features here too.
+        settings |= {"one_hot_degree": True}
+        raw = TableSource(str(nodes), str(edges), **settings).load(labelled=False)
     weights, of_node = raw.edge_weight, raw.graph_of_node
     given = _dense(raw.x), raw.edge_index, weights, of_node, raw.node_ids, raw.notes
     return GivenGraph(*given, raw.graph_names)

@@ -31,6 +31,7 @@ from sgq_auto.node_files.node_ids import NodeIds
 _SOURCE = "dataset.source"
 # One-hot degrees end here: what is above is one feature.
 _LARGEST_DEGREE = 31
+DEGREE_COLUMNS = _LARGEST_DEGREE + 1
 # The column that names a node's graph, unless another is set.
 _GRAPH = "graph"
 # Features whose largest values differ by more train badly together.
