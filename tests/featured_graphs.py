@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 from torch_geometric import nn as pyg
 
@@ -50,6 +51,13 @@ def _gine(features: int, width: int, edges: int | None) -> pyg.GINEConv:
     return pyg.GINEConv(network, eps=0.3, train_eps=True, edge_dim=edges)
 
 
+def _pna(
+    features: int, width: int, reductions: list[str], scalers: list[str], edges: int, **own: int
+) -> pyg.PNAConv:
+    degrees = torch.tensor([1, 3, 5, 2, 1])
+    return pyg.PNAConv(features, width, reductions, scalers, degrees, edge_dim=edges, **own)
+
+
 # By the name of their convolutions: of features, classes and features of edges.
 NETS: dict[str, Callable[[int, int, int], tuple[nn.Module, nn.Module]]] = {
     "gine": lambda i, o, d: (_gine(i, 8, d), _gine(8, o, d)),
@@ -73,6 +81,10 @@ NETS: dict[str, Callable[[int, int, int], tuple[nn.Module, nn.Module]]] = {
     "transformer": lambda i, o, d: (
         pyg.TransformerConv(i, 4, heads=3, edge_dim=d),
         pyg.TransformerConv(12, o, heads=2, concat=False, beta=True, edge_dim=d),
+    ),
+    "pna": lambda i, o, d: (
+        _pna(i, 6, ["mean", "max", "std"], ["identity", "amplification"], d, towers=2),
+        _pna(6, o, ["sum", "var", "min"], ["linear", "attenuation"], d),
     ),
     "transformer_plain": lambda i, o, d: (
         pyg.TransformerConv(i, 5, edge_dim=d, bias=False, root_weight=False),

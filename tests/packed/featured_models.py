@@ -13,6 +13,7 @@ from sgq_auto.packed.runtime.layers.attention_based.multi_head import MultiHeadL
 from sgq_auto.packed.runtime.layers.gin_sum import GinSumLayer
 from sgq_auto.packed.runtime.layers.gine_sum import GineSumLayer, gine_sum_spec
 from sgq_auto.packed.runtime.layers.layer import PackedLayer
+from sgq_auto.packed.runtime.layers.pna import PnaLayer
 
 
 def featured(model: PackedModel, random: np.random.Generator) -> PackedModel:
@@ -27,6 +28,8 @@ def featured(model: PackedModel, random: np.random.Generator) -> PackedModel:
 def _featured(layer: PackedLayer, columns: int, random: np.random.Generator) -> PackedLayer:
     if isinstance(layer, GinSumLayer):
         return _gine(layer, columns, random)
+    if isinstance(layer, PnaLayer):
+        return _pna(layer, columns, random)
     if not isinstance(layer, MultiHeadLayer) or random.random() < 0.2:
         return layer
     heads, bits = layer.heads, layer.weight_bits
@@ -43,6 +46,14 @@ def _featured(layer: PackedLayer, columns: int, random: np.random.Generator) -> 
         own |= {"edge_vectors": vectors}
     fill = float(random.normal()) if loops else None
     return replace(layer, spec=spec, loop_fill=fill, **own)
+
+
+def _pna(layer: PnaLayer, columns: int, random: np.random.Generator) -> PnaLayer:
+    channels, bits = layer.spec.transformed_features, layer.weight_bits
+    assert bits is not None
+    shapes = (*layer.spec.further_weights, (channels, columns))
+    spec = replace(layer.spec, further_weights=shapes, edge_features=columns)
+    return replace(layer, spec=spec, edge_matrix=_matrix(columns, channels, bits, random))
 
 
 def _gine(layer: GinSumLayer, columns: int, random: np.random.Generator) -> GineSumLayer:

@@ -48,16 +48,37 @@ def test_prepared_models_are_those_of_pyg(name: str, kind: str, synthetic_raw: R
     data = prepared(directed(raw) if kind == "directed" else raw)
     model = featured_net(name, 80, 4)
     expected = by_pyg(model, data)
+    unit = expected.abs().max().clamp(min=1)
     for graph in (data.graph, data.in_original_order().graph):
         made = predict(prepare(model, graph), graph)
         place = torch.argsort(data.graph.node_order)[graph.node_order]
-        assert (made - expected[place]).abs().max() < 1e-5
+        assert (made - expected[place]).abs().max() < 1e-5 * unit
     other = replace(data.graph.adj_t, weights=data.graph.adj_t.weights * 2)  # type: ignore[operator]
     changed = replace(data.graph, adj_t=other)
     assert (predict(prepare(model, changed), changed) - expected).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("name", ["gine", "gat", "gatv2", "transformer"])
+@pytest.mark.parametrize("name", NETS)
+def test_gradients_are_those_of_pyg(name: str, data: PreparedData) -> None:
+    model, graph = featured_net(name, 80, 4).eval(), data.graph
+    x = torch.empty(graph.num_nodes, 80)
+    x[graph.node_order] = graph.features.dense()
+    assert data.edge_index is not None
+    assert data.edge_weight is not None
+    given = torch.from_numpy(data.edge_index), torch.from_numpy(data.edge_weight)
+    model(x, *given).square().sum().backward()
+    made = prepare(model, graph)
+    made.zero_grad()
+    made(graph.features, graph.adj_t).square().sum().backward()
+    found = dict(made.named_parameters(remove_duplicate=False))
+    for key, parameter in model.named_parameters():
+        if parameter.grad is None:  # A matrix that PyG makes and does not use.
+            continue
+        unit = parameter.grad.abs().max().clamp(min=1)
+        assert (found[key].grad - parameter.grad).abs().max() < 1e-4 * unit, key
+
+
+@pytest.mark.parametrize("name", ["gine", "gat", "gatv2", "transformer", "pna"])
 def test_chunks_of_a_large_graph_give_the_same(
     name: str, data: PreparedData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,7 +96,8 @@ def test_chunks_of_a_large_graph_give_the_same(
     limit = 1 << 25
     whole, grads = trained()
     limit = 500
-    monkeypatch.setattr("sgq_auto.quantize.layers.gine._CHUNK_VALUES", 2000)
+    for kind in ("gine", "pna"):
+        monkeypatch.setattr(f"sgq_auto.quantize.layers.{kind}._CHUNK_VALUES", 2000)
     parts, others = trained()
     assert (whole - parts).abs().max() < 1e-5
     assert len(grads) == len(others)
@@ -134,11 +156,12 @@ def test_the_sites_of_features_are_there_once_and_in_the_size(data: PreparedData
     assert [a - b for a, b in zip(parts, without, strict=True)] == [plain, plain]
 
 
-@pytest.mark.parametrize("name", ["gine", "gat", "gatv2", "transformer"])
+@pytest.mark.parametrize("name", ["gine", "gat", "gatv2", "transformer", "pna"])
 def test_training_reaches_the_matrix_of_edges(name: str, data: PreparedData) -> None:
     model = featured_net(name, 80, 4)
     made = prepare(model, data.graph, _uniform(model, data, 4))
-    key = "conv1.lin.weight" if name == "gine" else "conv1.lin_edge.weight"
+    own = {"gine": "lin", "pna": "edge_encoder"}
+    key = f"conv1.{own.get(name, 'lin_edge')}.weight"
     before = made.state_dict()[key].clone()
     assert model.state_dict().keys() <= made.state_dict().keys()
     fit(made, data.graph, FitSettings(epochs=2, learning_rate=0.05, weight_decay=0.0), seed=0)
@@ -201,7 +224,7 @@ def test_what_twins_do_not_take_is_one_line(
     assert str(caught.value).startswith(words)
 
 
-@pytest.mark.parametrize("name", ["gine", "gat", "gatv2", "transformer"])
+@pytest.mark.parametrize("name", ["gine", "gat", "gatv2", "transformer", "pna"])
 def test_a_graph_without_features_is_one_line(name: str, synthetic: PreparedData) -> None:
     with pytest.raises(InputError, match=r"^conv1: it reads 3 features[^\n]* without edge_attr"):
         prepare(featured_net(name, 80, 4), synthetic.graph)
@@ -221,6 +244,35 @@ def test_other_features_of_self_loops_run_on_the_path_of_pyg(fill: Any, data: Pr
     model = FeaturedNet(*convs)
     made = predict(prepare(model, data.graph), data.graph)
     assert (made - by_pyg(model, data)).abs().max() < 1e-5
+
+
+@pytest.mark.slow
+def test_low_bits_keep_what_features_tell() -> None:
+    """Edges join any classes, and one of their features says which of them tell."""
+    torch.manual_seed(0)
+    y, place = torch.arange(450) % 3, torch.arange(450)
+    source = torch.randint(450, (2700,))
+    target = (source + 1 + torch.randint(448, (2700,))) % 450
+    edges = torch.stack([source, target])
+    features = torch.stack([(y[source] == y[target]).float(), torch.rand(2700)], dim=1)
+    x = torch.randn(450, 6) + torch.eye(6)[y]
+    masks = {"train_mask": place < 150, "val_mask": (place >= 150) & (place < 240)}
+    own = {"x": x, "edge_index": edges, "y": y, **masks, "test_mask": place >= 240}
+
+    def accuracy(model: nn.Module, bits: Any, data: Data) -> float:
+        made = sgq_auto.prepare(model, data, "lwq_cwq", bits)
+        made.fit(epochs=60)
+        return float((made.logits().argmax(1) == y)[240:].double().mean())
+
+    torch.manual_seed(0)
+    second = pyg.TransformerConv(16, 3, heads=2, concat=False, edge_dim=2)
+    model = FeaturedNet(pyg.TransformerConv(6, 8, heads=2, edge_dim=2), second)
+    data = Data(**own, edge_attr=features)
+    full, without = accuracy(model, 32, data), accuracy(GAT(6, 3, dropout=0.0), 32, Data(**own))
+    groups = sgq_auto.prepare(model, data, "lwq_cwq", 32).bits
+    few = accuracy(model, {**dict.fromkeys(groups, 8), "edge_weight.attention": 2}, data)
+    assert full > without + 0.1
+    assert few > full - 0.02
 
 
 def test_the_library_takes_features_and_says_where_they_are_left_out() -> None:

@@ -91,7 +91,7 @@ def graph(synthetic_raw: RawGraph) -> Graph:
     return prepared(with_edge_features(synthetic_raw)).graph
 
 
-@pytest.mark.parametrize("net", ["gine", "gat", "gatv2", "transformer"])
+@pytest.mark.parametrize("net", ["gine", "gat", "gatv2", "transformer", "pna"])
 def test_small_chunks_and_parts_of_rows_give_the_same(
     net: str, graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,7 +150,7 @@ def test_features_of_repeats_are_summed_and_self_loops_left_out(model: PackedMod
     np.testing.assert_allclose(once, twice, atol=1e-5)
 
 
-@pytest.mark.parametrize("net", ["gine", "gat", "gatv2", "transformer"])
+@pytest.mark.parametrize("net", ["gine", "gat", "gatv2", "transformer", "pna"])
 def test_c_names_the_layer_that_reads_features_of_edges(
     net: str, graph: Graph, tmp_path: Path
 ) -> None:

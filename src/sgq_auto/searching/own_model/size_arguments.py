@@ -77,7 +77,11 @@ class SizeArguments:
                 if chosen[0] not in config:
                     said.append(f"{chosen[0]}={size} {what}")
         passed = len(features) == len(classes) == 1
-        return cls(values, tuple(said), "" if passed else f"; {''.join(unclear)}{_HINT}")
+        hint = "" if passed else f"; {''.join(unclear)}{_HINT}"
+        missing = [n for n in _needed(target) if n in _EDGES and n not in (*values, *config)]
+        if missing:
+            hint += f"; {missing[0]} is the number of features of edges, and edges have none"
+        return cls(values, tuple(said), hint)
 
 
 def _has_matrix(graph: Graph) -> bool:
@@ -91,6 +95,15 @@ def parameters_of(target: Any) -> list[str]:
         return list(inspect.signature(target).parameters)
     except (TypeError, ValueError):
         return []
+
+
+def _needed(target: Any) -> list[str]:
+    """Names of the arguments without a default."""
+    try:
+        parameters = inspect.signature(target).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p.name for p in parameters if p.default is inspect.Parameter.empty]
 
 
 def _choose(

@@ -28,7 +28,7 @@ from weighted_graphs import WeightedNet
 
 _LADDER = [1, 2, 4, 8, 32]
 _WEIGHTED = ("weighted", "weighted_gcn")
-_FEATURED = {f"featured_{name}": name for name in ("gine", "gat", "gatv2", "transformer")}
+_FEATURED = {f"featured_{name}": name for name in ("gine", "gat", "gatv2", "transformer", "pna")}
 _COLUMNS = 3
 
 
