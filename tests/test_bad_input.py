@@ -74,7 +74,7 @@ def test_bad_input_is_one_line_that_names_it(
         ({"y": np.full(60, 0.5)}, ["y", "0.5"]),
         ({"y": np.zeros(60)}, ["every label is class 0"]),
         ({"y": np.arange(60) // 20}, ["class 1", "training"]),
-        ({"edge_attr": np.ones((3, 2))}, ["edge_attr", "leave it out"]),
+        ({"edge_attr": np.ones((3, 2, 2))}, ["edge_attr", "leave it out"]),
         ({"edge_weight": np.full(3, np.nan)}, ["weights of edges", "[3]"]),
         ({"class_names": np.array(["a", "b"])}, ["class_names", "2 names", "3 classes"]),
         ({"class_names": np.array(["a", "b", "a"])}, ["class_names", "'a' twice"]),

@@ -105,7 +105,9 @@ def test_a_weight_of_zero_keeps_its_edge(mixed_raw: RawGraph) -> None:
     ("weights", "words"),
     [
         ([1.0, 2.0], r"have shape \[2\]; they must be \[3\]"),
-        (np.ones((3, 2)), r"have shape \[3, 2\]"),
+        (np.ones((2, 2)), r"have shape \[2, 2\]"),
+        (np.ones((3, 0)), r"have shape \[3, 0\]"),
+        (np.array([[1, 2], [1, np.inf], [1, 2]]), "feature of the edge from 1 to 2 is inf"),
         ([1.0, np.nan, 2.0], "the edge from 1 to 2 is nan"),
         ([1.0, 2.0, np.inf], "the edge from 3 to 3 is inf"),
         ([1.0, 2.0, 0.5], "the self-loop of node 3 has weight 0.5"),

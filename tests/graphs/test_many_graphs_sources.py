@@ -158,7 +158,10 @@ class TestTu:
         assert raw.x.shape == (3371, 7)
         assert (raw.x.sum(axis=1) == 1).all()
         assert np.bincount(raw.y).tolist() == [63, 125]
-        assert "labels of edges are not used" in " ".join(raw.notes)
+        assert raw.edge_weight is not None
+        assert raw.edge_weight.shape == (7442, 4)
+        assert (raw.edge_weight.sum(axis=1) == 1).all()
+        assert "edge_attr is taken for the features of edges (4 columns)" in " ".join(raw.notes)
 
     def test_what_is_missing_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"add dataset\.source\.name=PROTEINS"):

@@ -114,7 +114,11 @@ def test_an_array_of_weights_is_read(tmp_path: Path) -> None:
         ({"x": _X, "y": _Y, "links": _EDGES}, "no edges; it has 'links', 'x', 'y'"),
         ({"x": _X[:3], "y": _Y, "edges": _EDGES}, "x has 3 rows and y has shape (4,)"),
         ({"x": _X, "y": _Y, "adj": np.ones((4, 3))}, "must be [nodes, nodes]"),
-        ({"x": _X, "y": _Y, "edges": _EDGES, "edge_attr": np.ones((3, 2))}, "edge_attr has shape"),
+        (
+            {"x": _X, "y": _Y, "edges": _EDGES, "edge_attr": np.ones((3, 2, 2))},
+            "edge_attr has shape",
+        ),
+        ({"x": _X, "y": _Y, "edges": _EDGES, "edge_weight": np.ones((3, 2))}, "as edge_attr"),
         ({"x": _X, "y": _Y, "adj": np.eye(4) * 2, "edge_weight": np.ones(3)}, "list of edges"),
     ],
 )

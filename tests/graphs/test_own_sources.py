@@ -106,7 +106,7 @@ def _hetero() -> HeteroData:
     ("data", "words"),
     [
         (_hetero(), ["HeteroData", "to_homogeneous"]),
-        (graph(edge_attr=torch.ones(2, 3)), ["edge_attr", "data.edge_attr = None"]),
+        (graph(edge_attr=torch.ones(2, 3, 1)), ["edge_attr", "data.edge_attr = None"]),
         (graph(edge_weight=torch.ones(2), edge_attr=torch.ones(2)), ["data.edge_attr = None"]),
         (graph(edge_weight=[1, 2]), ["edge_weight is a list", "data.edge_weight = None"]),
         (graph(y=torch.ones(3, 2, 2)), ["float32 (3, 2, 2)", "[N, K]"]),

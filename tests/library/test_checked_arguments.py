@@ -128,7 +128,7 @@ def test_other_kinds_of_arguments_are_one_line(arguments: Any, overrides: Any, s
         (_data(x=None), "no x; give features"),
         (_data(edge_index=None), "no edge_index; give"),
         (_data(edge_index=None, adj_t=torch.eye(240).to_sparse_csr()), "in place of adj_t"),
-        (_data(edge_attr=torch.ones(700, 2)), "edge_attr has shape"),
+        (_data(edge_attr=torch.ones(700, 2, 2)), "edge_attr has shape"),
         (HeteroData(), "a HeteroData"),
         ([_data(), None], "graph 1 is a NoneType; it must be PyG's Data"),
         (None, "a NoneType; it must be the Data of one graph"),

@@ -6,6 +6,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+from featured_models import featured
 from pooled_models import pooled
 from random_models import RandomModels
 
@@ -47,7 +48,8 @@ def agreement_of(seed: int, folder: Path, spread: float = 0.0) -> Agreement:
     """Draw a model, write it, load it, and predict: by both engines, all nodes and some of them."""
     models = RandomModels(np.random.default_rng(seed), spread)
     path, of_graphs = folder / "random.safetensors", np.random.default_rng([11, seed])
-    made = models.model()
+    made, of_edges = models.model(), np.random.default_rng([12, seed])
+    made = featured(made, of_edges) if of_edges.random() < 0.3 else made
     save(pooled(made, of_graphs) if of_graphs.random() < 0.3 else made, path)
     compiled = replace(load(path), engine=CompiledEngine())
     plain = replace(compiled, engine=NumpyEngine())

@@ -68,6 +68,15 @@ def with_edges(root: dict[str, Any], pattern: np.ndarray) -> dict[str, np.ndarra
     return {name: code for name, code in (("edges.high", high), ("edges.low", low)) if code.size}
 
 
+def with_edge_values(root: dict[str, Any], columns: int, bits: int = 3) -> None:
+    """Let a header say that edges have so many numbers each."""
+    graph = root["graph"]
+    both = zip(graph["bucket_in_edges"], graph["bucket_nodes"], strict=True)
+    stored = [edges - nodes for edges, nodes in both]
+    own = {"symmetric": False, "stored": stored, "bits": [bits] * len(stored)}
+    root["edge_weights"] = own | {"columns": columns}
+
+
 def written(root: dict[str, Any], path: Path, edges: dict[str, np.ndarray] | None = None) -> Path:
     """The artifact of a header: random codes and vectors, steps of 0.1, averages of 1.5."""
     text, random = json.dumps(root), np.random.default_rng(0)

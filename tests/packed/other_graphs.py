@@ -26,7 +26,8 @@ def without_graph(model: PackedModel, *, fixed: bool = False) -> PackedModel:
     if fixed:
         graph = replace(model.graph, spec=spec)
     elif isinstance(weights, PackedEdgeWeights):
-        held = no_edge_weights(weights.ranges, symmetric=weights.symmetric)
+        own = {"symmetric": weights.symmetric, "columns": weights.columns}
+        held = no_edge_weights(weights.ranges, **own)
         graph = replace(graph, weights=held)
     ranges, normalize = features.values.ranges, features.normalize_rows
     return replace(
@@ -44,7 +45,10 @@ def drawn_graph(model: PackedModel, random: np.random.Generator) -> dict[str, An
     if model.holds_graph:
         return {"x": x}
     given = {"x": x, "edge_index": edges}
-    if model.graph.weights is not None:
+    columns = model.graph.spec.edge_columns
+    if columns > 1:
+        given["edge_attr"] = random.normal(size=(edges.shape[1], columns)).astype(np.float32)
+    elif model.graph.weights is not None:
         given["edge_weight"] = random.uniform(0.1, 3, edges.shape[1]).astype(np.float32)
     return given
 

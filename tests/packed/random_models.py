@@ -29,6 +29,7 @@ from sgq_auto.packed.runtime.layers.gathering import GatheringLayer, gathering_s
 from sgq_auto.packed.runtime.layers.gcn import GcnLayer, gcn_spec
 from sgq_auto.packed.runtime.layers.gin import GinLayer, gin_spec
 from sgq_auto.packed.runtime.layers.gin_sum import GinSumLayer, gin_sum_spec
+from sgq_auto.packed.runtime.layers.gine_sum import GineSumLayer
 from sgq_auto.packed.runtime.layers.graph_conv import GraphConvLayer
 from sgq_auto.packed.runtime.layers.layer import LayerParts, PackedLayer
 from sgq_auto.packed.runtime.layers.layer_kinds import KINDS
@@ -82,6 +83,8 @@ class RandomModels:
             reads_features = not position and not drawn.stages
             kinds = [k for k in KINDS.values() if not reads_features or not k.feature_fault]
             kinds = [k for k in kinds if has_program or not k.further_inputs]
+            # Such a layer needs features of edges: see featured_models.
+            kinds = [k for k in kinds if k is not GineSumLayer]
             own = inputs
             if not reads_features:
                 own = self._ranges(self._bucket_bits(graph, ladder))

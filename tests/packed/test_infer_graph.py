@@ -3,6 +3,7 @@
 import csv
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,25 @@ def test_a_folder_of_tables(
         found = list(csv.reader(file))[1:]
     expected = [model.classes[k] for k in _expected(model)]
     assert found == [[name, k] for name, k in zip(names, expected, strict=True)]
+
+
+def test_tables_have_degrees_where_those_of_the_search_had(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raws = [replace(r, x=np.ones((r.num_nodes, 1), np.float32)) for r in _RAWS]
+    wide = []
+    for raw in raws:
+        degrees = np.bincount(raw.edge_index[1], minlength=raw.num_nodes)
+        wide.append(replace(raw, x=np.hstack([raw.x, np.eye(32, dtype=np.float32)[degrees]])))
+    path = tmp_path / "model.safetensors"
+    save(make_case(prepared_graphs(wide), "gcn", [8]).packed, path)
+    _write(tmp_path / "nodes.csv", [["id", "one"], *([k, 1] for k in range(raws[0].num_nodes))])
+    ends = [[s, t] for s, t in raws[0].edge_index.T if s < t]
+    _write(tmp_path / "edges.csv", [["source", "target"], *ends])
+    infer._run([f"artifact={path}", f"graph={tmp_path}", f"out={tmp_path / 'out.npy'}"])
+    expected = load(path).predict(x=wide[0].x, edge_index=wide[0].edge_index).argmax(1)
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), expected)
+    assert "the degree" in capsys.readouterr().out
 
 
 def test_a_model_with_a_graph_of_its_own_predicts_others_too(

@@ -25,11 +25,19 @@ def weighted(model: PackedModel, random: np.random.Generator) -> PackedModel:
     )
     if not any(layer.spec.edge_weights for layer in layers):
         return model
+    return with_random_values(replace(model, layers=layers), random)
+
+
+def with_random_values(
+    model: PackedModel, random: np.random.Generator, columns: int = 1
+) -> PackedModel:
+    """A model with so many random numbers for each edge."""
     graph, spec = model.graph, model.graph.spec
     assert isinstance(graph.edges, EliasFanoRows)
     row, col = graph.edges.coordinates()
     symmetric = spec.symmetric and bool(random.random() < 0.5)
-    values, lower = random.normal(size=row.size), row > col
+    shape = row.size if columns == 1 else (row.size, columns)
+    values, lower = random.normal(size=shape), row > col
     stored = spec.bucket_edges
     if symmetric:
         values = both_directions(values[lower], row, col)
@@ -37,8 +45,8 @@ def weighted(model: PackedModel, random: np.random.Generator) -> PackedModel:
         stored = tuple(np.diff(np.searchsorted(row[lower], ends)).tolist())
     ranges = _ranges(spec.num_buckets, random)
     weights = pack_edge_weights(values, spec.bucket_edges, ranges, symmetric=symmetric)
-    spec = replace(spec, weights=EdgeWeightSpec(symmetric, stored))
-    return replace(model, layers=layers, graph=replace(graph, spec=spec, weights=weights))
+    spec = replace(spec, weights=EdgeWeightSpec(symmetric, stored, columns))
+    return replace(model, graph=replace(graph, spec=spec, weights=weights))
 
 
 def _ranges(buckets: int, random: np.random.Generator) -> Ranges:

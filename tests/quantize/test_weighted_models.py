@@ -237,11 +237,14 @@ def test_weights_go_to_one_argument() -> None:
 
     net = type("Net", (nn.Module,), {"forward": forward})()
     assert Signature.of(net).optional == {"edge_attr": Role.EDGE_FEATURES}
-    taken = {"edge_weight": Role.WEIGHTS, "batch": Role.BATCH}
+    of_edges = {"edge_weight": Role.WEIGHTS, "edge_attr": Role.EDGE_FEATURES}
+    taken = {**of_edges, "batch": Role.BATCH}
     assert Signature.of(pyg.GCN(4, 4, 2, 2)).optional == taken
     x, edges, weights = torch.ones(2, 4), torch.zeros(2, 1, dtype=torch.long), torch.ones(1)
     given = Signature.of(pyg.GCN(4, 4, 2, 2)).arguments(x, edges, weights, weights)
     assert list(given[1]) == ["edge_weight"]
+    featured = Signature.of(pyg.GCN(4, 4, 2, 2)).arguments(x, edges, None, torch.ones(1, 2))
+    assert list(featured[1]) == ["edge_attr"]
     assert not Signature.of(pyg.GCN(4, 4, 2, 2)).arguments(x, edges)[1]
 
 

@@ -13,6 +13,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.pyfunc.scoring_server import infer_and_parse_data
 from torch_geometric.nn import GCNConv
 
+from featured_graphs import featured_net, with_edge_features
 from joined_graphs import prepared_graphs, random_graphs
 from sgq_auto.graphs import RawGraph
 from sgq_auto.models import GCN
@@ -30,7 +31,9 @@ def _saved(raws: list[RawGraph], folder: Path) -> Any:
     torch.manual_seed(0)
     features = graph.features.num_features
     plain: torch.nn.Module = GCN(features, graph.num_classes, hidden=4)
-    if graph.adj_t.weights is not None:
+    if graph.adj_t.num_weights > 1:
+        plain = featured_net("gat", features, graph.num_classes, graph.adj_t.num_weights)
+    elif graph.adj_t.weights is not None:
         plain = WeightedNet(GCNConv(features, 4), GCNConv(4, graph.num_classes))
     sites = trace_spec(prepare(plain, graph), graph).sites(len(graph.bucket_nodes))
     packed = convert(prepare(plain, graph, BitAllocation.uniform(sites, 4)), graph)
@@ -41,12 +44,16 @@ def _saved(raws: list[RawGraph], folder: Path) -> Any:
 
 def _row(raw: RawGraph) -> dict[str, Any]:
     row = {"x": raw.x.toarray().tolist(), "edge_index": raw.edge_index.tolist()}
-    return row if raw.edge_weight is None else {**row, "edge_weight": raw.edge_weight.tolist()}
+    if raw.edge_weight is None:
+        return row
+    name = "edge_weight" if raw.edge_weight.ndim == 1 else "edge_attr"
+    return {**row, name: raw.edge_weight.tolist()}
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-def test_graphs_of_a_request_are_predicted(weighted: bool, tmp_path: Path) -> None:
-    raws = random_graphs(5, seed=1, weighted=weighted)
+@pytest.mark.parametrize("kind", ["plain", "weighted", "featured"])
+def test_graphs_of_a_request_are_predicted(kind: str, tmp_path: Path) -> None:
+    raws = random_graphs(5, seed=1, weighted=kind == "weighted")
+    raws = [with_edge_features(raw, 2) for raw in raws] if kind == "featured" else raws
     model, packed = _saved(raws, tmp_path), load(tmp_path / "packed.safetensors")
     # As it comes over the wire: whole numbers are written without a point.
     request = {"dataframe_records": [_row(raw) for raw in raws[:2]]}

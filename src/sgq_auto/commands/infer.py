@@ -31,8 +31,9 @@ safetensors only; with numba it is many times faster.
 
   artifact=PATH      the packed model, or the folder of a run (outputs/runs/...) with one
   graph=FILE         another graph than the one in the file: .npz (x, edge_index, and where needed
-                     edge_weight), .pt of torch.save(data), or a folder of nodes.csv and edges.csv;
-                     the last two need torch and PyG. A model for many graphs needs one
+                     edge_weight or edge_attr), .pt of torch.save(data), or a folder of nodes.csv
+                     and edges.csv (the last two need torch and PyG). A model for many graphs needs
+                     one
   nodes=0,5,7        the nodes, by their ids in the search, or without ids by the numbers of their
                      rows, counted from 0; none: all
   out=preds.csv      where they go: .csv (names of nodes and classes; a probability for each of
@@ -184,7 +185,9 @@ def _given(request: Request, model: PackedModel) -> GivenGraph | None:
             f"graph={path}: it takes torch and PyG to be read ({error}); a .npz file with x and "
             "edge_index takes numpy alone"
         ) from error
-    return unlabelled_graph(path, model.features.spec.num_features)
+    reads_edges = model.graph.weights is not None
+    edge_columns = model.graph.spec.edge_columns if reads_edges else 0
+    return unlabelled_graph(path, model.features.spec.num_features, edge_columns)
 
 
 def _outputs(

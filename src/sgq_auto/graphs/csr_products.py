@@ -28,8 +28,8 @@ class CsrPattern:
             the same type.
         shape: ``(rows, columns)``.
         engine: Does the arithmetic.
-        weights: ``float32 [entries]``, weights of the edges, 1 at self-loops; ``[entries, 1]``
-            where the user's graph has them as a column of edge features; ``None`` without any.
+        weights: ``float32 [entries]``, weights of the edges, 1 at self-loops; where the user's
+            graph has them as edge features, ``[entries, columns]``; ``None`` without any.
     """
 
     rowptr: Tensor
@@ -60,6 +60,13 @@ class CsrPattern:
         engine = engine_for(device.type)
         weights = None if self.weights is None else self.weights.to(device)
         return CsrPattern(self.rowptr.to(device), self.col.to(device), self.shape, engine, weights)
+
+    @property
+    def num_weights(self) -> int:
+        """Numbers that each edge has: 1 for a weight, more for features, 0 for none."""
+        if self.weights is None:
+            return 0
+        return 1 if self.weights.dim() == 1 else self.weights.size(1)
 
     @property
     def num_entries(self) -> int:

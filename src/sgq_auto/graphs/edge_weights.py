@@ -1,4 +1,8 @@
-"""Weights of edges: one number an edge, from a list of edges to the entries of a sparse matrix."""
+"""What edges have: one number each, a weight, or several, which are their features.
+
+From a list of edges to the entries of a sparse matrix. Both are treated alike here, and features
+are called weights of several columns.
+"""
 
 from typing import Any
 
@@ -17,7 +21,7 @@ def both_ways(edge_index: Array, weights: Array | None, where: str) -> tuple[Arr
 
     Args:
         edge_index: ``[2, E]`` integers.
-        weights: ``[E]``, or ``None`` without any.
+        weights: ``[E]`` or ``[E, columns]``, or ``None`` without any.
         where: What messages call the list.
 
     Returns:
@@ -36,13 +40,13 @@ def both_ways(edge_index: Array, weights: Array | None, where: str) -> tuple[Arr
     back = source * nodes + target
     place = np.minimum(np.searchsorted(keys, back), max(keys.size - 1, 0))
     has_both = keys[place] == back if keys.size else np.empty(0, bool)
-    differs = np.flatnonzero(has_both & (sums != sums[place])) if keys.size else np.empty(0, int)
+    differs = np.flatnonzero(has_both & _rows_differ(sums, sums[place])) if keys.size else keys
     if differs.size:
-        k = int(differs[0])
+        k, what = int(differs[0]), "weight" if sums.ndim == 1 else "features"
         raise InputError(
-            f"{where}: the edge from {source[k]} to {target[k]} has weight {sums[k]:g}, and the "
-            f"one back {sums[place[k]]:g}; edges are read as undirected: give both the same "
-            "weight, or keep directions with dataset.source.undirected=false"
+            f"{where}: the edge from {source[k]} to {target[k]} has {what} {_said(sums[k])}, and "
+            f"the one back {_said(sums[place[k]])}; edges are read as undirected: give both the "
+            f"same {what}, or keep directions with dataset.source.undirected=false"
         )
     alone = ~has_both
     edges = np.stack([source, target])
@@ -64,20 +68,21 @@ def weights_of_entries(
 
     Args:
         edge_index: ``[2, E]`` source and target, by original nodes.
-        weights: ``[E]``.
+        weights: ``[E]`` or ``[E, columns]``.
         rowptr: ``[N + 1]``, where each row's entries start.
         col: ``[entries]``.
         order: ``[N]``, the original node of each row.
 
     Returns:
-        ``float32 [entries]``.
+        ``float32 [entries]``, or ``[entries, columns]`` of several columns, 1 at self-loops.
     """
     nodes = np.asarray(order, dtype=np.int64)
     row, column = nodes.repeat(np.diff(rowptr)), nodes[col]
     wanted = row * nodes.size + column
     loops = row == column
-    out = np.ones(wanted.size, np.float32)
-    out[~loops] = weights_of_edges(edge_index, weights, column[~loops], row[~loops], nodes.size)
+    found = weights_of_edges(edge_index, weights, column[~loops], row[~loops], nodes.size)
+    out = np.ones((wanted.size, *found.shape[1:]), np.float32)
+    out[~loops] = found
     return out
 
 
@@ -86,9 +91,11 @@ def weights_of_edges(
 ) -> Array:
     """``float32``, weights of edges that are all in a list; those of repeats are summed.
 
+    Of one column they are ``[edges]``, of several ``[edges, columns]``.
+
     Args:
         edge_index: ``[2, E]`` the list.
-        weights: ``[E]``.
+        weights: ``[E]`` or ``[E, columns]``.
         source: Sources of the edges that are asked for.
         target: Their targets.
         num_nodes: Number of nodes.
@@ -121,27 +128,31 @@ def are_symmetric(row: Array, col: Array, weights: Array, num_nodes: int) -> boo
 
 
 def check_weights(edge_index: Array, weights: Array, where: str) -> None:
-    """Check weights: one number an edge, finite, and 1 at self-loops.
+    """Check weights: finite, a row an edge; and 1 at self-loops, where there is one column.
 
     Raises:
         InputError: One line that says what is wrong.
     """
     edges = edge_index.shape[1]
-    if weights.shape not in ((edges,), (edges, 1)):
+    if not weights.ndim or weights.ndim > 2 or weights.shape[0] != edges or 0 in weights.shape[1:]:
         raise InputError(
             f"{where}: the weights of edges have shape {list(weights.shape)}; they must be "
-            f"[{edges}], one for each edge"
+            f"[{edges}], one for each edge, or [{edges}, columns] if they are features"
         )
     if weights.dtype.kind not in "biuf":
         raise InputError(f"{where}: the weights of edges hold {weights.dtype}; give numbers")
-    flat = weights.reshape(-1)
-    bad = np.flatnonzero(~np.isfinite(flat.astype(np.float32)))
-    if bad.size:
-        k = int(bad[0])
+    columns = weights.reshape(edges, -1) if edges else np.empty((0, 1))
+    row, column = np.nonzero(~np.isfinite(columns.astype(np.float32)))
+    what = "weight" if columns.shape[1] == 1 else "feature"
+    if row.size:
+        k = int(row[0])
         raise InputError(
-            f"{where}: the weight of the edge from {edge_index[0, k]} to {edge_index[1, k]} is "
-            f"{flat[k]}; every weight must be a finite number"
+            f"{where}: the {what} of the edge from {edge_index[0, k]} to {edge_index[1, k]} is "
+            f"{columns[k, column[0]]}; every {what} must be a finite number"
         )
+    if columns.shape[1] > 1:
+        return
+    flat = columns[:, 0]
     other = np.flatnonzero((edge_index[0] == edge_index[1]) & (flat != 1))
     if other.size:
         k = int(other[0])
@@ -153,7 +164,22 @@ def check_weights(edge_index: Array, weights: Array, where: str) -> None:
 
 
 def _summed(keys: Array, weights: Array) -> tuple[Array, Array]:
-    """Different keys, increasing, and the sum of each one's weights in fp64."""
+    """Different keys, increasing, and the sum of each one's weights in fp64.
+
+    Of one column the sums are ``[keys]``, of several ``[keys, columns]``.
+    """
     unique, inverse = np.unique(keys, return_inverse=True)
-    values = weights.reshape(-1).astype(np.float64)
-    return unique, np.bincount(inverse, values, minlength=unique.size)
+    values = (weights[:, None] if weights.ndim == 1 else weights).astype(np.float64)
+    sums = [np.bincount(inverse, column, minlength=unique.size) for column in values.T]
+    return unique, sums[0] if len(sums) == 1 else np.stack(sums, axis=1)
+
+
+def _rows_differ(one: Array, other: Array) -> Array:
+    """``bool [rows]``, for matrices and for vectors."""
+    differs: Array = np.asarray(one != other)
+    return differs if differs.ndim == 1 else np.asarray(differs.any(axis=1))
+
+
+def _said(weights: Array) -> str:
+    """The weight, or the features, of one edge in a message."""
+    return " ".join(f"{value:g}" for value in np.atleast_1d(weights))

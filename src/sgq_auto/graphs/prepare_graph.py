@@ -45,7 +45,8 @@ class PreparedData:
         edge_index: ``int64 [2, E]``, the edges as the user has them, by original nodes and in
             their own order, without repeats and self-loops; ``None`` where they were not kept.
         node_ids: What the nodes are called, in the order of the source.
-        edge_weight: ``float32 [E]`` or ``[E, 1]``, weights of the edges of ``edge_index``, if any.
+        edge_weight: ``float32 [E]`` or ``[E, columns]``, weights (or several features) of the
+            edges of ``edge_index``, if any.
         fits_model: Whether the order of the nodes was chosen for the model of the search.
         unseen: The graphs that are only tested, where there are several graphs and some are:
             ``graph`` has nothing of them then, and ``held_out`` has rows of an output for them.
@@ -73,6 +74,13 @@ class PreparedData:
             )
         held_out = labels_in_original_order(self.held_out, self.graph)
         return replace(self, graph=in_original_order(self.graph), held_out=held_out)
+
+    def without_edge_features(self) -> "PreparedData":
+        """The same for a model that reads no features of edges; a single weight an edge stays."""
+        if self.graph.adj_t.num_weights < 2:
+            return self
+        unseen = None if self.unseen is None else _unweighted(self.unseen)
+        return replace(self, graph=_unweighted(self.graph), unseen=unseen, edge_weight=None)
 
 
 def prepare_graph(
@@ -144,13 +152,18 @@ def _laid_out(
     )
 
 
+def _unweighted(graph: Graph) -> Graph:
+    return replace(graph, adj_t=replace(graph.adj_t, weights=None))
+
+
 def _left_out_edges(raw: RawGraph, graph: Graph) -> Iterator[str]:
     """A line on the edges that a prepared graph does not have."""
     spare = raw.edge_index.shape[1] - (graph.adj_t.num_entries - graph.num_nodes)
     loops = int((raw.edge_index[0] == raw.edge_index[1]).sum())
     if spare and not raw.spare_edges_noted:
         repeats = f"{spare - loops:,} repeated edges"
-        weighted = " (the weights of repeats are summed)" if graph.adj_t.weights is not None else ""
+        what = "weights" if graph.adj_t.num_weights == 1 else "features"
+        weighted = f" (the {what} of repeats are summed)" if graph.adj_t.num_weights else ""
         yield (
             f"{raw.name}: {repeats} and {loops:,} self-loops are left out{weighted}; "
             "GCN, GAT and AGNN layers add one self-loop to each node"
@@ -162,7 +175,8 @@ def _weights(raw: RawGraph, rowptr: IntArray, col: IntArray, order: IntArray) ->
     if raw.edge_weight is None:
         return None
     weights = weights_of_entries(raw.edge_index, raw.edge_weight, rowptr, col, order)
-    return None if (weights == 1).all() else weights.reshape(-1, *raw.edge_weight.shape[1:])
+    is_one = weights.ndim == 1 and (weights == 1).all()
+    return None if is_one else weights.reshape(-1, *raw.edge_weight.shape[1:])
 
 
 def _said_of_weights(raw: RawGraph, graph: Graph) -> Iterator[str]:
@@ -174,7 +188,13 @@ def _said_of_weights(raw: RawGraph, graph: Graph) -> Iterator[str]:
         return
     weights = graph.adj_t.without_loops.weights
     assert weights is not None
+    if not weights.numel():
+        return
     low, high = float(weights.min()), float(weights.max())
+    if graph.adj_t.num_weights > 1:
+        columns = graph.adj_t.num_weights
+        yield f"{raw.name}: edges have {columns} features each, from {low:.4g} to {high:.4g}"
+        return
     line = f"{raw.name}: edges have weights from {low:.4g} to {high:.4g}"
     zeros = int((weights == 0).sum())
     yield f"{line}; {zeros:,} are 0: these edges count as neighbours" if zeros else line

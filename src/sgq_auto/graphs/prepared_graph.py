@@ -248,7 +248,7 @@ class Graph:
         if pattern.weights is None or not self._is_symmetric:
             return None
         row, col = (t.cpu().numpy() for t in (pattern.row, pattern.col))
-        weights = pattern.weights.reshape(-1).cpu().numpy()
+        weights = pattern.weights.cpu().numpy()
         if not are_symmetric(row, col, weights, self.num_nodes):
             return None
         rank = np.arange(self.num_nodes)
@@ -267,7 +267,7 @@ class Graph:
         if self.bucket_rows is not None:
             counts = counts[self.bucket_rows.cpu()]
         held = tuple(int(part.sum()) for part in counts.split(self.bucket_nodes))
-        return EdgeWeightSpec(self.weight_entries is not None, held)
+        return EdgeWeightSpec(self.weight_entries is not None, held, pattern.num_weights)
 
     def _per_bucket(self, rowptr: Tensor) -> tuple[int, ...]:
         """Entries of the rows of each bucket."""

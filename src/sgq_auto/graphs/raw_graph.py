@@ -85,7 +85,8 @@ class RawGraph:
         node_ids: What the nodes are called, where that is not the numbers of their rows.
         spare_edges_noted: Whether ``notes`` say which edges are left out as repeats or self-loops.
         edge_weight: ``float32 [E]``, or ``[E, 1]`` where the source has a column of features for
-            each edge; ``None`` where edges have no weights. Weights of repeated edges are summed.
+            each edge; ``None`` where edges have no weights. Several columns are features of edges.
+            Those of repeated edges are summed.
         graph_of_node: ``int64 [N]``, the number of each node's graph, where there are several: they
             are the blocks of this one. ``y`` then has a row for each graph, or for each node.
         graph_names: What these are called, where that is not their numbers.

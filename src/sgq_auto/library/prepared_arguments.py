@@ -1,5 +1,6 @@
 """Data that the library's functions are called with, laid out as a search does."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -32,9 +33,17 @@ def prepare_data(data: Data | Sequence[Data]) -> PreparedData:
 
 
 def graph_for(model: nn.Module, data: PreparedData) -> Graph:
-    """The graph in the order of nodes that the model needs."""
+    """The graph in the order of nodes that the model needs.
+
+    Warns:
+        UserWarning: If edges have features that the model does not read, which are left out.
+    """
     with returning_logits(model, data.graph.num_classes):
-        return in_order_of(model, data).data.graph
+        fitted = in_order_of(model, data)
+    graph = fitted.data.graph
+    if fitted.unused is not None and graph.adj_t.num_weights < data.graph.adj_t.num_weights:
+        warnings.warn(fitted.unused, stacklevel=3)
+    return graph
 
 
 def judged_by(data: PreparedData, task: Task | None, metric: Metric | None) -> PreparedData:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch_geometric.nn import (
     GCNConv,
     GINConv,
+    GINEConv,
     global_add_pool,
     global_max_pool,
     global_mean_pool,
@@ -67,6 +68,10 @@ class WholeGraphs(nn.Module):
         """Logits ``[G, classes]`` from features ``[N, F]``, edges and the graph of each node."""
         for conv, norm in zip(self.convs, self.norms, strict=True):
             x = norm(conv(x, edge_index))
+        return self.read_out(x, batch)
+
+    def read_out(self, x: Tensor, batch: Tensor) -> Tensor:
+        """Logits of graphs from embeddings ``[N, hidden]`` of their nodes."""
         pooled = self.lin1(self.pool(x, batch)).relu()
         out: Tensor = self.lin2(self.dropout(pooled))
         return out
@@ -108,6 +113,55 @@ class GraphGIN(WholeGraphs):
         )
 
 
+class GraphGINE(WholeGraphs):
+    """GIN for whole graphs whose edges have features, like bonds of molecules (Hu et al. 2020).
+
+    Each convolution adds its edges, transformed to its width, to what its neighbours send.
+
+    Args:
+        in_features: Node features.
+        num_classes: Classes, or numbers that are predicted.
+        edge_dim: Features of an edge.
+        hidden: Features of an embedding.
+        layers: Convolutions.
+        pooling: ``add``, ``mean`` or ``max``.
+        dropout: Dropout probability before the last layer.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        num_classes: int,
+        edge_dim: int,
+        *,
+        hidden: int = 64,
+        layers: int = 5,
+        pooling: str = "add",
+        dropout: float = 0.5,
+    ) -> None:
+        def convolution(width: int, hidden: int) -> GINEConv:
+            return GINEConv(_network(width, hidden), train_eps=True, edge_dim=edge_dim)
+
+        super().__init__(
+            convolution,
+            nn.Identity,
+            in_features,
+            num_classes,
+            hidden=hidden,
+            layers=layers,
+            pooling=pooling,
+            dropout=dropout,
+        )
+
+    def forward(  # type: ignore[override]
+        self, x: Tensor, edge_index: Tensor, edge_attr: Tensor, batch: Tensor
+    ) -> Tensor:
+        """Logits ``[G, classes]``; features of edges are ``[E, edge_dim]``."""
+        for conv in self.convs:
+            x = conv(x, edge_index, edge_attr)
+        return self.read_out(x, batch)
+
+
 class GraphGCN(WholeGraphs):
     """``GCNConv, BatchNorm, ReLU`` some times, pooled (Kipf and Welling 2017).
 
@@ -143,14 +197,17 @@ class GraphGCN(WholeGraphs):
 
 
 def _gin(in_features: int, hidden: int) -> GINConv:
-    network = nn.Sequential(
+    return GINConv(_network(in_features, hidden), train_eps=True)
+
+
+def _network(in_features: int, hidden: int) -> nn.Sequential:
+    return nn.Sequential(
         nn.Linear(in_features, hidden),
         nn.ReLU(),
         nn.Linear(hidden, hidden),
         nn.ReLU(),
         nn.BatchNorm1d(hidden),
     )
-    return GINConv(network, train_eps=True)
 
 
 def _normed_relu(hidden: int) -> nn.Sequential:

@@ -27,7 +27,7 @@ class GivenGraph:
         x: ``[N, F]`` features.
         edge_index: ``[2, E]`` edges, source and target; ``None`` where only features are given,
             for a model that holds the edges.
-        edge_weight: ``[E]`` their weights, if they have some.
+        edge_weight: ``[E]`` their weights, or ``[E, columns]`` their features, if they have some.
         graph_of_node: ``[N]``, the graph of each node, where there are several.
         ids: What the nodes are called, where that is not the numbers of their rows.
         notes: What was taken for what, a line each.
@@ -61,7 +61,8 @@ class GivenGraph:
         if self.edge_index is not None:
             given["edge_index"] = self.edge_index
         if self.edge_weight is not None:
-            given["edge_weight"] = self.edge_weight
+            is_weight = self.edge_weight.ndim < 2 or self.edge_weight.shape[1] == 1
+            given["edge_weight" if is_weight else "edge_attr"] = self.edge_weight
         if by_graph and self.graph_of_node is not None:
             given["graph_of_node"] = self.graph_of_node
         return given
@@ -70,8 +71,9 @@ class GivenGraph:
     def of_npz(cls, path: Path, max_bytes: int | None = None) -> Self:
         """Read ``x``, ``edge_index``, and where there are such, weights of edges and graphs.
 
-        Weights are ``edge_weight`` or ``edge_attr``, the graph of each node is ``graph_of_node`` or
-        ``batch``. Nothing that needs pickle is read, and other arrays are left out.
+        Weights are ``edge_weight`` or ``edge_attr``, which may be features of several columns; the
+        graph of each node is ``graph_of_node`` or ``batch``. Nothing that needs pickle is read, and
+        other arrays are left out.
 
         Args:
             path: The file.

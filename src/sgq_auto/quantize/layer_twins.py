@@ -13,6 +13,7 @@ from torch_geometric.nn import (
     GCN2Conv,
     GCNConv,
     GINConv,
+    GINEConv,
     GraphConv,
     MessagePassing,
     PNAConv,
@@ -30,6 +31,7 @@ from sgq_auto.quantize.layers.attention_based.transformer import QuantizedTransf
 from sgq_auto.quantize.layers.gcn import QuantizedGCNConv
 from sgq_auto.quantize.layers.generic import GenericConv
 from sgq_auto.quantize.layers.gin import QuantizedGINConv, SummingGINConv
+from sgq_auto.quantize.layers.gine import QuantizedGINEConv
 from sgq_auto.quantize.layers.graph_conv import GatheringGraphConv, QuantizedGraphConv
 from sgq_auto.quantize.layers.linear import QuantizedLinear
 from sgq_auto.quantize.layers.multi_hop.gcn2 import QuantizedGCN2Conv
@@ -47,6 +49,7 @@ _TWINS: dict[type[nn.Module], tuple[Any, ...]] = {
     GATv2Conv: (QuantizedGATv2Conv,),
     SAGEConv: (QuantizedSAGEConv, GatheringSAGEConv),
     GINConv: (QuantizedGINConv, SummingGINConv),
+    GINEConv: (QuantizedGINEConv,),
     GraphConv: (QuantizedGraphConv, GatheringGraphConv),
     AGNNConv: (QuantizedAGNNConv,),
     TransformerConv: (QuantizedTransformerConv,),

@@ -78,6 +78,11 @@ def array(tensor: Tensor) -> Any:
     return tensor.detach().cpu().numpy()
 
 
+def packed_weight_of(weight: Tensor, quantizer: nn.Module) -> PackedWeight:
+    """A weight matrix ``[out, in]`` that has a quantizer of its own, packed."""
+    return _packed_weight(weight, packed_ranges(quantizer, weight.size(0)))
+
+
 def _packed_weights(weights: Mapping[str, Tensor], quantizer: nn.Module) -> dict[str, PackedWeight]:
     """Weights that one quantizer has side by side, each with its own share of the channels.
 

@@ -58,6 +58,8 @@ def in_order_of(model: nn.Module, data: PreparedData) -> Fitted:
         InputError: If the prepared model differs from the plain one in either order.
     """
     unused = _check(model, data.graph)
+    if unused is not None:
+        data = data.without_edge_features()
     return replace(_fitted(model, data), unused=unused)
 
 
@@ -109,7 +111,7 @@ class _Comparison:
         model: The plain model, its parameters shifted.
         x: Features ``[N, F]``.
         edge_index: The edges ``[2, E]`` it was run on.
-        edge_attr: Their weights, ``[E]`` or ``[E, 1]``, if they have some.
+        edge_attr: Their weights, ``[E]`` or ``[E, 1]``, or features, if they have some.
         batch: The graph of each node ``[N]``, where the model predicts graphs.
         expected: What it returned.
         whole: Whether these are all edges.

@@ -100,9 +100,18 @@ def generic_layers(prepared: nn.Module) -> str | None:
 
 
 def unused_weights(prepared: nn.Module) -> str | None:
-    """What is said of weights of edges that a prepared model has not read; ``None`` without any."""
-    if not ModelInput.of(prepared).ignores_weights:
+    """What is said of weights or features of edges that a prepared model has not read.
+
+    ``None`` where there are none, or it has.
+    """
+    model_input = ModelInput.of(prepared)
+    if not model_input.ignores_weights:
         return None
+    if model_input.quantizers.graph.adj_t.num_weights > 1:
+        return (
+            f"{type(prepared).__name__} takes no features of edges, so those of the graph are left "
+            "out; a forward pass takes them as edge_attr"
+        )
     return (
         f"{type(prepared).__name__} takes no weights of edges, so those of the graph are not used; "
         "a forward pass takes them as edge_weight"
@@ -120,7 +129,10 @@ def _check(model: nn.Module, graph: Graph) -> None:
             f"{type(model).__name__} has no layer to quantize; "
             "it needs linear or message passing layers of PyG, like GCNConv"
         )
-    for taken, what in ((FEATURES, "node features"), (EDGE_WEIGHTS, "weights of edges")):
+    for taken, what in (
+        (FEATURES, "node features"),
+        (EDGE_WEIGHTS, "weights or features of edges"),
+    ):
         held = taken == FEATURES or graph.adj_t.weights is not None
         if held and taken in modules and twin_maker(modules[taken]) is not None:
             raise InputError(
@@ -135,17 +147,23 @@ def _check(model: nn.Module, graph: Graph) -> None:
 
 
 def _swap(
-    module: nn.Module, prefix: str, quantizers: QuantizerFactory, made: dict[int, nn.Module]
+    module: nn.Module,
+    prefix: str,
+    quantizers: QuantizerFactory,
+    made: dict[int, tuple[nn.Module, nn.Module]],
 ) -> None:
-    """Swap the layers below ``module``; one that is there twice has one twin, kept in ``made``."""
+    """Swap the layers below ``module``; one that is there twice has one twin, kept in ``made``.
+
+    The layer is kept there too: another module that is made meanwhile must not have its id.
+    """
     # Not named_children, which leaves out a second name of a layer.
     for name, child in list(module._modules.items()):
         if child is None or isinstance(child, QuantizedLayer):
             continue
         full_name, maker = f"{prefix}{name}", twin_maker(child)
         if maker is not None and id(child) not in made:
-            made[id(child)] = maker(child, full_name, quantizers.of_layer(full_name))
-        twin = made.get(id(child), child)
+            made[id(child)] = child, maker(child, full_name, quantizers.of_layer(full_name))
+        _, twin = made.get(id(child), (child, child))
         if twin is not child:
             setattr(module, name, twin)
         if not isinstance(twin, QuantizedLayer):

@@ -131,6 +131,11 @@ class QuantizedLayer(nn.Module):
                 "quantized layers take the weights of the graph as they are"
             )
         weights = None if edge_weight is None else edge_weight.weights
+        if weights is not None and weights.columns > 1:
+            raise InputError(
+                f"{self.name}: it reads one weight of each edge, and each edge of the graph has "
+                f"{weights.columns} features"
+            )
         if self.in_features and (weights is None) != (self.edge_weights is None):
             raise InputError(f"{self.name}: it is called with and without weights of edges")
         if weights is not None:

@@ -136,7 +136,11 @@ def _asked(model: PackedModel) -> tuple[ModelSignature, pd.DataFrame]:
     if not model.holds_graph:
         row["edge_index"] = [[0, 1], [1, 0]]
         inputs.append(ColSpec(Array(Array(DataType.long)), "edge_index"))
-        if model.graph.weights is not None:
+        columns = model.graph.spec.edge_columns
+        if columns > 1:
+            row["edge_attr"] = [[1.0] * columns] * 2
+            inputs.append(ColSpec(Array(Array(DataType.double)), "edge_attr"))
+        elif model.graph.weights is not None:
             row["edge_weight"] = [1.0, 1.0]
             inputs.append(ColSpec(Array(DataType.double), "edge_weight"))
     named = [ColSpec(DataType.long, "graph"), *([] if model.task.predicts_graphs else [_NODE])]

@@ -47,7 +47,8 @@ class ServedModel(PythonModel):
             model_input: A column ``node``; for a model without a graph of its own a row for each
                 graph: ``x``, a list of one list of features a node; ``edge_index``, two lists, the
                 sources and the targets of the edges, left out where the model holds them; and
-                ``edge_weight``, a number an edge, if the model reads weights.
+                ``edge_weight``, a number an edge, if the model reads weights, or ``edge_attr``, a
+                list an edge, if it reads features of edges.
             params: There are none.
 
         Returns:
@@ -101,8 +102,13 @@ class ServedModel(PythonModel):
         arrays["edge_index"] = np.array([list(ends) for ends in row["edge_index"]], np.int64)
         if row.get("edge_weight") is not None:
             arrays["edge_weight"] = np.array(list(row["edge_weight"]), np.float32)
-        elif self._model.graph.weights is not None and arrays["edge_index"].size == 0:
-            arrays["edge_weight"] = np.empty(0, np.float32)
+        elif row.get("edge_attr") is not None:
+            arrays["edge_attr"] = np.array([list(edge) for edge in row["edge_attr"]], np.float32)
+        columns = self._model.graph.spec.edge_columns
+        if self._model.graph.weights is not None and arrays["edge_index"].size == 0:
+            arrays.pop("edge_attr", None)
+            name = "edge_weight" if columns == 1 else "edge_attr"
+            arrays[name] = np.empty(0 if columns == 1 else (0, columns), np.float32)
         return self._model.predict(**arrays)
 
     def _answers(self, logits: Any) -> dict[str, Any]:

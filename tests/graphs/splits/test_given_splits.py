@@ -233,7 +233,7 @@ def test_what_is_given_for_edges_and_nodes_is_named(tmp_path: Path) -> None:
     for raw in (of_data(**more), of_npz(tmp_path, **more)):
         (edges,) = (note for note in raw.notes if "for each edge" in note)
         assert all(f"'{name}'" in edges for name in ("weight", "edge_type", "time"))
-        assert "edge_weight or edge_attr" in edges
+        assert "edge_weight here and their features edge_attr" in edges
         (nodes,) = (note for note in raw.notes if "for each node" in note)
         assert nodes.endswith("'pos'")
     (lists,) = of_data(club=["a"] * _N).notes

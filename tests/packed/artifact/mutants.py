@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from agreement import TOLERANCE, always_neighborhoods
+from featured_models import featured
 from guarded_kernels import guarded_engine
 from header_changes import change, copied, text_of
 from mutated_tensors import fitting
@@ -81,6 +82,9 @@ def write_mutant(seed: int, path: Path) -> np.random.Generator:
     of_graphs = np.random.default_rng([11, seed])
     if of_graphs.random() < 0.3:
         model = pooled(model, of_graphs)
+    of_edges = np.random.default_rng([12, seed])
+    if model.graph.weights is None and of_edges.random() < 0.3:
+        model = featured(model, of_edges)
     kind = np.random.default_rng([8, seed]).random()
     if kind < _FOR_OTHER_GRAPHS:
         model = without_graph(model, fixed=kind < _FOR_OTHER_GRAPHS / 3)

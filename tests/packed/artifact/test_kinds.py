@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from headers import as_program, header_of, with_edges, written
+from headers import as_program, header_of, with_edge_values, with_edges, written
 from safetensors import safe_open
 
 from sgq_auto.packed import ArtifactError, load
@@ -47,6 +47,8 @@ _ENTRIES = {
     '"scalers":["identity","linear"]}',
     "gin_sum": '{"kind":"gin_sum","name":"a","in":4,"out":4,"activation":"none","bias":false,'
     '"bits":{"embedding":[3]}}',
+    "gine_sum": '{"kind":"gine_sum","name":"a","in":4,"out":4,"activation":"none","bias":false,'
+    '"bits":{"embedding":[3],"weight":2},"edge_matrix":true,"edge_bias":true,"edge_features":2}',
     "sgc": '{"kind":"sgc","name":"a","in":4,"out":4,"activation":"none","bias":true,'
     '"bits":{"embedding":[3],"attention":[5],"weight":2},"hops":3}',
     "appnp": '{"kind":"appnp","name":"a","in":4,"out":4,"activation":"none","bias":false,'
@@ -76,6 +78,7 @@ _TENSORS = {
         "weight",
     },
     "gin_sum": {"eps", "scales"},
+    "gine_sum": {"edge_bias", "edge_matrix", "eps", "scales"},
     "sgc": {"bias", "scales", "weight"},
     "appnp": {"scales"},
     "tag": {"bias", "scales", "weight", "weight0", "weight1"},
@@ -101,7 +104,10 @@ def _first() -> dict[str, Any]:
 
 def _root(kind: str, own: dict[str, Any] | None = None) -> dict[str, Any]:
     """The header of a model whose second layer is of a kind."""
-    root = header_of(5, [_first(), json.loads(_ENTRIES[kind]) | (own or {})])
+    entry = json.loads(_ENTRIES[kind]) | (own or {})
+    root = header_of(5, [_first(), entry])
+    if "edge_features" in entry:
+        with_edge_values(root, 2)
     return as_program(root) if KINDS[kind].further_inputs else root
 
 
@@ -121,6 +127,18 @@ def test_what_earlier_versions_do_not_know_is_written_where_it_differs(tmp_path:
     root = header_of(5, [_first(), entry])
     model = load(written(root, tmp_path / "model.safetensors"))
     assert '"slope":0.2,"root_weight":true,"self_loops":false}' in describe(model)
+
+
+@pytest.mark.parametrize("kind", ["gat", "gatv2", "transformer"])
+def test_features_of_edges_are_written_where_there_are_some(kind: str, tmp_path: Path) -> None:
+    own: dict[str, Any] = {"edge_features": 2}
+    own |= {"self_loops": True, "loop_fill": 0.5} if kind == "gatv2" else {}
+    model = load(written(_root(kind, own), tmp_path / "model.safetensors"))
+    assert '"edge_features":2' in describe(model)
+    assert ('"loop_fill":0.5' in describe(model)) == (kind == "gatv2")
+    assert '"columns":2' in describe(model)
+    again = load(written(json.loads(describe(model)), tmp_path / "again.safetensors"))
+    assert again.footprint() == model.footprint()
 
 
 @pytest.mark.parametrize(
@@ -144,6 +162,16 @@ def test_what_earlier_versions_do_not_know_is_written_where_it_differs(tmp_path:
         ("pna", {"channels": 0}, "channels"),
         ("pna", {"scalers": ["cubic"]}, "a: scalers is ['cubic']"),
         ("gin_sum", {"bias": True}, "a: a sum keeps its width and has no bias"),
+        ("gine_sum", {"bias": True}, "a: a sum keeps its width and has no bias"),
+        ("gine_sum", {"edge_matrix": False}, "a: edge_features does not fit the layer"),
+        ("gine_sum", {"edge_features": 0}, "edge_features"),
+        ("gine_sum", {"edge_features": 3}, "a: it reads 3 numbers of each edge, which has 2"),
+        ("gat", {"edge_features": "x"}, "edge_features"),
+        ("gat", {"edge_features": 2, "loop_fill": True}, "loop_fill is True; it must be a number"),
+        ("gat", {"edge_features": 2, "loop_fill": None}, "loop_fill is None; it must be a number"),
+        ("gat", {"loop_fill": 2}, "loop_fill is for self-loops that have features"),
+        ("gatv2", {"edge_features": 2, "loop_fill": 2}, "loop_fill is for self-loops that have"),
+        ("transformer", {"edge_features": 1}, "a: it reads 1 numbers of each edge, which has 2"),
         ("sgc", {"hops": 0}, "hops"),
         ("tag", {"hops": 257}, "hops is 257; it must be at most 256"),
         ("appnp", {"alpha": None}, "alpha"),
@@ -219,6 +247,8 @@ def test_an_odd_entry_is_refused_or_predicts_alike_everywhere(kind: str, tmp_pat
     np.fill_diagonal(pattern, False)
     root = header_of(5, [_first(), entry])
     edges = with_edges(root, pattern)
+    if "edge_features" in entry:
+        with_edge_values(root, 2)
     for key, value in itertools.product(entry.keys() - {"kind", "name"}, _ODD):
         root["layers"][1] = entry | {key: value}
         classes = value if key == "out" and type(value) is int and 0 < value < 9 else entry["out"]

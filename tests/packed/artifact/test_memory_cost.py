@@ -8,7 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cases import Case
-from headers import TYPES, header_of, linear, peak_of, written
+from headers import (
+    TYPES,
+    header_of,
+    linear,
+    peak_of,
+    with_edge_values,
+    with_edges,
+    written,
+)
 from random_models import RandomModels
 from safetensors.numpy import save_file
 
@@ -96,6 +104,23 @@ def test_an_honest_model_costs_no_more_than_is_told(
     load(path).predict()
     parsed = header.parse(header.describe(load(path)))
     assert peak_of(lambda: load(path).predict()) < needed_bytes(parsed) + 3 * _MIB
+
+
+@pytest.mark.parametrize(("features", "channels"), [(40, 3), (3, 2_000)])
+def test_features_of_edges_cost_no_more_than_is_told(
+    features: int, channels: int, tmp_path: Path
+) -> None:
+    layer = {"kind": "gat", "name": "a", "in": 1, "out": channels, "heads": 1, "concat": True}
+    layer |= {"activation": "none", "bias": False, "slope": 0.2, "edge_features": features}
+    layer["bits"] = {"weight": 1, "embedding": [1], "attention": [1]}
+    root = header_of(200, [layer])
+    edges = with_edges(root, ~np.eye(200, dtype=bool))
+    with_edge_values(root, features, bits=1)
+    path = written(root, tmp_path / "model.safetensors", edges)
+    load(path).predict()
+    assert peak_of(lambda: load(path).predict()) < needed_bytes(header.parse(json.dumps(root))) + (
+        3 * _MIB
+    )
 
 
 def test_a_graph_of_the_size_of_reddit_is_within_the_default() -> None:

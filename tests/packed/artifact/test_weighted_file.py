@@ -1,26 +1,21 @@
 """Artifacts with weights of edges: others stay as they were, and what lies is one line."""
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from cases import random_allocation, trained
-from safetensors import safe_open
-from safetensors.numpy import load_file, save_file
+from signed_copies import Damage, rewritten
 
 from sgq_auto.errors import ArtifactError
 from sgq_auto.graphs import PreparedData, RawGraph
 from sgq_auto.packed import load, save
-from sgq_auto.packed.artifact.artifact_file import _checksum, header
+from sgq_auto.packed.artifact.artifact_file import header
 from sgq_auto.packed.backends import NumpyEngine
 from sgq_auto.packed.backends.compiled_engine import CompiledEngine
 from sgq_auto.quantize import convert
 from weighted_graphs import prepared, weighted_net, with_weights
-
-Damage = Callable[[dict[str, Any], dict[str, np.ndarray]], object]
 
 
 @pytest.fixture(scope="module")
@@ -31,17 +26,6 @@ def whole(synthetic_raw: RawGraph, tmp_path_factory: pytest.TempPathFactory) -> 
     allocation = random_allocation(plain, graph, [2, 3, 4, 32], seed=1)
     path = tmp_path_factory.mktemp("weighted") / "model.safetensors"
     save(convert(trained(plain, graph, allocation), graph), path)
-    return path
-
-
-def rewritten(whole: Path, path: Path, damage: Damage) -> Path:
-    """A signed copy with something changed."""
-    with safe_open(whole, framework="np") as file:
-        root = json.loads(file.metadata()["sgq_auto"])
-    tensors = {name: tensor.copy() for name, tensor in load_file(whole).items()}
-    damage(root, tensors)
-    text = json.dumps(root)
-    save_file(tensors, path, {"sgq_auto": text, "sha256": _checksum(text, tensors)})
     return path
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from headers import as_program, header_of, peak_of, with_edges, written
+from headers import as_program, header_of, peak_of, with_edge_values, with_edges, written
 
 from sgq_auto.packed import PackedModel, load
 from sgq_auto.packed.backends import Engine, NumpyEngine
@@ -91,6 +91,47 @@ _CASES = {
 }
 
 
+_OF_EDGES = {
+    "many features of edges": (
+        _COMPLETE,
+        _layer("gat", 1, 6, heads=2, concat=True, edge_features=400),
+    ),
+    "many heads of edges": (
+        _COMPLETE,
+        _layer(
+            "gatv2",
+            1,
+            1,
+            heads=600,
+            concat=False,
+            share_weights=False,
+            made_bias=True,
+            root_weight=True,
+            self_loops=True,
+            edge_features=20,
+        ),
+    ),
+    "a wide transformer of edges": (
+        _COMPLETE,
+        _layer(
+            "transformer",
+            1,
+            900,
+            heads=3,
+            concat=True,
+            made_bias=True,
+            root_weight=True,
+            gate=True,
+            edge_features=300,
+        ),
+    ),
+    "wide messages": (
+        _COMPLETE,
+        _layer("gine_sum", 6_000, 6_000, edge_matrix=True, edge_bias=True, edge_features=20),
+    ),
+}
+
+
 _BEHIND = {
     "a wide start": (_COMPLETE, _layer("appnp", 9_000, 9_000, hops=3, alpha=0.1)),
     "two wide inputs": (
@@ -107,15 +148,17 @@ def _model(layer: dict[str, Any], pattern: np.ndarray, folder: Path) -> PackedMo
         layers = [_layer("linear", 1, layer["in"], name="first"), layer]
     root = header_of(pattern.shape[0], layers)
     edges = with_edges(root, pattern)
+    if "edge_features" in layer:
+        with_edge_values(root, layer["edge_features"])
     root = as_program(root) if KINDS[layer["kind"]].further_inputs else root
     return load(written(root, folder / "wide.safetensors", edges))
 
 
 @pytest.mark.sampled
 @pytest.mark.parametrize("engine", _ENGINES)
-@pytest.mark.parametrize("case", _CASES | _BEHIND)
+@pytest.mark.parametrize("case", _CASES | _OF_EDGES | _BEHIND)
 def test_scratch_is_bounded(case: str, engine: Engine, tmp_path: Path) -> None:
-    pattern, layer = (_CASES | _BEHIND)[case]
+    pattern, layer = (_CASES | _OF_EDGES | _BEHIND)[case]
     model = replace(_model(layer, pattern, tmp_path), engine=engine)
     held = model.footprint().resident_bytes + 4 * model.num_nodes * len(model.classes)
     # Once before, for what is made once.
@@ -128,7 +171,7 @@ def test_scratch_is_bounded(case: str, engine: Engine, tmp_path: Path) -> None:
 def test_parts_of_blocks_give_what_whole_ones_give(tmp_path: Path, monkeypatch: Any) -> None:
     """The kinds of the cases above, in the smallest parts: the same logits."""
     pattern = _COMPLETE[:18, :18]
-    for case, (_, layer) in (_CASES | _BEHIND).items():
+    for case, (_, layer) in (_CASES | _OF_EDGES | _BEHIND).items():
         small = layer | {"out": layer["out"] % 97 + 3, "in": layer["in"] % 89 + 1}
         if "heads" in small:
             small |= {"heads": 3, "out": 6}

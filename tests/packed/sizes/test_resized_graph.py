@@ -21,7 +21,9 @@ def spec() -> GraphSpec:
 
 
 def test_its_own_size_changes_nothing(spec: GraphSpec) -> None:
-    weighted = replace(spec, weights=EdgeWeightSpec(True, (spec.num_edges // 2, 0, 0, 0)))
+    weighted = replace(
+        spec, weights=EdgeWeightSpec(True, (spec.num_edges // 2, 0, 0, 0), columns=3)
+    )
     for each in (spec, weighted):
         assert resized(each, each.num_nodes, each.num_edges) == each
 

@@ -105,7 +105,7 @@ def _spec(graph: Graph, number: int) -> GraphSpec:
     own = part(graph, torch.tensor([number], device=graph.device)).spec
     whole, weights = graph.spec, own.weights
     if whole.weights is not None and not whole.weights.symmetric:
-        weights = EdgeWeightSpec(False, own.bucket_edges)
+        weights = EdgeWeightSpec(False, own.bucket_edges, whole.weights.columns)
     constant = whole.features.bucket_constant
     return replace(
         own,

@@ -6,7 +6,7 @@ from sgq_auto.graphs.prepared_graph import Graph
 
 
 def have_same_edges(graph: Graph) -> bool:
-    """Whether several graphs have the same nodes, edges and weights of edges.
+    """Whether several graphs have the same nodes, edges and what edges have.
 
     Nodes are the same by their place in each graph.
 
@@ -27,6 +27,6 @@ def have_same_edges(graph: Graph) -> bool:
     order = np.lexsort((place[col], place[row], owner[row]))
     held = [place[row], place[col]]
     if pattern.weights is not None:
-        held.append(pattern.weights.reshape(-1).cpu().numpy())
+        held += list(pattern.weights.reshape(pattern.num_entries, -1).cpu().numpy().T)
     listed = (values[order].reshape(counts.size, -1) for values in held)
     return all(bool((values == values[:1]).all()) for values in listed)

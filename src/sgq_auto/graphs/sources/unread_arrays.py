@@ -24,8 +24,8 @@ def left_out(
         edge = size == num_edges and (size != num_nodes or "edge" in key)
         kinds["edge" if edge else "node" if size == num_nodes else ""].append(key)
     said = {
-        "edge": "edges have no kinds or features here, and their weights are called edge_weight or "
-        "edge_attr, so this is not used, which is given for each edge: ",
+        "edge": "weights of edges are called edge_weight here and their features edge_attr, so "
+        "this is not used, which is given for each edge: ",
         "node": "what is given for each node beside features and class is not used: ",
         "": "also not used: ",
     }

@@ -186,11 +186,11 @@ def check_weights(weights: Tensor, row: Tensor, col: Tensor) -> None:
         UnsoundError: If they are not.
     """
     entries = col.numel()
-    shaped = tuple(weights.shape) in ((entries,), (entries, 1))
+    shaped = weights.dim() in (1, 2) and weights.size(0) == entries and 0 not in weights.shape[1:]
     demand(shaped and weights.dtype == torch.float32, f"adj_t.weights must be float32 [{entries}]")
-    for first, part in _chunks(weights.numpy().reshape(-1)):
+    for first, part in _chunks(weights.numpy()):
         demand(bool(np.isfinite(part).all()), "adj_t.weights must be finite")
-        places = slice(first, first + part.size)
+        places = slice(first, first + len(part))
         loops = part[row[places].numpy() == col[places].numpy()]
         demand(bool((loops == 1).all()), "adj_t.weights must be 1 at self-loops")
 
@@ -248,8 +248,8 @@ def _check_buckets(graph: Graph) -> None:
 
 
 def _chunks(values: Array) -> Iterator[tuple[int, Array]]:
-    """Runs of a vector with the place of each one's first value."""
-    for first in range(0, values.size, _CHUNK):
+    """Runs of rows with the place of each one's first."""
+    for first in range(0, len(values), _CHUNK):
         yield first, values[first : first + _CHUNK]
 
 

@@ -1,4 +1,7 @@
-"""What an artifact says and holds of the weights of edges; nothing where no layer reads any."""
+"""What an artifact says and holds of the weights of edges; nothing where no layer reads any.
+
+Features of edges are weights of several columns.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -12,7 +15,7 @@ from sgq_auto.packed.artifact.scale_tensors import checked_ranges, scaled_groups
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import CodeMatrix, stream_bytes
 from sgq_auto.packed.codes.coded_rows import EliasFanoRows
-from sgq_auto.packed.header_fields import bit_widths, counts, flag, object_of
+from sgq_auto.packed.header_fields import bit_widths, count, counts, flag, object_of
 from sgq_auto.packed.runtime.graphs.edge_weights import (
     PackedEdgeWeights,
     no_edge_weights,
@@ -22,7 +25,7 @@ from sgq_auto.packed.runtime.graphs.packed_graph import PackedGraph
 from sgq_auto.packed.sizes.edge_weight_spec import EdgeWeightSpec
 from sgq_auto.packed.sizes.shape_specs import GraphSpec, LayerSpec
 
-_KEY = "edge_weights"
+_KEY, _COLUMNS = "edge_weights", "columns"
 VALUES, SCALES = f"{EDGE_WEIGHTS}.values", f"{EDGE_WEIGHTS}.scales"
 
 
@@ -37,7 +40,8 @@ def with_edge_weights(
     if _KEY not in root:
         return graph, ()
     node, buckets = object_of(root, _KEY), graph.num_buckets
-    spec = EdgeWeightSpec(flag(node, "symmetric"), counts(node, "stored", buckets))
+    columns = count(node, _COLUMNS, 1) if _COLUMNS in node else 1
+    spec = EdgeWeightSpec(flag(node, "symmetric"), counts(node, "stored", buckets), columns)
     if spec.symmetric:
         held = zip(spec.stored, graph.bucket_edges, strict=True)
         fits = graph.symmetric and 2 * sum(spec.stored) == graph.num_edges
@@ -55,12 +59,27 @@ def check_readers(graph: GraphSpec, layers: Iterable[LayerSpec]) -> None:
     Raises:
         ArtifactError: If not, or if a layer is called as the weights are.
     """
-    read = any(layer.edge_weights for layer in layers)
+    layers = list(layers)
+    read = any(layer.reads_edges for layer in layers)
     if read != (graph.weights is not None):
         said = "no layer reads them" if not read else "a layer reads them, and there are none"
         raise ArtifactError(f"{_KEY}: {said}")
+    for layer in layers:
+        wanted = layer.edge_features or (1 if layer.edge_weights else graph.edge_columns)
+        if wanted != graph.edge_columns:
+            raise ArtifactError(
+                f"{layer.name}: it reads {wanted} numbers of each edge, which has "
+                f"{graph.edge_columns}"
+            )
     if read and any(layer.name == EDGE_WEIGHTS for layer in layers):
         raise ArtifactError(f"a layer is called {EDGE_WEIGHTS!r}, as the weights of edges are")
+
+
+def described_weights(weights: PackedEdgeWeights, spec: EdgeWeightSpec) -> dict[str, Any]:
+    """What :func:`with_edge_weights` reads; one column is not said, as in earlier versions."""
+    columns = {} if spec.columns == 1 else {_COLUMNS: spec.columns}
+    own = {"symmetric": spec.symmetric, "stored": spec.stored}
+    return {_KEY: {**own, **columns, "bits": weights.ranges.bits}}
 
 
 def weight_tensors(graph: PackedGraph) -> dict[str, Array]:
@@ -81,7 +100,8 @@ def expected_weight_tensors(
     """Type and shape of each of these tensors; those without an element are left out."""
     if graph.weights is None:
         return {}
-    size = stream_bytes(graph.weights.stored, 1, bits) if graph.holds_edges else 0
+    columns = graph.edge_columns
+    size = stream_bytes(graph.weights.stored, columns, bits) if graph.holds_edges else 0
     groups = scaled_groups(bits, graph.scaled(graph.bucket_edges))
     found: dict[str, tuple[str, tuple[int, ...]]] = {}
     if size:
@@ -113,9 +133,10 @@ def weights_from_tensors(
     groups = scaled_groups(bits, spec.scaled(spec.bucket_edges))
     (ranges,) = checked_ranges(EDGE_WEIGHTS, [groups], [bits], tensors)
     if not spec.holds_edges:
-        return no_edge_weights(ranges, symmetric=spec.weights.symmetric)
+        own = spec.weights.symmetric, spec.weights.columns
+        return no_edge_weights(ranges, symmetric=own[0], columns=own[1])
     stored = tensors.get(VALUES, np.empty(0, np.uint8))
-    held = CodeMatrix(spec.weights.stored, 1, bits, ranges, stored)
+    held = CodeMatrix(spec.weights.stored, spec.weights.columns, bits, ranges, stored)
     for bucket, width in enumerate(bits):
         if width == FULL_PRECISION and not np.isfinite(held.slice(bucket).view("<f4")).all():
             raise ArtifactError(f"tensor {VALUES} holds NaN or infinite values")

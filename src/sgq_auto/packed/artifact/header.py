@@ -32,7 +32,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sgq_auto.errors import ArtifactError
-from sgq_auto.packed.artifact.edge_weight_header import check_readers, with_edge_weights
+from sgq_auto.packed.artifact.edge_weight_header import (
+    check_readers,
+    described_weights,
+    with_edge_weights,
+)
 from sgq_auto.packed.artifact.graph_header import parse_graph
 from sgq_auto.packed.artifact.layer_headers import (
     LayerHeader,
@@ -96,7 +100,8 @@ class Header:
 def describe(model: PackedModel) -> str:
     """The header of a model."""
     graph, program = asdict(model.graph.spec), model.program
-    features, weights = graph.pop("features"), graph.pop("weights")
+    features = graph.pop("features")
+    del graph["weights"]
     for name in ("inductive", "fixed"):
         if not graph[name]:
             del graph[name]  # As earlier versions wrote it.
@@ -105,7 +110,8 @@ def describe(model: PackedModel) -> str:
     of_classes = model.task is Task.NODE_CLASSIFICATION
     held, activations = {}, chain_activations(program) if of_classes else None
     if isinstance(model.graph.weights, PackedEdgeWeights):
-        held["edge_weights"] = {**weights, "bits": model.graph.weights.ranges.bits}
+        assert model.graph.spec.weights is not None
+        held = described_weights(model.graph.weights, model.graph.spec.weights)
     layers = [
         describe_layer(layer, activation, program.reads_features(layer.spec.name))
         for layer, activation in itertools.zip_longest(model.layers, activations or ())

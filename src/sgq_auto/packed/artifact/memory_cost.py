@@ -33,6 +33,10 @@ _PROJECTED_BYTES = 8
 _CHANNEL_BYTES = 64
 # Weights of edges in both directions, where they are, and how they are sorted.
 _WEIGHTED_EDGE_BYTES = 96
+# Every further number of an edge, as it is checked.
+_EDGE_COLUMN_BYTES = 2
+# A number of the matrix of edges, in fp64, as it is unpacked.
+_MATRIX_BYTES = 24
 
 
 def needed_bytes(header: Header) -> int:
@@ -60,8 +64,20 @@ def needed_bytes(header: Header) -> int:
         + _COLUMN_BYTES * max(widths)
         + _norm_bytes(header)
         + _CHANNEL_BYTES * channels
-        + (0 if graph.weights is None else _WEIGHTED_EDGE_BYTES * graph.num_edges)
+        + _edge_bytes(header)
     )
+
+
+def _edge_bytes(header: Header) -> int:
+    """What the weights or features of edges take while they are read, and their matrices."""
+    graph = header.graph
+    if graph.weights is None:
+        return 0
+    each = _WEIGHTED_EDGE_BYTES + _EDGE_COLUMN_BYTES * (graph.edge_columns - 1)
+    rows = [
+        sum(n for n, _ in la.spec.weight_shapes) for la in header.layers if la.spec.edge_features
+    ]
+    return each * graph.num_edges + _MATRIX_BYTES * graph.edge_columns * max(rows, default=0)
 
 
 def _norm_bytes(header: Header) -> int:

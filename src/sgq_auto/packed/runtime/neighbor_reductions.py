@@ -1,11 +1,11 @@
 """What a node makes of its neighbours' rows: sums, means, extremes and how they spread."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 
 import numpy as np
 
-from sgq_auto.packed.backends.numpy_values import segments_of
+from sgq_auto.packed.backends.numpy_values import Segment, segments_of
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import CodeMatrix
 from sgq_auto.packed.codes.ranges import Floats
@@ -28,6 +28,8 @@ class Reduction(StrEnum):
     STD = "std"
 
 
+# What is added to the rows that some of a chunk's entries gather, fp64 ``[entries, width]``.
+AddedToEntries = Callable[[slice], Floats]
 _SPREADS = frozenset({Reduction.VAR, Reduction.STD})
 
 
@@ -50,7 +52,11 @@ class NeighborRows:
         self.width = source.width if is_matrix else source.spec.num_features  # type: ignore[union-attr]
 
     def reduced(
-        self, rowptr: Array, columns: Array, reductions: Sequence[Reduction]
+        self,
+        rowptr: Array,
+        columns: Array,
+        reductions: Sequence[Reduction],
+        added: AddedToEntries | None = None,
     ) -> list[Floats]:
         """Each of some reductions of a chunk's entries, fp64 ``[rows, width]``.
 
@@ -58,7 +64,10 @@ class NeighborRows:
             rowptr: ``[rows + 1]``, where the entries of each row start.
             columns: ``[entries]``, the rows that are gathered.
             reductions: Which.
+            added: What each entry adds to the row that it gathers; ``None`` for nothing.
         """
+        if added is not None:
+            return self._of_messages(rowptr, columns, reductions, added)
         counts = np.maximum(np.diff(rowptr), 1)[:, None]
         made: dict[Reduction, Floats] = {}
         if set(reductions) - {Reduction.MAX, Reduction.MIN}:
@@ -73,6 +82,49 @@ class NeighborRows:
             largest = extreme is Reduction.MAX
             made[extreme] = self._extremes(rowptr, columns, largest=largest)
         return [made[reduction] for reduction in reductions]
+
+    def _of_messages(
+        self, rowptr: Array, columns: Array, reductions: Sequence[Reduction], added: AddedToEntries
+    ) -> list[Floats]:
+        """The same of rows to which something is added, a bounded number of entries at a time."""
+        counts, shape = np.maximum(np.diff(rowptr), 1)[:, None], (rowptr.size - 1, self.width)
+        sums, low, high = np.zeros(shape), np.full(shape, np.inf), np.full(shape, -np.inf)
+        for part, values in self._messages(rowptr, columns, added):
+            sums[part.rows] += np.add.reduceat(values, part.begins, axis=0)
+            for found, best in ((high, np.maximum), (low, np.minimum)):
+                own = best.reduceat(values, part.begins, axis=0)
+                found[part.rows] = best(found[part.rows], own)
+        is_any = np.diff(rowptr)[:, None] > 0
+        made = {Reduction.SUM: sums, Reduction.MEAN: sums / counts}
+        made[Reduction.MAX], made[Reduction.MIN] = (np.where(is_any, x, 0.0) for x in (high, low))
+        if _SPREADS & set(reductions):
+            distances, row = np.zeros(shape), np.repeat(np.arange(shape[0]), np.diff(rowptr))
+            for part, values in self._messages(rowptr, columns, added):
+                values -= made[Reduction.MEAN][row[part.entries]]
+                distances[part.rows] += np.add.reduceat(values**2, part.begins, axis=0)
+            made[Reduction.VAR] = variance = distances / counts
+            spread = variance > SMALLEST_VARIANCE
+            made[Reduction.STD] = np.where(spread, np.sqrt(variance), 0.0)
+        return [made[reduction] for reduction in reductions]
+
+    def _messages(
+        self, rowptr: Array, columns: Array, added: AddedToEntries
+    ) -> Iterator[tuple[Segment, Floats]]:
+        for part in segments_of(rowptr, self.width):
+            values = self.taken(columns[part.entries])
+            values += added(part.entries)
+            yield part, values
+
+    def taken(self, rows: Array) -> Floats:
+        """Values ``[n, width]`` of any rows, ``int32 [n]``."""
+        if isinstance(self._source, CodeMatrix):
+            return self._engine.take(self._source, rows)
+        if self._source.pattern is None:
+            return self._source.take(self._engine, rows)
+        out = np.zeros((rows.size, self.width))
+        ends, listed, values = self._source.listed(self._engine, self._blocks, rows)
+        out[np.repeat(np.arange(rows.size), np.diff(ends)), listed] = values
+        return out
 
     def sums(self, rowptr: Array, columns: Array, weights: Floats) -> Floats:
         """Sums of rows, weighted by ``[entries, 1]``: fp64 ``[rows, width]``."""

@@ -124,6 +124,7 @@ class PackedModel:
         x: Array | None = None,
         edge_index: Array | None = None,
         edge_weight: Array | None = None,
+        edge_attr: Array | None = None,
         graph_of_node: Array | None = None,
         threads: int = 1,
     ) -> Logits:
@@ -140,6 +141,7 @@ class PackedModel:
             edge_index: ``[2, E]`` edges (source, target) of that graph.
             edge_weight: ``[E]`` their weights, quantized by the ranges of this model, if it reads
                 weights; those of repeated edges are summed.
+            edge_attr: ``[E, columns]`` their features, in the same way, if it reads features.
             graph_of_node: ``int [N]``, for a model that pools: the number of the graph that each
                 node belongs to, from 0 on; ``None`` for one graph. A graph without nodes pools
                 zeros.
@@ -160,7 +162,7 @@ class PackedModel:
             raise ValueError("this model predicts whole graphs: leave out nodes")
         if x is not None and edge_index is None and np.ndim(x) == 3 and self.holds_graph:
             return self._snapshots(np.asarray(x), nodes, threads)
-        given = self._given(x, edge_index, edge_weight, graph_of_node)
+        given = self._given(x, edge_index, edge_weight, edge_attr, graph_of_node)
         if nodes is None:
             return self._run(given.graph, given.features(None), threads)
         wanted = check_nodes(np.asarray(nodes), given.graph.spec.num_nodes)
@@ -184,11 +186,13 @@ class PackedModel:
         x: Array | None,
         edge_index: Array | None,
         edge_weight: Array | None,
+        edge_attr: Array | None = None,
         graph_of_node: Array | None = None,
     ) -> Input:
         if edge_index is None:
-            if edge_weight is not None:
-                raise ValueError("edge_weight is for a new graph: give x and edge_index too")
+            for name, values in (("edge_weight", edge_weight), ("edge_attr", edge_attr)):
+                if values is not None:
+                    raise ValueError(f"{name} is for a new graph: give x and edge_index too")
             if graph_of_node is not None:
                 raise ValueError("graph_of_node is for new graphs: give x and edge_index too")
             return self._own(x)
@@ -203,7 +207,8 @@ class PackedModel:
         roots = any(la.spec.edge_weights and la.spec.attention_from_degrees for la in self.layers)
         weights = self.graph.weights
         assert weights is None or isinstance(weights, PackedEdgeWeights)
-        weighted = new.weighted(arrays[1], edge_weight, weights, from_zero=roots)
+        given = arrays[1], edge_weight, weights
+        weighted = new.weighted(*given, from_zero=roots, edge_attr=edge_attr)
         return weighted if self.holds_features else weighted.coded(weights, self.engine)
 
     def _snapshots(self, x: Array, nodes: Sequence[int] | Array | None, threads: int) -> Logits:

@@ -82,7 +82,7 @@ def _layer_buffers(
     layer, transform, propagate = model.layers[k], 2 * k, 2 * k + 1
     last, made = _last_step(model, k), model.dataflow.inputs[k]
     reads = model.dataflow.input_reads
-    weight_last = last if layer.keeps_input else transform
+    weight_last = last if layer.keeps_input or layer.edge_features else transform
     ran_before = any(other.name == layer.name for other in model.layers[:k])
     # A layer that runs again has new activations and no more weights.
     name = f"{layer.name}.{k}" if ran_before else layer.name
@@ -121,8 +121,8 @@ def _pooling_buffers(model: ModelSpec, storage: TensorStorage) -> Iterator[Buffe
 
 
 def _edge_weight_buffers(model: ModelSpec, storage: TensorStorage) -> Iterator[Buffer]:
-    """The weights of edges, which are needed until the last layer that reads them has run."""
-    reading = [k for k, layer in enumerate(model.layers) if layer.edge_weights]
+    """Weights or features of edges, needed until the last layer that reads them has run."""
+    reading = [k for k, layer in enumerate(model.layers) if layer.reads_edges]
     if not reading:
         return
     last = _last_step(model, reading[-1])

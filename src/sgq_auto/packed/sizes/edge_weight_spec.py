@@ -10,8 +10,10 @@ class EdgeWeightSpec:
     Attributes:
         symmetric: Whether both directions of every edge have the same weight, so that an artifact
             holds one triangle.
-        stored: How many an artifact holds of each bucket of their target.
+        stored: How many edges an artifact holds weights of, for each bucket of their target.
+        columns: Numbers that each edge has: 1 for a weight, more for features.
     """
 
     symmetric: bool
     stored: tuple[int, ...]
+    columns: int = 1

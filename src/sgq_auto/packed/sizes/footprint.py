@@ -192,7 +192,8 @@ class FootprintModel:
         graph = self.graph
         if self.model.reads_edge_weights:
             for bucket, edges in enumerate(graph.bucket_edges):
-                yield Site(EDGE_WEIGHTS, Component.ATTENTION, bucket), edges
+                numbers = edges * graph.edge_columns
+                yield Site(EDGE_WEIGHTS, Component.ATTENTION, bucket), numbers
         for layer, made in zip(self.model.layers, self.model.dataflow.inputs, strict=True):
             hops = layer.further_hops * layer.gathered_features
             gathered = graph.gathered_edges(layer)

@@ -37,8 +37,8 @@ class PygStorage:
         return 0
 
     def edge_weights(self, *, normalized: bool) -> int:  # noqa: ARG002
-        """``edge_weight``: fp32."""
-        return self.spec.num_edges * _FP32
+        """``edge_weight``, or ``edge_attr``: fp32."""
+        return self.spec.num_edges * self.spec.edge_columns * _FP32
 
     def stored_edge_weights(self) -> int:
         """The same on disk."""

@@ -82,4 +82,4 @@ def _weights(spec: GraphSpec, edges: int) -> EdgeWeightSpec | None:
         return None
     stored = edges // 2 if spec.weights.symmetric else edges
     shares = spec.weights.stored if sum(spec.weights.stored) else spec.bucket_edges
-    return EdgeWeightSpec(spec.weights.symmetric, _divided(stored, shares))
+    return replace(spec.weights, stored=_divided(stored, shares))

@@ -34,6 +34,7 @@ class LayerSpec:
         attention_from_degrees: Whether the coefficients follow from the degrees alone (GCN), so
             that a packed model derives them, quantized or not, and stores none.
         edge_weights: Whether it reads the weights of the graph's edges.
+        edge_features: Features of each edge that it reads; 0 if none.
         per_graph: Whether its rows are graphs, of which something was pooled, and not nodes.
         vector_elements: Parameters that stay fp32: biases, attention vectors, temperatures.
         vectors: Name and shape of some of them: the tensors of a packed layer besides its bias.
@@ -67,12 +68,18 @@ class LayerSpec:
     target_copies: int = 0
     attention_copies: int = 0
     edge_weights: bool = False
+    edge_features: int = 0
     per_graph: bool = False
 
     @property
     def propagates(self) -> bool:
         """Whether the layer passes messages along the edges."""
         return self.gathered_features > 0
+
+    @property
+    def reads_edges(self) -> bool:
+        """Whether it reads weights or features of the graph's edges."""
+        return self.edge_weights or self.edge_features > 0
 
     @property
     def hops(self) -> int:
@@ -128,8 +135,8 @@ class ModelSpec:
 
     @property
     def reads_edge_weights(self) -> bool:
-        """Whether a layer reads the weights of the graph's edges."""
-        return any(layer.edge_weights for layer in self.layers)
+        """Whether a layer reads weights or features of the graph's edges."""
+        return any(layer.reads_edges for layer in self.layers)
 
     def sites(self, num_buckets: int) -> tuple[Site, ...]:
         """Every site of features and model; weights and graphs belong to no degree bucket."""
@@ -280,6 +287,11 @@ class GraphSpec:
         if not self.symmetric:
             return self.pattern
         return EliasFano(self.num_edges // 2, self.num_nodes * (self.num_nodes - 1) // 2)
+
+    @property
+    def edge_columns(self) -> int:
+        """Numbers that each edge has, where edges have weights or features."""
+        return 1 if self.weights is None else self.weights.columns
 
     @property
     def block_index_bytes(self) -> int:

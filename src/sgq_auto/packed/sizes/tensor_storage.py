@@ -131,13 +131,17 @@ class PackedStorage:
 
     def edge_weights(self, *, normalized: bool) -> int:  # noqa: ARG002
         """Codes in both directions of an edge, bucket by bucket of their target."""
-        counts = self.spec.bucket_edges
+        counts = self._edge_numbers(self.spec.bucket_edges)
         return self._bucket_codes(EDGE_WEIGHTS, Component.ATTENTION, counts)
 
     def stored_edge_weights(self) -> int:
         """One direction where both have the same weight."""
-        counts = self.spec.weights.stored if self.spec.weights else self.spec.bucket_edges
-        return self._bucket_codes(EDGE_WEIGHTS, Component.ATTENTION, counts)
+        stored = self.spec.weights.stored if self.spec.weights else self.spec.bucket_edges
+        return self._bucket_codes(EDGE_WEIGHTS, Component.ATTENTION, self._edge_numbers(stored))
+
+    def _edge_numbers(self, edges: Sequence[int]) -> list[int]:
+        """Weights or features of so many edges of each bucket."""
+        return [count * self.spec.edge_columns for count in edges]
 
     def edge_weight_scales(self) -> int:
         """8 bytes a bucket that has edges."""

@@ -1,4 +1,4 @@
-"""The weights of edges as a model's forward pass is given them."""
+"""The weights of edges, or their features, as a model's forward pass is given them."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -28,12 +28,13 @@ _WHOLE = (
 
 
 class QuantizedEdgeWeights:
-    """The fake-quantized weights of a graph's edges.
+    """The fake-quantized weights of a graph's edges, or their features.
 
     Attributes:
         pattern: The edges, with one self-loop a node.
-        values: fp64 ``[entries]``: what codes stand for, 1 at self-loops. Coefficients are made of
-            them in fp64, as the packed runtime does, so that both round to the same codes.
+        values: fp64 ``[entries]``, or ``[entries, columns]`` of features: what codes stand for, 1
+            at self-loops. Coefficients are made of them in fp64, as the packed runtime does, so
+            that both round to the same codes.
         was_read: Whether anything has read them so far.
     """
 
@@ -41,13 +42,54 @@ class QuantizedEdgeWeights:
         self.pattern = pattern
         self.values = values
         self.was_read = False
+        self._features: dict[Any, Tensor] = {}
 
     @classmethod
     def of(cls, pattern: CsrPattern, edges: Tensor) -> Self:
-        """From the values of the edges between different nodes, fp64 ``[edges]``."""
-        values = torch.ones(pattern.num_entries, dtype=torch.float64, device=edges.device)
+        """From the values of the edges between different nodes.
+
+        Args:
+            pattern: The edges, with one self-loop a node.
+            edges: fp64 ``[edges]``, or ``[edges, columns]`` of features.
+        """
+        shape = pattern.num_entries, *edges.shape[1:]
+        values = torch.ones(shape, dtype=torch.float64, device=edges.device)
         values[pattern.row != pattern.col] = edges
         return cls(pattern, values)
+
+    @property
+    def columns(self) -> int:
+        """Numbers that each edge has."""
+        return 1 if self.values.dim() == 1 else self.values.size(1)
+
+    def features(self, fill: float | None, *, loops: bool, dtype: torch.dtype) -> Tensor:
+        """The features of edges ``[entries, columns]``; made once.
+
+        Args:
+            fill: What self-loops have; ``None`` for the mean of the edges into their node, 0
+                without any, as in PyG.
+            loops: Whether self-loops are among the entries.
+            dtype: Of the result.
+        """
+        key = fill, loops, dtype
+        if key not in self._features:
+            self._features[key] = self._made_features(fill, loops=loops).to(dtype)
+        return self._features[key]
+
+    def _made_features(self, fill: float | None, *, loops: bool) -> Tensor:
+        row, is_edge = self.pattern.row, self.pattern.row != self.pattern.col
+        values = self.values.reshape(self.pattern.num_entries, self.columns)
+        if not loops:
+            return values[is_edge]
+        values = values.clone()
+        if fill is not None:
+            values[~is_edge] = fill
+            return values
+        sums = values.new_zeros(self.pattern.shape[0], self.columns)
+        sums.index_add_(0, row[is_edge].long(), values[is_edge])
+        counts = (self.pattern.rowptr.diff() - 1).clamp(min=1)
+        values[~is_edge] = sums / counts.unsqueeze(1)
+        return values
 
     @property
     def are_negative(self) -> bool:
@@ -57,7 +99,7 @@ class QuantizedEdgeWeights:
 
     @cached_property
     def of_edges(self) -> Tensor:
-        """fp32 ``[E]``, in the order of PyG's ``edge_index``."""
+        """fp32 ``[E]`` or ``[E, columns]``, in the order of PyG's ``edge_index``."""
         pattern = self.pattern
         values = self.values[pattern.row != pattern.col]
         return values[pattern.without_loops.transposed_order.long()].float()
@@ -76,7 +118,8 @@ class QuantizedEdgeWeights:
 class EdgeWeights(LazyTensor):
     """Weights of edges ``[E]`` or ``[E, 1]``: values for quantized layers, a tensor for all else.
 
-    It stays so through what makes a vector of a column or a column of a vector.
+    Or their features ``[E, columns]``. It stays so through what makes a vector of a column or a
+    column of a vector, and through what keeps the shape.
     """
 
     @staticmethod
@@ -101,8 +144,8 @@ class EdgeWeights(LazyTensor):
         """Reshape without making the tensor; apply every other function to it."""
         if function in _RESHAPES and isinstance(args[0], cls):
             shape = _shape_after(function, args, kwargs or {})
-            edges = args[0].numel()
-            if shape in ((edges,), (edges, 1)):
+            edges, columns = args[0].size(0), args[0].weights.columns
+            if shape == (edges, columns) or (shape == (edges,) and columns == 1):
                 return cls(args[0].weights, shape)
         return super().__torch_function__(function, types, args, kwargs)
 

@@ -22,7 +22,8 @@ class Role(Enum):
     FEATURES = auto()
     EDGES = auto()
     DATA = auto()
-    # Weights of edges [E], or the same as the user's edge features; None where edges have none.
+    # Weights of edges [E], or the user's edge features, which may be the same as a column; None
+    # where edges have none.
     WEIGHTS = auto()
     EDGE_FEATURES = auto()
     # Which graph each node belongs to, and how many there are; None where nodes are predicted.
@@ -133,7 +134,8 @@ class Signature:
             x: Features ``[N, F]``.
             edge_index: Edges ``[2, E]``.
             edge_weight: Weights ``[E]``; ``None`` where edges have none.
-            edge_attr: The same weights in the form of the user's edge features.
+            edge_attr: The same weights in the form of the user's edge features; or several features
+                an edge, ``[E, columns]``, which are no weights.
             batch: The graph of each node ``[N]``; ``None`` where nodes are predicted.
         """
         roles = [*self.positional, *self.keywords.values()]
@@ -141,7 +143,7 @@ class Signature:
         if Role.NUM_GRAPHS in roles:
             values[Role.NUM_GRAPHS] = None if batch is None else int(batch.max()) + 1
         values |= {Role.WEIGHTS: edge_weight, Role.EDGE_FEATURES: edge_attr}
-        if Role.WEIGHTS in roles:
+        if edge_weight is not None and Role.WEIGHTS in (*roles, *self.optional.values()):
             values[Role.EDGE_FEATURES] = None  # One number an edge is passed once.
         if Role.DATA in roles:
             given = {"edge_weight": edge_weight, "edge_attr": edge_attr, "batch": batch}
@@ -186,7 +188,7 @@ def _optional(roles: Mapping[str, Role], parameters: Sequence[Parameter]) -> dic
 
 
 def _optional_weights(roles: Mapping[str, Role], free: Sequence[Parameter]) -> dict[str, Role]:
-    """The free argument that takes weights; one for weights rather than features.
+    """The free arguments that take weights, and features: the first of each.
 
     None where another one takes them already, or the model takes no edges.
     """
@@ -194,11 +196,8 @@ def _optional_weights(roles: Mapping[str, Role], free: Sequence[Parameter]) -> d
     if Role.EDGES not in given or any(role in _OF_EDGES for role in given):
         return {}
     found = {p.name: role for p in free if (role := _role(p)) in _OF_EDGES and role is not None}
-    for wanted in _OF_EDGES:
-        names = [name for name, role in found.items() if role is wanted]
-        if names:
-            return {names[0]: wanted}
-    return {}
+    firsts = {role: name for name, role in reversed(found.items())}
+    return {firsts[wanted]: wanted for wanted in _OF_EDGES if wanted in firsts}
 
 
 def _missing(roles: Mapping[str, Role]) -> list[Role]:

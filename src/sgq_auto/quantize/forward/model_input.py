@@ -91,7 +91,7 @@ class ModelInput(nn.Module):
     def _weights_of(self, adj_t: CsrPattern) -> QuantizedEdgeWeights:
         own = adj_t.without_loops.weights
         assert own is not None
-        values = own.reshape(-1).double()
+        values = (own.reshape(-1) if adj_t.num_weights == 1 else own).double()
         if self.edge_quantizer is not None:
             values = self._quantized(values, self.edge_quantizer)
         return QuantizedEdgeWeights.of(adj_t, values)
@@ -160,10 +160,13 @@ class ModelInput(nn.Module):
             self._passes[-1].leave_layer(layer.name, output)
 
 
-def _weights_as_given(weights: QuantizedEdgeWeights) -> tuple[Tensor, Tensor]:
-    """The weights as ``edge_weight`` ``[E]``, and in the form of the user's edge features."""
+def _weights_as_given(weights: QuantizedEdgeWeights) -> tuple[Tensor | None, Tensor]:
+    """The weights as ``edge_weight`` ``[E]``, and in the form of the user's edge features.
+
+    Features of several columns are no weights.
+    """
     pattern = weights.pattern
     assert pattern.weights is not None
     edges = pattern.num_entries - pattern.shape[0]
-    column = edges, *pattern.weights.shape[1:]
-    return EdgeWeights(weights, (edges,)), EdgeWeights(weights, column)
+    column = EdgeWeights(weights, (edges, *pattern.weights.shape[1:]))
+    return EdgeWeights(weights, (edges,)) if weights.columns == 1 else None, column

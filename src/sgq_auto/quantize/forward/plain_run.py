@@ -21,10 +21,12 @@ def run_plain(
         model: The model.
         x: Features ``[N, F]``.
         edge_index: Edges ``[2, E]``.
-        edge_attr: Weights of the edges, ``[E]`` or ``[E, 1]``, if they have some.
+        edge_attr: Weights of the edges, ``[E]`` or ``[E, 1]``, or their features ``[E, columns]``,
+            if they have some.
         batch: The graph of each node ``[N]``, for a model that predicts graphs.
     """
-    weights = None if edge_attr is None else edge_attr.reshape(-1)
+    is_weight = edge_attr is not None and (edge_attr.dim() == 1 or edge_attr.size(1) == 1)
+    weights = edge_attr.reshape(-1) if edge_attr is not None and is_weight else None
     given = x, edge_index, weights, edge_attr, batch
     by_position, by_name = Signature.of(model).arguments(*given)
     with torch.no_grad():

@@ -4,16 +4,20 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 from torch_geometric.nn import PNAConv, aggr
 
 from sgq_auto.graphs import CsrPattern
+from sgq_auto.graphs.csr_products import RowChunk
 from sgq_auto.packed import LayerSpec
 from sgq_auto.packed.runtime.layers.layer import LayerParts
 from sgq_auto.packed.runtime.layers.pna import PnaLayer, Scaler, pna_spec
 from sgq_auto.packed.runtime.neighbor_reductions import Reduction
+from sgq_auto.quantize.layers.edge_features import EdgeFeatureLayer
+from sgq_auto.quantize.layers.edge_reductions import reduced_messages
 from sgq_auto.quantize.layers.reducing import ReducingLayer
 from sgq_auto.quantize.packed_parts import Packing
-from sgq_auto.quantize.quantized_layer import differing, flow_differs, linear
+from sgq_auto.quantize.quantized_layer import flow_differs, linear
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 _REDUCTIONS: dict[type[nn.Module], Reduction] = {
@@ -26,11 +30,17 @@ _REDUCTIONS: dict[type[nn.Module], Reduction] = {
 }
 
 
-class QuantizedPNAConv(ReducingLayer):
+# Values of a chunk of messages: every edge tensor of a training step stays below 128 MiB.
+_CHUNK_VALUES = 1 << 25
+
+
+class QuantizedPNAConv(ReducingLayer, EdgeFeatureLayer):
     """``y_i = Q(x)_i Q(W_o)^T + [s (r_j (t_i + h_j)), ...] Q(W_p)^T + b`` over neighbours.
 
     The first linear layer is applied before the gather, ``h = Q(Q(x) Q(W)^T)``, and what a target
     adds, ``t``, after it. The two linear layers that follow (of each tower, and of all) are one.
+    Where edges have features, what encodes them and its share of the first layer are one, too, and
+    ``W_e e_ij`` is added to what a neighbour sends.
     """
 
     packs_as = PnaLayer
@@ -41,6 +51,8 @@ class QuantizedPNAConv(ReducingLayer):
         self.lin, self.aggr_module = source.lin, source.aggr_module
         self.channels: int = source.F_in
         self.towers: int = source.towers
+        self.edge_dim = source.edge_dim
+        self.edge_encoder = source.edge_encoder if self.edge_dim is not None else None
         self.reductions = _reductions_of(source) or ()
         self.scalers = _scalers_of(source) or ()
         rows = {key: weight.size(0) for key, weight in self.weights().items()}
@@ -51,7 +63,7 @@ class QuantizedPNAConv(ReducingLayer):
 
     @classmethod
     def lacks(cls, source: PNAConv) -> str | None:
-        """Edge features, towers that divide the input, and deeper networks before and after."""
+        """Towers that divide the input, and deeper networks before and after."""
         if source.divide_input and source.towers > 1:
             return "divide_input=True"
         for name in ("pre", "post"):
@@ -62,7 +74,7 @@ class QuantizedPNAConv(ReducingLayer):
             return f"aggregators={[type(part).__name__ for part in _parts_of(source)]}"
         if _scalers_of(source) is None:
             return f"scalers={source.aggr_module.scaler}"
-        return differing(source, edge_dim=None) or flow_differs(source)
+        return flow_differs(source)
 
     def weights(self) -> dict[str, Tensor]:
         """The matrices that are quantized ``[out, in]``, by the names of their packed weights."""
@@ -71,12 +83,23 @@ class QuantizedPNAConv(ReducingLayer):
         own, post = zip(*(self._folded(k, weight) for k, weight in enumerate(after)), strict=True)
         # Of each scaler and reduction the channels of all towers, as they are gathered.
         post_weight = torch.stack(post, dim=2).flatten(1)
-        return {
-            "weight": torch.cat([weight[:, self.channels :] for weight in before]),
-            "target_weight": torch.cat([weight[:, : self.channels] for weight in before]),
+        targets, sources = (
+            torch.cat([weight[:, k * self.channels : (k + 1) * self.channels] for weight in before])
+            for k in range(2)
+        )
+        made = {
+            "weight": sources,
+            "target_weight": targets,
             "own_weight": torch.stack(own).sum(dim=0),
             "post_weight": post_weight,
         }
+        if self.edge_encoder is not None:
+            made["edge_matrix"] = self._edge_share() @ self.edge_encoder.weight
+        return made
+
+    def _edge_share(self) -> Tensor:
+        """What the first layer of each tower makes of encoded edges, ``[made, in]``."""
+        return torch.cat([tower[0].weight[:, 2 * self.channels :] for tower in self.pre_nns])
 
     def _folded(self, tower: int, weight: Tensor) -> tuple[Tensor, Tensor]:
         """A tower's matrix and its share of the last one as one; parts of a node and neighbours."""
@@ -95,23 +118,48 @@ class QuantizedPNAConv(ReducingLayer):
     @property
     def target_bias(self) -> Tensor:
         """What every target adds to what it is sent."""
-        return torch.cat([tower[0].bias for tower in self.pre_nns])
+        bias = torch.cat([tower[0].bias for tower in self.pre_nns])
+        if self.edge_encoder is None or self.edge_encoder.bias is None:
+            return bias
+        encoded: Tensor = bias + self._edge_share() @ self.edge_encoder.bias
+        return encoded
 
     def forward(self, x: Tensor, edge_index: Any, edge_attr: Any = None) -> Tensor:
         """``[N, in]`` to ``[N, out]``."""
-        adj_t = self.pattern(edge_index, edge_attr=edge_attr)
+        adj_t = self.featured_pattern(edge_index, edge_attr)
         quantizers = self.weight_quantizer
         weights = {key: quantizers[key](weight) for key, weight in self.weights().items()}
         inputs = self.quantize_input(x)
         nodes = self.transformed_quantizer(linear(inputs, weights["weight"]))
         added = linear(inputs, weights["target_weight"]) + self.target_bias
-        gathered = linear(self._gathered(adj_t, nodes, added), weights["post_weight"])
+        made = self._made(adj_t, nodes, weights.get("edge_matrix"))
+        gathered = linear(self._gathered(adj_t, made, added), weights["post_weight"])
         return linear(inputs, weights["own_weight"]) + gathered + self.bias
 
-    def _gathered(self, adj_t: CsrPattern, nodes: Tensor, added: Tensor) -> Tensor:
+    def _made(self, adj_t: CsrPattern, nodes: Tensor, matrix: Tensor | None) -> list[Tensor]:
+        """Each reduction of what neighbours send ``[N, channels]``, without what targets add."""
+        if matrix is None:
+            return self.reduced(adj_t, nodes, self.reductions)
+        pattern, limit = adj_t.without_loops, _CHUNK_VALUES // nodes.size(1)
+        if pattern.num_entries <= limit:
+            return self._of_messages(RowChunk(pattern, slice(None), 0), nodes, matrix)
+        chunks = self.quantizers.bound.once(
+            f"{self.name}.chunks", lambda: tuple(pattern.row_chunks(limit))
+        )
+        parts = [
+            checkpoint(self._of_messages, chunk, nodes, matrix, use_reentrant=False)
+            for chunk in chunks
+        ]
+        return [torch.cat(rows) for rows in zip(*parts, strict=True)]
+
+    def _of_messages(self, chunk: RowChunk, nodes: Tensor, matrix: Tensor) -> list[Tensor]:
+        edges = linear(self.edge_rows(chunk.rows, nodes.dtype), matrix)
+        messages = nodes.index_select(0, chunk.pattern.col) + edges
+        return reduced_messages(chunk.pattern, messages, self.reductions)
+
+    def _gathered(self, adj_t: CsrPattern, made: list[Tensor], added: Tensor) -> Tensor:
         """``[N, scalers * reductions * channels]``."""
-        degrees = (adj_t.rowptr.diff() - 1).to(nodes.dtype).unsqueeze(1)
-        made = self.reduced(adj_t, nodes, self.reductions)
+        degrees = (adj_t.rowptr.diff() - 1).to(added.dtype).unsqueeze(1)
         shifted = []
         for reduction, values in zip(self.reductions, made, strict=True):
             is_spread = reduction in (Reduction.VAR, Reduction.STD)
@@ -152,6 +200,7 @@ class QuantizedPNAConv(ReducingLayer):
             self.lin.weight.size(0),
             channels=self.towers * self.channels,
             reductions=len(self.reductions) * len(self.scalers),
+            edge_features=self.edge_dim or 0,
         )
 
 

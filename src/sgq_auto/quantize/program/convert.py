@@ -90,7 +90,7 @@ def _held(
     """The graph and its features; of many graphs none, and what is known of them."""
     if not graph.is_inductive:
         return _weighted(_graph(graph), layers, prepared, graph), _features(graph, ranges)
-    reads = any(layer.spec.edge_weights for layer in layers)
+    reads = any(layer.spec.reads_edges for layer in layers)
     spec = sized if reads else replace(sized, weights=None)
     if spec.fixed:
         own = part(graph, graph.node_order.new_zeros(1).to(graph.device))
@@ -101,7 +101,8 @@ def _held(
     if not spec.fixed and spec.weights is not None:
         quantizer = ModelInput.of(prepared).edge_quantizer
         of_weights = packed_ranges(quantizer, len(graph.bucket_nodes))
-        weights = no_edge_weights(of_weights, symmetric=spec.weights.symmetric)
+        symmetric, columns = spec.weights.symmetric, spec.weights.columns
+        weights = no_edge_weights(of_weights, symmetric=symmetric, columns=columns)
         packed = replace(packed, weights=weights)
     normalize = graph.features.normalize_rows
     return packed, no_features(spec.features, ranges, normalize=normalize)
@@ -133,7 +134,7 @@ def _weighted(
     weights = ModelInput.of(prepared).edge_weights(graph.adj_t)
     if weights is None or packed.spec.weights is None:
         return packed
-    if not any(layer.spec.edge_weights for layer in layers):
+    if not any(layer.spec.reads_edges for layer in layers):
         return replace(packed, spec=replace(packed.spec, weights=None))
     pattern, buckets = graph.adj_t, len(graph.bucket_nodes)
     values = array(weights.values[pattern.row != pattern.col])

@@ -148,8 +148,8 @@ def _outputs(build: Build, nodes: int, dtype: torch.dtype, graph: Graph) -> list
 def made_up_inputs(nodes: int, num_features: int, dtype: torch.dtype, graph: Graph) -> Inputs:
     """Made-up features and a ring of nodes with chords, some of them one-way.
 
-    With weights of the edges, if those of ``graph`` have some, and with a batch, if a model for it
-    predicts graphs; as :func:`sgq_auto.quantize.run_plain` takes them.
+    With weights or features of the edges, if those of ``graph`` have some, and with a batch, if a
+    model for it predicts graphs; as :func:`sgq_auto.quantize.run_plain` takes them.
     """
     node, feature = torch.arange(nodes)[:, None], torch.arange(num_features)[None]
     x = ((node * 31 + feature * 17) % 13).to(dtype) / 13
@@ -160,7 +160,8 @@ def made_up_inputs(nodes: int, num_features: int, dtype: torch.dtype, graph: Gra
     batch = ring * _FEW_GRAPHS // nodes if graph.task.predicts_graphs else None
     if graph.adj_t.weights is None:
         return x, edges, None, batch
-    weights = (torch.arange(edges.size(1)) % 5 + 1).to(dtype) / 3
+    numbers = edges.size(1) * graph.adj_t.num_weights
+    weights = (torch.arange(numbers) % 5 + 1).to(dtype) / 3
     return x, edges, weights.view(-1, *graph.adj_t.weights.shape[1:]), batch
 
 

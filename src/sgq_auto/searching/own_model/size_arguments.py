@@ -16,6 +16,11 @@ _HINT = (
 # PyG's names and this project's come first; the others count where none of these is there.
 _FEATURES = ("in_features", "in_channels")
 _CLASSES = ("num_classes", "out_channels")
+_EDGES = (
+    *("edge_dim", "edge_features", "num_edge_features", "edge_channels", "edge_in_channels"),
+    *("n_edge_features", "num_edge_feats", "n_edge_feats", "edge_feats", "edge_feat_dim"),
+    *("edge_feature_dim", "edge_attr_dim", "edge_input_dim", "edge_in_dim", "dim_edge", "d_edge"),
+)
 _NODES = ("num_nodes", "n_nodes", "num_node", "nnodes")
 _FEATURES_TOO = (
     *("num_features", "num_node_features", "num_feats", "n_features", "n_feats", "n_feat"),
@@ -50,17 +55,20 @@ class SizeArguments:
     def of(cls, target: Any, config: Mapping[str, Any], graph: Graph) -> "SizeArguments":
         """By the names of the arguments of ``target``, or those that the configuration gives.
 
-        An argument that the configuration gives a value is left as it is.
+        Features of edges are counted where the graph has a matrix of them. An argument that the
+        configuration gives a value is left as it is.
         """
         known = parameters_of(target)
         features = _choose(known, config.get(FEATURES_AS), _FEATURES, _FEATURES_TOO)
         classes = _choose(known, config.get(CLASSES_AS), _CLASSES, _CLASSES_TOO)
         nodes = _choose(known, None, _NODES, ())
+        edges = _choose(known, None, _EDGES, ()) if _has_matrix(graph) else []
         values, said, unclear = {}, [], []
         for chosen, size, what in (
             (features, graph.features.num_features, "features"),
             (classes, graph.num_classes, "classes"),
             (nodes, graph.num_nodes, "nodes"),
+            (edges, graph.adj_t.num_weights, "features of edges"),
         ):
             if len(chosen) > 1:
                 unclear.append(f"{' and '.join(chosen)} may each take the number of {what}; ")
@@ -69,7 +77,16 @@ class SizeArguments:
                 if chosen[0] not in config:
                     said.append(f"{chosen[0]}={size} {what}")
         passed = len(features) == len(classes) == 1
-        return cls(values, tuple(said), "" if passed else f"; {''.join(unclear)}{_HINT}")
+        hint = "" if passed else f"; {''.join(unclear)}{_HINT}"
+        missing = [n for n in _needed(target) if n in _EDGES and n not in (*values, *config)]
+        if missing:
+            hint += f"; {missing[0]} is the number of features of edges, and edges have none"
+        return cls(values, tuple(said), hint)
+
+
+def _has_matrix(graph: Graph) -> bool:
+    """Whether edges have features, a column or several, and not a weight each."""
+    return graph.adj_t.weights is not None and graph.adj_t.weights.dim() > 1
 
 
 def parameters_of(target: Any) -> list[str]:
@@ -78,6 +95,15 @@ def parameters_of(target: Any) -> list[str]:
         return list(inspect.signature(target).parameters)
     except (TypeError, ValueError):
         return []
+
+
+def _needed(target: Any) -> list[str]:
+    """Names of the arguments without a default."""
+    try:
+        parameters = inspect.signature(target).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p.name for p in parameters if p.default is inspect.Parameter.empty]
 
 
 def _choose(

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ import torch
 from cases import MODELS, Case, exact_logits, make_case, random_allocation, trained
 from other_graphs import data_bytes
 from safetensors import safe_open
+from torch import nn
 from torch_geometric import nn as pyg
 
+from featured_graphs import featured_net, with_edge_features
 from joined_graphs import prepared_graphs, random_graphs
 from sgq_auto.graphs import Graph, RawGraph
 from sgq_auto.graphs.many_graphs import largest_graph, part
@@ -25,20 +28,32 @@ from weighted_graphs import WeightedNet
 
 _LADDER = [1, 2, 4, 8, 32]
 _WEIGHTED = ("weighted", "weighted_gcn")
+_FEATURED = {f"featured_{name}": name for name in ("gine", "gat", "gatv2", "transformer", "pna")}
+_COLUMNS = 3
 
 
 def _raws(kind: str) -> list[RawGraph]:
     sparse = kind != "dense"
-    return random_graphs(5, seed=3, sparse=sparse, weighted=kind in _WEIGHTED, nodes=(4, 24))
+    return _drawn(kind, 5, seed=3, sparse=sparse, nodes=(4, 24))
+
+
+def _drawn(kind: str, count: int, **given: Any) -> list[RawGraph]:
+    """Random graphs; with weights or features of edges, where a kind has some."""
+    graphs = random_graphs(count, weighted=kind in _WEIGHTED, **given)
+    if kind not in _FEATURED:
+        return graphs
+    return [with_edge_features(raw, _COLUMNS) for raw in graphs]
 
 
 def _case(kind: str, raws: list[RawGraph]) -> Case:
     graph = prepared_graphs(raws)
-    if kind not in _WEIGHTED:
+    if kind not in (*_WEIGHTED, *_FEATURED):
         return make_case(graph, "gcn" if kind == "dense" else kind, _LADDER)
     torch.manual_seed(0)
     second = pyg.GraphConv(8, 3) if kind == "weighted" else pyg.GCNConv(8, 3)
-    model = WeightedNet(pyg.GCNConv(graph.features.num_features, 8), second)
+    model: nn.Module = WeightedNet(pyg.GCNConv(graph.features.num_features, 8), second)
+    if kind in _FEATURED:
+        model = featured_net(_FEATURED[kind], graph.features.num_features, 3, _COLUMNS)
     allocation = random_allocation(model, graph, _LADDER, 0)
     prepared = trained(model, graph, allocation)
     return Case(graph, prepared, allocation, convert(prepared, graph))
@@ -47,7 +62,10 @@ def _case(kind: str, raws: list[RawGraph]) -> Case:
 def _arrays(raw: RawGraph) -> dict[str, np.ndarray]:
     x = raw.x if isinstance(raw.x, np.ndarray) else raw.x.toarray()
     held = {"x": x, "edge_index": raw.edge_index}
-    return held if raw.edge_weight is None else {**held, "edge_weight": raw.edge_weight}
+    if raw.edge_weight is None:
+        return held
+    name = "edge_weight" if raw.edge_weight.ndim == 1 else "edge_attr"
+    return {**held, name: raw.edge_weight}
 
 
 def _loaded(case: Case, folder: Path) -> PackedModel:
@@ -57,21 +75,21 @@ def _loaded(case: Case, folder: Path) -> PackedModel:
 
 def _given(model: PackedModel, raw: RawGraph) -> StoredInput:
     arrays = _arrays(raw)
-    given = model._given(arrays["x"], arrays["edge_index"], arrays.get("edge_weight"))
+    given = model._given(
+        arrays["x"], arrays["edge_index"], arrays.get("edge_weight"), arrays.get("edge_attr")
+    )
     assert isinstance(given, StoredInput)
     return given
 
 
-@pytest.mark.parametrize("kind", [*MODELS, "dense", *_WEIGHTED])
+@pytest.mark.parametrize("kind", [*MODELS, "dense", *_WEIGHTED, *_FEATURED])
 def test_any_graph_is_predicted_as_the_model_was_trained_for_it(kind: str, tmp_path: Path) -> None:
     raws = _raws(kind)
     case = _case(kind, raws)
     model = _loaded(case, tmp_path)
     assert not model.holds_graph
     # Another one too, which nothing was calibrated on.
-    other = random_graphs(
-        1, seed=9, sparse=kind != "dense", weighted=kind in _WEIGHTED, nodes=(30, 31)
-    )
+    other = _drawn(kind, 1, seed=9, sparse=kind != "dense", nodes=(30, 31))
     together = prepared_graphs([*raws, *other])
     for number, raw in enumerate([*raws, *other]):
         graph = part(together, torch.tensor([number]))
@@ -86,7 +104,7 @@ def test_any_graph_is_predicted_as_the_model_was_trained_for_it(kind: str, tmp_p
         np.testing.assert_allclose(some / unit, expected[[1, 3]] / unit, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", [*MODELS, "dense", *_WEIGHTED])
+@pytest.mark.parametrize("kind", [*MODELS, "dense", *_WEIGHTED, *_FEATURED])
 def test_sizes_are_those_of_the_file_and_of_the_largest_graph(kind: str, tmp_path: Path) -> None:
     raws = _raws(kind)
     case = _case(kind, raws)

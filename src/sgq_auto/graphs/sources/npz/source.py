@@ -10,7 +10,7 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs.edge_weights import both_ways, check_weights
 from sgq_auto.graphs.raw_graph import IntArray, RawGraph
 from sgq_auto.graphs.sources.class_numbers import GivenLabels
-from sgq_auto.graphs.sources.edge_attributes import EDGE_VALUES, weights_among
+from sgq_auto.graphs.sources.edge_attributes import EDGE_VALUES, taken_as, weights_among
 from sgq_auto.graphs.sources.npz.archive import NpzArchive
 from sgq_auto.graphs.sources.npz.names import ArrayNames
 from sgq_auto.graphs.sources.split_fields import is_split_name, splits_of
@@ -28,7 +28,8 @@ class NpzSource:
     - ``edge_index``: ``[2, E]`` integers, source and target; or ``edges`` ``[E, 2]``, or an
       adjacency matrix, dense or in such four parts.
     - ``edge_weight``: ``[E]`` weights of the edges, or ``edge_attr`` of one column, or the values
-      of the adjacency matrix where they are not all 1; or none.
+      of the adjacency matrix where they are not all 1; or features of the edges, ``edge_attr``
+      ``[E, columns]``; or none.
     - ``y``: ``[N]`` integers, classes from 0, -1 where a node has none; or ``[N, L]`` 0 or 1 for
       each of several labels; or ``[N]`` or ``[N, T]`` numbers to predict. NaN is no label.
     - ``class_names``: ``[classes]`` (or labels, or numbers) strings (NumPy's own, no
@@ -43,7 +44,8 @@ class NpzSource:
         path: The file.
         undirected: Whether an edge joins both ways; ``None``: ``edge_index`` as it is, like PyG's,
             and both ways what is called otherwise, like the files of benchmarks are meant.
-        edge_weight: Whether values of edges are their weights; otherwise they are left out.
+        edge_weight: Whether values of edges are their weights, or their features; otherwise they
+            are left out.
     """
 
     def __init__(
@@ -59,8 +61,7 @@ class NpzSource:
         """Read the arrays, under whichever names they are known, and convert them.
 
         Raises:
-            InputError: If the file is missing or damaged, an array is missing, or it has several
-                features of edges, which are not supported.
+            InputError: If the file is missing or damaged, or an array is missing.
         """
         if not self.path.is_file():
             raise InputError(f"dataset=npz: there is no file {self.path}")
@@ -149,7 +150,8 @@ class NpzSource:
             edges = self._listed(arrays, names)
         if given_weights is not None:
             weights = self._numbers(arrays[given_weights], given_weights)
-            notes.append(f"{self.path.name}: {given_weights!r} is taken for the weights of edges")
+            what = taken_as(weights.shape)
+            notes.append(f"{self.path.name}: {given_weights!r} is taken for {what}")
         undirected = names.edges != (_EDGE_INDEX,) if self.undirected is None else self.undirected
         if undirected and edges.ndim == 2 and edges.shape[0] == 2:
             if weights is not None:

@@ -13,7 +13,7 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs.raw_graph import RawGraph
 from sgq_auto.graphs.sources.class_numbers import GivenLabels
 from sgq_auto.graphs.sources.degree_features import one_hot_degrees
-from sgq_auto.graphs.sources.edge_attributes import EDGE_VALUES, weights_among
+from sgq_auto.graphs.sources.edge_attributes import EDGE_VALUES, taken_as, weights_among
 from sgq_auto.graphs.sources.memory_needed import check_memory
 from sgq_auto.graphs.sources.pyg.data_list import GRAPH_OF_NODE, joined_fields, listed_graphs
 from sgq_auto.graphs.sources.split_fields import is_split_name, splits_of
@@ -31,7 +31,8 @@ def graph_of_data(data: object, name: str) -> RawGraph:
             or ``[N, 1]`` whole numbers (-1 where a node has no class), or ``[N, L]`` 0 or 1 for
             each of several labels, or numbers to predict (NaN: none), and optionally a split
             (:mod:`~sgq_auto.graphs.sources.split_fields`), ``class_names``, a string a class, and
-            weights of edges: ``edge_weight`` ``[E]``, or ``edge_attr`` of one column.
+            weights of edges: ``edge_weight`` ``[E]``, or ``edge_attr`` of one column; or features
+            of edges: ``edge_attr`` ``[E, columns]``.
         name: What messages and the graph are called.
 
     Raises:
@@ -159,17 +160,17 @@ def edges_in(fields: Mapping[str, Any], name: str) -> Any:
 
 
 def weights_in(fields: Mapping[str, Any], name: str) -> tuple[Any, list[str]]:
-    """Weights of the edges, if there are any, and what to say of them."""
+    """Weights or features of the edges, if there are any, and what to say of them."""
     shapes = {}
     for key in EDGE_VALUES:
         if key in fields:
-            advice = f"give one number for each edge, or remove it: data.{key} = None"
+            advice = f"give numbers for each edge, or remove it: data.{key} = None"
             shapes[key] = tuple(_tensor(fields, key, name, advice).shape)
     taken = weights_among(shapes, name, "remove it: data.{} = None")
     if taken is None:
         return None, []
     weights = _numbers(_tensor(fields, taken, name, ""))
-    return weights, [f"{name}: {taken} is taken for the weights of edges"]
+    return weights, [f"{name}: {taken} is taken for {taken_as(shapes[taken])}"]
 
 
 def _class_names(fields: Mapping[str, Any], name: str) -> tuple[str, ...] | None:

@@ -1,6 +1,5 @@
 """Datasets of many small graphs from TUDataset (Morris et al. 2020), from their raw text files."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +17,30 @@ class TuSource:
     """A dataset of TUDataset under ``root``, in the folders that PyG makes.
 
     Only missing raw files are written there (downloaded). Labels of nodes are features, one column
-    each; labels of edges are not read. Nodes without labels have their degrees as features.
+    each, and so are labels of edges, for models that read features of edges. Nodes without labels
+    have their degrees as features.
 
     Args:
         name: The dataset's name, like ``PROTEINS``.
         root: The data root; the files are in ``TUDataset/NAME/raw``.
         node_attributes: Whether the numbers that nodes have are features, too; they may differ in
             size, and are taken as they are.
+        edge_attributes: Whether the numbers that edges have are features, too.
     """
 
-    def __init__(self, name: str | None, root: str, *, node_attributes: bool = False) -> None:
+    def __init__(
+        self,
+        name: str | None,
+        root: str,
+        *,
+        node_attributes: bool = False,
+        edge_attributes: bool = False,
+    ) -> None:
         if not name:
             raise InputError("dataset=tu: no dataset named; add dataset.source.name=PROTEINS")
         self.name, self.root = name, Path(root)
         self.node_attributes = node_attributes
+        self.edge_attributes = edge_attributes
 
     @property
     def raw_folder(self) -> Path:
@@ -44,22 +53,16 @@ class TuSource:
         Raises:
             InputError: If there are no files, or they cannot be read.
         """
-        graphs = self._read()
-        ignored = any(graph.edge_attr is not None for graph in graphs)
-        for graph in graphs:
-            graph.edge_attr = None
-        raw = graph_of_data(graphs, self.name)
-        if not ignored:
-            return raw
-        said = f"{self.name}: labels of edges are not used"
-        return replace(raw, notes=(*raw.notes, said))
+        return graph_of_data(self._read(), self.name)
 
     def _read(self) -> list[Any]:
         present = has_files(self.raw_folder)
         try:
             with scratch_root(self.root, self.raw_folder) as scratch:
                 folder = str(scratch / _FAMILY)
-                return list(TUDataset(folder, self.name, use_node_attr=self.node_attributes))
+                own = self.node_attributes, self.edge_attributes
+                graphs = TUDataset(folder, self.name, use_node_attr=own[0], use_edge_attr=own[1])
+                return list(graphs)
         except Exception as error:
             what = f"({type(error).__name__}: {error})"
             if present:

@@ -11,6 +11,7 @@ from sgq_auto.errors import InputError
 from sgq_auto.graphs.edge_weights import both_ways, check_weights
 from sgq_auto.graphs.first_lines import listed
 from sgq_auto.graphs.raw_graph import IntArray
+from sgq_auto.graphs.sources.edge_attributes import taken_as
 from sgq_auto.graphs.sources.tables.feature_cells import numbers_of
 from sgq_auto.graphs.sources.tables.ids import TableIds, node_keys
 from sgq_auto.graphs.sources.tables.table_file import Table
@@ -18,6 +19,7 @@ from sgq_auto.graphs.sources.tables.table_file import Table
 DEFAULT_ENDS = ("source", "target")
 _SETTING = "dataset.source.edge_columns=[SOURCE,TARGET]"
 _WEIGHT = "dataset.source.edge_weight=COLUMN"
+_FEATURES = "dataset.source.edge_features=[COLUMN,COLUMN]"
 _MOST = 50
 
 
@@ -29,14 +31,14 @@ class EdgeTable:
         table: The table.
         columns: Its columns that name nodes.
         ends: What they name, as text.
-        weight: Its column of weights, if it has one.
+        values: Its column of weights, or its columns of features; none without any.
         graph: Its column of graphs, if ids count anew in each.
     """
 
     table: Table
     columns: tuple[str, str]
     ends: tuple["pd.Index[Any]", "pd.Index[Any]"]
-    weight: str | None = None
+    values: tuple[str, ...] = ()
     graph: str | None = None
 
     @classmethod
@@ -44,7 +46,7 @@ class EdgeTable:
         cls,
         table: Table,
         columns: Sequence[str],
-        weight: str | None = None,
+        values: Sequence[str] = (),
         graph: str | None = None,
     ) -> "EdgeTable":
         """Find the two ends; of a table without a header, the first two columns.
@@ -57,13 +59,14 @@ class EdgeTable:
             columns = columns if there or len(table.columns) < 2 else table.columns[:2]
         source, target = columns
         ends = (node_keys(table, source, _SETTING), node_keys(table, target, _SETTING))
-        if weight is not None:
-            table.column(weight, _WEIGHT)
-            if weight in (source, target):
+        setting = _WEIGHT if len(values) == 1 else _FEATURES
+        for name in values:
+            table.column(name, setting)
+            if name in (source, target):
                 raise InputError(
-                    f"{table.name}: column {weight!r} names nodes; set {_WEIGHT} to another one"
+                    f"{table.name}: column {name!r} names nodes; set {setting} to another one"
                 )
-        return cls(table, (source, target), ends, weight, graph)
+        return cls(table, (source, target), ends, tuple(values), graph)
 
     @property
     def named(self) -> "pd.Index[Any]":
@@ -73,6 +76,8 @@ class EdgeTable:
     def joined(self, edge_index: IntArray, *, undirected: bool) -> tuple[IntArray, Any]:
         """The edges of the graph ``int64 [2, E]`` and their weights, ``None`` without any.
 
+        Features of edges are ``[E, columns]``.
+
         Args:
             edge_index: What :meth:`edge_index` gives.
             undirected: Whether an edge joins both ways.
@@ -81,10 +86,10 @@ class EdgeTable:
             InputError: If a weight is no number, or two rows of an undirected edge differ.
         """
         name, weights = self.table.name, None
-        if self.weight is not None:
-            weights = numbers_of(self.table, [self.weight], "every edge needs a number")
+        if self.values:
+            weights = numbers_of(self.table, list(self.values), "every edge needs a number")
             check_weights(edge_index, weights, name)
-            weights = weights[:, 0]
+            weights = weights[:, 0] if len(self.values) == 1 else weights
         return both_ways(edge_index, weights, name) if undirected else (edge_index, weights)
 
     def edge_index(self, ids: TableIds, nodes: Table) -> IntArray:
@@ -118,14 +123,19 @@ class EdgeTable:
                 f"{table.name}: read as undirected; dataset.source.undirected=false keeps "
                 "directions"
             )
-        if self.weight is not None:
-            notes.append(f"{table.name}: column {self.weight!r} is taken for the weights of edges")
+        if self.values:
+            verb = "column" if len(self.values) == 1 else "columns"
+            said = "is" if len(self.values) == 1 else "are"
+            what = taken_as((1, len(self.values)))
+            columns = listed(self.values, _MOST)
+            notes.append(f"{table.name}: {verb} {columns} {said} taken for {what}")
         rows = len(table.frame)
         spare = rows - _distinct(edge_index, undirected=undirected)
         if spare:
             left_out = "they are left out"
-            if self.weight is not None:
-                left_out = "the weights of repeats are summed" + (
+            if self.values:
+                what = "weights" if len(self.values) == 1 else "features"
+                left_out = f"the {what} of repeats are summed" + (
                     ", but an edge and the same one back are one edge" if undirected else ""
                 )
             notes.append(
@@ -133,7 +143,7 @@ class EdgeTable:
                 f"itself; {left_out}"
             )
         unused = [
-            name for name in table.columns if name not in (*self.columns, self.weight, self.graph)
+            name for name in table.columns if name not in (*self.columns, *self.values, self.graph)
         ]
         if unused:
             verb = "is" if len(unused) == 1 else "are"
@@ -143,9 +153,11 @@ class EdgeTable:
         return notes
 
     def _unused_hint(self) -> str:
-        if self.weight is not None:
-            return ": edges have one weight here, and neither kinds nor features"
-        return f"; if one is a weight of edges: {_WEIGHT}"
+        if len(self.values) == 1:
+            return f": edges have one weight; if they have features: {_FEATURES}"
+        if self.values:
+            return ""
+        return f"; if one is a weight of edges: {_WEIGHT}; if some are features: {_FEATURES}"
 
 
 def _distinct(edge_index: IntArray, *, undirected: bool) -> int:

@@ -24,6 +24,25 @@ def names_of(value: Sequence[Any] | Name | None) -> list[str] | None:
     return ["null" if each is None else name_of(each) for each in value]
 
 
+def edge_values_of(weight: Name | None, features: Sequence[Any] | Name | None) -> list[str]:
+    """The columns of an edge's weight, or of its features.
+
+    Raises:
+        InputError: If both are set, or a list is empty.
+    """
+    names = names_of(features)
+    if names is not None and weight is not None:
+        raise InputError(
+            "dataset.source.edge_weight and dataset.source.edge_features are both set; edges have "
+            "either a weight or features here: leave one out"
+        )
+    if names == []:
+        raise InputError("dataset.source.edge_features=[]: name a column, or leave it out")
+    if names is not None and len(set(names)) < len(names):
+        raise InputError(f"dataset.source.edge_features={names}: a column is named twice")
+    return names or ([] if weight is None else [name_of(weight)])
+
+
 def has_header(value: bool | str | None, table: str) -> bool | None:
     """Whether a table has a header: of both tables, or of the one that is named.
 

@@ -18,13 +18,20 @@ from sgq_auto.graphs.sources.tables.feature_file import features_in_file
 from sgq_auto.graphs.sources.tables.graph_column import GraphColumn, with_graph_in_ids
 from sgq_auto.graphs.sources.tables.ids import TableIds, table_ids
 from sgq_auto.graphs.sources.tables.label_columns import no_labels, table_labels
-from sgq_auto.graphs.sources.tables.settings import Name, has_header, name_of, names_of
+from sgq_auto.graphs.sources.tables.settings import (
+    Name,
+    edge_values_of,
+    has_header,
+    name_of,
+    names_of,
+)
 from sgq_auto.graphs.sources.tables.table_file import Table
 from sgq_auto.node_files.node_ids import NodeIds
 
 _SOURCE = "dataset.source"
 # One-hot degrees end here: what is above is one feature.
 _LARGEST_DEGREE = 31
+DEGREE_COLUMNS = _LARGEST_DEGREE + 1
 # The column that names a node's graph, unless another is set.
 _GRAPH = "graph"
 # Features whose largest values differ by more train badly together.
@@ -62,6 +69,7 @@ class TableSource:
         edge_columns: The two columns of the edges that name nodes, source and target.
         undirected: Whether an edge joins both ways, so that one row is enough for it.
         edge_weight: Column of the edges with their weights, numbers; ``None`` without any.
+        edge_features: Columns of the edges with their features, numbers, in place of a weight.
         one_hot_degree: Adds the degree of a node to its features, one column a degree.
         header: Whether CSV files have a header; ``nodes`` or ``edges``: that table alone; ``None``
             finds out.
@@ -84,6 +92,7 @@ class TableSource:
         edge_columns: Sequence[Name] = DEFAULT_ENDS,
         undirected: bool = True,
         edge_weight: Name | None = None,
+        edge_features: Sequence[Name] | Name | None = None,
         one_hot_degree: bool = False,
         header: bool | str | None = None,
     ) -> None:
@@ -109,7 +118,8 @@ class TableSource:
         self.features_file = Path(features_file) if features_file else None
         self.feature_columns = names_of(feature_columns)
         self.undirected, self.one_hot_degree = undirected, one_hot_degree
-        self.edge_weight = None if edge_weight is None else name_of(edge_weight)
+        self.edge_values = edge_values_of(edge_weight, edge_features)
+        self.has_edge_features = edge_features is not None
         self.header = header
 
     def load(self, *, labelled: bool = True) -> RawGraph:
@@ -136,6 +146,8 @@ class TableSource:
         if graphs is not None:
             graphs.check_edges(rows, edges.table)
         edge_index, weights = edges.joined(rows, undirected=self.undirected)
+        if self.has_edge_features:
+            weights = weights.reshape(edge_index.shape[1], -1)
         x, of_features = self._features(nodes, edge_index, ids, taken)
         return RawGraph(
             name=self.nodes.stem,
@@ -163,12 +175,12 @@ class TableSource:
 
     def _with_edges(self, nodes: Table) -> tuple[Table, EdgeTable]:
         """The nodes and the edges; with ids of their graphs, where they count anew in each."""
-        edges = EdgeTable.of(self._read_edges(), self.edge_columns, self.edge_weight)
+        edges = EdgeTable.of(self._read_edges(), self.edge_columns, self.edge_values)
         if self.graph is None or self.graph not in edges.table.columns:
             return nodes, edges
         nodes = with_graph_in_ids(nodes, [self.id or "id"], self.graph)
         table = with_graph_in_ids(edges.table, list(edges.columns), self.graph)
-        return nodes, EdgeTable.of(table, edges.columns, self.edge_weight, self.graph)
+        return nodes, EdgeTable.of(table, edges.columns, self.edge_values, self.graph)
 
     def _read_nodes(self) -> tuple[Table, Table]:
         """The table of nodes, and the one that has the labels: of graphs, if there is that."""

@@ -52,6 +52,8 @@ def layer_steps(steps: LayerBuilder, layer: PackedLayer) -> Register:
     name = layer.spec.name
     if layer.spec.edge_weights and not steps.graph.holds_edges:
         raise UnsupportedInCError(f"weights of edges that are given, which layer {name!r} reads")
+    if layer.spec.edge_features:
+        raise UnsupportedInCError(f"features of edges, which layer {name!r} reads")
     if type(layer).run not in _RUNS or type(layer).finish not in _ENDS:
         raise UnsupportedInCError(f"layer {name!r} of the kind {layer.kind}")
     match layer:

@@ -104,7 +104,8 @@ def _small(
     )
     if graph.weights is not None:
         values = graph.weights.take(engine, listed_rows(rowptr, starts))
-        small = replace(small, weights=ListedEdgeWeights(values, graph.weight_roots[rows]))
+        roots = graph.weight_roots[rows] if values.ndim == 1 else None
+        small = replace(small, weights=ListedEdgeWeights(values, roots))
     return Neighborhood(small, rows, place[wanted])
 
 

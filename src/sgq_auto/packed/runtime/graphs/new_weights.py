@@ -1,4 +1,7 @@
-"""Weights of the edges of a graph that is predicted once: checked, and quantized like a model's."""
+"""Weights of the edges of a graph that is predicted once: checked, and quantized like a model's.
+
+Features of edges are weights of several columns.
+"""
 
 import numpy as np
 
@@ -11,6 +14,44 @@ from sgq_auto.packed.runtime.graphs.edge_weights import (
     quantized_values,
 )
 from sgq_auto.packed.runtime.graphs.packed_graph import PackedGraph
+
+
+def given_values(
+    edge_index: Array,
+    edge_weight: Array | None,
+    edge_attr: Array | None,
+    like: PackedEdgeWeights | None,
+    *,
+    from_zero: bool,
+) -> Floats | None:
+    """Weights or features of given edges, checked; ``None`` for a model that reads none.
+
+    Args:
+        edge_index: ``[2, E]``, checked.
+        edge_weight: One number an edge.
+        edge_attr: Several; one column is a weight too.
+        like: What the model holds of its own; ``None`` where it reads none.
+        from_zero: Whether no weight may be below 0.
+
+    Raises:
+        ValueError: If what it reads is missing, something else is given, or it cannot be.
+    """
+    if edge_weight is not None and edge_attr is not None:
+        raise ValueError("edge_weight and edge_attr are both given: give one of them")
+    given, name = (edge_weight, "edge_weight") if edge_attr is None else (edge_attr, "edge_attr")
+    if like is None:
+        if given is None:
+            return None
+        what = "weights" if edge_attr is None else "features"
+        raise ValueError(f"this model reads no {what} of edges: leave out {name}")
+    if like.columns > 1:
+        if edge_attr is None:
+            what = f"{like.columns} features of each edge"
+            raise ValueError(f"this model reads {what}: give edge_attr [E, {like.columns}]")
+        return checked_features(edge_index.shape[1], np.asarray(edge_attr), like.columns)
+    if given is None:
+        raise ValueError("this model reads weights of edges: give edge_weight")
+    return checked_weights(edge_index, np.asarray(given), from_zero=from_zero)
 
 
 def checked_weights(edge_index: Array, weights: Array, *, from_zero: bool) -> Floats:
@@ -41,6 +82,28 @@ def checked_weights(edge_index: Array, weights: Array, *, from_zero: bool) -> Fl
     return values
 
 
+def checked_features(edges: int, features: Array, columns: int) -> Floats:
+    """Features of edges as fp64 ``[E, columns]``.
+
+    Args:
+        edges: How many edges there are.
+        features: Numbers of each.
+        columns: How many the model reads.
+
+    Raises:
+        ValueError: If they are not so many finite numbers an edge.
+    """
+    if features.shape != (edges, columns) or features.dtype.kind not in "biuf":
+        raise ValueError(
+            f"edge_attr is {features.dtype} of shape {features.shape}; it must hold numbers, "
+            f"[{edges}, {columns}]: {columns} for each of the {edges} edges"
+        )
+    values = features.astype(np.float32).astype(np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError("edge_attr holds NaN or infinite values; every one must be finite")
+    return values
+
+
 def listed_weights(
     edge_index: Array, weights: Floats, graph: PackedGraph, like: PackedEdgeWeights
 ) -> Floats:
@@ -48,7 +111,7 @@ def listed_weights(
 
     Args:
         edge_index: ``[2, E]`` the edges as they were given; weights of repeats are summed.
-        weights: fp64 ``[E]``.
+        weights: fp64 ``[E]`` or ``[E, columns]``.
         graph: The graph that was made of them.
         like: Weights of the same ranges.
     """
@@ -58,7 +121,8 @@ def listed_weights(
     col = graph.edges.listed
     listed = edge_index[1].astype(np.int64) * nodes + edge_index[0]
     keys, inverse = np.unique(listed, return_inverse=True)
-    sums = np.bincount(inverse, weights, minlength=keys.size)
+    sums = np.zeros((keys.size, *weights.shape[1:]))
+    np.add.at(sums, inverse, weights)
     found = sums[np.searchsorted(keys, order[row] * nodes + order[col])]
     own: Floats = found.astype(np.float32).astype(np.float64)
     bucket_edges = graph.spec.bucket_edges

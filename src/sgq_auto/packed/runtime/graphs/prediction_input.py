@@ -9,7 +9,7 @@ from sgq_auto.packed.backends import Engine
 from sgq_auto.packed.codes.bit_packing import Array, PackedIntegers
 from sgq_auto.packed.runtime.graphs.edge_weights import ListedEdgeWeights, PackedEdgeWeights
 from sgq_auto.packed.runtime.graphs.neighborhood import Neighborhood, pick_features
-from sgq_auto.packed.runtime.graphs.new_weights import checked_weights, listed_weights
+from sgq_auto.packed.runtime.graphs.new_weights import given_values, listed_weights
 from sgq_auto.packed.runtime.graphs.other_graphs import coded_features, coded_graph
 from sgq_auto.packed.runtime.graphs.packed_features import PackedFeatures, pack_features
 from sgq_auto.packed.runtime.graphs.packed_graph import PackedGraph, edges_of, listed_graph
@@ -86,6 +86,7 @@ class NewInput:
         like: PackedEdgeWeights | None,
         *,
         from_zero: bool,
+        edge_attr: Array | None = None,
     ) -> "NewInput":
         """The same with weights of its edges, quantized as those of the model's own graph.
 
@@ -94,18 +95,15 @@ class NewInput:
             edge_weight: ``[E]`` their weights.
             like: The weights of the model's graph; ``None`` where it reads none.
             from_zero: Whether a layer divides by roots of their sums.
+            edge_attr: ``[E, columns]`` their features, in place of weights.
 
         Raises:
             ValueError: If weights are missing, not wanted, or cannot be.
         """
-        if (edge_weight is None) != (like is None):
-            wanted = "reads" if like is not None else "reads no"
-            verb = "give" if like is not None else "leave out"
-            raise ValueError(f"this model {wanted} weights of edges: {verb} edge_weight")
-        if edge_weight is None or like is None:
+        given = given_values(edge_index, edge_weight, edge_attr, like, from_zero=from_zero)
+        if given is None or like is None:
             return self
-        weights = checked_weights(edge_index, np.asarray(edge_weight), from_zero=from_zero)
-        values = listed_weights(edge_index, weights, self.graph, like)
+        values = listed_weights(edge_index, given, self.graph, like)
         return replace(self, graph=replace(self.graph, weights=ListedEdgeWeights(values)))
 
     def coded(self, weights: PackedEdgeWeights | None, engine: Engine) -> StoredInput:

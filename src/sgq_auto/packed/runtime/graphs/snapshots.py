@@ -42,11 +42,13 @@ def snapshot_blocks(x: Array, graph: PackedGraph, like: PackedFeatures) -> Itera
         if len(part) != count:
             count = len(part)
             tiled = np.concatenate([edges + k * nodes for k in range(count)], axis=1)
-            tiled_weights = None if weights is None else np.tile(weights, count)
+            tiled_weights = None if weights is None else np.concatenate([weights] * count)
         new = NewInput.of(part.reshape(-1, width), tiled, graph.split_points, like)
         held = graph.weights
         assert held is None or isinstance(held, PackedEdgeWeights)
-        yield new.weighted(tiled, tiled_weights, held, from_zero=False)
+        several = held is not None and held.columns > 1
+        given = (None, tiled_weights) if several else (tiled_weights, None)
+        yield new.weighted(tiled, given[0], held, from_zero=False, edge_attr=given[1])
 
 
 def _listed(graph: PackedGraph) -> tuple[Array, Array | None]:

@@ -10,6 +10,7 @@ from sgq_auto.packed.runtime.layers.gathering import GatheringLayer
 from sgq_auto.packed.runtime.layers.gcn import GcnLayer
 from sgq_auto.packed.runtime.layers.gin import GinLayer
 from sgq_auto.packed.runtime.layers.gin_sum import GinSumLayer
+from sgq_auto.packed.runtime.layers.gine_sum import GineSumLayer
 from sgq_auto.packed.runtime.layers.graph_conv import GraphConvLayer
 from sgq_auto.packed.runtime.layers.layer import PackedLayer
 from sgq_auto.packed.runtime.layers.linear import LinearLayer
@@ -35,6 +36,7 @@ KINDS: Mapping[str, type[PackedLayer]] = {
         TransformerLayer,
         GatheringLayer,
         GinSumLayer,
+        GineSumLayer,
         PnaLayer,
         SgcLayer,
         AppnpLayer,

@@ -10,14 +10,14 @@ from torch.utils.checkpoint import checkpoint
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.graphs.csr_products import RowChunk
 from sgq_auto.quantize.forward.deferred_dropout import dropout
-from sgq_auto.quantize.quantized_layer import QuantizedLayer
+from sgq_auto.quantize.layers.edge_features import EdgeFeatureLayer
 from sgq_auto.quantize.quantizers.fake_quantizers import TrainedQuantizer
 
 # Coefficients of a chunk: every edge tensor of a training step stays below 128 MiB.
 _CHUNK_COEFFICIENTS = 1 << 25
 
 
-class AttentionLayer(QuantizedLayer):
+class AttentionLayer(EdgeFeatureLayer):
     """A layer whose attention is computed from its node embeddings and quantized.
 
     A large graph is walked in chunks of rows. Training computes the coefficients of a chunk a
@@ -39,7 +39,8 @@ class AttentionLayer(QuantizedLayer):
         max_entries = self.max_coefficients // nodes.size(1)
         if adj_t.num_entries <= max_entries:
             attention = self.attention_quantizer(self.attention(adj_t, slice(None), *inputs))
-            return adj_t.spmm(self.drop_attention(attention), nodes)
+            attention = self.drop_attention(attention)
+            return self.weighted(adj_t, slice(None), attention, nodes, *inputs)
         chunks = self.quantizers.bound.once(
             f"{self.name}.chunks", lambda: tuple(adj_t.row_chunks(max_entries))
         )
@@ -51,6 +52,13 @@ class AttentionLayer(QuantizedLayer):
     @abstractmethod
     def attention(self, adj_t: CsrPattern, rows: slice, *inputs: Tensor) -> Tensor:
         """Coefficients ``[entries, heads]`` of ``rows``, whose edges are ``adj_t``."""
+
+    def weighted(
+        self, adj_t: CsrPattern, rows: slice, attention: Tensor, nodes: Tensor, *inputs: Tensor
+    ) -> Tensor:
+        """What ``rows``, whose edges are ``adj_t``, gather: attention times ``nodes``."""
+        del rows, inputs
+        return adj_t.spmm(attention, nodes)
 
     def drop_attention(self, attention: Tensor) -> Tensor:
         """The coefficients after dropout."""
@@ -70,4 +78,5 @@ class AttentionLayer(QuantizedLayer):
         attention = self.attention(chunk.pattern, chunk.rows, *inputs)
         if isinstance(self.attention_quantizer, TrainedQuantizer):
             attention = self.attention_quantizer(attention, chunk.first_entry)
-        return chunk.pattern.spmm(self.drop_attention(attention), nodes)
+        attention = self.drop_attention(attention)
+        return self.weighted(chunk.pattern, chunk.rows, attention, nodes, *inputs)

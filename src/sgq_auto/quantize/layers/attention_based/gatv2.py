@@ -19,7 +19,8 @@ from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 class QuantizedGATv2Conv(StackedLayer):
     """Attention ``softmax_j a LeakyReLU(l_j + r_i)`` over quantized ``l`` and ``r``.
 
-    Both are products of the quantized input, coded together; ``l`` is also what is gathered.
+    Both are products of the quantized input, coded together; ``l`` is also what is gathered. Where
+    edges have features, ``W_e e_ij`` is added to ``l_j + r_i``.
     """
 
     packs_as = GatV2Layer
@@ -42,7 +43,7 @@ class QuantizedGATv2Conv(StackedLayer):
     def gathered(self, adj_t: CsrPattern, nodes: Sequence[Tensor]) -> Tensor:
         """Sources, by the attention of targets to them."""
         sources, targets = nodes[0], nodes[-1]
-        return self.propagate(adj_t, sources, targets, sources)
+        return self.propagate(adj_t, sources, targets, sources, *self.edge_matrix())
 
     def finished(self, gathered: Tensor, own: Tensor | None) -> Tensor:
         """With the residual and the bias."""
@@ -52,8 +53,11 @@ class QuantizedGATv2Conv(StackedLayer):
 
     def attention(self, adj_t: CsrPattern, rows: slice, *inputs: Tensor) -> Tensor:
         """Softmax of the scores of ``inputs``, targets and sources ``[N, heads, channels]``."""
-        targets, sources = inputs
+        targets, sources, *matrix = inputs
         pairs = targets[rows].index_select(0, adj_t.row) + sources.index_select(0, adj_t.col)
+        if matrix:
+            edges = self.edge_rows(rows, pairs.dtype) @ matrix[0].flatten(0, 1).t()
+            pairs = pairs + edges.view_as(pairs)
         activated = torch.nn.functional.leaky_relu(pairs, self.negative_slope)
         return adj_t.row_softmax((activated * self.att).sum(dim=-1))
 
@@ -61,7 +65,9 @@ class QuantizedGATv2Conv(StackedLayer):
         """Its matrices, its biases, and the vector of every head."""
         score_vectors = self.att.view(self.heads, self.channels)
         vectors = {"bias": self.bias, "score_vectors": score_vectors}
-        return self.parts_of(packing, vectors, {"negative_slope": float(self.negative_slope)})
+        return self.parts_of(
+            packing, vectors, {"negative_slope": float(self.negative_slope), **self.loop_settings()}
+        )
 
     def spec(self) -> LayerSpec:
         """Sizes of this layer."""
@@ -76,4 +82,5 @@ class QuantizedGATv2Conv(StackedLayer):
             made_bias=self.made[0].bias is not None,
             residual=self.own is not None,
             self_loops=self.loops,
+            edge_features=self.edge_dim or 0,
         )

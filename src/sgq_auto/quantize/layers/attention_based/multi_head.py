@@ -10,8 +10,9 @@ from torch import Tensor
 from sgq_auto.graphs import CsrPattern
 from sgq_auto.packed.runtime.layers.layer import LayerParts
 from sgq_auto.quantize.layers.attention_based.attention import AttentionLayer
+from sgq_auto.quantize.layers.edge_features import fill_differs, loop_fill
 from sgq_auto.quantize.packed_parts import Packing
-from sgq_auto.quantize.quantized_layer import differing, stacked_linear, sum_differs
+from sgq_auto.quantize.quantized_layer import stacked_linear, sum_differs
 from sgq_auto.quantize.quantizers.factory import QuantizerFactory
 
 
@@ -20,7 +21,8 @@ class MultiHeadLayer(AttentionLayer):
 
     One product with all its matrices is made of its input. What is gathered, and what scores are
     made of, is one embedding, coded together: one range a degree bucket, and one place in the
-    footprint. A node's own term (a residual, a skip) is added as it is computed.
+    footprint. A node's own term (a residual, a skip) is added as it is computed. Where edges have
+    features, a matrix of their own transforms them, edge by edge, and nothing of that is held.
 
     Args:
         source: The layer.
@@ -52,13 +54,17 @@ class MultiHeadLayer(AttentionLayer):
         self.transformed_quantizer = quantizers.embedding(name)
         makes = quantizers.attention if self.loops else quantizers.neighbor_attention
         self.attention_quantizer = makes(name)
+        self.edge_dim, self.lin_edge = source.edge_dim, source.lin_edge
+        if self.edge_dim is not None:
+            self.fill = loop_fill(source)
+            self.edge_quantizer = quantizers.weight(name, self.lin_edge.weight.size(0))
 
     @classmethod
     def lacks(cls, source: Any) -> str | None:
-        """Edge features, and two kinds of nodes."""
+        """Two kinds of nodes, and some features of self-loops."""
         if not isinstance(source.in_channels, int):
             return f"in_channels={source.in_channels!r}"
-        return differing(source, edge_dim=None) or sum_differs(source)
+        return fill_differs(source) or sum_differs(source)
 
     @property
     def made(self) -> list[Any]:
@@ -86,6 +92,17 @@ class MultiHeadLayer(AttentionLayer):
         quantized: Tensor = self.transformed_quantizer(made.contiguous())
         return quantized, None if self.own is None else own
 
+    def edge_matrix(self) -> tuple[Tensor, ...]:
+        """The quantized matrix of edges ``[heads, channels, edge_dim]``; nothing without one."""
+        if self.edge_dim is None:
+            return ()
+        matrix: Tensor = self.edge_quantizer(self.lin_edge.weight)
+        return (matrix.view(self.heads, self.channels, self.edge_dim),)
+
+    def loop_settings(self) -> dict[str, Any]:
+        """What self-loops have for features, where they have some."""
+        return {"loop_fill": self.fill} if self.edge_dim is not None and self.loops else {}
+
     def join_heads(self, out: Tensor) -> Tensor:
         """``[N, heads, channels]`` side by side, ``[N, heads * channels]``, or as their mean."""
         return out.flatten(1) if self.concat else out.mean(dim=1)
@@ -101,7 +118,10 @@ class MultiHeadLayer(AttentionLayer):
         weights |= {} if self.own is None else {"root_weight": self.own.weight}
         given = {"made_bias": _side_by_side([lin.bias for lin in self.made]), **vectors}
         settings = {"concat": self.concat, **settings}
-        return packing.parts(self, weights=weights, vectors=given, settings=settings)
+        parts = packing.parts(self, weights=weights, vectors=given, settings=settings)
+        return (
+            parts if self.edge_dim is None else self.with_edge_matrix(parts, self.lin_edge.weight)
+        )
 
 
 class StackedLayer(MultiHeadLayer):
@@ -115,8 +135,8 @@ class StackedLayer(MultiHeadLayer):
         return_attention_weights: Any = None,
     ) -> Tensor:
         """``[N, in]`` to ``[N, heads * out]``, or ``[N, out]`` where heads are averaged."""
-        adj_t = self.pattern(
-            edge_index, edge_attr=edge_attr, return_attention_weights=return_attention_weights
+        adj_t = self.featured_pattern(
+            edge_index, edge_attr, return_attention_weights=return_attention_weights
         )
         made, own = self.products(x)
         nodes = made.unflatten(1, (-1, self.heads, self.channels)).unbind(1)

@@ -24,7 +24,8 @@ class QuantizedTransformerConv(StackedLayer):
     """``y_i = W_s Q(x)_i + sum_j Q(p_ij) v_j``, ``p_ij = softmax_j(q_i k_j / sqrt(channels))``.
 
     Queries, keys and values are products of the quantized input, coded together. A node attends to
-    its neighbours, not to itself. Where there is a gate, it weights the two terms of the sum.
+    its neighbours, not to itself. Where there is a gate, it weights the two terms of the sum. Where
+    edges have features, ``W_e e_ij`` is added to keys and to values.
     """
 
     packs_as = TransformerLayer
@@ -52,7 +53,18 @@ class QuantizedTransformerConv(StackedLayer):
     def gathered(self, adj_t: CsrPattern, nodes: Sequence[Tensor]) -> Tensor:
         """Values, by the attention of queries to keys."""
         queries, keys, values = nodes
-        return self.propagate(adj_t, values, queries, keys)
+        return self.propagate(adj_t, values, queries, keys, *self.edge_matrix())
+
+    def weighted(
+        self, adj_t: CsrPattern, rows: slice, attention: Tensor, nodes: Tensor, *inputs: Tensor
+    ) -> Tensor:
+        """Values, and what edges add: their features are summed before they are transformed."""
+        out = super().weighted(adj_t, rows, attention, nodes)
+        for matrix in inputs[2:]:
+            edges = self.edge_rows(rows, attention.dtype).unsqueeze(1) * attention.unsqueeze(2)
+            sums = edges.new_zeros(adj_t.shape[0], *edges.shape[1:]).index_add(0, adj_t.row, edges)
+            out = out + torch.einsum("nhd,hcd->nhc", sums, matrix)
+        return out
 
     def finished(self, gathered: Tensor, own: Tensor | None) -> Tensor:
         """With the skip, which is added as it is computed."""
@@ -66,9 +78,13 @@ class QuantizedTransformerConv(StackedLayer):
 
     def attention(self, adj_t: CsrPattern, rows: slice, *inputs: Tensor) -> Tensor:
         """Softmax of the scaled products of ``inputs``, queries and keys."""
-        queries, keys = inputs
-        scores = adj_t.sddmm(queries[rows].contiguous(), keys) / math.sqrt(self.channels)
-        return adj_t.row_softmax(scores)
+        queries, keys, *matrix = inputs
+        queries = queries[rows].contiguous()
+        scores = adj_t.sddmm(queries, keys)
+        for each in matrix:
+            asked = torch.einsum("nhc,hcd->nhd", queries, each).index_select(0, adj_t.row)
+            scores = scores + (asked * self.edge_rows(rows, scores.dtype).unsqueeze(1)).sum(dim=-1)
+        return adj_t.row_softmax(scores / math.sqrt(self.channels))
 
     def packed_parts(self, packing: Packing) -> LayerParts:
         """Its matrices, their biases, and the gate."""
@@ -87,4 +103,5 @@ class QuantizedTransformerConv(StackedLayer):
             bias=self.made[0].bias is not None,
             root_weight=self.own is not None,
             gate=self.gate is not None,
+            edge_features=self.edge_dim or 0,
         )

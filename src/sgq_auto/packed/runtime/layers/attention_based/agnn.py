@@ -13,6 +13,7 @@ from sgq_auto.packed.codes.code_matrix import CodeMatrix
 from sgq_auto.packed.codes.coded_rows import Chunk
 from sgq_auto.packed.codes.ranges import Floats, Ranges
 from sgq_auto.packed.header_fields import flag
+from sgq_auto.packed.runtime.edge_features import RowPart
 from sgq_auto.packed.runtime.forward_pass import Inference, Sink
 from sgq_auto.packed.runtime.layers.attention_based.attention import Attention
 from sgq_auto.packed.runtime.layers.layer import (
@@ -47,7 +48,7 @@ class AgnnLayer(PackedLayer):
             raise TypeError("an AGNN layer reads an embedding, not the node features")
         engine = inference.engine
 
-        def scores(chunk: Chunk, rowptr: Array, columns: Array) -> Floats:
+        def scores(chunk: Chunk, rowptr: Array, columns: Array, _: RowPart | None) -> Floats:
             return self.beta * engine.cosines(rowptr, columns, chunk.row, source)[:, None]
 
         attention = Attention.of(inference, self.spec, self.attention, scores)

@@ -6,15 +6,17 @@ from typing import Self
 
 import numpy as np
 
+from sgq_auto.packed.backends.numpy_values import segments_of
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import CodeMatrix
 from sgq_auto.packed.codes.coded_rows import Chunk
 from sgq_auto.packed.codes.ranges import Floats, Ranges
+from sgq_auto.packed.runtime.edge_features import EdgeFeatures, RowPart
 from sgq_auto.packed.runtime.forward_pass import Inference
 from sgq_auto.packed.sizes.shape_specs import LayerSpec
 
-# Scores ``[edges, heads]`` of the edges of a chunk, which come as CSR.
-Scores = Callable[[Chunk, Array, Array], Floats]
+# Scores ``[edges, heads]`` of the edges of a chunk, which come as CSR, or of a part of its one row.
+Scores = Callable[[Chunk, Array, Array, RowPart | None], Floats]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +49,7 @@ class Attention:
                 return
             if columns.size == 0:
                 return
-            values = scores(chunk, rowptr, columns)
+            values = scores(chunk, rowptr, columns, None)
             # Sums over no entries are none of reduceat's.
             filled = rowptr[:-1][np.diff(rowptr) > 0]
             lengths = np.diff(filled, append=columns.size)
@@ -56,7 +58,7 @@ class Attention:
             values /= np.repeat(np.add.reduceat(values, filled), lengths, axis=0)
             inference.engine.write(codes, attention._first_edge(chunk), values)
 
-        inference.for_edges(work, spec.heads, loops=attention.loops)
+        inference.for_edges(work, spec.heads + spec.edge_features, loops=attention.loops)
         return attention
 
     def weighted_sum(
@@ -87,12 +89,29 @@ class Attention:
             out += engine.weighted_sum(*entries, weights, matrix, span)
         return out
 
+    def edge_sums(self, chunk: Chunk, rowptr: Array, features: EdgeFeatures) -> Floats:
+        """Features of a chunk's edges, weighted by its coefficients: ``[rows, heads, columns]``.
+
+        For a layer without self-loops.
+        """
+        engine, first = self.inference.engine, self._first_edge(chunk)
+        columns = features.coded(chunk, 0, 0).shape[1]
+        out = np.zeros((rowptr.size - 1, self.codes.width * columns))
+        for part in segments_of(rowptr, self.codes.width * columns):
+            entries = part.entries
+            weights = engine.read(self.codes, first + entries.start, first + entries.stop)
+            edges = features.coded(chunk, entries.start, entries.stop - entries.start)
+            values = (weights[:, :, None] * edges[:, None, :]).reshape(len(edges), -1)
+            out[part.rows] += np.add.reduceat(values, part.begins, axis=0)
+        return out.reshape(len(out), self.codes.width, columns)
+
     def _write_row(self, chunk: Chunk, columns: Array, scores: Scores) -> None:
         """The softmax of one row whose scores are too many to be made at once."""
         parts = self.inference.entry_parts(columns, self.codes.width)
 
         def part_scores(first: int, last: int) -> Floats:
-            return scores(chunk, np.array([0, last - first]), columns[first:last])
+            part = RowPart(first, columns.size)
+            return scores(chunk, np.array([0, last - first]), columns[first:last], part)
 
         top = np.max([part_scores(*part).max(axis=0) for part in parts], axis=0)
         total = sum(np.exp(part_scores(*part) - top).sum(axis=0) for part in parts)

@@ -13,6 +13,7 @@ from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.coded_rows import Chunk
 from sgq_auto.packed.codes.ranges import Floats
 from sgq_auto.packed.header_fields import flag
+from sgq_auto.packed.runtime.edge_features import RowPart, read_edge_features
 from sgq_auto.packed.runtime.forward_pass import Inference, Sink
 from sgq_auto.packed.runtime.layers.attention_based.attention import Attention
 from sgq_auto.packed.runtime.layers.attention_based.multi_head import Heads, MultiHeadLayer
@@ -30,7 +31,8 @@ class TransformerLayer(MultiHeadLayer):
 
     Queries, keys and values are one packed embedding, side by side. ``s_i = x_i W_r + b_r`` is a
     node's own term. Where there is a gate, the sum of both is weighted: ``b s_i + (1 - b) m_i``,
-    with ``m`` what is gathered and ``b = sigmoid(g [m, s, m - s])``.
+    with ``m`` what is gathered and ``b = sigmoid(g [m, s, m - s])``. Where edges have features,
+    ``W_e e_ij`` is added to keys and to values.
 
     Attributes:
         own_bias: ``b_r``, fp32 ``[out]``, or ``None``.
@@ -46,14 +48,23 @@ class TransformerLayer(MultiHeadLayer):
         """All coefficients are packed before the first row is gathered, as the sizes say."""
         hidden, engine, heads = self.embed(inference, source), inference.engine, self.heads
         parts = HeadParts(0, heads.width, heads.heads, heads.channels)
+        edges = self.edges(inference)
 
-        def scores(chunk: Chunk, rowptr: Array, columns: Array) -> Floats:
+        def scores(chunk: Chunk, rowptr: Array, columns: Array, part: RowPart | None) -> Floats:
             dots = engine.pair_dots(rowptr, columns, chunk.row, hidden, parts)
+            if edges is not None:
+                # Queries are transformed in place of edges, of which there are more.
+                queries = engine.read(hidden, chunk.row, chunk.stop)[:, : heads.width]
+                features = edges[0].of(chunk, rowptr, columns, part)
+                for head, own in enumerate(np.split(queries, heads.heads, axis=1)):
+                    asked = np.repeat(own @ edges[1][:, head].T, np.diff(rowptr), axis=0)
+                    dots[:, head] += np.einsum("ed,ed->e", asked, features)
             dots /= math.sqrt(heads.channels)
             return dots
 
         attention = Attention.of(inference, self.spec, self.attention, scores)
-        self.gather(inference, source, sink, attention, hidden, first=2 * heads.width)
+        first = 2 * heads.width
+        self.gather(inference, source, sink, attention, hidden, first=first, edges=edges)
 
     def with_own(self, gathered: Floats, own: Floats) -> Floats:
         """Both summed, or weighted by the gate."""
@@ -85,6 +96,7 @@ class TransformerLayer(MultiHeadLayer):
             bias=biases,
             root_weight=root,
             gate=gated,
+            edge_features=read_edge_features(node),
         )
         return spec, {"concat": heads.concat}
 
@@ -96,6 +108,7 @@ class TransformerLayer(MultiHeadLayer):
             "made_bias": self.made_bias is not None,
             "root_weight": self.root is not None,
             "gate": self.gate is not None,
+            **self.said_of_edges(),
         }
 
     def vectors(self) -> dict[str, Float32]:
@@ -120,6 +133,7 @@ def transformer_spec(
     bias: bool,
     root_weight: bool = True,
     gate: bool = False,
+    edge_features: int = 0,
 ) -> LayerSpec:
     """Sizes of a graph transformer layer: queries, keys, values, and a node's own term."""
     given = Heads(heads, channels, concat)
@@ -131,7 +145,7 @@ def transformer_spec(
         name=name,
         in_features=in_features,
         weight_shape=(3 * width, in_features),
-        further_weights=((out, in_features),) if root_weight else (),
+        further_weights=given.further_weights(in_features, edge_features, own=root_weight),
         keeps_input=root_weight,
         transformed_features=3 * width,
         heads=heads,
@@ -142,4 +156,5 @@ def transformer_spec(
         source_copies=2,
         target_copies=1,
         attention_copies=2,
+        edge_features=edge_features,
     )
