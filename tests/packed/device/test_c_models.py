@@ -18,12 +18,13 @@ from sgq_auto.packed.device.c_model import CModel
 
 pytestmark = pytest.mark.system
 
-_USUAL = ("gcn", "sage", "gatv2", "tag")
+_USUAL = ("gcn", "sage", "agnn", "tag")
 _MODELS = (
     "gcn",
     "sage",
     "gin",
     "gat",
+    "agnn",
     "graph_conv",
     "gat_options",
     "sgc",

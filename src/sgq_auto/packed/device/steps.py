@@ -56,6 +56,7 @@ class Scoring(IntEnum):
     SUMS = 0
     BENT_SUMS = 1
     PRODUCTS = 2
+    COSINES = 3
 
 
 class Pooled(IntEnum):

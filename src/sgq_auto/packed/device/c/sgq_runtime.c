@@ -50,6 +50,7 @@ typedef uint32_t sgq_word;
 #define ROW_BLOCK 64U
 #define NUM_WORDS 4U
 #define NOWHERE 0xFFFFFFFFU
+#define SMALLEST_LENGTH 1e-12F
 /* Bytes of the arena before codes, or before what it keeps of a graph that is given. */
 #define ARENA_NUMBERS                                                          \
     (SGQ_ARENA_SUMS * sizeof(sgq_sum) + SGQ_ARENA_LANES * sizeof(uint32_t) + \
@@ -117,7 +118,7 @@ enum {
 };
 
 /* Scores of STEP_ATTENTION. */
-enum { SCORE_SUMS = 0, SCORE_BENT_SUMS = 1, SCORE_PRODUCTS = 2 };
+enum { SCORE_SUMS = 0, SCORE_BENT_SUMS = 1, SCORE_PRODUCTS = 2, SCORE_COSINES = 3 };
 
 /* EXTRA of STEP_POOL, where it is no sum. */
 enum { POOL_MAXIMUM = 1 };
@@ -1517,182 +1518,295 @@ static void write_row(sgq_run *run, const uint32_t *step)
 #endif
 
 #if SGQ_HAS_ATTENTION
-/* Scores of an edge, head by head, by which top and total of a softmax are kept up. */
-static sgq_real score_of(const sgq_slice *slice, uint32_t first, uint32_t channels,
-                         const float *vector)
+/* The scores of the edges into a row, head by head, and their softmax. */
+typedef struct {
+    uint32_t kind;
+    uint32_t heads;
+    uint32_t channels;
+    const float *vectors;
+    sgq_real number;   /* slope of negative sums, or factor of products and cosines */
+    sgq_matrix matrix; /* what they are made of */
+    sgq_slice target;  /* the rows of the row's bucket */
+    uint32_t first;    /* number of the row's first code */
+    sgq_real *top;     /* the largest score of each head */
+    sgq_real *total;   /* the sum of exp(score - top) */
+    sgq_real *own;     /* the target's part of a sum, or its length */
+} sgq_scores;
+
+#if SGQ_HAS_SCORING_SUMS
+static sgq_real dot(const sgq_slice *slice, uint32_t first, uint32_t channels, const float *vector)
 {
     sgq_real sum = REAL(0);
     uint32_t k;
 
-    for (k = 0; k < channels; k++) {
+    for (k = 0U; k < channels; k++) {
         sum += REAL(vector[k]) * value_at(slice, first + k);
     }
     return sum;
 }
+#endif
 
+#if SGQ_HAS_SCORING_SUMS || SGQ_HAS_SCORING_BENT_SUMS
 static sgq_real leaky(sgq_real value, sgq_real slope)
 {
     return value > REAL(0) ? value : slope * value;
 }
+#endif
 
-/* What scores of a row's edges are made from. */
-typedef struct {
-    uint32_t kind;
-    uint32_t channels;
-    const float *vectors;
-    sgq_real number; /* slope of negative sums, or factor of products */
-    const sgq_slice *row;
-    uint32_t first; /* number of the row's first code */
-    uint32_t width; /* of a row of the matrix */
-    uint32_t heads;
-    const sgq_real *own;
-} sgq_scores;
+#if SGQ_HAS_SCORING_BENT_SUMS
+/* The vector of a head times bent sums of a source and the target. */
+static sgq_real bent_score(const sgq_scores *scores, const sgq_slice *slice, uint32_t first,
+                           uint32_t column)
+{
+    /* Parts of targets come after those of sources, or are the same. */
+    const uint32_t target =
+        scores->first + column + scores->matrix.width - scores->heads * scores->channels;
+    sgq_real sum = REAL(0);
+    uint32_t k;
+
+    for (k = 0U; k < scores->channels; k++) {
+        const sgq_real both =
+            value_at(slice, first + column + k) + value_at(&scores->target, target + k);
+
+        sum += REAL(scores->vectors[column + k]) * leaky(both, scores->number);
+    }
+    return sum;
+}
+#endif
+
+#if SGQ_HAS_SCORING_PRODUCTS || SGQ_HAS_SCORING_COSINES
+/* The target's codes from a column on times a source's from another one on. */
+static sgq_real product_score(const sgq_scores *scores, const sgq_slice *slice, uint32_t first,
+                              uint32_t column)
+{
+    sgq_real sum = REAL(0);
+    uint32_t k;
+
+    for (k = 0U; k < scores->channels; k++) {
+        sum += value_at(&scores->target, scores->first + column + k) * value_at(slice, first + k);
+    }
+    return sum;
+}
+#endif
+
+#if SGQ_HAS_SCORING_COSINES
+/* The length of a row, or what a row of zeros is divided by. */
+static sgq_real length_of(const sgq_slice *slice, uint32_t first, uint32_t width)
+{
+    sgq_real sum = REAL(0);
+    uint32_t k;
+
+    for (k = 0U; k < width; k++) {
+        const sgq_real value = value_at(slice, first + k);
+
+        sum += value * value;
+    }
+    sum = SGQ_SQRT(sum);
+    return sum > REAL(SMALLEST_LENGTH) ? sum : REAL(SMALLEST_LENGTH);
+}
+#endif
+
+static void start_scores(sgq_run *run, const uint32_t *step, sgq_scores *scores)
+{
+    const sgq_slice *target = &scores->target;
+    uint32_t h;
+
+    scores->kind = step[IN2] >> 17;
+    scores->heads = step[IN2] & 0xFFFFU;
+    scores->channels = step[WIDTH] / scores->heads;
+    scores->vectors = NUMBERS + step[EXTRA] + 1;
+    scores->number = REAL(NUMBERS[step[EXTRA]]);
+    scores->matrix = matrix_at(run, step[TABLE]);
+    scores->target = slice_at(run, &scores->matrix, run->bucket);
+    scores->first = (run->row - target->first_row) * scores->matrix.width;
+    scores->top = run->reals + step[IN];
+    scores->total = scores->top + scores->heads;
+    scores->own = scores->total + scores->heads;
+    zero_reals(scores->total, scores->heads);
+    for (h = 0U; h < scores->heads; h++) {
+#if SGQ_HAS_SCORING_SUMS
+        if (scores->kind == SCORE_SUMS) {
+            const uint32_t column = h * scores->channels;
+
+            scores->own[h] = dot(target, scores->first + column, scores->channels,
+                                 scores->vectors + step[WIDTH] + column);
+        }
+#endif
+#if SGQ_HAS_SCORING_COSINES
+        if (scores->kind == SCORE_COSINES) {
+            scores->own[h] = length_of(target, scores->first, scores->channels);
+        }
+#endif
+    }
+}
 
 /* The score of an edge for a head; first: the number of the source's first code. */
 static sgq_real edge_score(const sgq_scores *scores, const sgq_slice *slice, uint32_t first,
                            uint32_t head)
 {
-    const uint32_t channels = scores->channels;
-    const uint32_t column = head * channels;
-    const float *vector = scores->vectors + column;
-    uint32_t target = scores->first + column;
-    sgq_real sum = REAL(0);
-    uint32_t k;
+    const uint32_t column = head * scores->channels;
 
-    if (scores->kind == SCORE_SUMS) {
-        return leaky(scores->own[head] + score_of(slice, first + column, channels, vector),
+    (void)column;
+    switch (scores->kind) {
+#if SGQ_HAS_SCORING_SUMS
+    case SCORE_SUMS:
+        return leaky(scores->own[head] + dot(slice, first + column, scores->channels,
+                                             scores->vectors + column),
                      scores->number);
+#endif
+#if SGQ_HAS_SCORING_BENT_SUMS
+    case SCORE_BENT_SUMS:
+        return bent_score(scores, slice, first, column);
+#endif
+#if SGQ_HAS_SCORING_PRODUCTS
+    case SCORE_PRODUCTS:
+        /* Keys come after queries. */
+        return scores->number * product_score(scores, slice,
+                                              first + scores->heads * scores->channels + column,
+                                              column);
+#endif
+#if SGQ_HAS_SCORING_COSINES
+    case SCORE_COSINES:
+        return scores->number * (product_score(scores, slice, first, 0U) / scores->own[0] /
+                                 length_of(slice, first, scores->channels));
+#endif
+    default:
+        return REAL(0);
     }
-    if (scores->kind == SCORE_BENT_SUMS) {
-        /* Rows of targets come after those of sources, or are the same. */
-        target += scores->width - scores->heads * channels;
-        for (k = 0; k < channels; k++) {
-            sum += REAL(vector[k]) * leaky(value_at(slice, first + column + k) +
-                                               value_at(scores->row, target + k),
-                                           scores->number);
-        }
-        return sum;
-    }
-    for (k = 0; k < channels; k++) {
-        sum += value_at(scores->row, target + k) *
-               value_at(slice, first + scores->heads * channels + column + k);
-    }
-    return sum * scores->number;
 }
 
-/* Makes sums of one bucket of sources to numbers, head by head. */
-static void add_heads(sgq_run *run, const uint32_t *step, const sgq_slice *ranges,
-                      const float *hidden, uint32_t count)
+/* Takes the score of an edge into the sum of the softmax. */
+static void take_score(const sgq_scores *scores, uint32_t head, sgq_real score)
 {
-    const uint32_t width = step[WIDTH];
-    const uint32_t heads = step[IN2] & 0xFFFFU;
-    const uint32_t channels = width / heads;
-    sgq_sum *factors = run->sums + 2U * width;
+    sgq_real *top = scores->top + head;
+    sgq_real *total = scores->total + head;
+
+    if (*total <= REAL(0)) {
+        *total = REAL(1);
+        *top = score;
+    } else if (score > *top) {
+        *total = *total * SGQ_EXP(*top - score) + REAL(1);
+        *top = score;
+    } else {
+        *total += SGQ_EXP(score - *top);
+    }
+}
+
+/* A sum over neighbours by coefficients, head by head: those of a bucket as whole numbers. */
+typedef struct {
+    sgq_scores scores;
+    sgq_adder adder;
+    sgq_slice slice;     /* the rows of the sources' bucket */
+    uint32_t bits;       /* of coefficients */
+    const float *ranges; /* what codes of these stand for */
+    uint32_t width;
+    uint32_t values;     /* columns before those that are summed */
+    uint32_t count;      /* sources of the bucket that were added as codes */
+    sgq_real *out;
+    sgq_sum *sums;
+    sgq_sum *factors;    /* of each head */
+} sgq_weighing;
+
+static void start_weighing(sgq_run *run, const uint32_t *step, sgq_weighing *all)
+{
+    const uint32_t *coefficients = WORDS + step[TABLE2];
+
+    start_scores(run, step, &all->scores);
+    all->adder = adder_of(run, all->scores.channels, 1);
+    all->bits = coefficients[MATRIX_BUCKETS + 2U * run->bucket];
+    all->ranges = NUMBERS + coefficients[MATRIX_RANGES] + 2U * run->bucket;
+    all->width = step[WIDTH];
+    /* Values come after queries and keys. */
+    all->values = all->scores.kind == SCORE_PRODUCTS ? 2U * all->width : 0U;
+    all->count = 0U;
+    all->out = run->reals + step[OUT];
+    all->sums = run->sums;
+    all->factors = run->sums + 2U * all->width;
+    zero_reals(all->out, all->width);
+}
+
+/* Makes the sums of a bucket of sources to numbers. */
+static void end_sources(sgq_weighing *all)
+{
+    const uint32_t channels = all->scores.channels;
+    const float hidden[2] = {(float)all->slice.step, (float)all->slice.offset};
     uint32_t h;
 
-    for (h = 0; h < heads; h++) {
-        add_scaled(run->reals + step[OUT] + h * channels, run->sums + h * channels,
-                   run->sums + width + h * channels, channels, ranges->step, ranges->offset,
-                   hidden, 0U, factors[h], count);
-        factors[h] = 0;
+    for (h = 0U; all->count != 0U && h < all->scores.heads; h++) {
+        add_scaled(all->out + h * channels, all->sums + h * channels,
+                   all->sums + all->width + h * channels, channels, REAL(all->ranges[0]),
+                   REAL(all->ranges[1]), hidden, 0U, all->factors[h], all->count);
+        all->factors[h] = 0;
+    }
+    all->count = 0U;
+}
+
+static void start_sources(sgq_run *run, sgq_weighing *all, uint32_t bucket)
+{
+    end_sources(all);
+    all->slice = slice_at(run, &all->scores.matrix, bucket);
+    if (all->slice.bits != FULL_PRECISION) {
+        all->adder.words = words_of(run, all->adder.width, all->slice.bits, 0U);
     }
 }
 
-/* out = sum_j Q(softmax_j score_ij) h_j, head by head. Scores are made twice, so
- * that none are held: for the sum of the softmax, and where they weigh. */
+/* Adds what a source gives to a head. start: the number of its first code. */
+static void weigh_source(sgq_weighing *all, uint32_t start, uint32_t head)
+{
+    const sgq_scores *scores = &all->scores;
+    const sgq_real step = REAL(all->ranges[0]);
+    const sgq_real offset = REAL(all->ranges[1]);
+    const uint32_t column = head * scores->channels;
+    const sgq_real score = edge_score(scores, &all->slice, start, head);
+    sgq_real share = SGQ_EXP(score - scores->top[head]) / scores->total[head];
+    sgq_sum code = 0;
+
+    if (all->bits != FULL_PRECISION) {
+        code = (sgq_sum)code_of(share, step, offset, all->bits);
+        share = REAL(code) * step + offset;
+    }
+    start += all->values + column;
+    if (all->slice.bits == FULL_PRECISION || all->bits == FULL_PRECISION) {
+        add_values(all->out + column, &all->slice, start, scores->channels, share);
+        return;
+    }
+    all->adder.sums = all->sums + column;
+    all->adder.totals = all->sums + all->width + column;
+    add_row(&all->adder, &all->slice, start, code);
+    all->factors[head] += code;
+}
+
+/* out = sum_j Q(softmax_j score_ij) h_j, head by head. Scores are made twice, so that none are
+ * held: for the sum of the softmax, and where they weigh. */
 static void attention(sgq_run *run, const uint32_t *step)
 {
-    const uint32_t width = step[WIDTH];
-    const uint32_t heads = step[IN2] & 0xFFFFU;
-    const uint32_t channels = width / heads;
-    const sgq_matrix matrix = matrix_at(run, step[TABLE]);
-    const sgq_matrix coefficients = matrix_at(run, step[TABLE2]);
-    const sgq_slice ranges = slice_at(run, &coefficients, run->bucket);
-    const sgq_slice row = slice_at(run, &matrix, run->bucket);
-    sgq_real *out = run->reals + step[OUT];
-    sgq_real *top = run->reals + step[IN];
-    sgq_real *total = top + heads;
-    sgq_real *own = total + heads;
-    sgq_sum *factors = run->sums + 2U * width;
-    sgq_sources sources = sources_of(run, step[IN2] >> 16 & 1U);
-    sgq_adder adder = adder_of(run, channels, 1);
-    sgq_scores scores;
-    uint32_t values = 0U;
-    sgq_slice slice = row;
+    const uint32_t with_itself = step[IN2] >> 16 & 1U;
+    sgq_sources sources = sources_of(run, with_itself);
+    sgq_weighing all;
     uint32_t group = NOWHERE;
-    uint32_t in_group = 0U;
     uint32_t h;
 
-    zero_reals(out, width);
-    zero_reals(total, heads);
-    scores.kind = step[IN2] >> 17;
-    scores.channels = channels;
-    scores.vectors = NUMBERS + step[EXTRA] + 1;
-    scores.number = REAL(NUMBERS[step[EXTRA]]);
-    scores.row = &row;
-    scores.first = (run->row - row.first_row) * matrix.width;
-    scores.width = matrix.width;
-    scores.heads = heads;
-    scores.own = own;
-    if (scores.kind == SCORE_PRODUCTS) {
-        values = 2U * width; /* after queries and keys */
-    }
-    for (h = 0; scores.kind == SCORE_SUMS && h < heads; h++) {
-        own[h] = score_of(&row, scores.first + h * channels, channels,
-                          scores.vectors + width + h * channels);
-    }
+    start_weighing(run, step, &all);
     while (next_source(run, &sources)) {
-        slice = slice_at(run, &matrix, sources.bucket);
-        for (h = 0; h < heads; h++) {
-            const sgq_real score =
-                edge_score(&scores, &slice, (sources.source - slice.first_row) * matrix.width, h);
+        all.slice = slice_at(run, &all.scores.matrix, sources.bucket);
+        for (h = 0U; h < all.scores.heads; h++) {
+            const uint32_t start = (sources.source - all.slice.first_row) * all.scores.matrix.width;
 
-            if (total[h] <= REAL(0) || score > top[h]) {
-                total[h] = total[h] <= REAL(0) ? REAL(1) : total[h] * SGQ_EXP(top[h] - score) + REAL(1);
-                top[h] = score;
-            } else {
-                total[h] += SGQ_EXP(score - top[h]);
-            }
+            take_score(&all.scores, h, edge_score(&all.scores, &all.slice, start, h));
         }
     }
-    sources = sources_of(run, step[IN2] >> 16 & 1U);
+    sources = sources_of(run, with_itself);
     while (next_source(run, &sources)) {
         if (sources.bucket != group) {
-            if (in_group != 0U) {
-                add_heads(run, step, &ranges, matrix.ranges + 2U * group, in_group);
-            }
             group = sources.bucket;
-            in_group = 0U;
-            slice = slice_at(run, &matrix, group);
-            if (slice.bits != FULL_PRECISION) {
-                adder.words = words_of(run, channels, slice.bits, 0U);
-            }
+            start_sources(run, &all, group);
         }
-        in_group += slice.bits != FULL_PRECISION && ranges.bits != FULL_PRECISION;
-        for (h = 0; h < heads; h++) {
-            const uint32_t start = (sources.source - slice.first_row) * matrix.width;
-            const uint32_t first = start + values + h * channels;
-            const sgq_real score = edge_score(&scores, &slice, start, h);
-            sgq_real share = SGQ_EXP(score - top[h]) / total[h];
-            sgq_sum code = 0;
-
-            if (ranges.bits != FULL_PRECISION) {
-                code = (sgq_sum)code_of(share, ranges.step, ranges.offset, ranges.bits);
-                share = REAL(code) * ranges.step + ranges.offset;
-            }
-            if (slice.bits == FULL_PRECISION || ranges.bits == FULL_PRECISION) {
-                add_values(out + h * channels, &slice, first, channels, share);
-            } else {
-                adder.sums = run->sums + h * channels;
-                adder.totals = run->sums + width + h * channels;
-                add_row(&adder, &slice, first, code);
-                factors[h] += code;
-            }
+        for (h = 0U; h < all.scores.heads; h++) {
+            weigh_source(&all, (sources.source - all.slice.first_row) * all.scores.matrix.width, h);
         }
+        all.count += all.slice.bits != FULL_PRECISION && all.bits != FULL_PRECISION;
     }
-    if (in_group != 0U) {
-        add_heads(run, step, &ranges, matrix.ranges + 2U * group, in_group);
-    }
+    end_sources(&all);
 }
 #endif
 

@@ -3,11 +3,12 @@
 import numpy as np
 
 from sgq_auto.packed.allocation import FEATURES
-from sgq_auto.packed.device.lowering.attention_steps import gat, gatv2, transformer
+from sgq_auto.packed.device.lowering.attention_steps import agnn, gat, gatv2, transformer
 from sgq_auto.packed.device.lowering.hop_steps import appnp, sgc, tag
 from sgq_auto.packed.device.lowering.layer_builder import LayerBuilder
 from sgq_auto.packed.device.steps import Opcode, Register, Weighing
 from sgq_auto.packed.device.unsupported import UnsupportedInCError
+from sgq_auto.packed.runtime.layers.attention_based.agnn import AgnnLayer
 from sgq_auto.packed.runtime.layers.attention_based.gat import GatLayer
 from sgq_auto.packed.runtime.layers.attention_based.gatv2 import GatV2Layer
 from sgq_auto.packed.runtime.layers.attention_based.transformer import TransformerLayer
@@ -29,6 +30,7 @@ _RUNS = (
     NeighborLayer.run,
     GinLayer.run,
     GinSumLayer.run,
+    AgnnLayer.run,
     GatLayer.run,
     GatV2Layer.run,
     TransformerLayer.run,
@@ -66,6 +68,8 @@ def layer_steps(steps: LayerBuilder, layer: PackedLayer) -> Register:
             return steps.finish(layer, _sum_with_itself(steps, layer, made, layer.eps))
         case GinSumLayer():
             return _gin_sum(steps, layer)
+        case AgnnLayer():
+            return agnn(steps, layer)
         case GatLayer():
             return gat(steps, layer)
         case GatV2Layer():
