@@ -42,6 +42,12 @@ typedef uint32_t sgq_word;
 #define LANE_WORD_BITS (8U * (uint32_t)sizeof(sgq_word))
 #define LANE_BYTES (SGQ_ARENA_LANES / 2U * sizeof(uint32_t))
 
+/* Whether some step goes through the edges into a row, reads features, or has a weight. */
+#define HAS_SOURCES \
+    (SGQ_HAS_GATHER || SGQ_HAS_ATTENTION || SGQ_HAS_REDUCE || SGQ_HAS_REDUCE_FEATURES)
+#define READS_FEATURES (SGQ_HAS_READ_FEATURES || SGQ_HAS_REDUCE_FEATURES)
+#define HAS_WEIGHTS (SGQ_HAS_PRODUCT || SGQ_HAS_FEATURE_PRODUCT || SGQ_HAS_TRANSFORM)
+
 #define REAL(x) ((sgq_real)(x))
 #define WORDS sgq_tables.words
 #define NUMBERS sgq_tables.numbers
@@ -100,7 +106,11 @@ enum {
     STEP_MEAN_HEADS = 23,
     STEP_POOL = 24,
     STEP_MEAN_OF_NODES = 25,
-    STEP_GATE = 26
+    STEP_GATE = 26,
+    STEP_REDUCE = 27,
+    STEP_REDUCE_FEATURES = 28,
+    STEP_TRANSFORM = 29,
+    STEP_SCALE_BY_DEGREE = 30
 };
 
 /* Functions of STEP_ACTIVATE. */
@@ -384,7 +394,7 @@ static uint32_t node_of(sgq_run *run)
 #elif SGQ_BUCKET_MAP_BITS
     const uint8_t *map = sgq_tables.bytes + SGQ_BUCKET_MAP;
 
-    if (run->map_bucket != run->bucket) {
+    if (run->map_bucket != run->bucket || run->map_row > run->row) {
         run->map_bucket = run->bucket;
         run->map_row = bucket_row(run, run->bucket);
         run->map_node = 0U;
@@ -819,7 +829,7 @@ static sgq_entries entries_of(const sgq_run *run, sgq_rows *rows, const uint32_t
 }
 #endif
 
-#if SGQ_HAS_GATHER || SGQ_HAS_ATTENTION
+#if HAS_SOURCES
 /* The bucket of a row, looked for from that of an earlier one on. */
 static uint32_t bucket_from(const sgq_run *run, uint32_t bucket, uint32_t row)
 {
@@ -895,6 +905,18 @@ static int next_source(sgq_run *run, sgq_sources *sources)
     sources->itself = 0U;
     sources->bucket = bucket_from(run, sources->bucket, sources->source);
     return 1;
+}
+#endif
+
+#if SGQ_HAS_SCALE_BY_DEGREE
+/* How many edges lead to the row at hand. */
+static uint32_t degree_of_row(const sgq_run *run)
+{
+#if SGQ_GIVEN_GRAPH
+    return (uint32_t)run->starts[run->node + 1U] - run->starts[run->node];
+#else
+    return count_at(run->edges.words, run->bucket, run->row - bucket_row(run, run->bucket));
+#endif
 }
 #endif
 
@@ -1106,7 +1128,7 @@ typedef struct {
     sgq_real sum; /* of the values that are no codes */
 } sgq_product;
 
-#if SGQ_HAS_PRODUCT || SGQ_HAS_FEATURE_PRODUCT
+#if HAS_WEIGHTS
 /* needs_totals: whether codes of the row have an offset; largest: the largest of them, if any. */
 static sgq_product start_product(sgq_run *run, const uint32_t *step, int needs_totals,
                                  uint32_t largest)
@@ -1248,7 +1270,7 @@ static const float *given_row(sgq_run *run)
 }
 #endif
 
-#if SGQ_FEATURES_SPARSE && (SGQ_HAS_FEATURE_PRODUCT || SGQ_HAS_READ_FEATURES)
+#if SGQ_FEATURES_SPARSE && (SGQ_HAS_FEATURE_PRODUCT || READS_FEATURES)
 /* The stored values of a bucket of sparse features: rows of one column. */
 static sgq_slice stored_values(const sgq_run *run)
 {
@@ -1260,7 +1282,7 @@ static sgq_slice stored_values(const sgq_run *run)
 }
 #endif
 
-#if SGQ_HAS_FEATURE_PRODUCT || SGQ_HAS_READ_FEATURES
+#if SGQ_HAS_FEATURE_PRODUCT || READS_FEATURES
 /* Rows divided by their sum, where that is above 1. */
 static void normalize_features(sgq_real *out, uint32_t width, sgq_real sum)
 {
@@ -1426,24 +1448,35 @@ static void feature_product(sgq_run *run, const uint32_t *step)
 }
 #endif
 
-#if SGQ_HAS_READ || (SGQ_HAS_READ_FEATURES && !SGQ_FEATURES_SPARSE && !SGQ_GIVEN_FEATURES)
-static void read_row(sgq_run *run, const uint32_t *step)
+#define READS_ROWS \
+    (SGQ_HAS_READ || (READS_FEATURES && !SGQ_FEATURES_SPARSE && !SGQ_GIVEN_FEATURES))
+
+#if READS_ROWS || SGQ_HAS_REDUCE
+static void read_values(sgq_real *out, const sgq_slice *slice, uint32_t first, uint32_t width)
 {
-    const sgq_matrix matrix = matrix_at(run, step[TABLE]);
-    const sgq_slice slice = slice_at(run, &matrix, run->bucket);
-    sgq_real *out = run->reals + step[OUT];
     uint32_t k;
 
-    for (k = 0; k < matrix.width; k++) {
-        out[k] = value_at(&slice, (run->row - slice.first_row) * matrix.width + k);
+    for (k = 0U; k < width; k++) {
+        out[k] = value_at(slice, first + k);
     }
 }
 #endif
 
-#if SGQ_HAS_READ_FEATURES
-static void read_features(sgq_run *run, const uint32_t *step)
+#if READS_ROWS
+/* The row at hand of a matrix. */
+static void read_row(sgq_run *run, uint32_t table, sgq_real *out)
 {
-    sgq_real *out = run->reals + step[OUT];
+    const sgq_matrix matrix = matrix_at(run, table);
+    const sgq_slice slice = slice_at(run, &matrix, run->bucket);
+
+    read_values(out, &slice, (run->row - slice.first_row) * matrix.width, matrix.width);
+}
+#endif
+
+#if READS_FEATURES
+/* The features of the row at hand. */
+static void read_feature_row(sgq_run *run, sgq_real *out)
+{
     sgq_real sum = REAL(0);
     uint32_t k;
 #if SGQ_GIVEN_FEATURES
@@ -1472,12 +1505,221 @@ static void read_features(sgq_run *run, const uint32_t *step)
     }
     run->features.next_bit = entries.bit;
 #else
-    read_row(run, step);
+    read_row(run, SGQ_FEATURE_VALUES, out);
 #endif
     for (k = 0; k < SGQ_NUM_FEATURES; k++) {
         sum += out[k];
     }
     normalize_features(out, SGQ_NUM_FEATURES, sum);
+}
+#endif
+
+#if SGQ_HAS_REDUCE || SGQ_HAS_REDUCE_FEATURES
+/* Numbers of a node's neighbours, column by column; 0 without any. EXTRA of the step lists them,
+ * REDUCTION_BITS bits each, up to a 0. */
+enum {
+    REDUCED_MEAN = 1,
+    REDUCED_SUM = 2,
+    REDUCED_MAX = 3,
+    REDUCED_MIN = 4,
+    REDUCED_VAR = 5,
+    REDUCED_STD = 6
+};
+#define REDUCTION_BITS 3U
+
+/* A smaller variance is none. */
+#define SMALLEST_VARIANCE 1e-5F
+
+#if SGQ_HAS_REDUCE_FEATURES
+/* The features of the node that an edge comes from. */
+static void read_source_features(sgq_run *run, const sgq_sources *source, sgq_real *out)
+{
+    const uint32_t row = run->row;
+    const uint32_t bucket = run->bucket;
+#if SGQ_GIVEN_GRAPH
+    const uint32_t node = run->node;
+
+    run->node = source->node;
+#endif
+    run->row = source->source;
+    run->bucket = source->bucket;
+    read_feature_row(run, out);
+    run->row = row;
+    run->bucket = bucket;
+#if SGQ_GIVEN_GRAPH
+    run->node = node;
+#endif
+}
+#endif
+
+/* The row that an edge comes from. */
+static void read_source(sgq_run *run, const uint32_t *step, const sgq_sources *source,
+                        sgq_real *out)
+{
+#if SGQ_HAS_REDUCE
+    const sgq_matrix matrix = matrix_at(run, step[TABLE]);
+#endif
+
+#if SGQ_HAS_REDUCE_FEATURES
+    if (step[OP] == STEP_REDUCE_FEATURES) {
+        read_source_features(run, source, out);
+        return;
+    }
+#endif
+#if SGQ_HAS_REDUCE
+    {
+        const sgq_slice slice = slice_at(run, &matrix, source->bucket);
+
+        read_values(out, &slice, (source->source - slice.first_row) * matrix.width, matrix.width);
+    }
+#endif
+}
+
+/* Takes a neighbour's row into one of the reductions; count: of those before it. */
+static void take_row(sgq_real *out, const sgq_real *values, const sgq_real *means, uint32_t width,
+                     uint32_t reduction, uint32_t count)
+{
+    uint32_t k;
+
+    for (k = 0U; k < width; k++) {
+        const sgq_real value = values[k];
+
+        if (reduction == REDUCED_MAX) {
+            out[k] = count == 0U || value > out[k] ? value : out[k];
+        } else if (reduction == REDUCED_MIN) {
+            out[k] = count == 0U || value < out[k] ? value : out[k];
+        } else if (reduction >= REDUCED_VAR) {
+            out[k] += (value - means[k]) * (value - means[k]);
+        } else {
+            out[k] += value;
+        }
+    }
+}
+
+/* Makes a reduction of what was taken in. */
+static void end_reduction(sgq_real *out, uint32_t width, uint32_t reduction, uint32_t count)
+{
+    const int is_divided = reduction == REDUCED_MEAN || reduction >= REDUCED_VAR;
+    uint32_t k;
+
+    for (k = 0U; is_divided && count != 0U && k < width; k++) {
+        out[k] /= REAL(count);
+        if (reduction == REDUCED_STD) {
+            out[k] = out[k] > REAL(SMALLEST_VARIANCE) ? SGQ_SQRT(out[k]) : REAL(0);
+        }
+    }
+}
+
+/* Some reductions of all neighbours, side by side. means: those that variances need. */
+static void reduce_rows(sgq_run *run, const uint32_t *step, sgq_real *out, uint32_t reductions,
+                        const sgq_real *means)
+{
+    const uint32_t width = step[WIDTH];
+    sgq_real *values = run->reals + step[IN];
+    sgq_sources sources = sources_of(run, 0U);
+    uint32_t count;
+    uint32_t left;
+    sgq_real *part = out;
+
+    for (left = reductions; left != 0U; left >>= REDUCTION_BITS) {
+        zero_reals(part, width);
+        part += width;
+    }
+    for (count = 0U; next_source(run, &sources); count++) {
+        read_source(run, step, &sources, values);
+        part = out;
+        for (left = reductions; left != 0U; left >>= REDUCTION_BITS) {
+            take_row(part, values, means, width, left & ((1U << REDUCTION_BITS) - 1U), count);
+            part += width;
+        }
+    }
+    part = out;
+    for (left = reductions; left != 0U; left >>= REDUCTION_BITS) {
+        end_reduction(part, width, left & ((1U << REDUCTION_BITS) - 1U), count);
+        part += width;
+    }
+}
+
+/* Whether some of the reductions are variances or their roots. */
+static int has_spreads(uint32_t reductions)
+{
+    for (; reductions != 0U; reductions >>= REDUCTION_BITS) {
+        if ((reductions & ((1U << REDUCTION_BITS) - 1U)) >= REDUCED_VAR) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void reduce(sgq_run *run, const uint32_t *step)
+{
+    sgq_real *means = run->reals + step[IN] + step[WIDTH];
+
+    if (has_spreads(step[EXTRA])) {
+        reduce_rows(run, step, means, REDUCED_MEAN, NULL);
+    }
+    reduce_rows(run, step, run->reals + step[OUT], step[EXTRA], means);
+}
+#endif
+
+#if SGQ_HAS_SCALE_BY_DEGREE
+/* EXTRA of STEP_SCALE_BY_DEGREE: what a row is multiplied by, from the edges into it. */
+enum {
+    DEGREE_ANY = 0, /* 1, or 0 without edges */
+    DEGREE_COUNT = 1,
+    DEGREE_AMPLIFICATION = 2,
+    DEGREE_ATTENUATION = 3,
+    DEGREE_LINEAR = 4,
+    DEGREE_INVERSE_LINEAR = 5
+};
+
+/* averages: of degrees d, and of log(d + 1). */
+static sgq_real degree_factor(uint32_t kind, uint32_t degree, const float *averages)
+{
+    const sgq_real d = REAL(degree);
+    const sgq_real known = degree == 0U ? REAL(1) : d;
+
+    switch (kind) {
+    case DEGREE_ANY:
+        return REAL(degree != 0U);
+    case DEGREE_AMPLIFICATION:
+        return SGQ_LOG1P(d) / REAL(averages[1]);
+    case DEGREE_ATTENUATION:
+        return REAL(averages[1]) / SGQ_LOG1P(known);
+    case DEGREE_LINEAR:
+        return d / REAL(averages[0]);
+    case DEGREE_INVERSE_LINEAR:
+        return REAL(averages[0]) / known;
+    default:
+        return d;
+    }
+}
+
+static void scale_by_degree(const sgq_run *run, const uint32_t *step)
+{
+    const sgq_real factor = degree_factor(step[EXTRA], degree_of_row(run), NUMBERS + step[TABLE]);
+    const sgq_real *in = run->reals + step[IN];
+    sgq_real *out = run->reals + step[OUT];
+    uint32_t k;
+
+    for (k = 0U; k < step[WIDTH]; k++) {
+        out[k] = bounded(in[k] * factor);
+    }
+}
+#endif
+
+#if SGQ_HAS_TRANSFORM
+/* A row of numbers times a weight. */
+static void transform(sgq_run *run, const uint32_t *step)
+{
+    sgq_product product = start_product(run, step, 0, 0U);
+    const sgq_real *in = run->reals + step[IN];
+    uint32_t j;
+
+    for (j = 0U; j < step[EXTRA]; j++) {
+        add_term(&product, j, in[j]);
+    }
+    (void)end_product(&product, REAL(1), REAL(0));
 }
 #endif
 
@@ -2080,12 +2322,28 @@ static int do_step(sgq_run *run, const uint32_t *step)
 #endif
 #if SGQ_HAS_READ
     case STEP_READ:
-        read_row(run, step);
+        read_row(run, step[TABLE], run->reals + step[OUT]);
         return 0;
 #endif
 #if SGQ_HAS_READ_FEATURES
     case STEP_READ_FEATURES:
-        read_features(run, step);
+        read_feature_row(run, run->reals + step[OUT]);
+        return 0;
+#endif
+#if SGQ_HAS_REDUCE || SGQ_HAS_REDUCE_FEATURES
+    case STEP_REDUCE:
+    case STEP_REDUCE_FEATURES:
+        reduce(run, step);
+        return 0;
+#endif
+#if SGQ_HAS_TRANSFORM
+    case STEP_TRANSFORM:
+        transform(run, step);
+        return 0;
+#endif
+#if SGQ_HAS_SCALE_BY_DEGREE
+    case STEP_SCALE_BY_DEGREE:
+        scale_by_degree(run, step);
         return 0;
 #endif
 #if SGQ_HAS_WRITE
@@ -2144,7 +2402,8 @@ static void name_helpers(void)
     (void)words_of;
     (void)add_row;
     (void)end_rows;
-#if SGQ_HAS_PRODUCT || SGQ_HAS_FEATURE_PRODUCT
+#if HAS_WEIGHTS
+    (void)largest_code;
     (void)has_lanes;
     (void)add_coded_term;
 #endif
@@ -2709,7 +2968,7 @@ static void want_read_rows(sgq_run *run, const uint8_t *mask, uint8_t *earlier, 
                 continue;
             }
             want_row(earlier, run->row);
-#if SGQ_HAS_GATHER || SGQ_HAS_ATTENTION
+#if HAS_SOURCES
             if (gathered != 0U) {
                 sgq_sources sources = sources_of(run, 0U);
 
