@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,8 @@ import pytest
 from sgq_auto.packed import PackedModel, write_c
 from sgq_auto.packed.device.c_model import CModel
 from sgq_auto.packed.device.unsupported import UnsupportedInCError
+from sgq_auto.packed.runtime.operations.norms import CenterColumns
+from sgq_auto.packed.runtime.program import Program as PackedProgram
 
 _PROGRAMS = Path(__file__).parent / "programs"
 _WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-pedantic", "-Werror"]
@@ -124,3 +126,13 @@ def c_model(packed: PackedModel) -> CModel | None:
     except UnsupportedInCError:
         return None
     return made
+
+
+def beyond_c(packed: PackedModel) -> PackedModel:
+    """A model with what C cannot do yet: columns are centred over all nodes after its first layer.
+
+    Its layers read one another in order.
+    """
+    names = [layer.spec.name for layer in packed.layers]
+    centred = PackedProgram.chain(names, [[CenterColumns(inputs=(0,))]])
+    return replace(packed, program=centred)

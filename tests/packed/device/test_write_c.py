@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from c_programs import beyond_c
 from cases import Case
 
 from sgq_auto.errors import InputError
@@ -14,8 +15,6 @@ from sgq_auto.packed.device.c_model import CModel
 from sgq_auto.packed.device.lowering.operation_steps import FUNCTIONS
 from sgq_auto.packed.device.steps import DegreeFactor, Opcode, Reduced
 from sgq_auto.packed.device.unsupported import UnsupportedInCError
-from sgq_auto.packed.runtime.operations.norms import CenterColumns
-from sgq_auto.packed.runtime.program import Program
 
 _FILES = {
     "sgq_model.c",
@@ -84,10 +83,8 @@ def test_numbers_of_reductions_and_degree_factors_are_those_of_the_runtime(
 def test_what_c_cannot_do_yet_is_named_in_a_line(
     small_case: Callable[[str], Case], tmp_path: Path
 ) -> None:
-    packed = small_case("gcn").packed
-    names = [layer.spec.name for layer in packed.layers]
-    normed = replace(packed, program=Program.chain(names, [[CenterColumns(inputs=(0,))]]))
+    packed = beyond_c(small_case("gcn").packed)
     with pytest.raises(UnsupportedInCError, match="operation center_columns after") as raised:
-        write_c(normed, tmp_path / "device")
+        write_c(packed, tmp_path / "device")
     assert "\n" not in str(raised.value)
     assert not (tmp_path / "device").exists()
