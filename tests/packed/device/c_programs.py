@@ -61,19 +61,26 @@ class Program:
         return self.read(done.stdout, self.model.num_nodes)
 
     def predict_given(
-        self, x: np.ndarray, edge_index: np.ndarray, *, arena: int | None = None
+        self,
+        x: np.ndarray,
+        edge_index: np.ndarray,
+        weights: np.ndarray | None = None,
+        *,
+        arena: int | None = None,
     ) -> Predicted | int:
         """Run it for features and edges ``[2, E]``; what was predicted, or the code of a fault.
 
         Args:
             x: The features.
             edge_index: Its edges; a program whose graph is fixed leaves them out.
+            weights: Their weights, for a model that reads some.
             arena: Bytes of the arena, by default those of the largest graph.
         """
         path = self.path.with_suffix(".graph")
         parts = np.array([len(x), edge_index.shape[1]]), *edge_index
         whole = b"".join(part.astype("<u4").tobytes() for part in parts)
-        path.write_bytes(whole + x.astype("<f4").tobytes())
+        numbers = x if weights is None else np.concatenate([x.ravel(), weights])
+        path.write_bytes(whole + numbers.astype("<f4").tobytes())
         done = self._run(str(path), *([] if arena is None else [str(arena)]))
         assert not done.stderr, done.stderr[:2000]
         return done.returncode or self.read(done.stdout, len(x))

@@ -63,6 +63,11 @@ typedef uint32_t sgq_word;
      SGQ_ARENA_REALS * sizeof(sgq_real))
 #if SGQ_GIVEN_GRAPH
 #define PLACE_BYTES ((size_t)SGQ_NUM_BUFFERS * SGQ_NUM_BUCKETS * sizeof(uint32_t))
+#if SGQ_GIVEN_WEIGHTS && SGQ_WEIGHTS_FROM_ZERO
+#define NODE_ROOT_BYTES sizeof(float)
+#else
+#define NODE_ROOT_BYTES ((size_t)0U)
+#endif
 #define MOST_INDEX (SGQ_INDEX_BYTES == 2U ? 0xFFFFU : 0xFFFFFFF0U)
 /* Bits are counted in 32-bit integers. */
 #define MOST_CODE_BYTES (1UL << 28)
@@ -203,6 +208,10 @@ typedef struct {
     sgq_index *sources; /* the nodes that edges come from */
     sgq_index *rows;    /* the row of each node, where there are buckets */
     uint32_t bucket_rows[SGQ_NUM_BUCKETS + 1U];
+#if SGQ_GIVEN_WEIGHTS
+    float *weights; /* of the same edges */
+    float *roots;   /* of each node's weighted degree, where coefficients need them */
+#endif
 #endif
 #if SGQ_BUCKET_MAP_BITS
     uint32_t map_node; /* the node of map_row, a row of map_bucket, or the first that may be it */
@@ -941,8 +950,46 @@ static sgq_slice edge_weights(const sgq_run *run)
     const sgq_matrix matrix = matrix_at(run, SGQ_EDGE_WEIGHTS);
     sgq_slice slice = slice_at(run, &matrix, run->bucket);
 
+#if !SGQ_GIVEN_WEIGHTS
     slice.first_row = WORDS[SGQ_EDGE_WEIGHT_STARTS + run->bucket];
+#endif
     return slice;
+}
+
+/* The code of an edge's weight, and what stands for the weight. */
+static uint32_t weight_code(const sgq_run *run, const sgq_slice *weights, uint32_t edge)
+{
+#if SGQ_GIVEN_WEIGHTS
+    return code_of(REAL(run->weights[edge]), weights->step, weights->offset, weights->bits);
+#else
+    (void)run;
+    return read_bits(weights->bytes, edge * weights->bits, weights->bits);
+#endif
+}
+
+static sgq_real weight_value(const sgq_run *run, const sgq_slice *weights, uint32_t edge)
+{
+#if SGQ_GIVEN_WEIGHTS
+    if (weights->bits == FULL_PRECISION) {
+        return REAL(run->weights[edge]);
+    }
+#else
+    if (weights->bits == FULL_PRECISION) {
+        return read_value(weights->bytes, edge);
+    }
+#endif
+    return REAL(weight_code(run, weights, edge)) * weights->step + weights->offset;
+}
+
+/* 1 / sqrt(d) of a weighted degree d: of what degrees know a row by. */
+static sgq_real weight_root(const sgq_run *run, uint32_t node)
+{
+#if SGQ_GIVEN_WEIGHTS
+    return REAL(run->roots[node]);
+#else
+    (void)run;
+    return REAL(NUMBERS[SGQ_WEIGHT_ROOTS + node]);
+#endif
 }
 #endif
 
@@ -990,12 +1037,16 @@ static void start_bucket(sgq_run *run, sgq_gathering *all, sgq_slice slice)
 
 #if SGQ_HAS_EDGE_WEIGHTS
 /* Weights take the place of coefficients, or of 1 among what these follow from. */
-static void start_weights(sgq_run *run, sgq_gathering *all)
+static void start_weights(sgq_run *run, sgq_gathering *all, uint32_t node)
 {
     all->weights = edge_weights(run);
+#if SGQ_GIVEN_WEIGHTS
+    all->edge = run->starts[run->node];
+#else
     all->edge = run->edges.entry - all->weights.first_row;
+#endif
     if (all->kind == BY_DEGREES) {
-        all->root = REAL(NUMBERS[SGQ_WEIGHT_ROOTS + run->row]);
+        all->root = weight_root(run, node);
         return;
     }
     all->adder = adder_of(run, all->adder.width, 1);
@@ -1031,7 +1082,7 @@ static sgq_gathering start_gathering(sgq_run *run, const uint32_t *step, const s
 #if SGQ_HAS_EDGE_WEIGHTS
     all.is_weighted = (step[EXTRA] & WEIGHTED) != 0U;
     if (all.is_weighted) {
-        start_weights(run, &all);
+        start_weights(run, &all, sources->node);
     }
 #endif
     zero_reals(all.out, step[WIDTH]);
@@ -1043,9 +1094,9 @@ static sgq_real degree_coefficient(sgq_run *run, sgq_gathering *all, const sgq_s
 {
 #if SGQ_HAS_EDGE_WEIGHTS
     if (all->is_weighted) {
-        const sgq_real both = all->root * REAL(NUMBERS[SGQ_WEIGHT_ROOTS + sources->source]);
+        const sgq_real both = all->root * weight_root(run, sources->node);
 
-        return sources->itself == 2U ? both : both * value_at(&all->weights, all->edge++);
+        return sources->itself == 2U ? both : both * weight_value(run, &all->weights, all->edge++);
     }
 #endif
     return all->root * root_of(run, sources, all->more);
@@ -1070,9 +1121,9 @@ static sgq_real coefficient_of(sgq_run *run, sgq_gathering *all, const sgq_sourc
         const sgq_slice *weights = &all->weights;
 
         if (all->largest != 0U) {
-            *code = (sgq_sum)read_bits(weights->bytes, all->edge * weights->bits, weights->bits);
+            *code = (sgq_sum)weight_code(run, weights, all->edge);
         }
-        return value_at(weights, all->edge++);
+        return weight_value(run, weights, all->edge++);
     }
 #endif
     return all->s;
@@ -2596,6 +2647,30 @@ static int features_fault(const float *features, uint32_t nodes)
 /* A graph that is given: edges are listed by the node that they lead to, nodes put into buckets by
  * how many these are, and buffers into the arena. */
 
+#if SGQ_GIVEN_WEIGHTS
+/* Whether weights are there, finite, and such as the model can read. */
+static int weights_fault(const sgq_graph *graph)
+{
+    uint32_t k;
+
+    if (graph->num_edges != 0U && graph->weights == NULL) {
+        return SGQ_WEIGHTS_MISSING;
+    }
+    for (k = 0U; k < graph->num_edges; k++) {
+        const float weight = graph->weights[k];
+
+        if (!(weight >= -FLT_MAX && weight <= FLT_MAX)) {
+            return SGQ_WEIGHT_NOT_FINITE;
+        }
+        if ((SGQ_WEIGHTS_FROM_ZERO && weight < 0.0F) ||
+            (graph->sources[k] == graph->targets[k] && (weight < 1.0F || weight > 1.0F))) {
+            return SGQ_WEIGHT_UNFIT;
+        }
+    }
+    return SGQ_OK;
+}
+#endif
+
 static int graph_fault(const sgq_graph *graph)
 {
     uint32_t k;
@@ -2612,6 +2687,15 @@ static int graph_fault(const sgq_graph *graph)
             return SGQ_NODE_UNKNOWN;
         }
     }
+#if SGQ_GIVEN_WEIGHTS
+    {
+        const int fault = weights_fault(graph);
+
+        if (fault != SGQ_OK) {
+            return fault;
+        }
+    }
+#endif
     return features_fault(graph->features, graph->num_nodes);
 }
 
@@ -2621,8 +2705,35 @@ static uint32_t order_of(const sgq_run *run, uint32_t node)
     return run->rows == NULL ? node : run->rows[node];
 }
 
-/* Sorts the sources of a node (Shell's way, so that hubs take no square of their edges). */
-static void sort_sources(const sgq_run *run, sgq_index *sources, uint32_t count)
+/* An edge of the list. */
+typedef struct {
+    sgq_index source;
+#if SGQ_GIVEN_WEIGHTS
+    float weight;
+#endif
+} sgq_edge;
+
+static sgq_edge edge_at(const sgq_run *run, uint32_t place)
+{
+    sgq_edge edge;
+
+    edge.source = run->sources[place];
+#if SGQ_GIVEN_WEIGHTS
+    edge.weight = run->weights[place];
+#endif
+    return edge;
+}
+
+static void put_edge(sgq_run *run, uint32_t place, sgq_edge edge)
+{
+    run->sources[place] = edge.source;
+#if SGQ_GIVEN_WEIGHTS
+    run->weights[place] = edge.weight;
+#endif
+}
+
+/* Sorts the edges into a node (Shell's way, so that hubs take no square of their edges). */
+static void sort_edges(sgq_run *run, uint32_t first, uint32_t count)
 {
     uint32_t gap = 1U;
     uint32_t k;
@@ -2632,19 +2743,20 @@ static void sort_sources(const sgq_run *run, sgq_index *sources, uint32_t count)
     }
     for (; gap != 0U; gap /= 3U) {
         for (k = gap; k < count; k++) {
-            const sgq_index moved = sources[k];
+            const sgq_edge moved = edge_at(run, first + k);
             uint32_t j = k;
 
-            while (j >= gap && order_of(run, sources[j - gap]) > order_of(run, moved)) {
-                sources[j] = sources[j - gap];
+            while (j >= gap && order_of(run, run->sources[first + j - gap]) >
+                                   order_of(run, moved.source)) {
+                put_edge(run, first + j, edge_at(run, first + j - gap));
                 j -= gap;
             }
-            sources[j] = moved;
+            put_edge(run, first + j, moved);
         }
     }
 }
 
-/* Lists the sources of each node; an edge from a node to itself is none. */
+/* Lists the edges into each node; one from a node to itself is none. */
 static void list_edges(sgq_run *run, const sgq_graph *graph)
 {
     uint32_t node;
@@ -2665,11 +2777,14 @@ static void list_edges(sgq_run *run, const sgq_graph *graph)
 
             run->starts[graph->targets[k]] = (sgq_index)place;
             run->sources[place] = (sgq_index)graph->sources[k];
+#if SGQ_GIVEN_WEIGHTS
+            run->weights[place] = graph->weights[k];
+#endif
         }
     }
 }
 
-/* Leaves out edges that are listed again; 0 where a node then has more than sums may have. */
+/* Leaves out edges that are listed again, whose weights are added up; 0 where a node then has more than sums may have. */
 static int drop_repeats(sgq_run *run)
 {
     uint32_t kept = 0U;
@@ -2681,12 +2796,16 @@ static int drop_repeats(sgq_run *run)
         const uint32_t start = kept;
         uint32_t k;
 
-        sort_sources(run, run->sources + first, count);
+        sort_edges(run, first, count);
         run->starts[node] = (sgq_index)start;
         for (k = first; k < first + count; k++) {
             if (kept == start || run->sources[kept - 1U] != run->sources[k]) {
-                run->sources[kept] = run->sources[k];
+                put_edge(run, kept, edge_at(run, k));
                 kept++;
+            } else {
+#if SGQ_GIVEN_WEIGHTS
+                run->weights[kept - 1U] += run->weights[k];
+#endif
             }
         }
         if (kept - start > SGQ_MOST_NEIGHBORS) {
@@ -2718,10 +2837,130 @@ static void find_rows(sgq_run *run, sgq_index *rows)
     run->bucket_rows[SGQ_NUM_BUCKETS] = row;
     run->rows = rows;
     for (node = 0U; rows != NULL && node < run->num_nodes; node++) {
-        sort_sources(run, run->sources + run->starts[node],
-                     (uint32_t)run->starts[node + 1U] - run->starts[node]);
+        sort_edges(run, run->starts[node], (uint32_t)run->starts[node + 1U] - run->starts[node]);
     }
 }
+
+#if SGQ_GIVEN_WEIGHTS
+/* Whether sums of weights are finite. */
+static int are_sums_finite(const sgq_run *run)
+{
+    uint32_t k;
+
+    for (k = 0U; k < run->starts[run->num_nodes]; k++) {
+        if (!(run->weights[k] >= -FLT_MAX && run->weights[k] <= FLT_MAX)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+#if SGQ_WEIGHTS_SYMMETRIC
+/* The place of the edge between two nodes; NOWHERE if there is none. */
+static uint32_t find_edge(const sgq_run *run, uint32_t source, uint32_t target)
+{
+    const uint32_t end = run->starts[target + 1U];
+    uint32_t low = run->starts[target];
+    uint32_t high = end;
+
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2U;
+
+        if (order_of(run, run->sources[middle]) < order_of(run, source)) {
+            low = middle + 1U;
+        } else {
+            high = middle;
+        }
+    }
+    return low < end && run->sources[low] == source ? low : NOWHERE;
+}
+
+/* Whether each edge has one back, of the same weight. */
+static int is_symmetric(const sgq_run *run)
+{
+    uint32_t node;
+    uint32_t k;
+
+    for (node = 0U; node < run->num_nodes; node++) {
+        for (k = run->starts[node]; k < run->starts[node + 1U]; k++) {
+            const uint32_t back = find_edge(run, node, run->sources[k]);
+
+            if (back == NOWHERE || run->weights[back] < run->weights[k] ||
+                run->weights[back] > run->weights[k]) {
+                return 0;
+            }
+        }
+    }
+    return 1;
+}
+
+/* Both directions get what stands for the weight of that to the later row. */
+static void share_weights(sgq_run *run)
+{
+    uint32_t node;
+    uint32_t k;
+
+    for (node = 0U; node < run->num_nodes; node++) {
+        sgq_slice weights;
+
+        run->bucket = bucket_of(run, node);
+        weights = edge_weights(run);
+        for (k = run->starts[node]; k < run->starts[node + 1U]; k++) {
+            const uint32_t source = run->sources[k];
+
+            if (order_of(run, source) < order_of(run, node)) {
+                run->weights[find_edge(run, node, source)] =
+                    (float)weight_value(run, &weights, k);
+            }
+        }
+    }
+}
+#endif
+
+#if SGQ_WEIGHTS_FROM_ZERO
+/* 1 / sqrt(d) of each node's weighted degree, itself among it; 0 where that is not above 0. */
+static void find_roots(sgq_run *run)
+{
+    uint32_t node;
+    uint32_t k;
+
+    for (node = 0U; node < run->num_nodes; node++) {
+        sgq_real sum = REAL(1);
+        sgq_slice weights;
+
+        run->bucket = bucket_of(run, node);
+        weights = edge_weights(run);
+        for (k = run->starts[node]; k < run->starts[node + 1U]; k++) {
+            sum += weight_value(run, &weights, k);
+        }
+        run->roots[node] = sum > REAL(0) ? (float)(REAL(1) / SGQ_SQRT(sum)) : 0.0F;
+    }
+}
+#endif
+
+/* Puts the weights of edges that were kept to their place; 0 where a sum is not finite. */
+static int keep_weights(sgq_run *run, float *weights)
+{
+    uint32_t k;
+
+    for (k = 0U; k < run->starts[run->num_nodes]; k++) {
+        weights[k] = run->weights[k];
+    }
+    run->weights = weights;
+    if (!are_sums_finite(run)) {
+        return 0;
+    }
+#if SGQ_WEIGHTS_SYMMETRIC
+    if (is_symmetric(run)) {
+        share_weights(run);
+    }
+#endif
+#if SGQ_WEIGHTS_FROM_ZERO
+    find_roots(run);
+#endif
+    return 1;
+}
+#endif
 
 #if SGQ_NUM_BUFFERS
 /* What TABLE of a buffer names: where its matrix is, and in which passes it is needed. */
@@ -2865,41 +3104,88 @@ static int place_buffers(const sgq_run *run, size_t left)
 }
 #endif
 
+/* Bytes up to the next number of four. */
+static uint64_t whole_words(uint64_t bytes)
+{
+    return (bytes + 3U) & ~(uint64_t)3U;
+}
+
+/* Bytes of the arena before the edges of a graph: what is kept of each node. */
+static uint64_t node_bytes(uint32_t nodes)
+{
+    const uint64_t indices = SGQ_NUM_BUCKETS > 1U ? 2U : 1U;
+
+    return ARENA_NUMBERS + PLACE_BYTES + (uint64_t)nodes * NODE_ROOT_BYTES +
+           ((uint64_t)nodes * indices + 1U) * sizeof(sgq_index);
+}
+
+/* Bytes of the arena before buffers, with so many edges. */
+static uint64_t graph_bytes(uint32_t nodes, uint32_t edges)
+{
+    const uint64_t bytes = node_bytes(nodes) + (uint64_t)edges * sizeof(sgq_index);
+
+    return SGQ_GIVEN_WEIGHTS ? whole_words(bytes) + (uint64_t)edges * sizeof(float) : bytes;
+}
+
+/* Puts a graph into the arena, which has room for all edges that are listed. */
+static int take_graph(sgq_run *run, uint8_t *bytes, const sgq_graph *graph)
+{
+    const size_t start = ARENA_NUMBERS + PLACE_BYTES + graph->num_nodes * NODE_ROOT_BYTES;
+    sgq_index *rows = NULL;
+
+    run->num_nodes = graph->num_nodes;
+    run->given = graph->features;
+    run->places = (void *)(bytes + ARENA_NUMBERS);
+    run->starts = (void *)(bytes + start);
+    run->sources = (void *)(bytes + node_bytes(graph->num_nodes));
+    if (SGQ_NUM_BUCKETS > 1U) {
+        rows = run->starts + graph->num_nodes + 1U;
+    }
+#if SGQ_GIVEN_WEIGHTS
+    run->roots = (void *)(bytes + ARENA_NUMBERS + PLACE_BYTES);
+    run->weights = (void *)(bytes + graph_bytes(graph->num_nodes, graph->num_edges));
+    run->weights -= graph->num_edges;
+#endif
+    list_edges(run, graph);
+    if (!drop_repeats(run)) {
+        return SGQ_GRAPH_TOO_LARGE;
+    }
+    find_rows(run, rows);
+#if SGQ_GIVEN_WEIGHTS
+    {
+        const uint32_t edges = run->starts[graph->num_nodes];
+        float *weights = (void *)(bytes + graph_bytes(graph->num_nodes, edges));
+
+        if (!keep_weights(run, weights - edges)) {
+            return SGQ_WEIGHT_NOT_FINITE;
+        }
+    }
+#endif
+    return SGQ_OK;
+}
+
 int sgq_predict_graph(void *arena, size_t arena_bytes, const sgq_graph *graph, sgq_take take,
                       void *context)
 {
-    const size_t planned = ARENA_NUMBERS + PLACE_BYTES;
-    uint8_t *bytes = arena;
-    sgq_index *rows = NULL;
     sgq_run run;
     size_t used;
-    int fault = start(&run, arena, arena_bytes, planned, take, context);
+    int fault = start(&run, arena, arena_bytes, ARENA_NUMBERS + PLACE_BYTES, take, context);
 
     if (fault == SGQ_OK) {
         fault = graph_fault(graph);
     }
+    /* Repeated edges are listed too, for a moment, where buffers will be. */
+    if (fault == SGQ_OK && graph_bytes(graph->num_nodes, graph->num_edges) > arena_bytes) {
+        fault = SGQ_ARENA_TOO_SMALL;
+    }
+    if (fault == SGQ_OK) {
+        fault = take_graph(&run, arena, graph);
+    }
     if (fault != SGQ_OK) {
         return fault;
     }
-    used = planned + (((size_t)graph->num_nodes + 1U) +
-                      (SGQ_NUM_BUCKETS > 1U ? (size_t)graph->num_nodes : 0U)) * sizeof(sgq_index);
-    /* Repeated edges are listed too, for a moment, where buffers will be. */
-    if (arena_bytes < used || (arena_bytes - used) / sizeof(sgq_index) < graph->num_edges) {
-        return SGQ_ARENA_TOO_SMALL;
-    }
-    run.num_nodes = graph->num_nodes;
-    run.given = graph->features;
-    run.places = (void *)(bytes + ARENA_NUMBERS);
-    run.starts = (void *)(bytes + planned);
-    rows = run.starts + graph->num_nodes + 1U;
-    run.sources = SGQ_NUM_BUCKETS > 1U ? rows + graph->num_nodes : rows;
-    list_edges(&run, graph);
-    if (!drop_repeats(&run)) {
-        return SGQ_GRAPH_TOO_LARGE;
-    }
-    find_rows(&run, SGQ_NUM_BUCKETS > 1U ? rows : NULL);
-    used += (size_t)run.starts[graph->num_nodes] * sizeof(sgq_index);
-    run.codes = bytes + used;
+    used = (size_t)graph_bytes(graph->num_nodes, run.starts[graph->num_nodes]);
+    run.codes = (uint8_t *)arena + used;
     if (!place_buffers(&run, arena_bytes - used)) {
         return SGQ_ARENA_TOO_SMALL;
     }

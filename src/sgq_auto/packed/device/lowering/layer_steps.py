@@ -56,11 +56,9 @@ def layer_steps(steps: LayerBuilder, layer: PackedLayer) -> Register:
         layer: The layer.
 
     Raises:
-        UnsupportedInCError: If it is of another kind, or reads weights of a graph that is given.
+        UnsupportedInCError: If it is of another kind.
     """
     name = layer.spec.name
-    if layer.spec.edge_weights and not steps.graph.holds_edges:
-        raise UnsupportedInCError(f"weights of edges that are given, which layer {name!r} reads")
     if type(layer).run not in _RUNS or type(layer).finish not in _ENDS:
         raise UnsupportedInCError(f"layer {name!r} of the kind {layer.kind}")
     match layer:
