@@ -31,6 +31,13 @@
 #define INLINE static
 #endif
 
+/* For steps that need much stack: so that each has it only while it runs. */
+#if defined(__GNUC__)
+#define APART static __attribute__((noinline))
+#else
+#define APART static
+#endif
+
 /* The words that lanes lie in. */
 #if UINTPTR_MAX > 0xFFFFFFFFU
 typedef uint64_t sgq_word;
@@ -40,6 +47,7 @@ typedef uint32_t sgq_word;
 #define MOST_LANE_BITS 16U
 #endif
 #define LANE_WORD_BITS (8U * (uint32_t)sizeof(sgq_word))
+#define WINDOW_BITS (LANE_WORD_BITS - 7U)
 #define LANE_BYTES (SGQ_ARENA_LANES / 2U * sizeof(uint32_t))
 
 /* Whether some step goes through the edges into a row, reads features, or has a weight. */
@@ -182,6 +190,7 @@ typedef struct {
     uint32_t codes;   /* in a word */
     uint32_t parts;   /* of a word; 0 where codes are added one by one */
     uint32_t words;   /* of a row */
+    sgq_word whole;   /* mask of a word */
     sgq_word tail;    /* mask of the last one */
     sgq_word mask;    /* of the lanes of a part */
     uint32_t most;    /* rows that lanes may take */
@@ -269,15 +278,47 @@ static uint32_t read_bits(const uint8_t *stream, uint32_t bit, uint32_t bits)
     return bits == 32U ? value : value & ((1U << bits) - 1U);
 }
 
-/* 32 bits from any bit on; five bytes must be there. */
-INLINE uint32_t word_at(const uint8_t *stream, uint32_t bit)
+/* A word of bytes. */
+INLINE sgq_word load_word(const uint8_t *octets)
 {
-    const uint8_t *octets = stream + (bit >> 3);
-    const uint32_t shift = bit & 7U;
-    const uint32_t word = (uint32_t)octets[0] | (uint32_t)octets[1] << 8 |
-                          (uint32_t)octets[2] << 16 | (uint32_t)octets[3] << 24;
+#if UINTPTR_MAX > 0xFFFFFFFFU
+    return (sgq_word)octets[0] | (sgq_word)octets[1] << 8 | (sgq_word)octets[2] << 16 |
+           (sgq_word)octets[3] << 24 | (sgq_word)octets[4] << 32 | (sgq_word)octets[5] << 40 |
+           (sgq_word)octets[6] << 48 | (sgq_word)octets[7] << 56;
+#else
+    return (sgq_word)octets[0] | (sgq_word)octets[1] << 8 | (sgq_word)octets[2] << 16 |
+           (sgq_word)octets[3] << 24;
+#endif
+}
 
-    return shift == 0U ? word : word >> shift | (uint32_t)octets[4] << (32U - shift);
+/* WINDOW_BITS bits from any one on, and perhaps some more; the bytes of a word must be there. */
+INLINE sgq_word window_at(const uint8_t *stream, uint32_t bit)
+{
+    return load_word(stream + (bit >> 3)) >> (bit & 7U);
+}
+
+/* The same of so many bits; a byte more must be there if these are more than WINDOW_BITS. */
+INLINE sgq_word wide_window_at(const uint8_t *stream, uint32_t bit, uint32_t bits)
+{
+    const uint32_t shift = bit & 7U;
+    const sgq_word word = window_at(stream, bit);
+
+    if (shift + bits > LANE_WORD_BITS) {
+        return word | (sgq_word)stream[(bit >> 3) + sizeof word] << (LANE_WORD_BITS - shift);
+    }
+    return word;
+}
+
+/* Some bits from any one on, of which no other byte is read. */
+static sgq_word lane_bits_at(const uint8_t *stream, uint32_t bit, uint32_t bits)
+{
+#if UINTPTR_MAX > 0xFFFFFFFFU
+    if (bits > 32U) {
+        return read_bits(stream, bit, 32U) |
+               (sgq_word)read_bits(stream, bit + 32U, bits - 32U) << 32;
+    }
+#endif
+    return read_bits(stream, bit, bits);
 }
 
 static sgq_real read_value(const uint8_t *bytes, uint32_t place)
@@ -307,25 +348,21 @@ static sgq_real bounded(sgq_real value)
     return value > REAL(FLT_MAX) ? REAL(FLT_MAX) : value < REAL(-FLT_MAX) ? REAL(-FLT_MAX) : value;
 }
 
-/* The nearest code; halves go to the even one, and what is no number to 0. */
-static uint32_t nearest_code(sgq_real value, sgq_real step, sgq_real offset, uint32_t largest)
+/* The nearest code; halves go to the even one, and what is no number to 0. Values come in no order
+ * that a processor could guess, so there are no branches. */
+INLINE uint32_t nearest_code(sgq_real value, sgq_real step, sgq_real offset, uint32_t largest)
 {
+    const sgq_real top = REAL(largest);
     sgq_real scaled = (value - offset) / step;
-    uint32_t code;
     sgq_real rest;
+    uint32_t code;
 
-    if (!(scaled > REAL(0))) {
-        return 0U;
-    }
-    if (scaled >= REAL(largest)) {
-        return largest;
-    }
-    code = (uint32_t)scaled;
-    rest = scaled - REAL(code);
-    if (rest > REAL(0.5) || (rest >= REAL(0.5) && (code & 1U) != 0U)) {
-        code++;
-    }
-    return code;
+    scaled = scaled > REAL(0) ? scaled : REAL(0);
+    scaled = scaled < top ? scaled : top;
+    code = (uint32_t)(int32_t)scaled;
+    rest = scaled - REAL((int32_t)code);
+    return code + ((uint32_t)(rest > REAL(0.5)) |
+                   ((uint32_t)(rest >= REAL(0.5)) & code & 1U));
 }
 
 static uint32_t code_of(sgq_real value, sgq_real step, sgq_real offset, uint32_t bits)
@@ -395,6 +432,70 @@ static sgq_real value_at(const sgq_slice *slice, uint32_t place)
            slice->offset;
 }
 
+/* Consecutive codes, or fp32 values, of a matrix: read by whole words where these can be read. */
+typedef struct {
+    const sgq_slice *slice;
+    sgq_word word;
+    sgq_word mask;
+    uint32_t bits;
+    uint32_t bit;   /* of the next word */
+    uint32_t codes; /* that a word has */
+    uint32_t have;  /* codes left in this one */
+    uint32_t left;  /* codes after it */
+    int is_inside;
+} sgq_reader;
+
+/* Starts with code number first; of codes of no bits each is 0. */
+INLINE sgq_reader reader_at(const sgq_slice *slice, uint32_t first, uint32_t count)
+{
+    sgq_reader reader;
+
+    reader.slice = slice;
+    reader.word = 0U;
+    reader.bits = slice->bits;
+    reader.mask = ((sgq_word)1U << (slice->bits & (FULL_PRECISION - 1U))) - 1U;
+    reader.bit = first * slice->bits;
+    reader.codes = slice->bits == 0U ? count : WINDOW_BITS / slice->bits;
+    reader.have = 0U;
+    reader.left = count;
+    reader.is_inside = (size_t)(slice->end - slice->bytes) >=
+                       ((reader.bit + count * slice->bits) >> 3) + sizeof(sgq_word);
+    return reader;
+}
+
+/* Reads the next word of codes. */
+INLINE void fill_reader(sgq_reader *reader)
+{
+    reader->have = reader->left < reader->codes ? reader->left : reader->codes;
+    reader->left -= reader->have;
+    reader->word = reader->is_inside
+                       ? window_at(reader->slice->bytes, reader->bit)
+                       : lane_bits_at(reader->slice->bytes, reader->bit, reader->have * reader->bits);
+    reader->bit += reader->have * reader->bits;
+}
+
+INLINE uint32_t next_code(sgq_reader *reader)
+{
+    uint32_t code;
+
+    if (reader->have == 0U) {
+        fill_reader(reader);
+    }
+    code = (uint32_t)(reader->word & reader->mask);
+    reader->word >>= reader->bits;
+    reader->have--;
+    return code;
+}
+
+INLINE sgq_real next_value(sgq_reader *reader)
+{
+    if (reader->bits == FULL_PRECISION) {
+        reader->bit += FULL_PRECISION;
+        return read_value(reader->slice->bytes, (reader->bit >> 5) - 1U);
+    }
+    return REAL(next_code(reader)) * reader->slice->step + reader->slice->offset;
+}
+
 /* The node of the row. */
 static uint32_t node_of(sgq_run *run)
 {
@@ -453,6 +554,7 @@ typedef struct {
     sgq_word *total_lanes;
     uint32_t width;
     uint32_t rows; /* rows in the lanes */
+    int has_sums;  /* whether lanes were added to sums */
 } sgq_adder;
 
 static sgq_adder adder_of(const sgq_run *run, uint32_t width, int needs_totals)
@@ -466,6 +568,7 @@ static sgq_adder adder_of(const sgq_run *run, uint32_t width, int needs_totals)
     adder.total_lanes = run->lanes + LANE_BYTES / sizeof(sgq_word);
     adder.width = width;
     adder.rows = 0U;
+    adder.has_sums = 0;
     return adder;
 }
 
@@ -494,6 +597,12 @@ static uint32_t best_parts(const sgq_words *words)
     return best;
 }
 
+/* The mask of some bits, one at least. */
+static sgq_word first_bits(uint32_t bits)
+{
+    return ((sgq_word)1U << (bits - 1U) << 1U) - 1U;
+}
+
 /* How rows of so many codes of some bits are added, times a factor of at most the largest one; 0 of
  * a factor that is not known, and codes are then added one by one. Found once, and kept. */
 static const sgq_words *words_of(sgq_run *run, uint32_t width, uint32_t bits, uint32_t largest)
@@ -501,7 +610,6 @@ static const sgq_words *words_of(sgq_run *run, uint32_t width, uint32_t bits, ui
     sgq_words *words = run->words + (bits + width) % NUM_WORDS;
     uint32_t lane;
     uint32_t bit;
-    uint32_t last;
 
     if (words->width == width && words->bits == bits && words->largest == largest) {
         return words;
@@ -522,8 +630,8 @@ static const sgq_words *words_of(sgq_run *run, uint32_t width, uint32_t bits, ui
         }
     }
     words->words = (width + words->codes - 1U) / words->codes;
-    last = (width - (words->words - 1U) * words->codes) * bits;
-    words->tail = ((sgq_word)1U << (last - 1U) << 1U) - 1U;
+    words->whole = first_bits(words->codes * bits);
+    words->tail = first_bits((width - (words->words - 1U) * words->codes) * bits);
     return words;
 }
 
@@ -559,36 +667,8 @@ static void end_rows(sgq_adder *adder)
             empty_lanes(adder->words, adder->total_lanes, adder->totals);
         }
         adder->rows = 0U;
+        adder->has_sums = 1;
     }
-}
-
-/* A word from any bit on; a byte more must be there. */
-INLINE sgq_word lane_word_at(const uint8_t *stream, uint32_t bit)
-{
-#if UINTPTR_MAX > 0xFFFFFFFFU
-    const uint8_t *octets = stream + (bit >> 3);
-    const uint32_t shift = bit & 7U;
-    const sgq_word word = (sgq_word)octets[0] | (sgq_word)octets[1] << 8 |
-                          (sgq_word)octets[2] << 16 | (sgq_word)octets[3] << 24 |
-                          (sgq_word)octets[4] << 32 | (sgq_word)octets[5] << 40 |
-                          (sgq_word)octets[6] << 48 | (sgq_word)octets[7] << 56;
-
-    return shift == 0U ? word : word >> shift | (sgq_word)octets[8] << (64U - shift);
-#else
-    return word_at(stream, bit);
-#endif
-}
-
-/* Some of its first bits, of which no other byte is read. */
-static sgq_word lane_bits_at(const uint8_t *stream, uint32_t bit, uint32_t bits)
-{
-#if UINTPTR_MAX > 0xFFFFFFFFU
-    if (bits > 32U) {
-        return read_bits(stream, bit, 32U) |
-               (sgq_word)read_bits(stream, bit + 32U, bits - 32U) << 32;
-    }
-#endif
-    return read_bits(stream, bit, bits);
 }
 
 /* Word k of a row that starts at a bit; past the end of the memory nothing is read. */
@@ -598,13 +678,12 @@ INLINE sgq_word row_word(const sgq_words *words, const sgq_slice *slice, uint32_
     const uint32_t bit = start + k * words->codes * words->bits;
     const int is_last = k + 1U == words->words;
 
-    if (is_inside) {
-        return is_last ? lane_word_at(slice->bytes, bit) & words->tail
-                       : lane_word_at(slice->bytes, bit);
-    }
-    return lane_bits_at(slice->bytes, bit,
-                        is_last ? (words->width - k * words->codes) * words->bits
-                                : words->codes * words->bits);
+    const uint32_t bits =
+        is_last ? (words->width - k * words->codes) * words->bits : words->codes * words->bits;
+    const sgq_word mask = is_last ? words->tail : words->whole;
+
+    return is_inside ? wide_window_at(slice->bytes, bit, bits) & mask
+                     : lane_bits_at(slice->bytes, bit, bits);
 }
 
 /* Whether whole words of a row can be read; after tables there always is room. */
@@ -712,14 +791,71 @@ static void add_scaled(sgq_real *out, sgq_sum *sums, sgq_sum *totals, uint32_t w
     }
 }
 
-/* out += factor value, where one of the two is no code. */
+/* The same of sums that all lie in lanes, which it empties. */
+static void add_scaled_lanes(sgq_real *out, const sgq_adder *adder, sgq_real s, sgq_real o,
+                             const float *ranges, uint32_t stride, sgq_real weight)
+{
+    const sgq_words *words = adder->words;
+    const uint32_t parts = words->parts;
+    const uint32_t lane_bits = parts * words->bits;
+    const sgq_word mask = first_bits(lane_bits);
+    sgq_word *lane = adder->lanes;
+    sgq_word *total = adder->totals == NULL ? NULL : adder->total_lanes;
+    uint32_t first;
+    uint32_t part;
+
+    for (first = 0U; first < words->width; first += words->codes) {
+        const uint32_t left = words->width - first;
+        const uint32_t end = first + (left < words->codes ? left : words->codes);
+
+        for (part = first; part < first + parts; part++) {
+            sgq_word sums = *lane;
+            sgq_word totals = total == NULL ? 0U : *total;
+            uint32_t k;
+
+            *lane++ = 0U;
+            for (k = part; k < end; k += parts) {
+                const float *range = ranges + stride * k;
+                sgq_real sum = s * REAL((uint32_t)(sums & mask));
+
+                if (total != NULL) {
+                    sum += o * REAL((uint32_t)(totals & mask));
+                    totals >>= lane_bits;
+                }
+                sums >>= lane_bits;
+                out[k] += REAL(range[0]) * sum + REAL(range[1]) * weight;
+            }
+            if (total != NULL) {
+                *total++ = 0U;
+            }
+        }
+    }
+}
+
+/* Makes numbers of what was added up, by the ranges of each column, or of all: see add_scaled. */
+static void add_up(sgq_adder *adder, sgq_real *out, sgq_real s, sgq_real o, const float *ranges,
+                   uint32_t stride, sgq_sum factors, uint32_t count)
+{
+    if (adder->rows != 0U && !adder->has_sums) {
+        add_scaled_lanes(out, adder, s, o, ranges, stride, s * REAL(factors) + o * REAL(count));
+    } else {
+        end_rows(adder);
+        add_scaled(out, adder->sums, adder->totals, adder->width, s, o, ranges, stride, factors,
+                   count);
+    }
+    adder->rows = 0U;
+    adder->has_sums = 0;
+}
+
+/* out += factor value, of values that are added alone, or where one of the two is no code. */
 static void add_values(sgq_real *out, const sgq_slice *slice, uint32_t first, uint32_t width,
                        sgq_real factor)
 {
+    sgq_reader reader = reader_at(slice, first, width);
     uint32_t k;
 
-    for (k = 0; k < width; k++) {
-        out[k] += factor * value_at(slice, first + k);
+    for (k = 0U; k < width; k++) {
+        out[k] += factor * next_value(&reader);
     }
 }
 
@@ -733,10 +869,12 @@ static void zero_reals(sgq_real *values, uint32_t count)
 }
 
 #if SGQ_HAS_EDGES || SGQ_FEATURES_SPARSE
-INLINE uint32_t lowest_bit(uint32_t word)
+/* The place of the lowest bit of a word that is not 0. */
+INLINE uint32_t lowest_bit(sgq_word word)
 {
 #if defined(__GNUC__)
-    return (uint32_t)__builtin_ctzl((unsigned long)word);
+    return (uint32_t)(sizeof word > sizeof(unsigned int) ? __builtin_ctzll(word)
+                                                         : __builtin_ctz((unsigned int)word));
 #else
     uint32_t k = 0U;
 
@@ -760,32 +898,37 @@ static uint32_t count_at(const uint32_t *words, uint32_t bucket, uint32_t row_in
 /* The column of the next entry, which must be there. */
 INLINE uint32_t next_column(sgq_entries *entries)
 {
-    uint32_t window = word_at(entries->stream, entries->bit);
+    sgq_word window = window_at(entries->stream, entries->bit);
+    /* Most often at most one zone ends: without a branch, for nobody can guess which. */
+    const uint32_t is_past = entries->column >= *entries->zone_end;
     uint32_t zeros = 0U;
     uint32_t parameter;
     uint32_t first;
+    uint32_t rest;
 
+    entries->zone_end += is_past;
+    entries->parameter += is_past;
     while (entries->column >= *entries->zone_end) {
         entries->zone_end++;
         entries->parameter++;
     }
     parameter = *entries->parameter;
     while (window == 0U) {
-        zeros += 32U;
-        entries->bit += 32U;
-        window = word_at(entries->stream, entries->bit);
+        zeros += WINDOW_BITS;
+        entries->bit += WINDOW_BITS;
+        window = window_at(entries->stream, entries->bit);
     }
     first = lowest_bit(window);
     zeros += first;
     entries->bit += first + 1U;
-    if (first + parameter < 31U) {
-        window >>= first + 1U;
+    if (first + parameter < WINDOW_BITS) {
+        rest = (uint32_t)(window >> first >> 1) & ((1U << parameter) - 1U);
     } else {
-        window = word_at(entries->stream, entries->bit);
+        rest = read_bits(entries->stream, entries->bit, parameter);
     }
     entries->bit += parameter;
     entries->left--;
-    entries->column += (zeros << parameter | (window & ((1U << parameter) - 1U))) + 1U;
+    entries->column += (zeros << parameter | rest) + 1U;
     return entries->column - 1U;
 }
 
@@ -1003,6 +1146,7 @@ typedef struct {
     uint32_t largest; /* code of a coefficient; 0 where these are numbers */
     sgq_sum factors;
     uint32_t count;
+    uint32_t alone;   /* the number of the first code of the only row, while there is one */
     uint32_t kind;
     uint32_t more;    /* 1 where a node is one of its own */
     sgq_real root;    /* of the row's degree */
@@ -1017,22 +1161,30 @@ static void end_bucket(sgq_gathering *all)
 {
     const float ranges[2] = {(float)all->slice.step, (float)all->slice.offset};
 
-    if (all->count != 0U) {
-        end_rows(&all->adder);
-        add_scaled(all->out, all->adder.sums, all->adder.totals, all->adder.width, all->s, all->o,
-                   ranges, 0U, all->factors, all->count);
+    if (all->count == 1U) {
+        add_values(all->out, &all->slice, all->alone, all->adder.width,
+                   REAL(all->factors) * all->s + all->o);
+    } else if (all->count != 0U) {
+        add_up(&all->adder, all->out, all->s, all->o, ranges, 0U, all->factors, all->count);
     }
     all->factors = 0;
     all->count = 0U;
 }
 
-static void start_bucket(sgq_run *run, sgq_gathering *all, sgq_slice slice)
+/* Adds a row by its code of a coefficient; the only one of a bucket is not added up. */
+static void add_neighbor(sgq_run *run, sgq_gathering *all, uint32_t first, sgq_sum code)
 {
-    end_bucket(all);
-    all->slice = slice;
-    if (slice.bits != FULL_PRECISION && all->largest != 0U) {
-        all->adder.words = words_of(run, all->adder.width, slice.bits, all->largest);
+    if (all->count == 0U) {
+        all->alone = first;
+    } else {
+        if (all->count == 1U) {
+            all->adder.words = words_of(run, all->adder.width, all->slice.bits, all->largest);
+            add_row(&all->adder, &all->slice, all->alone, all->factors);
+        }
+        add_row(&all->adder, &all->slice, first, code);
     }
+    all->factors += code;
+    all->count++;
 }
 
 #if SGQ_HAS_EDGE_WEIGHTS
@@ -1057,36 +1209,38 @@ static void start_weights(sgq_run *run, sgq_gathering *all, uint32_t node)
 }
 #endif
 
-static sgq_gathering start_gathering(sgq_run *run, const uint32_t *step, const sgq_sources *sources)
+static void start_gathering(sgq_run *run, const uint32_t *step, const sgq_sources *sources,
+                            sgq_gathering *all)
 {
-    sgq_gathering all;
-
-    memset(&all, 0, sizeof all);
-    all.kind = step[EXTRA] & 15U;
-    all.more = step[EXTRA] & WITH_ITSELF ? 1U : 0U;
-    all.out = run->reals + step[OUT];
-    all.s = REAL(1);
-    all.largest = 1U;
-    all.adder = adder_of(run, step[WIDTH], all.kind == BY_DEGREES);
-    if (all.kind == BY_DEGREES) {
+    all->slice.bits = FULL_PRECISION;
+    all->factors = 0;
+    all->count = 0U;
+    all->kind = step[EXTRA] & 15U;
+    all->more = step[EXTRA] & WITH_ITSELF ? 1U : 0U;
+    all->out = run->reals + step[OUT];
+    all->s = REAL(1);
+    all->o = REAL(0);
+    all->root = REAL(0);
+    all->largest = 1U;
+    all->adder = adder_of(run, step[WIDTH], all->kind == BY_DEGREES);
+    if (all->kind == BY_DEGREES) {
         const sgq_matrix attention = matrix_at(run, step[TABLE2]);
         const sgq_slice ranges = slice_at(run, &attention, run->bucket);
 
-        all.largest = ranges.bits == FULL_PRECISION ? 0U : (1U << ranges.bits) - 1U;
-        all.s = ranges.step;
-        all.o = ranges.offset;
-        all.root = root_of(run, sources, all.more);
-    } else if (all.kind == BY_ONE_ITSELF_MORE) {
-        all.s += REAL(NUMBERS[step[TABLE2]]);
+        all->largest = ranges.bits == FULL_PRECISION ? 0U : (1U << ranges.bits) - 1U;
+        all->s = ranges.step;
+        all->o = ranges.offset;
+        all->root = root_of(run, sources, all->more);
+    } else if (all->kind == BY_ONE_ITSELF_MORE) {
+        all->s += REAL(NUMBERS[step[TABLE2]]);
     }
 #if SGQ_HAS_EDGE_WEIGHTS
-    all.is_weighted = (step[EXTRA] & WEIGHTED) != 0U;
-    if (all.is_weighted) {
-        start_weights(run, &all, sources->node);
+    all->is_weighted = (step[EXTRA] & WEIGHTED) != 0U;
+    if (all->is_weighted) {
+        start_weights(run, all, sources->node);
     }
 #endif
-    zero_reals(all.out, step[WIDTH]);
-    return all;
+    zero_reals(all->out, step[WIDTH]);
 }
 
 /* The coefficient of an edge that follows from degrees, before it has a code. */
@@ -1130,16 +1284,17 @@ static sgq_real coefficient_of(sgq_run *run, sgq_gathering *all, const sgq_sourc
 }
 
 /* out = sum_j a_j h_j over neighbours j. */
-static void gather(sgq_run *run, const uint32_t *step)
+APART void gather(sgq_run *run, const uint32_t *step)
 {
     const uint32_t width = step[WIDTH];
     const sgq_matrix matrix = matrix_at(run, step[TABLE]);
     sgq_sources sources = sources_of(run, step[EXTRA] & WITH_ITSELF);
-    sgq_gathering all = start_gathering(run, step, &sources);
     uint32_t group = NOWHERE;
+    sgq_gathering all;
     uint32_t count;
     uint32_t k;
 
+    start_gathering(run, step, &sources, &all);
     for (count = 0U; next_source(run, &sources); count++) {
         const int was_itself = count == 1U && all.kind == BY_ONE_ITSELF_MORE;
         sgq_real coefficient;
@@ -1148,7 +1303,8 @@ static void gather(sgq_run *run, const uint32_t *step)
 
         if (sources.bucket != group || was_itself) {
             group = sources.bucket;
-            start_bucket(run, &all, slice_at(run, &matrix, group));
+            end_bucket(&all);
+            all.slice = slice_at(run, &matrix, group);
             all.s = was_itself ? REAL(1) : all.s;
         }
         first = (sources.source - all.slice.first_row) * width;
@@ -1156,9 +1312,7 @@ static void gather(sgq_run *run, const uint32_t *step)
         if (all.slice.bits == FULL_PRECISION || all.largest == 0U) {
             add_values(all.out, &all.slice, first, width, coefficient);
         } else {
-            add_row(&all.adder, &all.slice, first, code);
-            all.factors += code;
-            all.count++;
+            add_neighbor(run, &all, first, code);
         }
     }
     end_bucket(&all);
@@ -1245,44 +1399,181 @@ static sgq_real end_product(sgq_product *product, sgq_real s, sgq_real o)
             product->out[k] = product->out[k] * REAL(product->ranges[2U * k]) +
                               product->sum * REAL(product->ranges[2U * k + 1U]);
         }
-        end_rows(&product->adder);
-        add_scaled(product->out, product->adder.sums, product->adder.totals, width, s, o,
-                   product->ranges, 2U, product->factors, product->count);
+        add_up(&product->adder, product->out, s, o, product->ranges, 2U, product->factors,
+               product->count);
     }
     return product->sum + s * REAL(product->factors) + o * REAL(product->count);
 }
 #endif
 
-#if SGQ_HAS_PRODUCT || (SGQ_HAS_FEATURE_PRODUCT && !SGQ_FEATURES_SPARSE && !SGQ_GIVEN_FEATURES)
-/* The terms of a row of codes, from number first on; lanes add them up. */
-static void add_coded_row(sgq_product *product, const sgq_slice *slice, uint32_t first,
-                          uint32_t width)
+#if SGQ_HAS_PRODUCT || (SGQ_HAS_FEATURE_PRODUCT && !SGQ_GIVEN_FEATURES)
+/* The terms of a row: its codes, and the rows of the weight that they go with. */
+typedef struct {
+    sgq_entries *entries; /* which rows; NULL where these are all, in order */
+    sgq_reader codes;     /* of no bits where each is 1 */
+    uint32_t column;      /* the next row, where these are all */
+} sgq_terms;
+
+/* The row of the next term. */
+INLINE uint32_t next_row(sgq_terms *terms)
 {
-    const uint32_t row_bits = product->adder.width * product->weight.bits;
-    const uint32_t bits = slice->bits;
-    uint32_t factors = 0U;
-    uint32_t bit = first * bits;
-    uint32_t start = 0U;
-    uint32_t left = width;
-
-    for (; left != 0U; left--) {
-        const uint32_t code = read_bits(slice->bytes, bit, bits);
-
-        if (product->adder.totals != NULL) {
-            add_lanes(&product->adder, &product->weight, start, code, 1);
-        } else if (code != 0U) {
-            add_lanes(&product->adder, &product->weight, start, code, 0);
-        }
-        factors += code;
-        bit += bits;
-        start += row_bits;
+#if SGQ_HAS_FEATURE_PRODUCT && SGQ_FEATURES_SPARSE
+    if (terms->entries != NULL) {
+        return next_column(terms->entries);
     }
-    product->factors = (sgq_sum)factors;
-    product->count = width;
+#endif
+    return terms->column++;
 }
 
+/* Sums of a word of at most four parts, of its codes and of these times a factor. */
+typedef struct {
+    sgq_word sums[4];
+    sgq_word totals[4];
+} sgq_parts;
+
+INLINE void add_parts(sgq_parts *parts, sgq_word word, sgq_word mask, uint32_t bits,
+                      uint32_t factor, int needs_totals)
+{
+    parts->sums[0] += factor * (word & mask);
+    parts->totals[0] += needs_totals ? word & mask : 0U;
+    word >>= bits;
+    parts->sums[1] += factor * (word & mask);
+    parts->totals[1] += needs_totals ? word & mask : 0U;
+    word >>= bits;
+    parts->sums[2] += factor * (word & mask);
+    parts->totals[2] += needs_totals ? word & mask : 0U;
+    word >>= bits;
+    parts->sums[3] += factor * (word & mask);
+    parts->totals[3] += needs_totals ? word & mask : 0U;
+}
+
+static void store_parts(const sgq_product *product, const sgq_parts *parts, uint32_t first)
+{
+    const uint32_t count = product->adder.words->parts;
+    uint32_t k;
+
+    for (k = 0U; k < count; k++) {
+        product->adder.lanes[first + k] = parts->sums[k];
+        if (product->adder.totals != NULL) {
+            product->adder.total_lanes[first + k] = parts->totals[k];
+        }
+    }
+}
+
+/* Terms of as many codes as lanes may take, where a row of the weight is one word, or two, of at
+ * most four parts: sums stay in registers. Returns the sum of the codes. */
+INLINE uint32_t add_short_terms(sgq_product *product, sgq_terms *terms, uint32_t count,
+                                int is_sparse, int needs_totals, int has_two)
+{
+    const sgq_words *words = product->adder.words;
+    const uint32_t bits = words->bits;
+    const uint32_t row_bits = words->width * bits;
+    const uint32_t word_bits = words->codes * bits;
+    const sgq_word mask = words->mask;
+    const sgq_word whole = words->whole;
+    const sgq_word tail = words->tail;
+    const uint8_t *rows = product->weight.bytes;
+    sgq_parts one = {{0U, 0U, 0U, 0U}, {0U, 0U, 0U, 0U}};
+    sgq_parts two = {{0U, 0U, 0U, 0U}, {0U, 0U, 0U, 0U}};
+    sgq_entries entries;
+    sgq_terms own = *terms;
+    uint32_t factors = 0U;
+
+    if (is_sparse) {
+        entries = *terms->entries;
+        own.entries = &entries;
+    } else {
+        own.entries = NULL;
+    }
+    for (; count != 0U; count--) {
+        const uint32_t start = next_row(&own) * row_bits;
+        const uint32_t code = own.codes.bits == 0U ? 1U : next_code(&own.codes);
+
+        if (has_two) {
+            add_parts(&one, wide_window_at(rows, start, word_bits) & whole, mask, bits, code,
+                      needs_totals);
+            add_parts(&two, wide_window_at(rows, start + word_bits, row_bits - word_bits) & tail,
+                      mask, bits, code, needs_totals);
+        } else {
+            add_parts(&one, wide_window_at(rows, start, row_bits) & tail, mask, bits, code,
+                      needs_totals);
+        }
+        factors += code;
+    }
+    store_parts(product, &one, 0U);
+    if (has_two) {
+        store_parts(product, &two, words->parts);
+    }
+    if (is_sparse) {
+        *terms->entries = entries;
+    }
+    own.entries = terms->entries;
+    *terms = own;
+    return factors;
+}
+
+/* The same, by what is known of all terms: so that no loop asks it for each. */
+static uint32_t add_known_terms(sgq_product *product, sgq_terms *terms, uint32_t count)
+{
+    const int needs_totals = product->adder.totals != NULL;
+    const int has_two = product->adder.words->words == 2U;
+
+    if (terms->entries != NULL) {
+        if (has_two) {
+            return needs_totals ? add_short_terms(product, terms, count, 1, 1, 1)
+                                : add_short_terms(product, terms, count, 1, 0, 1);
+        }
+        return needs_totals ? add_short_terms(product, terms, count, 1, 1, 0)
+                            : add_short_terms(product, terms, count, 1, 0, 0);
+    }
+    if (has_two) {
+        return needs_totals ? add_short_terms(product, terms, count, 0, 1, 1)
+                            : add_short_terms(product, terms, count, 0, 0, 1);
+    }
+    return needs_totals ? add_short_terms(product, terms, count, 0, 1, 0)
+                        : add_short_terms(product, terms, count, 0, 0, 0);
+}
+
+/* The terms of a row of codes from number first on, which lanes add up. entries: which rows of the
+ * weight they go with; NULL where these are all. */
+static void add_coded_terms(sgq_product *product, sgq_entries *entries, const sgq_slice *slice,
+                            uint32_t first, uint32_t count)
+{
+    const sgq_words *words = product->adder.words;
+    const uint32_t row_bits = product->adder.width * product->weight.bits;
+    uint32_t factors = 0U;
+    sgq_terms terms;
+
+    terms.entries = entries;
+    terms.codes = reader_at(slice, first, count);
+    terms.column = 0U;
+    product->count = count;
+    while (count != 0U && words->words <= 2U && words->parts <= 4U) {
+        const uint32_t some = count < words->most ? count : words->most;
+
+        end_rows(&product->adder);
+        factors += add_known_terms(product, &terms, some);
+        product->adder.rows = some;
+        count -= some;
+    }
+    for (; count != 0U; count--) {
+        const uint32_t start = next_row(&terms) * row_bits;
+        const uint32_t code = terms.codes.bits == 0U ? 1U : next_code(&terms.codes);
+
+        if (product->adder.totals == NULL) {
+            add_lanes(&product->adder, &product->weight, start, code, 0);
+        } else {
+            add_lanes(&product->adder, &product->weight, start, code, 1);
+        }
+        factors += code;
+    }
+    product->factors = (sgq_sum)factors;
+}
+#endif
+
+#if SGQ_HAS_PRODUCT || (SGQ_HAS_FEATURE_PRODUCT && !SGQ_FEATURES_SPARSE && !SGQ_GIVEN_FEATURES)
 /* A row of a matrix times a weight. Returns the sum of the row. */
-static sgq_real row_product(sgq_run *run, const uint32_t *step)
+APART sgq_real row_product(sgq_run *run, const uint32_t *step)
 {
     const sgq_matrix matrix = matrix_at(run, step[TABLE]);
     const sgq_slice slice = slice_at(run, &matrix, run->bucket);
@@ -1295,7 +1586,7 @@ static sgq_real row_product(sgq_run *run, const uint32_t *step)
     uint32_t j;
 
     if (has_lanes(&product) && slice.bits != 0U) {
-        add_coded_row(&product, &slice, first, matrix.width);
+        add_coded_terms(&product, NULL, &slice, first, matrix.width);
         return end_product(&product, s, o);
     }
     for (j = 0; j < matrix.width; j++) {
@@ -1347,98 +1638,8 @@ static void normalize_features(sgq_real *out, uint32_t width, sgq_real sum)
 }
 #endif
 
-#if SGQ_HAS_FEATURE_PRODUCT && SGQ_FEATURES_SPARSE
-/* Terms of as many entries as lanes may take, where a row of the weight is one word of at most four
- * parts: sums stay in registers. bit: of the code of the first one. Returns the sum of the codes. */
-INLINE uint32_t add_short_entries(sgq_product *product, sgq_entries *entries,
-                                  const sgq_slice *slice, uint32_t bit, uint32_t count,
-                                  int has_codes, int needs_totals)
-{
-    const sgq_words *words = product->adder.words;
-    const uint32_t row_bits = product->adder.width * product->weight.bits;
-    const uint32_t code_mask = (1U << slice->bits) - 1U;
-    const uint32_t bits = words->bits;
-    const sgq_word mask = words->mask;
-    const sgq_word tail = words->tail;
-    sgq_word sums[4] = {0U, 0U, 0U, 0U};
-    sgq_word totals[4] = {0U, 0U, 0U, 0U};
-    uint32_t factors = 0U;
-    uint32_t k;
-
-    for (; count != 0U; count--) {
-        const uint32_t start = next_column(entries) * row_bits;
-        const uint32_t code = has_codes ? word_at(slice->bytes, bit) & code_mask : 1U;
-        sgq_word word = lane_word_at(product->weight.bytes, start) & tail;
-
-        sums[0] += code * (word & mask);
-        totals[0] += needs_totals ? word & mask : 0U;
-        word >>= bits;
-        sums[1] += code * (word & mask);
-        totals[1] += needs_totals ? word & mask : 0U;
-        word >>= bits;
-        sums[2] += code * (word & mask);
-        totals[2] += needs_totals ? word & mask : 0U;
-        word >>= bits;
-        sums[3] += code * (word & mask);
-        totals[3] += needs_totals ? word & mask : 0U;
-        bit += slice->bits;
-        factors += code;
-    }
-    for (k = 0U; k < words->parts; k++) {
-        product->adder.lanes[k] = sums[k];
-        if (needs_totals) {
-            product->adder.total_lanes[k] = totals[k];
-        }
-    }
-    return factors;
-}
-
-/* The terms of all entries of a row whose stored codes begin with number place. */
-static void add_coded_entries(sgq_product *product, sgq_entries *entries, const sgq_slice *slice,
-                              uint32_t place)
-{
-    const uint32_t row_bits = product->adder.width * product->weight.bits;
-    const uint32_t code_mask = (1U << slice->bits) - 1U;
-    const sgq_words *words = product->adder.words;
-    sgq_entries left = *entries;
-    uint32_t bit = place * slice->bits;
-    uint32_t factors = 0U;
-
-    product->count = left.left;
-    while (left.left != 0U && words->words == 1U && words->parts <= 4U) {
-        const uint32_t count = left.left < words->most ? left.left : words->most;
-
-        if (slice->bits == 0U && product->adder.totals == NULL) {
-            factors += add_short_entries(product, &left, slice, bit, count, 0, 0);
-        } else if (product->adder.totals == NULL) {
-            factors += add_short_entries(product, &left, slice, bit, count, 1, 0);
-        } else {
-            factors += add_short_entries(product, &left, slice, bit, count, 1, 1);
-        }
-        product->adder.rows = count;
-        end_rows(&product->adder);
-        bit += count * slice->bits;
-    }
-    while (left.left != 0U) {
-        const uint32_t start = next_column(&left) * row_bits;
-        /* Codes of no bits are 1. */
-        const uint32_t code = code_mask == 0U ? 1U : word_at(slice->bytes, bit) & code_mask;
-
-        if (product->adder.totals == NULL) {
-            add_lanes(&product->adder, &product->weight, start, code, 0);
-        } else {
-            add_lanes(&product->adder, &product->weight, start, code, 1);
-        }
-        bit += slice->bits;
-        factors += code;
-    }
-    product->factors = (sgq_sum)factors;
-    *entries = left;
-}
-#endif
-
 #if SGQ_HAS_FEATURE_PRODUCT
-static void feature_product(sgq_run *run, const uint32_t *step)
+APART void feature_product(sgq_run *run, const uint32_t *step)
 {
 #if SGQ_GIVEN_FEATURES
     const sgq_matrix matrix = matrix_at(run, SGQ_FEATURE_VALUES);
@@ -1476,7 +1677,7 @@ static void feature_product(sgq_run *run, const uint32_t *step)
     sgq_real sum;
 
     if (has_lanes(&product)) {
-        add_coded_entries(&product, &entries, &slice, place);
+        add_coded_terms(&product, &entries, &slice, place, entries.left);
     }
     for (; entries.left != 0U; place++) {
         const uint32_t column = next_column(&entries);
@@ -1505,10 +1706,11 @@ static void feature_product(sgq_run *run, const uint32_t *step)
 #if READS_ROWS || SGQ_HAS_REDUCE
 static void read_values(sgq_real *out, const sgq_slice *slice, uint32_t first, uint32_t width)
 {
+    sgq_reader reader = reader_at(slice, first, width);
     uint32_t k;
 
     for (k = 0U; k < width; k++) {
-        out[k] = value_at(slice, first + k);
+        out[k] = next_value(&reader);
     }
 }
 #endif
@@ -1829,11 +2031,12 @@ typedef struct {
 #if SGQ_HAS_SCORING_SUMS
 static sgq_real dot(const sgq_slice *slice, uint32_t first, uint32_t channels, const float *vector)
 {
+    sgq_reader reader = reader_at(slice, first, channels);
     sgq_real sum = REAL(0);
     uint32_t k;
 
     for (k = 0U; k < channels; k++) {
-        sum += REAL(vector[k]) * value_at(slice, first + k);
+        sum += REAL(vector[k]) * next_value(&reader);
     }
     return sum;
 }
@@ -1854,12 +2057,13 @@ static sgq_real bent_score(const sgq_scores *scores, const sgq_slice *slice, uin
     /* Parts of targets come after those of sources, or are the same. */
     const uint32_t target =
         scores->first + column + scores->matrix.width - scores->heads * scores->channels;
+    sgq_reader sources = reader_at(slice, first + column, scores->channels);
+    sgq_reader targets = reader_at(&scores->target, target, scores->channels);
     sgq_real sum = REAL(0);
     uint32_t k;
 
     for (k = 0U; k < scores->channels; k++) {
-        const sgq_real both =
-            value_at(slice, first + column + k) + value_at(&scores->target, target + k);
+        const sgq_real both = next_value(&sources) + next_value(&targets);
 
         sum += REAL(scores->vectors[column + k]) * leaky(both, scores->number);
     }
@@ -1872,11 +2076,13 @@ static sgq_real bent_score(const sgq_scores *scores, const sgq_slice *slice, uin
 static sgq_real product_score(const sgq_scores *scores, const sgq_slice *slice, uint32_t first,
                               uint32_t column)
 {
+    sgq_reader sources = reader_at(slice, first, scores->channels);
+    sgq_reader targets = reader_at(&scores->target, scores->first + column, scores->channels);
     sgq_real sum = REAL(0);
     uint32_t k;
 
     for (k = 0U; k < scores->channels; k++) {
-        sum += value_at(&scores->target, scores->first + column + k) * value_at(slice, first + k);
+        sum += next_value(&targets) * next_value(&sources);
     }
     return sum;
 }
@@ -1886,11 +2092,12 @@ static sgq_real product_score(const sgq_scores *scores, const sgq_slice *slice, 
 /* The length of a row, or what a row of zeros is divided by. */
 static sgq_real length_of(const sgq_slice *slice, uint32_t first, uint32_t width)
 {
+    sgq_reader reader = reader_at(slice, first, width);
     sgq_real sum = REAL(0);
     uint32_t k;
 
     for (k = 0U; k < width; k++) {
-        const sgq_real value = value_at(slice, first + k);
+        const sgq_real value = next_value(&reader);
 
         sum += value * value;
     }
@@ -2071,7 +2278,7 @@ static void weigh_source(sgq_weighing *all, uint32_t start, uint32_t head)
 
 /* out = sum_j Q(softmax_j score_ij) h_j, head by head. Scores are made twice, so that none are
  * held: for the sum of the softmax, and where they weigh. */
-static void attention(sgq_run *run, const uint32_t *step)
+APART void attention(sgq_run *run, const uint32_t *step)
 {
     const uint32_t with_itself = step[IN2] >> 16 & 1U;
     sgq_sources sources = sources_of(run, with_itself);
@@ -2448,17 +2655,20 @@ static void name_helpers(void)
     (void)matrix_at;
     (void)slice_at;
     (void)value_at;
-    (void)word_at;
+    (void)window_at;
     (void)adder_of;
     (void)words_of;
     (void)add_row;
+    (void)reader_at;
+    (void)next_code;
+    (void)next_value;
     (void)end_rows;
 #if HAS_WEIGHTS
     (void)largest_code;
     (void)has_lanes;
     (void)add_coded_term;
 #endif
-    (void)add_scaled;
+    (void)add_up;
     (void)add_values;
     (void)zero_reals;
 }
