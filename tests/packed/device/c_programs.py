@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,8 @@ import pytest
 from sgq_auto.packed import PackedModel, write_c
 from sgq_auto.packed.device.c_model import CModel
 from sgq_auto.packed.device.unsupported import UnsupportedInCError
+from sgq_auto.packed.runtime.operations.norms import CenterColumns
+from sgq_auto.packed.runtime.program import Program as PackedProgram
 
 _PROGRAMS = Path(__file__).parent / "programs"
 _WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-pedantic", "-Werror"]
@@ -60,19 +62,26 @@ class Program:
         return self.read(done.stdout, self.model.num_nodes)
 
     def predict_given(
-        self, x: np.ndarray, edge_index: np.ndarray, *, arena: int | None = None
+        self,
+        x: np.ndarray,
+        edge_index: np.ndarray,
+        weights: np.ndarray | None = None,
+        *,
+        arena: int | None = None,
     ) -> Predicted | int:
         """Run it for features and edges ``[2, E]``; what was predicted, or the code of a fault.
 
         Args:
             x: The features.
             edge_index: Its edges; a program whose graph is fixed leaves them out.
+            weights: Their weights, for a model that reads some.
             arena: Bytes of the arena, by default those of the largest graph.
         """
         path = self.path.with_suffix(".graph")
         parts = np.array([len(x), edge_index.shape[1]]), *edge_index
         whole = b"".join(part.astype("<u4").tobytes() for part in parts)
-        path.write_bytes(whole + x.astype("<f4").tobytes())
+        numbers = x if weights is None else np.concatenate([x.ravel(), weights])
+        path.write_bytes(whole + numbers.astype("<f4").tobytes())
         done = self._run(str(path), *([] if arena is None else [str(arena)]))
         assert not done.stderr, done.stderr[:2000]
         return done.returncode or self.read(done.stdout, len(x))
@@ -125,3 +134,13 @@ def c_model(packed: PackedModel) -> CModel | None:
     except UnsupportedInCError:
         return None
     return made
+
+
+def beyond_c(packed: PackedModel) -> PackedModel:
+    """A model with what C cannot do yet: columns are centred over all nodes after its first layer.
+
+    Its layers read one another in order.
+    """
+    names = [layer.spec.name for layer in packed.layers]
+    centred = PackedProgram.chain(names, [[CenterColumns(inputs=(0,))]])
+    return replace(packed, program=centred)

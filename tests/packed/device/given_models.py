@@ -3,10 +3,16 @@
 from dataclasses import replace
 
 import numpy as np
+from cases import random_allocation, trained
 from pooled_models import pooled
 
+from joined_graphs import prepared_graphs, random_graphs
+from sgq_auto.graphs import RawGraph
 from sgq_auto.packed import PackedModel
+from sgq_auto.packed.runtime.graphs.edge_weights import PackedEdgeWeights, no_edge_weights
 from sgq_auto.packed.runtime.graphs.other_graphs import no_features, no_graph
+from sgq_auto.quantize import convert
+from weighted_graphs import weighted_net, with_weights
 
 
 def of_one_graph(model: PackedModel, random: np.random.Generator) -> PackedModel:
@@ -24,8 +30,13 @@ def without_features(model: PackedModel) -> PackedModel:
 
 def without_graph(model: PackedModel) -> PackedModel:
     """The same model for graphs that are given; its own one is the largest."""
-    spec = replace(model.graph.spec, inductive=True)
-    return replace(_with_no_features(model), graph=no_graph(spec, model.graph.split_points))
+    graph = model.graph
+    weights = graph.weights
+    if isinstance(weights, PackedEdgeWeights):
+        weights = no_edge_weights(weights.ranges, symmetric=weights.symmetric)
+    spec = replace(graph.spec, inductive=True)
+    made = no_graph(spec, graph.split_points)
+    return replace(_with_no_features(model), graph=replace(made, weights=weights))
 
 
 def _with_no_features(model: PackedModel) -> PackedModel:
@@ -45,3 +56,26 @@ def random_edges(nodes: int, random: np.random.Generator) -> np.ndarray:
     """``[2, E]`` edges, repeats and edges from a node to itself among them."""
     edges: np.ndarray = random.integers(0, nodes, (2, int(random.integers(0, 4 * nodes))))
     return edges
+
+
+def random_weights(edges: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """``[E]`` weights from 0 on, 1 at self-loops; of both directions often the same."""
+    source, target = edges
+    tags = 37 * np.minimum(source, target) + np.maximum(source, target)
+    drawn = random.uniform(0, 2, int(tags.max(initial=0)) + 1)
+    weights = drawn[tags] if random.random() < 0.5 else random.uniform(0, 2, source.size)
+    weights[source == target] = 1
+    return weights.astype(np.float32)
+
+
+def weighted_case() -> tuple[PackedModel, list[RawGraph]]:
+    """A trained model that reads weights of edges of other graphs, and its graphs."""
+    raws = [with_weights(raw, symmetric=k % 2 == 0) for k, raw in enumerate(_unweighted())]
+    graph = prepared_graphs(raws)
+    plain = weighted_net("mixed", graph.features.num_features, graph.num_classes)
+    allocation = random_allocation(plain, graph, [2, 4, 8, 32], 0)
+    return convert(trained(plain, graph, allocation), graph), raws
+
+
+def _unweighted() -> list[RawGraph]:
+    return random_graphs(8, seed=3, nodes=(4, 24))

@@ -116,7 +116,7 @@ def _read(text: str, model: PackedModel) -> Answer:
 
 
 @pytest.mark.parametrize("board", list(_BOARDS))
-@pytest.mark.parametrize("model", ["gcn", "gat"])
+@pytest.mark.parametrize("model", ["gcn", "gat", "agnn"])
 def test_small_models_run_with_and_without_a_floating_point_unit(
     model: str, board: str, small_case: Callable[[str], Case], tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from c_programs import beyond_c
 from cases import Case
 
 from sgq_auto.commands import export
@@ -34,11 +35,11 @@ def test_a_packed_file_becomes_c_where_no_compiler_is(
 def test_what_c_cannot_do_yet_ends_the_command_with_one_line(
     small_case: Callable[[str], Case], tmp_path: Path
 ) -> None:
-    save(small_case("pna").packed, tmp_path / "pna.safetensors")
-    command = [sys.executable, "-m", "sgq_auto.export", "artifact=pna.safetensors", "format=c"]
+    save(beyond_c(small_case("gcn").packed), tmp_path / "normed.safetensors")
+    command = [sys.executable, "-m", "sgq_auto.export", "artifact=normed.safetensors", "format=c"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "the C model cannot do this yet: layer 'conv1' of the kind pna" in done.stderr
+    assert "the C model cannot do this yet: the operation center_columns after" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

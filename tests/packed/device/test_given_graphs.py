@@ -12,12 +12,15 @@ from given_models import (
     of_one_graph,
     random_edges,
     random_features,
+    random_weights,
+    weighted_case,
     without_features,
     without_graph,
 )
 from pooled_cases import pack
 from random_models import RandomModels
 from torch import nn
+from weighted_models import weighted
 
 from joined_graphs import prepared_graphs, random_graphs
 from many_graphs import POOLS, EveryLayer, OfData, OwnReadouts, PooledNet, drawn
@@ -34,8 +37,14 @@ _LADDER = [1, 2, 4, 8, 32]
 _ROOM, _TOO_LARGE = 1 << 20, 8
 
 
-def _given(made: Program, x: np.ndarray, edges: np.ndarray, arena: int | None = None) -> Predicted:
-    found = made.predict_given(x, edges, arena=arena)
+def _given(
+    made: Program,
+    x: np.ndarray,
+    edges: np.ndarray,
+    arena: int | None = None,
+    weights: np.ndarray | None = None,
+) -> Predicted:
+    found = made.predict_given(x, edges, weights, arena=arena)
     assert isinstance(found, Predicted), found
     return found
 
@@ -72,7 +81,15 @@ def test_whole_graphs_get_the_outputs_of_the_packed_runtime(
 
 
 @pytest.mark.parametrize(
-    "kind", ["sage", "gat", *(pytest.param(k, marks=pytest.mark.slow) for k in ("gcn", "gin"))]
+    "kind",
+    [
+        "gat",
+        "pna",
+        *(
+            pytest.param(kind, marks=pytest.mark.slow)
+            for kind in ("gcn", "gin", "sage", "agnn", "sage_many", "sage_project", "gin_sums")
+        ),
+    ],
 )
 def test_nodes_of_other_graphs_get_the_logits_of_the_packed_runtime(
     kind: str, tmp_path: Path
@@ -104,8 +121,32 @@ def test_a_fixed_graph_is_predicted_from_features_that_are_given(tmp_path: Path)
     assert made.predict_given(np.full_like(net.x, np.nan), net.edge_index) == 10
 
 
-def test_graphs_that_cannot_be_are_refused_with_a_code(tmp_path: Path) -> None:
-    packed = pack(PooledNet("gcn", POOLS["sum"], 7), drawn().prepared().graph)[0]
+def test_weights_of_edges_that_are_given_count_as_in_the_packed_runtime(tmp_path: Path) -> None:
+    packed, raws = weighted_case()
+    packed = replace(packed, engine=NumpyEngine())
+    made = program(packed, tmp_path, *SANITIZERS, main="predict_given.c")
+    largest = max(raws, key=lambda raw: raw.num_nodes)
+    for raw in raws:
+        assert raw.edge_weight is not None
+        x, weights = raw.x.toarray(), raw.edge_weight
+        # The first edge is listed twice: its weights are added up.
+        edges = np.concatenate([raw.edge_index, raw.edge_index[:, :1]], axis=1)
+        twice = np.append(weights, np.float32(0.25))
+        expected = packed.predict(x=x, edge_index=edges, edge_weight=twice)
+        found = _given(made, x, edges, _ROOM, twice)
+        assert worst(found.logits, expected) <= _FLOAT
+    found = _given(made, largest.x.toarray(), largest.edge_index, _ROOM, largest.edge_weight)
+    spec = packed.graph.spec
+    assert (largest.num_nodes, largest.edge_index.shape[1]) == (spec.num_nodes, spec.num_edges)
+    assert found.mark == CModel(packed).footprint.ram_bytes
+
+
+@pytest.mark.parametrize("reads_weights", [False, True])
+def test_graphs_that_cannot_be_are_refused_with_a_code(reads_weights: bool, tmp_path: Path) -> None:
+    if reads_weights:
+        packed = weighted_case()[0]
+    else:
+        packed = pack(PooledNet("gcn", POOLS["sum"], 7), drawn().prepared().graph)[0]
     made = program(packed, tmp_path, *SANITIZERS, main="refuse_graphs.c")
     assert subprocess.run([str(made.path)], check=False).returncode == 0
 
@@ -127,7 +168,7 @@ def test_numbers_come_in_the_units_of_the_user(tmp_path: Path) -> None:
 
 
 def test_random_models_of_other_graphs_agree(tmp_path: Path) -> None:
-    check_random(range(12), tmp_path)
+    check_random(range(8), tmp_path)
 
 
 def check_random(seeds: range, folder: Path) -> None:
@@ -139,6 +180,8 @@ def check_random(seeds: range, folder: Path) -> None:
         packed = replace(drawn_models.model(), engine=NumpyEngine())
         if seed % 2:
             packed = of_one_graph(packed, random)
+        if seed % 4 > 1:
+            packed = weighted(packed, random)
         change = (without_graph, without_features, lambda model: model)[seed % 3]
         packed = change(packed)
         made = c_model(packed)
@@ -161,10 +204,19 @@ def _compare(packed: PackedModel, folder: Path, random: np.random.Generator, see
     for _ in range(3):
         nodes = packed.num_nodes if packed.holds_graph else int(random.integers(1, 50))
         x, edges = random_features(packed, nodes, random), random_edges(nodes, random)
+        both = random.random() < 0.5
+        edges = np.concatenate([edges, edges[::-1]], axis=1) if both else edges
+        weights = random_weights(edges, random) if _reads_weights(packed) else None
         given = {"x": x} if packed.holds_graph else {"x": x, "edge_index": edges}
+        given |= {} if weights is None else {"edge_weight": weights}
         expected = packed.predict(**given)
-        found = compiled.predict_given(x, edges, arena=_ROOM)
+        found = compiled.predict_given(x, edges, weights, arena=_ROOM)
         if found == _TOO_LARGE and nodes > packed.num_nodes:
             continue  # Sums of as many neighbours might not be exact.
         assert isinstance(found, Predicted), (seed, found)
         assert worst(found.logits, expected) <= _DOUBLE, seed
+
+
+def _reads_weights(packed: PackedModel) -> bool:
+    """Whether weights of edges go with a graph that is given."""
+    return not packed.holds_graph and any(layer.spec.edge_weights for layer in packed.layers)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import Case, make_case
+from given_models import weighted_case
 from pooled_cases import pack
 
 from browsers import requested, running_browser
@@ -106,6 +107,24 @@ def test_whole_graphs_are_predicted(browser: Any, tmp_path: Path) -> None:
     assert _ask(browser).startswith("1 predicted in ")
     expected = _expected(model, x=own.x, edge_index=own.edge_index)
     np.testing.assert_allclose(_shares(browser), expected, atol=0.06)
+
+
+@pytest.mark.slow
+def test_weights_of_edges_go_with_a_graph(browser: Any, tmp_path: Path) -> None:
+    model, raws = weighted_case()
+    _open(browser, model, tmp_path)
+    assert _ask(browser).startswith("3 predicted in ")
+    own = raws[0]
+    assert own.edge_weight is not None
+    given = {"x": own.x.toarray(), "edge_index": own.edge_index, "edge_weight": own.edge_weight}
+    _enter(browser, {name: array.tolist() for name, array in given.items()})
+    assert _ask(browser).startswith(f"{own.num_nodes} predicted in ")
+    np.testing.assert_allclose(_shares(browser), _expected(model, **given), atol=0.06)
+    _enter(browser, {name: array.tolist() for name, array in given.items() if name[0] != "e"})
+    assert "edge_index must be two lists" in _ask(browser)
+    del given["edge_weight"]
+    _enter(browser, {name: array.tolist() for name, array in given.items()})
+    assert "edge_weight must be" in _ask(browser)
 
 
 def _enter(browser: Any, given: dict[str, Any]) -> None:

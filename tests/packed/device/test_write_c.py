@@ -6,13 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from c_programs import beyond_c
 from cases import Case
 
 from sgq_auto.errors import InputError
 from sgq_auto.packed import write_c
 from sgq_auto.packed.device.c_model import CModel
 from sgq_auto.packed.device.lowering.operation_steps import FUNCTIONS
-from sgq_auto.packed.device.steps import Opcode
+from sgq_auto.packed.device.steps import DegreeFactor, Opcode, Reduced
 from sgq_auto.packed.device.unsupported import UnsupportedInCError
 
 _FILES = {
@@ -68,14 +69,22 @@ def test_numbers_of_steps_are_those_of_the_runtime(
     assert numbered == {function.value: k for function, k in FUNCTIONS.items()}
 
 
-@pytest.mark.parametrize(
-    ("model", "what"),
-    [("pna", "layer 'conv1' of the kind pna"), ("gin_sums", "layer 'conv1' sums node features")],
-)
-def test_what_c_cannot_do_yet_is_named_in_a_line(
-    model: str, what: str, small_case: Callable[[str], Case], tmp_path: Path
+def test_numbers_of_reductions_and_degree_factors_are_those_of_the_runtime(
+    small_case: Callable[[str], Case], tmp_path: Path
 ) -> None:
-    with pytest.raises(UnsupportedInCError, match=what) as raised:
-        write_c(small_case(model).packed, tmp_path / "device")
+    write_c(small_case("gcn").packed, tmp_path)
+    text = (tmp_path / "sgq_runtime.c").read_text()
+    reduced = {n: int(k) for n, k in re.findall(r"^    REDUCED_([A-Z]+) = (\d)", text, re.M)}
+    assert reduced == {reduction.name: int(reduction) for reduction in Reduced}
+    for factor in DegreeFactor:
+        assert re.search(rf"^    DEGREE_{factor.name} = {int(factor)}\b", text, re.M)
+
+
+def test_what_c_cannot_do_yet_is_named_in_a_line(
+    small_case: Callable[[str], Case], tmp_path: Path
+) -> None:
+    packed = beyond_c(small_case("gcn").packed)
+    with pytest.raises(UnsupportedInCError, match="operation center_columns after") as raised:
+        write_c(packed, tmp_path / "device")
     assert "\n" not in str(raised.value)
     assert not (tmp_path / "device").exists()

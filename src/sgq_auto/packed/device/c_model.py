@@ -13,7 +13,7 @@ from sgq_auto.packed.device.c_text import (
 )
 from sgq_auto.packed.device.lowering.lowered_model import lowered
 from sgq_auto.packed.device.passes import Passes
-from sgq_auto.packed.device.steps import Opcode, Register
+from sgq_auto.packed.device.steps import Opcode, Register, Scoring
 from sgq_auto.packed.device.tables.model_tables import tables_of
 from sgq_auto.packed.device.tables.table_parts import Tables
 from sgq_auto.packed.device.unsupported import UnsupportedInCError
@@ -137,6 +137,10 @@ class CModel:
         }
         used = {step.opcode for step in self.passes.all_steps}
         constants |= {f"HAS_{opcode.name}": int(opcode in used) for opcode in Opcode}
+        constants |= {
+            f"HAS_SCORING_{scoring.name}": int(scoring in self.passes.scorings)
+            for scoring in Scoring
+        }
         return _HEADER.format(
             origin=comment_text(str(model.source.get("study", ""))) or "a packed model",
             flash=self.footprint.flash_bytes,

@@ -8,7 +8,7 @@ from sgq_auto.packed.allocation import FEATURES
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import PackedWeight
 from sgq_auto.packed.codes.ranges import Ranges
-from sgq_auto.packed.device.steps import IN_PLACE, Opcode, Pooled, Register, Step
+from sgq_auto.packed.device.steps import IN_PLACE, Opcode, Pooled, Register, Scoring, Step
 from sgq_auto.packed.runtime.operations.pooling import Pooling
 from sgq_auto.packed.sizes.device_footprint import CodeSum, DeviceBuffer, places_of
 
@@ -62,6 +62,7 @@ class Passes:
         code_sums: What sums of codes may be.
         num_sums: Whole numbers that these sums need at once.
         num_lanes: 32-bit words in which some of them lie side by side at first.
+        scorings: The ways in which scores of edges are made.
     """
 
     steps: list[list[Step]] = field(default_factory=lambda: [[]])
@@ -74,6 +75,7 @@ class Passes:
     code_sums: list[CodeSum] = field(default_factory=list)
     num_sums: int = 0
     num_lanes: int = 0
+    scorings: set[Scoring] = field(default_factory=set)
     _current: dict[str, int] = field(default_factory=dict)
 
     @property

@@ -39,6 +39,10 @@ class Opcode(IntEnum):
     POOL = 24
     MEAN_OF_NODES = 25
     GATE = 26
+    REDUCE = 27
+    REDUCE_FEATURES = 28
+    TRANSFORM = 29
+    SCALE_BY_DEGREE = 30
 
 
 class Weighing(IntEnum):
@@ -56,6 +60,29 @@ class Scoring(IntEnum):
     SUMS = 0
     BENT_SUMS = 1
     PRODUCTS = 2
+    COSINES = 3
+
+
+class Reduced(IntEnum):
+    """What a reduction makes of neighbours. The numbers are those of ``sgq_runtime.c``."""
+
+    MEAN = 1
+    SUM = 2
+    MAX = 3
+    MIN = 4
+    VAR = 5
+    STD = 6
+
+
+class DegreeFactor(IntEnum):
+    """What rows are multiplied by, from degrees. The numbers are those of ``sgq_runtime.c``."""
+
+    ANY = 0
+    COUNT = 1
+    AMPLIFICATION = 2
+    ATTENUATION = 3
+    LINEAR = 4
+    INVERSE_LINEAR = 5
 
 
 class Pooled(IntEnum):
@@ -69,6 +96,8 @@ class Pooled(IntEnum):
 WITH_ITSELF = 16
 # The same where edges have weights.
 WEIGHTED = 32
+# Bits of each reduction where a step lists some.
+REDUCTION_BITS = 3
 
 # Each of these makes a number from the one in its place, so that both may lie in one register.
 IN_PLACE = frozenset(
@@ -86,6 +115,7 @@ IN_PLACE = frozenset(
         Opcode.NORMALIZE_ROWS,
         Opcode.SOFTMAX_ROWS,
         Opcode.MEAN_OF_NODES,
+        Opcode.SCALE_BY_DEGREE,
     }
 )
 

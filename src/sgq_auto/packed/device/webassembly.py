@@ -23,9 +23,9 @@ def webassembly(model: PackedModel) -> bytes:
     """The module of a model, which a page can run: the C model compiled by clang.
 
     Its exports are functions: ``predict`` and, of a model with a graph and features of nodes,
-    ``predict_node``; and ``results``, ``features``, ``sources`` and ``targets``, which give the
-    addresses of what they say. It imports the functions of ``Math`` that the model needs, by the
-    names that C has for them.
+    ``predict_node``; and ``results``, ``features``, ``sources``, ``targets`` and ``weights`` (of
+    edges), which give the addresses of what they say. It imports the functions of ``Math`` that the
+    model needs, by the names that C has for them.
 
     Args:
         model: The packed model.

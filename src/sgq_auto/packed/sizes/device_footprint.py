@@ -142,14 +142,20 @@ class DeviceShape:
         """What the arena holds of a graph that is given, the largest one.
 
         Where each bucket of each buffer starts; and of the edges, the first into each node, their
-        sources, and, where there are buckets, the row of each node.
+        sources, and, where there are buckets, the row of each node. Where layers read weights of
+        edges, these, and what coefficients divide them by.
         """
         if graph.holds_edges:
             return 0
         rows = graph.num_nodes if graph.num_buckets > 1 else 0
         indices = graph.num_nodes + 1 + graph.num_edges + rows
         places = _WORD * len(self.buffers) * graph.num_buckets
-        return places + indices * index_bytes(graph)
+        held = places + indices * index_bytes(graph)
+        reading = [layer for layer in self.layers if layer.edge_weights]
+        if reading:
+            roots = any(layer.attention_from_degrees for layer in reading)
+            held += -held % _FP32 + _FP32 * (graph.num_edges + roots * graph.num_nodes)
+        return held
 
     def flash_parts(self, graph: GraphSpec, allocation: BitAllocation) -> dict[str, int]:
         """Flash by part of the tables."""
@@ -160,7 +166,7 @@ class DeviceShape:
             for rows, _ in layer.weight_shapes
             if allocation[Site(layer.name, Component.WEIGHT)] != FULL_PRECISION
         )
-        reads_weights = any(layer.edge_weights for layer in self.layers)
+        reads_weights = graph.holds_edges and any(layer.edge_weights for layer in self.layers)
         parts = {
             "features": 0 if graph.inductive else storage.feature_values(),
             "places of features": self.feature_places,

@@ -2,8 +2,8 @@
  * then how far the arena was written, found by two fillings. Each array of the graph is memory of
  * its own, so that a sanitizer sees what is read beside it.
  *
- * The file: nodes, edges (uint32), sources, targets (uint32), features (fp32). The second argument
- * is the size of the arena; without it, it is SGQ_ARENA_BYTES. */
+ * The file: nodes, edges (uint32), sources, targets (uint32), features (fp32), and, where the model
+ * reads them, weights of edges (fp32). The second argument is the size of the arena; without it, it is SGQ_ARENA_BYTES. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +28,9 @@ int main(int argc, char **argv)
     uint32_t *sources = numbers(file, counts[1]);
     uint32_t *targets = numbers(file, counts[1]);
     float *features = numbers(file, (size_t)counts[0] * SGQ_NUM_FEATURES);
+#if SGQ_GIVEN_WEIGHTS
+    float *weights = numbers(file, counts[1]);
+#endif
     unsigned char *arena = malloc(size);
     size_t mark = 0;
     size_t k;
@@ -45,6 +48,9 @@ int main(int argc, char **argv)
         graph.sources = sources;
         graph.targets = targets;
         graph.features = features;
+#if SGQ_GIVEN_WEIGHTS
+        graph.weights = weights;
+#endif
         memset(arena, filling == 0 ? 0x5A : 0xA5, size);
         fault = sgq_predict_graph(arena, size, &graph, show, context);
 #else
@@ -62,6 +68,9 @@ int main(int argc, char **argv)
     free(sources);
     free(targets);
     free(features);
+#if SGQ_GIVEN_WEIGHTS
+    free(weights);
+#endif
     printf("mark %lu\n", (unsigned long)mark);
     return fault;
 }

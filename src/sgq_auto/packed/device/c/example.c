@@ -33,6 +33,9 @@ static int predict(int count, char **names)
     static const uint32_t sources[4] = {0U, 1U, 1U, 2U};
     static const uint32_t targets[4] = {1U, 0U, 2U, 1U};
     static float features[3U * SGQ_NUM_FEATURES];
+#if SGQ_GIVEN_WEIGHTS
+    static const float weights[4] = {1.0F, 1.0F, 1.0F, 1.0F};
+#endif
     sgq_graph graph;
     size_t k;
 
@@ -46,6 +49,9 @@ static int predict(int count, char **names)
     graph.sources = sources;
     graph.targets = targets;
     graph.features = features;
+#if SGQ_GIVEN_WEIGHTS
+    graph.weights = weights;
+#endif
     return sgq_predict_graph(arena, sizeof arena, &graph, show, NULL);
 }
 #elif SGQ_GIVEN_FEATURES

@@ -31,6 +31,13 @@
 #define INLINE static
 #endif
 
+/* For steps that need much stack: so that each has it only while it runs. */
+#if defined(__GNUC__)
+#define APART static __attribute__((noinline))
+#else
+#define APART static
+#endif
+
 /* The words that lanes lie in. */
 #if UINTPTR_MAX > 0xFFFFFFFFU
 typedef uint64_t sgq_word;
@@ -40,7 +47,14 @@ typedef uint32_t sgq_word;
 #define MOST_LANE_BITS 16U
 #endif
 #define LANE_WORD_BITS (8U * (uint32_t)sizeof(sgq_word))
+#define WINDOW_BITS (LANE_WORD_BITS - 7U)
 #define LANE_BYTES (SGQ_ARENA_LANES / 2U * sizeof(uint32_t))
+
+/* Whether some step goes through the edges into a row, reads features, or has a weight. */
+#define HAS_SOURCES \
+    (SGQ_HAS_GATHER || SGQ_HAS_ATTENTION || SGQ_HAS_REDUCE || SGQ_HAS_REDUCE_FEATURES)
+#define READS_FEATURES (SGQ_HAS_READ_FEATURES || SGQ_HAS_REDUCE_FEATURES)
+#define HAS_WEIGHTS (SGQ_HAS_PRODUCT || SGQ_HAS_FEATURE_PRODUCT || SGQ_HAS_TRANSFORM)
 
 #define REAL(x) ((sgq_real)(x))
 #define WORDS sgq_tables.words
@@ -50,12 +64,18 @@ typedef uint32_t sgq_word;
 #define ROW_BLOCK 64U
 #define NUM_WORDS 4U
 #define NOWHERE 0xFFFFFFFFU
+#define SMALLEST_LENGTH 1e-12F
 /* Bytes of the arena before codes, or before what it keeps of a graph that is given. */
 #define ARENA_NUMBERS                                                          \
     (SGQ_ARENA_SUMS * sizeof(sgq_sum) + SGQ_ARENA_LANES * sizeof(uint32_t) + \
      SGQ_ARENA_REALS * sizeof(sgq_real))
 #if SGQ_GIVEN_GRAPH
 #define PLACE_BYTES ((size_t)SGQ_NUM_BUFFERS * SGQ_NUM_BUCKETS * sizeof(uint32_t))
+#if SGQ_GIVEN_WEIGHTS && SGQ_WEIGHTS_FROM_ZERO
+#define NODE_ROOT_BYTES sizeof(float)
+#else
+#define NODE_ROOT_BYTES ((size_t)0U)
+#endif
 #define MOST_INDEX (SGQ_INDEX_BYTES == 2U ? 0xFFFFU : 0xFFFFFFF0U)
 /* Bits are counted in 32-bit integers. */
 #define MOST_CODE_BYTES (1UL << 28)
@@ -99,7 +119,11 @@ enum {
     STEP_MEAN_HEADS = 23,
     STEP_POOL = 24,
     STEP_MEAN_OF_NODES = 25,
-    STEP_GATE = 26
+    STEP_GATE = 26,
+    STEP_REDUCE = 27,
+    STEP_REDUCE_FEATURES = 28,
+    STEP_TRANSFORM = 29,
+    STEP_SCALE_BY_DEGREE = 30
 };
 
 /* Functions of STEP_ACTIVATE. */
@@ -117,7 +141,7 @@ enum {
 };
 
 /* Scores of STEP_ATTENTION. */
-enum { SCORE_SUMS = 0, SCORE_BENT_SUMS = 1, SCORE_PRODUCTS = 2 };
+enum { SCORE_SUMS = 0, SCORE_BENT_SUMS = 1, SCORE_PRODUCTS = 2, SCORE_COSINES = 3 };
 
 /* EXTRA of STEP_POOL, where it is no sum. */
 enum { POOL_MAXIMUM = 1 };
@@ -166,6 +190,7 @@ typedef struct {
     uint32_t codes;   /* in a word */
     uint32_t parts;   /* of a word; 0 where codes are added one by one */
     uint32_t words;   /* of a row */
+    sgq_word whole;   /* mask of a word */
     sgq_word tail;    /* mask of the last one */
     sgq_word mask;    /* of the lanes of a part */
     uint32_t most;    /* rows that lanes may take */
@@ -192,6 +217,10 @@ typedef struct {
     sgq_index *sources; /* the nodes that edges come from */
     sgq_index *rows;    /* the row of each node, where there are buckets */
     uint32_t bucket_rows[SGQ_NUM_BUCKETS + 1U];
+#if SGQ_GIVEN_WEIGHTS
+    float *weights; /* of the same edges */
+    float *roots;   /* of each node's weighted degree, where coefficients need them */
+#endif
 #endif
 #if SGQ_BUCKET_MAP_BITS
     uint32_t map_node; /* the node of map_row, a row of map_bucket, or the first that may be it */
@@ -249,15 +278,47 @@ static uint32_t read_bits(const uint8_t *stream, uint32_t bit, uint32_t bits)
     return bits == 32U ? value : value & ((1U << bits) - 1U);
 }
 
-/* 32 bits from any bit on; five bytes must be there. */
-INLINE uint32_t word_at(const uint8_t *stream, uint32_t bit)
+/* A word of bytes. */
+INLINE sgq_word load_word(const uint8_t *octets)
 {
-    const uint8_t *octets = stream + (bit >> 3);
-    const uint32_t shift = bit & 7U;
-    const uint32_t word = (uint32_t)octets[0] | (uint32_t)octets[1] << 8 |
-                          (uint32_t)octets[2] << 16 | (uint32_t)octets[3] << 24;
+#if UINTPTR_MAX > 0xFFFFFFFFU
+    return (sgq_word)octets[0] | (sgq_word)octets[1] << 8 | (sgq_word)octets[2] << 16 |
+           (sgq_word)octets[3] << 24 | (sgq_word)octets[4] << 32 | (sgq_word)octets[5] << 40 |
+           (sgq_word)octets[6] << 48 | (sgq_word)octets[7] << 56;
+#else
+    return (sgq_word)octets[0] | (sgq_word)octets[1] << 8 | (sgq_word)octets[2] << 16 |
+           (sgq_word)octets[3] << 24;
+#endif
+}
 
-    return shift == 0U ? word : word >> shift | (uint32_t)octets[4] << (32U - shift);
+/* WINDOW_BITS bits from any one on, and perhaps some more; the bytes of a word must be there. */
+INLINE sgq_word window_at(const uint8_t *stream, uint32_t bit)
+{
+    return load_word(stream + (bit >> 3)) >> (bit & 7U);
+}
+
+/* The same of so many bits; a byte more must be there if these are more than WINDOW_BITS. */
+INLINE sgq_word wide_window_at(const uint8_t *stream, uint32_t bit, uint32_t bits)
+{
+    const uint32_t shift = bit & 7U;
+    const sgq_word word = window_at(stream, bit);
+
+    if (shift + bits > LANE_WORD_BITS) {
+        return word | (sgq_word)stream[(bit >> 3) + sizeof word] << (LANE_WORD_BITS - shift);
+    }
+    return word;
+}
+
+/* Some bits from any one on, of which no other byte is read. */
+static sgq_word lane_bits_at(const uint8_t *stream, uint32_t bit, uint32_t bits)
+{
+#if UINTPTR_MAX > 0xFFFFFFFFU
+    if (bits > 32U) {
+        return read_bits(stream, bit, 32U) |
+               (sgq_word)read_bits(stream, bit + 32U, bits - 32U) << 32;
+    }
+#endif
+    return read_bits(stream, bit, bits);
 }
 
 static sgq_real read_value(const uint8_t *bytes, uint32_t place)
@@ -287,25 +348,21 @@ static sgq_real bounded(sgq_real value)
     return value > REAL(FLT_MAX) ? REAL(FLT_MAX) : value < REAL(-FLT_MAX) ? REAL(-FLT_MAX) : value;
 }
 
-/* The nearest code; halves go to the even one, and what is no number to 0. */
-static uint32_t nearest_code(sgq_real value, sgq_real step, sgq_real offset, uint32_t largest)
+/* The nearest code; halves go to the even one, and what is no number to 0. Values come in no order
+ * that a processor could guess, so there are no branches. */
+INLINE uint32_t nearest_code(sgq_real value, sgq_real step, sgq_real offset, uint32_t largest)
 {
+    const sgq_real top = REAL(largest);
     sgq_real scaled = (value - offset) / step;
-    uint32_t code;
     sgq_real rest;
+    uint32_t code;
 
-    if (!(scaled > REAL(0))) {
-        return 0U;
-    }
-    if (scaled >= REAL(largest)) {
-        return largest;
-    }
-    code = (uint32_t)scaled;
-    rest = scaled - REAL(code);
-    if (rest > REAL(0.5) || (rest >= REAL(0.5) && (code & 1U) != 0U)) {
-        code++;
-    }
-    return code;
+    scaled = scaled > REAL(0) ? scaled : REAL(0);
+    scaled = scaled < top ? scaled : top;
+    code = (uint32_t)(int32_t)scaled;
+    rest = scaled - REAL((int32_t)code);
+    return code + ((uint32_t)(rest > REAL(0.5)) |
+                   ((uint32_t)(rest >= REAL(0.5)) & code & 1U));
 }
 
 static uint32_t code_of(sgq_real value, sgq_real step, sgq_real offset, uint32_t bits)
@@ -375,6 +432,70 @@ static sgq_real value_at(const sgq_slice *slice, uint32_t place)
            slice->offset;
 }
 
+/* Consecutive codes, or fp32 values, of a matrix: read by whole words where these can be read. */
+typedef struct {
+    const sgq_slice *slice;
+    sgq_word word;
+    sgq_word mask;
+    uint32_t bits;
+    uint32_t bit;   /* of the next word */
+    uint32_t codes; /* that a word has */
+    uint32_t have;  /* codes left in this one */
+    uint32_t left;  /* codes after it */
+    int is_inside;
+} sgq_reader;
+
+/* Starts with code number first; of codes of no bits each is 0. */
+INLINE sgq_reader reader_at(const sgq_slice *slice, uint32_t first, uint32_t count)
+{
+    sgq_reader reader;
+
+    reader.slice = slice;
+    reader.word = 0U;
+    reader.bits = slice->bits;
+    reader.mask = ((sgq_word)1U << (slice->bits & (FULL_PRECISION - 1U))) - 1U;
+    reader.bit = first * slice->bits;
+    reader.codes = slice->bits == 0U ? count : WINDOW_BITS / slice->bits;
+    reader.have = 0U;
+    reader.left = count;
+    reader.is_inside = (size_t)(slice->end - slice->bytes) >=
+                       ((reader.bit + count * slice->bits) >> 3) + sizeof(sgq_word);
+    return reader;
+}
+
+/* Reads the next word of codes. */
+INLINE void fill_reader(sgq_reader *reader)
+{
+    reader->have = reader->left < reader->codes ? reader->left : reader->codes;
+    reader->left -= reader->have;
+    reader->word = reader->is_inside
+                       ? window_at(reader->slice->bytes, reader->bit)
+                       : lane_bits_at(reader->slice->bytes, reader->bit, reader->have * reader->bits);
+    reader->bit += reader->have * reader->bits;
+}
+
+INLINE uint32_t next_code(sgq_reader *reader)
+{
+    uint32_t code;
+
+    if (reader->have == 0U) {
+        fill_reader(reader);
+    }
+    code = (uint32_t)(reader->word & reader->mask);
+    reader->word >>= reader->bits;
+    reader->have--;
+    return code;
+}
+
+INLINE sgq_real next_value(sgq_reader *reader)
+{
+    if (reader->bits == FULL_PRECISION) {
+        reader->bit += FULL_PRECISION;
+        return read_value(reader->slice->bytes, (reader->bit >> 5) - 1U);
+    }
+    return REAL(next_code(reader)) * reader->slice->step + reader->slice->offset;
+}
+
 /* The node of the row. */
 static uint32_t node_of(sgq_run *run)
 {
@@ -383,7 +504,7 @@ static uint32_t node_of(sgq_run *run)
 #elif SGQ_BUCKET_MAP_BITS
     const uint8_t *map = sgq_tables.bytes + SGQ_BUCKET_MAP;
 
-    if (run->map_bucket != run->bucket) {
+    if (run->map_bucket != run->bucket || run->map_row > run->row) {
         run->map_bucket = run->bucket;
         run->map_row = bucket_row(run, run->bucket);
         run->map_node = 0U;
@@ -433,6 +554,7 @@ typedef struct {
     sgq_word *total_lanes;
     uint32_t width;
     uint32_t rows; /* rows in the lanes */
+    int has_sums;  /* whether lanes were added to sums */
 } sgq_adder;
 
 static sgq_adder adder_of(const sgq_run *run, uint32_t width, int needs_totals)
@@ -446,6 +568,7 @@ static sgq_adder adder_of(const sgq_run *run, uint32_t width, int needs_totals)
     adder.total_lanes = run->lanes + LANE_BYTES / sizeof(sgq_word);
     adder.width = width;
     adder.rows = 0U;
+    adder.has_sums = 0;
     return adder;
 }
 
@@ -474,6 +597,12 @@ static uint32_t best_parts(const sgq_words *words)
     return best;
 }
 
+/* The mask of some bits, one at least. */
+static sgq_word first_bits(uint32_t bits)
+{
+    return ((sgq_word)1U << (bits - 1U) << 1U) - 1U;
+}
+
 /* How rows of so many codes of some bits are added, times a factor of at most the largest one; 0 of
  * a factor that is not known, and codes are then added one by one. Found once, and kept. */
 static const sgq_words *words_of(sgq_run *run, uint32_t width, uint32_t bits, uint32_t largest)
@@ -481,7 +610,6 @@ static const sgq_words *words_of(sgq_run *run, uint32_t width, uint32_t bits, ui
     sgq_words *words = run->words + (bits + width) % NUM_WORDS;
     uint32_t lane;
     uint32_t bit;
-    uint32_t last;
 
     if (words->width == width && words->bits == bits && words->largest == largest) {
         return words;
@@ -502,8 +630,8 @@ static const sgq_words *words_of(sgq_run *run, uint32_t width, uint32_t bits, ui
         }
     }
     words->words = (width + words->codes - 1U) / words->codes;
-    last = (width - (words->words - 1U) * words->codes) * bits;
-    words->tail = ((sgq_word)1U << (last - 1U) << 1U) - 1U;
+    words->whole = first_bits(words->codes * bits);
+    words->tail = first_bits((width - (words->words - 1U) * words->codes) * bits);
     return words;
 }
 
@@ -539,36 +667,8 @@ static void end_rows(sgq_adder *adder)
             empty_lanes(adder->words, adder->total_lanes, adder->totals);
         }
         adder->rows = 0U;
+        adder->has_sums = 1;
     }
-}
-
-/* A word from any bit on; a byte more must be there. */
-INLINE sgq_word lane_word_at(const uint8_t *stream, uint32_t bit)
-{
-#if UINTPTR_MAX > 0xFFFFFFFFU
-    const uint8_t *octets = stream + (bit >> 3);
-    const uint32_t shift = bit & 7U;
-    const sgq_word word = (sgq_word)octets[0] | (sgq_word)octets[1] << 8 |
-                          (sgq_word)octets[2] << 16 | (sgq_word)octets[3] << 24 |
-                          (sgq_word)octets[4] << 32 | (sgq_word)octets[5] << 40 |
-                          (sgq_word)octets[6] << 48 | (sgq_word)octets[7] << 56;
-
-    return shift == 0U ? word : word >> shift | (sgq_word)octets[8] << (64U - shift);
-#else
-    return word_at(stream, bit);
-#endif
-}
-
-/* Some of its first bits, of which no other byte is read. */
-static sgq_word lane_bits_at(const uint8_t *stream, uint32_t bit, uint32_t bits)
-{
-#if UINTPTR_MAX > 0xFFFFFFFFU
-    if (bits > 32U) {
-        return read_bits(stream, bit, 32U) |
-               (sgq_word)read_bits(stream, bit + 32U, bits - 32U) << 32;
-    }
-#endif
-    return read_bits(stream, bit, bits);
 }
 
 /* Word k of a row that starts at a bit; past the end of the memory nothing is read. */
@@ -578,13 +678,12 @@ INLINE sgq_word row_word(const sgq_words *words, const sgq_slice *slice, uint32_
     const uint32_t bit = start + k * words->codes * words->bits;
     const int is_last = k + 1U == words->words;
 
-    if (is_inside) {
-        return is_last ? lane_word_at(slice->bytes, bit) & words->tail
-                       : lane_word_at(slice->bytes, bit);
-    }
-    return lane_bits_at(slice->bytes, bit,
-                        is_last ? (words->width - k * words->codes) * words->bits
-                                : words->codes * words->bits);
+    const uint32_t bits =
+        is_last ? (words->width - k * words->codes) * words->bits : words->codes * words->bits;
+    const sgq_word mask = is_last ? words->tail : words->whole;
+
+    return is_inside ? wide_window_at(slice->bytes, bit, bits) & mask
+                     : lane_bits_at(slice->bytes, bit, bits);
 }
 
 /* Whether whole words of a row can be read; after tables there always is room. */
@@ -692,14 +791,71 @@ static void add_scaled(sgq_real *out, sgq_sum *sums, sgq_sum *totals, uint32_t w
     }
 }
 
-/* out += factor value, where one of the two is no code. */
+/* The same of sums that all lie in lanes, which it empties. */
+static void add_scaled_lanes(sgq_real *out, const sgq_adder *adder, sgq_real s, sgq_real o,
+                             const float *ranges, uint32_t stride, sgq_real weight)
+{
+    const sgq_words *words = adder->words;
+    const uint32_t parts = words->parts;
+    const uint32_t lane_bits = parts * words->bits;
+    const sgq_word mask = first_bits(lane_bits);
+    sgq_word *lane = adder->lanes;
+    sgq_word *total = adder->totals == NULL ? NULL : adder->total_lanes;
+    uint32_t first;
+    uint32_t part;
+
+    for (first = 0U; first < words->width; first += words->codes) {
+        const uint32_t left = words->width - first;
+        const uint32_t end = first + (left < words->codes ? left : words->codes);
+
+        for (part = first; part < first + parts; part++) {
+            sgq_word sums = *lane;
+            sgq_word totals = total == NULL ? 0U : *total;
+            uint32_t k;
+
+            *lane++ = 0U;
+            for (k = part; k < end; k += parts) {
+                const float *range = ranges + stride * k;
+                sgq_real sum = s * REAL((uint32_t)(sums & mask));
+
+                if (total != NULL) {
+                    sum += o * REAL((uint32_t)(totals & mask));
+                    totals >>= lane_bits;
+                }
+                sums >>= lane_bits;
+                out[k] += REAL(range[0]) * sum + REAL(range[1]) * weight;
+            }
+            if (total != NULL) {
+                *total++ = 0U;
+            }
+        }
+    }
+}
+
+/* Makes numbers of what was added up, by the ranges of each column, or of all: see add_scaled. */
+static void add_up(sgq_adder *adder, sgq_real *out, sgq_real s, sgq_real o, const float *ranges,
+                   uint32_t stride, sgq_sum factors, uint32_t count)
+{
+    if (adder->rows != 0U && !adder->has_sums) {
+        add_scaled_lanes(out, adder, s, o, ranges, stride, s * REAL(factors) + o * REAL(count));
+    } else {
+        end_rows(adder);
+        add_scaled(out, adder->sums, adder->totals, adder->width, s, o, ranges, stride, factors,
+                   count);
+    }
+    adder->rows = 0U;
+    adder->has_sums = 0;
+}
+
+/* out += factor value, of values that are added alone, or where one of the two is no code. */
 static void add_values(sgq_real *out, const sgq_slice *slice, uint32_t first, uint32_t width,
                        sgq_real factor)
 {
+    sgq_reader reader = reader_at(slice, first, width);
     uint32_t k;
 
-    for (k = 0; k < width; k++) {
-        out[k] += factor * value_at(slice, first + k);
+    for (k = 0U; k < width; k++) {
+        out[k] += factor * next_value(&reader);
     }
 }
 
@@ -713,10 +869,12 @@ static void zero_reals(sgq_real *values, uint32_t count)
 }
 
 #if SGQ_HAS_EDGES || SGQ_FEATURES_SPARSE
-INLINE uint32_t lowest_bit(uint32_t word)
+/* The place of the lowest bit of a word that is not 0. */
+INLINE uint32_t lowest_bit(sgq_word word)
 {
 #if defined(__GNUC__)
-    return (uint32_t)__builtin_ctzl((unsigned long)word);
+    return (uint32_t)(sizeof word > sizeof(unsigned int) ? __builtin_ctzll(word)
+                                                         : __builtin_ctz((unsigned int)word));
 #else
     uint32_t k = 0U;
 
@@ -740,32 +898,37 @@ static uint32_t count_at(const uint32_t *words, uint32_t bucket, uint32_t row_in
 /* The column of the next entry, which must be there. */
 INLINE uint32_t next_column(sgq_entries *entries)
 {
-    uint32_t window = word_at(entries->stream, entries->bit);
+    sgq_word window = window_at(entries->stream, entries->bit);
+    /* Most often at most one zone ends: without a branch, for nobody can guess which. */
+    const uint32_t is_past = entries->column >= *entries->zone_end;
     uint32_t zeros = 0U;
     uint32_t parameter;
     uint32_t first;
+    uint32_t rest;
 
+    entries->zone_end += is_past;
+    entries->parameter += is_past;
     while (entries->column >= *entries->zone_end) {
         entries->zone_end++;
         entries->parameter++;
     }
     parameter = *entries->parameter;
     while (window == 0U) {
-        zeros += 32U;
-        entries->bit += 32U;
-        window = word_at(entries->stream, entries->bit);
+        zeros += WINDOW_BITS;
+        entries->bit += WINDOW_BITS;
+        window = window_at(entries->stream, entries->bit);
     }
     first = lowest_bit(window);
     zeros += first;
     entries->bit += first + 1U;
-    if (first + parameter < 31U) {
-        window >>= first + 1U;
+    if (first + parameter < WINDOW_BITS) {
+        rest = (uint32_t)(window >> first >> 1) & ((1U << parameter) - 1U);
     } else {
-        window = word_at(entries->stream, entries->bit);
+        rest = read_bits(entries->stream, entries->bit, parameter);
     }
     entries->bit += parameter;
     entries->left--;
-    entries->column += (zeros << parameter | (window & ((1U << parameter) - 1U))) + 1U;
+    entries->column += (zeros << parameter | rest) + 1U;
     return entries->column - 1U;
 }
 
@@ -818,7 +981,7 @@ static sgq_entries entries_of(const sgq_run *run, sgq_rows *rows, const uint32_t
 }
 #endif
 
-#if SGQ_HAS_GATHER || SGQ_HAS_ATTENTION
+#if HAS_SOURCES
 /* The bucket of a row, looked for from that of an earlier one on. */
 static uint32_t bucket_from(const sgq_run *run, uint32_t bucket, uint32_t row)
 {
@@ -897,6 +1060,18 @@ static int next_source(sgq_run *run, sgq_sources *sources)
 }
 #endif
 
+#if SGQ_HAS_SCALE_BY_DEGREE
+/* How many edges lead to the row at hand. */
+static uint32_t degree_of_row(const sgq_run *run)
+{
+#if SGQ_GIVEN_GRAPH
+    return (uint32_t)run->starts[run->node + 1U] - run->starts[run->node];
+#else
+    return count_at(run->edges.words, run->bucket, run->row - bucket_row(run, run->bucket));
+#endif
+}
+#endif
+
 #if SGQ_HAS_GATHER
 static sgq_real root_of(const sgq_run *run, const sgq_sources *sources, uint32_t more)
 {
@@ -918,8 +1093,46 @@ static sgq_slice edge_weights(const sgq_run *run)
     const sgq_matrix matrix = matrix_at(run, SGQ_EDGE_WEIGHTS);
     sgq_slice slice = slice_at(run, &matrix, run->bucket);
 
+#if !SGQ_GIVEN_WEIGHTS
     slice.first_row = WORDS[SGQ_EDGE_WEIGHT_STARTS + run->bucket];
+#endif
     return slice;
+}
+
+/* The code of an edge's weight, and what stands for the weight. */
+static uint32_t weight_code(const sgq_run *run, const sgq_slice *weights, uint32_t edge)
+{
+#if SGQ_GIVEN_WEIGHTS
+    return code_of(REAL(run->weights[edge]), weights->step, weights->offset, weights->bits);
+#else
+    (void)run;
+    return read_bits(weights->bytes, edge * weights->bits, weights->bits);
+#endif
+}
+
+static sgq_real weight_value(const sgq_run *run, const sgq_slice *weights, uint32_t edge)
+{
+#if SGQ_GIVEN_WEIGHTS
+    if (weights->bits == FULL_PRECISION) {
+        return REAL(run->weights[edge]);
+    }
+#else
+    if (weights->bits == FULL_PRECISION) {
+        return read_value(weights->bytes, edge);
+    }
+#endif
+    return REAL(weight_code(run, weights, edge)) * weights->step + weights->offset;
+}
+
+/* 1 / sqrt(d) of a weighted degree d: of what degrees know a row by. */
+static sgq_real weight_root(const sgq_run *run, uint32_t node)
+{
+#if SGQ_GIVEN_WEIGHTS
+    return REAL(run->roots[node]);
+#else
+    (void)run;
+    return REAL(NUMBERS[SGQ_WEIGHT_ROOTS + node]);
+#endif
 }
 #endif
 
@@ -933,6 +1146,7 @@ typedef struct {
     uint32_t largest; /* code of a coefficient; 0 where these are numbers */
     sgq_sum factors;
     uint32_t count;
+    uint32_t alone;   /* the number of the first code of the only row, while there is one */
     uint32_t kind;
     uint32_t more;    /* 1 where a node is one of its own */
     sgq_real root;    /* of the row's degree */
@@ -947,32 +1161,44 @@ static void end_bucket(sgq_gathering *all)
 {
     const float ranges[2] = {(float)all->slice.step, (float)all->slice.offset};
 
-    if (all->count != 0U) {
-        end_rows(&all->adder);
-        add_scaled(all->out, all->adder.sums, all->adder.totals, all->adder.width, all->s, all->o,
-                   ranges, 0U, all->factors, all->count);
+    if (all->count == 1U) {
+        add_values(all->out, &all->slice, all->alone, all->adder.width,
+                   REAL(all->factors) * all->s + all->o);
+    } else if (all->count != 0U) {
+        add_up(&all->adder, all->out, all->s, all->o, ranges, 0U, all->factors, all->count);
     }
     all->factors = 0;
     all->count = 0U;
 }
 
-static void start_bucket(sgq_run *run, sgq_gathering *all, sgq_slice slice)
+/* Adds a row by its code of a coefficient; the only one of a bucket is not added up. */
+static void add_neighbor(sgq_run *run, sgq_gathering *all, uint32_t first, sgq_sum code)
 {
-    end_bucket(all);
-    all->slice = slice;
-    if (slice.bits != FULL_PRECISION && all->largest != 0U) {
-        all->adder.words = words_of(run, all->adder.width, slice.bits, all->largest);
+    if (all->count == 0U) {
+        all->alone = first;
+    } else {
+        if (all->count == 1U) {
+            all->adder.words = words_of(run, all->adder.width, all->slice.bits, all->largest);
+            add_row(&all->adder, &all->slice, all->alone, all->factors);
+        }
+        add_row(&all->adder, &all->slice, first, code);
     }
+    all->factors += code;
+    all->count++;
 }
 
 #if SGQ_HAS_EDGE_WEIGHTS
 /* Weights take the place of coefficients, or of 1 among what these follow from. */
-static void start_weights(sgq_run *run, sgq_gathering *all)
+static void start_weights(sgq_run *run, sgq_gathering *all, uint32_t node)
 {
     all->weights = edge_weights(run);
+#if SGQ_GIVEN_WEIGHTS
+    all->edge = run->starts[run->node];
+#else
     all->edge = run->edges.entry - all->weights.first_row;
+#endif
     if (all->kind == BY_DEGREES) {
-        all->root = REAL(NUMBERS[SGQ_WEIGHT_ROOTS + run->row]);
+        all->root = weight_root(run, node);
         return;
     }
     all->adder = adder_of(run, all->adder.width, 1);
@@ -983,36 +1209,38 @@ static void start_weights(sgq_run *run, sgq_gathering *all)
 }
 #endif
 
-static sgq_gathering start_gathering(sgq_run *run, const uint32_t *step, const sgq_sources *sources)
+static void start_gathering(sgq_run *run, const uint32_t *step, const sgq_sources *sources,
+                            sgq_gathering *all)
 {
-    sgq_gathering all;
-
-    memset(&all, 0, sizeof all);
-    all.kind = step[EXTRA] & 15U;
-    all.more = step[EXTRA] & WITH_ITSELF ? 1U : 0U;
-    all.out = run->reals + step[OUT];
-    all.s = REAL(1);
-    all.largest = 1U;
-    all.adder = adder_of(run, step[WIDTH], all.kind == BY_DEGREES);
-    if (all.kind == BY_DEGREES) {
+    all->slice.bits = FULL_PRECISION;
+    all->factors = 0;
+    all->count = 0U;
+    all->kind = step[EXTRA] & 15U;
+    all->more = step[EXTRA] & WITH_ITSELF ? 1U : 0U;
+    all->out = run->reals + step[OUT];
+    all->s = REAL(1);
+    all->o = REAL(0);
+    all->root = REAL(0);
+    all->largest = 1U;
+    all->adder = adder_of(run, step[WIDTH], all->kind == BY_DEGREES);
+    if (all->kind == BY_DEGREES) {
         const sgq_matrix attention = matrix_at(run, step[TABLE2]);
         const sgq_slice ranges = slice_at(run, &attention, run->bucket);
 
-        all.largest = ranges.bits == FULL_PRECISION ? 0U : (1U << ranges.bits) - 1U;
-        all.s = ranges.step;
-        all.o = ranges.offset;
-        all.root = root_of(run, sources, all.more);
-    } else if (all.kind == BY_ONE_ITSELF_MORE) {
-        all.s += REAL(NUMBERS[step[TABLE2]]);
+        all->largest = ranges.bits == FULL_PRECISION ? 0U : (1U << ranges.bits) - 1U;
+        all->s = ranges.step;
+        all->o = ranges.offset;
+        all->root = root_of(run, sources, all->more);
+    } else if (all->kind == BY_ONE_ITSELF_MORE) {
+        all->s += REAL(NUMBERS[step[TABLE2]]);
     }
 #if SGQ_HAS_EDGE_WEIGHTS
-    all.is_weighted = (step[EXTRA] & WEIGHTED) != 0U;
-    if (all.is_weighted) {
-        start_weights(run, &all);
+    all->is_weighted = (step[EXTRA] & WEIGHTED) != 0U;
+    if (all->is_weighted) {
+        start_weights(run, all, sources->node);
     }
 #endif
-    zero_reals(all.out, step[WIDTH]);
-    return all;
+    zero_reals(all->out, step[WIDTH]);
 }
 
 /* The coefficient of an edge that follows from degrees, before it has a code. */
@@ -1020,9 +1248,9 @@ static sgq_real degree_coefficient(sgq_run *run, sgq_gathering *all, const sgq_s
 {
 #if SGQ_HAS_EDGE_WEIGHTS
     if (all->is_weighted) {
-        const sgq_real both = all->root * REAL(NUMBERS[SGQ_WEIGHT_ROOTS + sources->source]);
+        const sgq_real both = all->root * weight_root(run, sources->node);
 
-        return sources->itself == 2U ? both : both * value_at(&all->weights, all->edge++);
+        return sources->itself == 2U ? both : both * weight_value(run, &all->weights, all->edge++);
     }
 #endif
     return all->root * root_of(run, sources, all->more);
@@ -1047,25 +1275,26 @@ static sgq_real coefficient_of(sgq_run *run, sgq_gathering *all, const sgq_sourc
         const sgq_slice *weights = &all->weights;
 
         if (all->largest != 0U) {
-            *code = (sgq_sum)read_bits(weights->bytes, all->edge * weights->bits, weights->bits);
+            *code = (sgq_sum)weight_code(run, weights, all->edge);
         }
-        return value_at(weights, all->edge++);
+        return weight_value(run, weights, all->edge++);
     }
 #endif
     return all->s;
 }
 
 /* out = sum_j a_j h_j over neighbours j. */
-static void gather(sgq_run *run, const uint32_t *step)
+APART void gather(sgq_run *run, const uint32_t *step)
 {
     const uint32_t width = step[WIDTH];
     const sgq_matrix matrix = matrix_at(run, step[TABLE]);
     sgq_sources sources = sources_of(run, step[EXTRA] & WITH_ITSELF);
-    sgq_gathering all = start_gathering(run, step, &sources);
     uint32_t group = NOWHERE;
+    sgq_gathering all;
     uint32_t count;
     uint32_t k;
 
+    start_gathering(run, step, &sources, &all);
     for (count = 0U; next_source(run, &sources); count++) {
         const int was_itself = count == 1U && all.kind == BY_ONE_ITSELF_MORE;
         sgq_real coefficient;
@@ -1074,7 +1303,8 @@ static void gather(sgq_run *run, const uint32_t *step)
 
         if (sources.bucket != group || was_itself) {
             group = sources.bucket;
-            start_bucket(run, &all, slice_at(run, &matrix, group));
+            end_bucket(&all);
+            all.slice = slice_at(run, &matrix, group);
             all.s = was_itself ? REAL(1) : all.s;
         }
         first = (sources.source - all.slice.first_row) * width;
@@ -1082,9 +1312,7 @@ static void gather(sgq_run *run, const uint32_t *step)
         if (all.slice.bits == FULL_PRECISION || all.largest == 0U) {
             add_values(all.out, &all.slice, first, width, coefficient);
         } else {
-            add_row(&all.adder, &all.slice, first, code);
-            all.factors += code;
-            all.count++;
+            add_neighbor(run, &all, first, code);
         }
     }
     end_bucket(&all);
@@ -1105,7 +1333,7 @@ typedef struct {
     sgq_real sum; /* of the values that are no codes */
 } sgq_product;
 
-#if SGQ_HAS_PRODUCT || SGQ_HAS_FEATURE_PRODUCT
+#if HAS_WEIGHTS
 /* needs_totals: whether codes of the row have an offset; largest: the largest of them, if any. */
 static sgq_product start_product(sgq_run *run, const uint32_t *step, int needs_totals,
                                  uint32_t largest)
@@ -1171,44 +1399,181 @@ static sgq_real end_product(sgq_product *product, sgq_real s, sgq_real o)
             product->out[k] = product->out[k] * REAL(product->ranges[2U * k]) +
                               product->sum * REAL(product->ranges[2U * k + 1U]);
         }
-        end_rows(&product->adder);
-        add_scaled(product->out, product->adder.sums, product->adder.totals, width, s, o,
-                   product->ranges, 2U, product->factors, product->count);
+        add_up(&product->adder, product->out, s, o, product->ranges, 2U, product->factors,
+               product->count);
     }
     return product->sum + s * REAL(product->factors) + o * REAL(product->count);
 }
 #endif
 
-#if SGQ_HAS_PRODUCT || (SGQ_HAS_FEATURE_PRODUCT && !SGQ_FEATURES_SPARSE && !SGQ_GIVEN_FEATURES)
-/* The terms of a row of codes, from number first on; lanes add them up. */
-static void add_coded_row(sgq_product *product, const sgq_slice *slice, uint32_t first,
-                          uint32_t width)
+#if SGQ_HAS_PRODUCT || (SGQ_HAS_FEATURE_PRODUCT && !SGQ_GIVEN_FEATURES)
+/* The terms of a row: its codes, and the rows of the weight that they go with. */
+typedef struct {
+    sgq_entries *entries; /* which rows; NULL where these are all, in order */
+    sgq_reader codes;     /* of no bits where each is 1 */
+    uint32_t column;      /* the next row, where these are all */
+} sgq_terms;
+
+/* The row of the next term. */
+INLINE uint32_t next_row(sgq_terms *terms)
 {
-    const uint32_t row_bits = product->adder.width * product->weight.bits;
-    const uint32_t bits = slice->bits;
-    uint32_t factors = 0U;
-    uint32_t bit = first * bits;
-    uint32_t start = 0U;
-    uint32_t left = width;
-
-    for (; left != 0U; left--) {
-        const uint32_t code = read_bits(slice->bytes, bit, bits);
-
-        if (product->adder.totals != NULL) {
-            add_lanes(&product->adder, &product->weight, start, code, 1);
-        } else if (code != 0U) {
-            add_lanes(&product->adder, &product->weight, start, code, 0);
-        }
-        factors += code;
-        bit += bits;
-        start += row_bits;
+#if SGQ_HAS_FEATURE_PRODUCT && SGQ_FEATURES_SPARSE
+    if (terms->entries != NULL) {
+        return next_column(terms->entries);
     }
-    product->factors = (sgq_sum)factors;
-    product->count = width;
+#endif
+    return terms->column++;
 }
 
+/* Sums of a word of at most four parts, of its codes and of these times a factor. */
+typedef struct {
+    sgq_word sums[4];
+    sgq_word totals[4];
+} sgq_parts;
+
+INLINE void add_parts(sgq_parts *parts, sgq_word word, sgq_word mask, uint32_t bits,
+                      uint32_t factor, int needs_totals)
+{
+    parts->sums[0] += factor * (word & mask);
+    parts->totals[0] += needs_totals ? word & mask : 0U;
+    word >>= bits;
+    parts->sums[1] += factor * (word & mask);
+    parts->totals[1] += needs_totals ? word & mask : 0U;
+    word >>= bits;
+    parts->sums[2] += factor * (word & mask);
+    parts->totals[2] += needs_totals ? word & mask : 0U;
+    word >>= bits;
+    parts->sums[3] += factor * (word & mask);
+    parts->totals[3] += needs_totals ? word & mask : 0U;
+}
+
+static void store_parts(const sgq_product *product, const sgq_parts *parts, uint32_t first)
+{
+    const uint32_t count = product->adder.words->parts;
+    uint32_t k;
+
+    for (k = 0U; k < count; k++) {
+        product->adder.lanes[first + k] = parts->sums[k];
+        if (product->adder.totals != NULL) {
+            product->adder.total_lanes[first + k] = parts->totals[k];
+        }
+    }
+}
+
+/* Terms of as many codes as lanes may take, where a row of the weight is one word, or two, of at
+ * most four parts: sums stay in registers. Returns the sum of the codes. */
+INLINE uint32_t add_short_terms(sgq_product *product, sgq_terms *terms, uint32_t count,
+                                int is_sparse, int needs_totals, int has_two)
+{
+    const sgq_words *words = product->adder.words;
+    const uint32_t bits = words->bits;
+    const uint32_t row_bits = words->width * bits;
+    const uint32_t word_bits = words->codes * bits;
+    const sgq_word mask = words->mask;
+    const sgq_word whole = words->whole;
+    const sgq_word tail = words->tail;
+    const uint8_t *rows = product->weight.bytes;
+    sgq_parts one = {{0U, 0U, 0U, 0U}, {0U, 0U, 0U, 0U}};
+    sgq_parts two = {{0U, 0U, 0U, 0U}, {0U, 0U, 0U, 0U}};
+    sgq_entries entries;
+    sgq_terms own = *terms;
+    uint32_t factors = 0U;
+
+    if (is_sparse) {
+        entries = *terms->entries;
+        own.entries = &entries;
+    } else {
+        own.entries = NULL;
+    }
+    for (; count != 0U; count--) {
+        const uint32_t start = next_row(&own) * row_bits;
+        const uint32_t code = own.codes.bits == 0U ? 1U : next_code(&own.codes);
+
+        if (has_two) {
+            add_parts(&one, wide_window_at(rows, start, word_bits) & whole, mask, bits, code,
+                      needs_totals);
+            add_parts(&two, wide_window_at(rows, start + word_bits, row_bits - word_bits) & tail,
+                      mask, bits, code, needs_totals);
+        } else {
+            add_parts(&one, wide_window_at(rows, start, row_bits) & tail, mask, bits, code,
+                      needs_totals);
+        }
+        factors += code;
+    }
+    store_parts(product, &one, 0U);
+    if (has_two) {
+        store_parts(product, &two, words->parts);
+    }
+    if (is_sparse) {
+        *terms->entries = entries;
+    }
+    own.entries = terms->entries;
+    *terms = own;
+    return factors;
+}
+
+/* The same, by what is known of all terms: so that no loop asks it for each. */
+static uint32_t add_known_terms(sgq_product *product, sgq_terms *terms, uint32_t count)
+{
+    const int needs_totals = product->adder.totals != NULL;
+    const int has_two = product->adder.words->words == 2U;
+
+    if (terms->entries != NULL) {
+        if (has_two) {
+            return needs_totals ? add_short_terms(product, terms, count, 1, 1, 1)
+                                : add_short_terms(product, terms, count, 1, 0, 1);
+        }
+        return needs_totals ? add_short_terms(product, terms, count, 1, 1, 0)
+                            : add_short_terms(product, terms, count, 1, 0, 0);
+    }
+    if (has_two) {
+        return needs_totals ? add_short_terms(product, terms, count, 0, 1, 1)
+                            : add_short_terms(product, terms, count, 0, 0, 1);
+    }
+    return needs_totals ? add_short_terms(product, terms, count, 0, 1, 0)
+                        : add_short_terms(product, terms, count, 0, 0, 0);
+}
+
+/* The terms of a row of codes from number first on, which lanes add up. entries: which rows of the
+ * weight they go with; NULL where these are all. */
+static void add_coded_terms(sgq_product *product, sgq_entries *entries, const sgq_slice *slice,
+                            uint32_t first, uint32_t count)
+{
+    const sgq_words *words = product->adder.words;
+    const uint32_t row_bits = product->adder.width * product->weight.bits;
+    uint32_t factors = 0U;
+    sgq_terms terms;
+
+    terms.entries = entries;
+    terms.codes = reader_at(slice, first, count);
+    terms.column = 0U;
+    product->count = count;
+    while (count != 0U && words->words <= 2U && words->parts <= 4U) {
+        const uint32_t some = count < words->most ? count : words->most;
+
+        end_rows(&product->adder);
+        factors += add_known_terms(product, &terms, some);
+        product->adder.rows = some;
+        count -= some;
+    }
+    for (; count != 0U; count--) {
+        const uint32_t start = next_row(&terms) * row_bits;
+        const uint32_t code = terms.codes.bits == 0U ? 1U : next_code(&terms.codes);
+
+        if (product->adder.totals == NULL) {
+            add_lanes(&product->adder, &product->weight, start, code, 0);
+        } else {
+            add_lanes(&product->adder, &product->weight, start, code, 1);
+        }
+        factors += code;
+    }
+    product->factors = (sgq_sum)factors;
+}
+#endif
+
+#if SGQ_HAS_PRODUCT || (SGQ_HAS_FEATURE_PRODUCT && !SGQ_FEATURES_SPARSE && !SGQ_GIVEN_FEATURES)
 /* A row of a matrix times a weight. Returns the sum of the row. */
-static sgq_real row_product(sgq_run *run, const uint32_t *step)
+APART sgq_real row_product(sgq_run *run, const uint32_t *step)
 {
     const sgq_matrix matrix = matrix_at(run, step[TABLE]);
     const sgq_slice slice = slice_at(run, &matrix, run->bucket);
@@ -1221,7 +1586,7 @@ static sgq_real row_product(sgq_run *run, const uint32_t *step)
     uint32_t j;
 
     if (has_lanes(&product) && slice.bits != 0U) {
-        add_coded_row(&product, &slice, first, matrix.width);
+        add_coded_terms(&product, NULL, &slice, first, matrix.width);
         return end_product(&product, s, o);
     }
     for (j = 0; j < matrix.width; j++) {
@@ -1247,7 +1612,7 @@ static const float *given_row(sgq_run *run)
 }
 #endif
 
-#if SGQ_FEATURES_SPARSE && (SGQ_HAS_FEATURE_PRODUCT || SGQ_HAS_READ_FEATURES)
+#if SGQ_FEATURES_SPARSE && (SGQ_HAS_FEATURE_PRODUCT || READS_FEATURES)
 /* The stored values of a bucket of sparse features: rows of one column. */
 static sgq_slice stored_values(const sgq_run *run)
 {
@@ -1259,7 +1624,7 @@ static sgq_slice stored_values(const sgq_run *run)
 }
 #endif
 
-#if SGQ_HAS_FEATURE_PRODUCT || SGQ_HAS_READ_FEATURES
+#if SGQ_HAS_FEATURE_PRODUCT || READS_FEATURES
 /* Rows divided by their sum, where that is above 1. */
 static void normalize_features(sgq_real *out, uint32_t width, sgq_real sum)
 {
@@ -1273,98 +1638,8 @@ static void normalize_features(sgq_real *out, uint32_t width, sgq_real sum)
 }
 #endif
 
-#if SGQ_HAS_FEATURE_PRODUCT && SGQ_FEATURES_SPARSE
-/* Terms of as many entries as lanes may take, where a row of the weight is one word of at most four
- * parts: sums stay in registers. bit: of the code of the first one. Returns the sum of the codes. */
-INLINE uint32_t add_short_entries(sgq_product *product, sgq_entries *entries,
-                                  const sgq_slice *slice, uint32_t bit, uint32_t count,
-                                  int has_codes, int needs_totals)
-{
-    const sgq_words *words = product->adder.words;
-    const uint32_t row_bits = product->adder.width * product->weight.bits;
-    const uint32_t code_mask = (1U << slice->bits) - 1U;
-    const uint32_t bits = words->bits;
-    const sgq_word mask = words->mask;
-    const sgq_word tail = words->tail;
-    sgq_word sums[4] = {0U, 0U, 0U, 0U};
-    sgq_word totals[4] = {0U, 0U, 0U, 0U};
-    uint32_t factors = 0U;
-    uint32_t k;
-
-    for (; count != 0U; count--) {
-        const uint32_t start = next_column(entries) * row_bits;
-        const uint32_t code = has_codes ? word_at(slice->bytes, bit) & code_mask : 1U;
-        sgq_word word = lane_word_at(product->weight.bytes, start) & tail;
-
-        sums[0] += code * (word & mask);
-        totals[0] += needs_totals ? word & mask : 0U;
-        word >>= bits;
-        sums[1] += code * (word & mask);
-        totals[1] += needs_totals ? word & mask : 0U;
-        word >>= bits;
-        sums[2] += code * (word & mask);
-        totals[2] += needs_totals ? word & mask : 0U;
-        word >>= bits;
-        sums[3] += code * (word & mask);
-        totals[3] += needs_totals ? word & mask : 0U;
-        bit += slice->bits;
-        factors += code;
-    }
-    for (k = 0U; k < words->parts; k++) {
-        product->adder.lanes[k] = sums[k];
-        if (needs_totals) {
-            product->adder.total_lanes[k] = totals[k];
-        }
-    }
-    return factors;
-}
-
-/* The terms of all entries of a row whose stored codes begin with number place. */
-static void add_coded_entries(sgq_product *product, sgq_entries *entries, const sgq_slice *slice,
-                              uint32_t place)
-{
-    const uint32_t row_bits = product->adder.width * product->weight.bits;
-    const uint32_t code_mask = (1U << slice->bits) - 1U;
-    const sgq_words *words = product->adder.words;
-    sgq_entries left = *entries;
-    uint32_t bit = place * slice->bits;
-    uint32_t factors = 0U;
-
-    product->count = left.left;
-    while (left.left != 0U && words->words == 1U && words->parts <= 4U) {
-        const uint32_t count = left.left < words->most ? left.left : words->most;
-
-        if (slice->bits == 0U && product->adder.totals == NULL) {
-            factors += add_short_entries(product, &left, slice, bit, count, 0, 0);
-        } else if (product->adder.totals == NULL) {
-            factors += add_short_entries(product, &left, slice, bit, count, 1, 0);
-        } else {
-            factors += add_short_entries(product, &left, slice, bit, count, 1, 1);
-        }
-        product->adder.rows = count;
-        end_rows(&product->adder);
-        bit += count * slice->bits;
-    }
-    while (left.left != 0U) {
-        const uint32_t start = next_column(&left) * row_bits;
-        /* Codes of no bits are 1. */
-        const uint32_t code = code_mask == 0U ? 1U : word_at(slice->bytes, bit) & code_mask;
-
-        if (product->adder.totals == NULL) {
-            add_lanes(&product->adder, &product->weight, start, code, 0);
-        } else {
-            add_lanes(&product->adder, &product->weight, start, code, 1);
-        }
-        bit += slice->bits;
-        factors += code;
-    }
-    product->factors = (sgq_sum)factors;
-    *entries = left;
-}
-#endif
-
 #if SGQ_HAS_FEATURE_PRODUCT
-static void feature_product(sgq_run *run, const uint32_t *step)
+APART void feature_product(sgq_run *run, const uint32_t *step)
 {
 #if SGQ_GIVEN_FEATURES
     const sgq_matrix matrix = matrix_at(run, SGQ_FEATURE_VALUES);
@@ -1402,7 +1677,7 @@ static void feature_product(sgq_run *run, const uint32_t *step)
     sgq_real sum;
 
     if (has_lanes(&product)) {
-        add_coded_entries(&product, &entries, &slice, place);
+        add_coded_terms(&product, &entries, &slice, place, entries.left);
     }
     for (; entries.left != 0U; place++) {
         const uint32_t column = next_column(&entries);
@@ -1425,24 +1700,36 @@ static void feature_product(sgq_run *run, const uint32_t *step)
 }
 #endif
 
-#if SGQ_HAS_READ || (SGQ_HAS_READ_FEATURES && !SGQ_FEATURES_SPARSE && !SGQ_GIVEN_FEATURES)
-static void read_row(sgq_run *run, const uint32_t *step)
+#define READS_ROWS \
+    (SGQ_HAS_READ || (READS_FEATURES && !SGQ_FEATURES_SPARSE && !SGQ_GIVEN_FEATURES))
+
+#if READS_ROWS || SGQ_HAS_REDUCE
+static void read_values(sgq_real *out, const sgq_slice *slice, uint32_t first, uint32_t width)
 {
-    const sgq_matrix matrix = matrix_at(run, step[TABLE]);
-    const sgq_slice slice = slice_at(run, &matrix, run->bucket);
-    sgq_real *out = run->reals + step[OUT];
+    sgq_reader reader = reader_at(slice, first, width);
     uint32_t k;
 
-    for (k = 0; k < matrix.width; k++) {
-        out[k] = value_at(&slice, (run->row - slice.first_row) * matrix.width + k);
+    for (k = 0U; k < width; k++) {
+        out[k] = next_value(&reader);
     }
 }
 #endif
 
-#if SGQ_HAS_READ_FEATURES
-static void read_features(sgq_run *run, const uint32_t *step)
+#if READS_ROWS
+/* The row at hand of a matrix. */
+static void read_row(sgq_run *run, uint32_t table, sgq_real *out)
 {
-    sgq_real *out = run->reals + step[OUT];
+    const sgq_matrix matrix = matrix_at(run, table);
+    const sgq_slice slice = slice_at(run, &matrix, run->bucket);
+
+    read_values(out, &slice, (run->row - slice.first_row) * matrix.width, matrix.width);
+}
+#endif
+
+#if READS_FEATURES
+/* The features of the row at hand. */
+static void read_feature_row(sgq_run *run, sgq_real *out)
+{
     sgq_real sum = REAL(0);
     uint32_t k;
 #if SGQ_GIVEN_FEATURES
@@ -1471,12 +1758,221 @@ static void read_features(sgq_run *run, const uint32_t *step)
     }
     run->features.next_bit = entries.bit;
 #else
-    read_row(run, step);
+    read_row(run, SGQ_FEATURE_VALUES, out);
 #endif
     for (k = 0; k < SGQ_NUM_FEATURES; k++) {
         sum += out[k];
     }
     normalize_features(out, SGQ_NUM_FEATURES, sum);
+}
+#endif
+
+#if SGQ_HAS_REDUCE || SGQ_HAS_REDUCE_FEATURES
+/* Numbers of a node's neighbours, column by column; 0 without any. EXTRA of the step lists them,
+ * REDUCTION_BITS bits each, up to a 0. */
+enum {
+    REDUCED_MEAN = 1,
+    REDUCED_SUM = 2,
+    REDUCED_MAX = 3,
+    REDUCED_MIN = 4,
+    REDUCED_VAR = 5,
+    REDUCED_STD = 6
+};
+#define REDUCTION_BITS 3U
+
+/* A smaller variance is none. */
+#define SMALLEST_VARIANCE 1e-5F
+
+#if SGQ_HAS_REDUCE_FEATURES
+/* The features of the node that an edge comes from. */
+static void read_source_features(sgq_run *run, const sgq_sources *source, sgq_real *out)
+{
+    const uint32_t row = run->row;
+    const uint32_t bucket = run->bucket;
+#if SGQ_GIVEN_GRAPH
+    const uint32_t node = run->node;
+
+    run->node = source->node;
+#endif
+    run->row = source->source;
+    run->bucket = source->bucket;
+    read_feature_row(run, out);
+    run->row = row;
+    run->bucket = bucket;
+#if SGQ_GIVEN_GRAPH
+    run->node = node;
+#endif
+}
+#endif
+
+/* The row that an edge comes from. */
+static void read_source(sgq_run *run, const uint32_t *step, const sgq_sources *source,
+                        sgq_real *out)
+{
+#if SGQ_HAS_REDUCE
+    const sgq_matrix matrix = matrix_at(run, step[TABLE]);
+#endif
+
+#if SGQ_HAS_REDUCE_FEATURES
+    if (step[OP] == STEP_REDUCE_FEATURES) {
+        read_source_features(run, source, out);
+        return;
+    }
+#endif
+#if SGQ_HAS_REDUCE
+    {
+        const sgq_slice slice = slice_at(run, &matrix, source->bucket);
+
+        read_values(out, &slice, (source->source - slice.first_row) * matrix.width, matrix.width);
+    }
+#endif
+}
+
+/* Takes a neighbour's row into one of the reductions; count: of those before it. */
+static void take_row(sgq_real *out, const sgq_real *values, const sgq_real *means, uint32_t width,
+                     uint32_t reduction, uint32_t count)
+{
+    uint32_t k;
+
+    for (k = 0U; k < width; k++) {
+        const sgq_real value = values[k];
+
+        if (reduction == REDUCED_MAX) {
+            out[k] = count == 0U || value > out[k] ? value : out[k];
+        } else if (reduction == REDUCED_MIN) {
+            out[k] = count == 0U || value < out[k] ? value : out[k];
+        } else if (reduction >= REDUCED_VAR) {
+            out[k] += (value - means[k]) * (value - means[k]);
+        } else {
+            out[k] += value;
+        }
+    }
+}
+
+/* Makes a reduction of what was taken in. */
+static void end_reduction(sgq_real *out, uint32_t width, uint32_t reduction, uint32_t count)
+{
+    const int is_divided = reduction == REDUCED_MEAN || reduction >= REDUCED_VAR;
+    uint32_t k;
+
+    for (k = 0U; is_divided && count != 0U && k < width; k++) {
+        out[k] /= REAL(count);
+        if (reduction == REDUCED_STD) {
+            out[k] = out[k] > REAL(SMALLEST_VARIANCE) ? SGQ_SQRT(out[k]) : REAL(0);
+        }
+    }
+}
+
+/* Some reductions of all neighbours, side by side. means: those that variances need. */
+static void reduce_rows(sgq_run *run, const uint32_t *step, sgq_real *out, uint32_t reductions,
+                        const sgq_real *means)
+{
+    const uint32_t width = step[WIDTH];
+    sgq_real *values = run->reals + step[IN];
+    sgq_sources sources = sources_of(run, 0U);
+    uint32_t count;
+    uint32_t left;
+    sgq_real *part = out;
+
+    for (left = reductions; left != 0U; left >>= REDUCTION_BITS) {
+        zero_reals(part, width);
+        part += width;
+    }
+    for (count = 0U; next_source(run, &sources); count++) {
+        read_source(run, step, &sources, values);
+        part = out;
+        for (left = reductions; left != 0U; left >>= REDUCTION_BITS) {
+            take_row(part, values, means, width, left & ((1U << REDUCTION_BITS) - 1U), count);
+            part += width;
+        }
+    }
+    part = out;
+    for (left = reductions; left != 0U; left >>= REDUCTION_BITS) {
+        end_reduction(part, width, left & ((1U << REDUCTION_BITS) - 1U), count);
+        part += width;
+    }
+}
+
+/* Whether some of the reductions are variances or their roots. */
+static int has_spreads(uint32_t reductions)
+{
+    for (; reductions != 0U; reductions >>= REDUCTION_BITS) {
+        if ((reductions & ((1U << REDUCTION_BITS) - 1U)) >= REDUCED_VAR) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void reduce(sgq_run *run, const uint32_t *step)
+{
+    sgq_real *means = run->reals + step[IN] + step[WIDTH];
+
+    if (has_spreads(step[EXTRA])) {
+        reduce_rows(run, step, means, REDUCED_MEAN, NULL);
+    }
+    reduce_rows(run, step, run->reals + step[OUT], step[EXTRA], means);
+}
+#endif
+
+#if SGQ_HAS_SCALE_BY_DEGREE
+/* EXTRA of STEP_SCALE_BY_DEGREE: what a row is multiplied by, from the edges into it. */
+enum {
+    DEGREE_ANY = 0, /* 1, or 0 without edges */
+    DEGREE_COUNT = 1,
+    DEGREE_AMPLIFICATION = 2,
+    DEGREE_ATTENUATION = 3,
+    DEGREE_LINEAR = 4,
+    DEGREE_INVERSE_LINEAR = 5
+};
+
+/* averages: of degrees d, and of log(d + 1). */
+static sgq_real degree_factor(uint32_t kind, uint32_t degree, const float *averages)
+{
+    const sgq_real d = REAL(degree);
+    const sgq_real known = degree == 0U ? REAL(1) : d;
+
+    switch (kind) {
+    case DEGREE_ANY:
+        return REAL(degree != 0U);
+    case DEGREE_AMPLIFICATION:
+        return SGQ_LOG1P(d) / REAL(averages[1]);
+    case DEGREE_ATTENUATION:
+        return REAL(averages[1]) / SGQ_LOG1P(known);
+    case DEGREE_LINEAR:
+        return d / REAL(averages[0]);
+    case DEGREE_INVERSE_LINEAR:
+        return REAL(averages[0]) / known;
+    default:
+        return d;
+    }
+}
+
+static void scale_by_degree(const sgq_run *run, const uint32_t *step)
+{
+    const sgq_real factor = degree_factor(step[EXTRA], degree_of_row(run), NUMBERS + step[TABLE]);
+    const sgq_real *in = run->reals + step[IN];
+    sgq_real *out = run->reals + step[OUT];
+    uint32_t k;
+
+    for (k = 0U; k < step[WIDTH]; k++) {
+        out[k] = bounded(in[k] * factor);
+    }
+}
+#endif
+
+#if SGQ_HAS_TRANSFORM
+/* A row of numbers times a weight. */
+static void transform(sgq_run *run, const uint32_t *step)
+{
+    sgq_product product = start_product(run, step, 0, 0U);
+    const sgq_real *in = run->reals + step[IN];
+    uint32_t j;
+
+    for (j = 0U; j < step[EXTRA]; j++) {
+        add_term(&product, j, in[j]);
+    }
+    (void)end_product(&product, REAL(1), REAL(0));
 }
 #endif
 
@@ -1517,182 +2013,300 @@ static void write_row(sgq_run *run, const uint32_t *step)
 #endif
 
 #if SGQ_HAS_ATTENTION
-/* Scores of an edge, head by head, by which top and total of a softmax are kept up. */
-static sgq_real score_of(const sgq_slice *slice, uint32_t first, uint32_t channels,
-                         const float *vector)
+/* The scores of the edges into a row, head by head, and their softmax. */
+typedef struct {
+    uint32_t kind;
+    uint32_t heads;
+    uint32_t channels;
+    const float *vectors;
+    sgq_real number;   /* slope of negative sums, or factor of products and cosines */
+    sgq_matrix matrix; /* what they are made of */
+    sgq_slice target;  /* the rows of the row's bucket */
+    uint32_t first;    /* number of the row's first code */
+    sgq_real *top;     /* the largest score of each head */
+    sgq_real *total;   /* the sum of exp(score - top) */
+    sgq_real *own;     /* the target's part of a sum, or its length */
+} sgq_scores;
+
+#if SGQ_HAS_SCORING_SUMS
+static sgq_real dot(const sgq_slice *slice, uint32_t first, uint32_t channels, const float *vector)
 {
+    sgq_reader reader = reader_at(slice, first, channels);
     sgq_real sum = REAL(0);
     uint32_t k;
 
-    for (k = 0; k < channels; k++) {
-        sum += REAL(vector[k]) * value_at(slice, first + k);
+    for (k = 0U; k < channels; k++) {
+        sum += REAL(vector[k]) * next_value(&reader);
     }
     return sum;
 }
+#endif
 
+#if SGQ_HAS_SCORING_SUMS || SGQ_HAS_SCORING_BENT_SUMS
 static sgq_real leaky(sgq_real value, sgq_real slope)
 {
     return value > REAL(0) ? value : slope * value;
 }
+#endif
 
-/* What scores of a row's edges are made from. */
-typedef struct {
-    uint32_t kind;
-    uint32_t channels;
-    const float *vectors;
-    sgq_real number; /* slope of negative sums, or factor of products */
-    const sgq_slice *row;
-    uint32_t first; /* number of the row's first code */
-    uint32_t width; /* of a row of the matrix */
-    uint32_t heads;
-    const sgq_real *own;
-} sgq_scores;
+#if SGQ_HAS_SCORING_BENT_SUMS
+/* The vector of a head times bent sums of a source and the target. */
+static sgq_real bent_score(const sgq_scores *scores, const sgq_slice *slice, uint32_t first,
+                           uint32_t column)
+{
+    /* Parts of targets come after those of sources, or are the same. */
+    const uint32_t target =
+        scores->first + column + scores->matrix.width - scores->heads * scores->channels;
+    sgq_reader sources = reader_at(slice, first + column, scores->channels);
+    sgq_reader targets = reader_at(&scores->target, target, scores->channels);
+    sgq_real sum = REAL(0);
+    uint32_t k;
+
+    for (k = 0U; k < scores->channels; k++) {
+        const sgq_real both = next_value(&sources) + next_value(&targets);
+
+        sum += REAL(scores->vectors[column + k]) * leaky(both, scores->number);
+    }
+    return sum;
+}
+#endif
+
+#if SGQ_HAS_SCORING_PRODUCTS || SGQ_HAS_SCORING_COSINES
+/* The target's codes from a column on times a source's from another one on. */
+static sgq_real product_score(const sgq_scores *scores, const sgq_slice *slice, uint32_t first,
+                              uint32_t column)
+{
+    sgq_reader sources = reader_at(slice, first, scores->channels);
+    sgq_reader targets = reader_at(&scores->target, scores->first + column, scores->channels);
+    sgq_real sum = REAL(0);
+    uint32_t k;
+
+    for (k = 0U; k < scores->channels; k++) {
+        sum += next_value(&targets) * next_value(&sources);
+    }
+    return sum;
+}
+#endif
+
+#if SGQ_HAS_SCORING_COSINES
+/* The length of a row, or what a row of zeros is divided by. */
+static sgq_real length_of(const sgq_slice *slice, uint32_t first, uint32_t width)
+{
+    sgq_reader reader = reader_at(slice, first, width);
+    sgq_real sum = REAL(0);
+    uint32_t k;
+
+    for (k = 0U; k < width; k++) {
+        const sgq_real value = next_value(&reader);
+
+        sum += value * value;
+    }
+    sum = SGQ_SQRT(sum);
+    return sum > REAL(SMALLEST_LENGTH) ? sum : REAL(SMALLEST_LENGTH);
+}
+#endif
+
+static void start_scores(sgq_run *run, const uint32_t *step, sgq_scores *scores)
+{
+    const sgq_slice *target = &scores->target;
+    uint32_t h;
+
+    scores->kind = step[IN2] >> 17;
+    scores->heads = step[IN2] & 0xFFFFU;
+    scores->channels = step[WIDTH] / scores->heads;
+    scores->vectors = NUMBERS + step[EXTRA] + 1;
+    scores->number = REAL(NUMBERS[step[EXTRA]]);
+    scores->matrix = matrix_at(run, step[TABLE]);
+    scores->target = slice_at(run, &scores->matrix, run->bucket);
+    scores->first = (run->row - target->first_row) * scores->matrix.width;
+    scores->top = run->reals + step[IN];
+    scores->total = scores->top + scores->heads;
+    scores->own = scores->total + scores->heads;
+    zero_reals(scores->total, scores->heads);
+    for (h = 0U; h < scores->heads; h++) {
+#if SGQ_HAS_SCORING_SUMS
+        if (scores->kind == SCORE_SUMS) {
+            const uint32_t column = h * scores->channels;
+
+            scores->own[h] = dot(target, scores->first + column, scores->channels,
+                                 scores->vectors + step[WIDTH] + column);
+        }
+#endif
+#if SGQ_HAS_SCORING_COSINES
+        if (scores->kind == SCORE_COSINES) {
+            scores->own[h] = length_of(target, scores->first, scores->channels);
+        }
+#endif
+    }
+}
 
 /* The score of an edge for a head; first: the number of the source's first code. */
 static sgq_real edge_score(const sgq_scores *scores, const sgq_slice *slice, uint32_t first,
                            uint32_t head)
 {
-    const uint32_t channels = scores->channels;
-    const uint32_t column = head * channels;
-    const float *vector = scores->vectors + column;
-    uint32_t target = scores->first + column;
-    sgq_real sum = REAL(0);
-    uint32_t k;
+    const uint32_t column = head * scores->channels;
 
-    if (scores->kind == SCORE_SUMS) {
-        return leaky(scores->own[head] + score_of(slice, first + column, channels, vector),
+    (void)column;
+    switch (scores->kind) {
+#if SGQ_HAS_SCORING_SUMS
+    case SCORE_SUMS:
+        return leaky(scores->own[head] + dot(slice, first + column, scores->channels,
+                                             scores->vectors + column),
                      scores->number);
-    }
-    if (scores->kind == SCORE_BENT_SUMS) {
-        /* Rows of targets come after those of sources, or are the same. */
-        target += scores->width - scores->heads * channels;
-        for (k = 0; k < channels; k++) {
-            sum += REAL(vector[k]) * leaky(value_at(slice, first + column + k) +
-                                               value_at(scores->row, target + k),
-                                           scores->number);
-        }
-        return sum;
-    }
-    for (k = 0; k < channels; k++) {
-        sum += value_at(scores->row, target + k) *
-               value_at(slice, first + scores->heads * channels + column + k);
-    }
-    return sum * scores->number;
-}
-
-/* Makes sums of one bucket of sources to numbers, head by head. */
-static void add_heads(sgq_run *run, const uint32_t *step, const sgq_slice *ranges,
-                      const float *hidden, uint32_t count)
-{
-    const uint32_t width = step[WIDTH];
-    const uint32_t heads = step[IN2] & 0xFFFFU;
-    const uint32_t channels = width / heads;
-    sgq_sum *factors = run->sums + 2U * width;
-    uint32_t h;
-
-    for (h = 0; h < heads; h++) {
-        add_scaled(run->reals + step[OUT] + h * channels, run->sums + h * channels,
-                   run->sums + width + h * channels, channels, ranges->step, ranges->offset,
-                   hidden, 0U, factors[h], count);
-        factors[h] = 0;
+#endif
+#if SGQ_HAS_SCORING_BENT_SUMS
+    case SCORE_BENT_SUMS:
+        return bent_score(scores, slice, first, column);
+#endif
+#if SGQ_HAS_SCORING_PRODUCTS
+    case SCORE_PRODUCTS:
+        /* Keys come after queries. */
+        return scores->number * product_score(scores, slice,
+                                              first + scores->heads * scores->channels + column,
+                                              column);
+#endif
+#if SGQ_HAS_SCORING_COSINES
+    case SCORE_COSINES:
+        return scores->number * (product_score(scores, slice, first, 0U) / scores->own[0] /
+                                 length_of(slice, first, scores->channels));
+#endif
+    default:
+        return REAL(0);
     }
 }
 
-/* out = sum_j Q(softmax_j score_ij) h_j, head by head. Scores are made twice, so
- * that none are held: for the sum of the softmax, and where they weigh. */
-static void attention(sgq_run *run, const uint32_t *step)
+/* Takes the score of an edge into the sum of the softmax. */
+static void take_score(const sgq_scores *scores, uint32_t head, sgq_real score)
 {
-    const uint32_t width = step[WIDTH];
-    const uint32_t heads = step[IN2] & 0xFFFFU;
-    const uint32_t channels = width / heads;
-    const sgq_matrix matrix = matrix_at(run, step[TABLE]);
-    const sgq_matrix coefficients = matrix_at(run, step[TABLE2]);
-    const sgq_slice ranges = slice_at(run, &coefficients, run->bucket);
-    const sgq_slice row = slice_at(run, &matrix, run->bucket);
-    sgq_real *out = run->reals + step[OUT];
-    sgq_real *top = run->reals + step[IN];
-    sgq_real *total = top + heads;
-    sgq_real *own = total + heads;
-    sgq_sum *factors = run->sums + 2U * width;
-    sgq_sources sources = sources_of(run, step[IN2] >> 16 & 1U);
-    sgq_adder adder = adder_of(run, channels, 1);
+    sgq_real *top = scores->top + head;
+    sgq_real *total = scores->total + head;
+
+    if (*total <= REAL(0)) {
+        *total = REAL(1);
+        *top = score;
+    } else if (score > *top) {
+        *total = *total * SGQ_EXP(*top - score) + REAL(1);
+        *top = score;
+    } else {
+        *total += SGQ_EXP(score - *top);
+    }
+}
+
+/* A sum over neighbours by coefficients, head by head: those of a bucket as whole numbers. */
+typedef struct {
     sgq_scores scores;
-    uint32_t values = 0U;
-    sgq_slice slice = row;
-    uint32_t group = NOWHERE;
-    uint32_t in_group = 0U;
+    sgq_adder adder;
+    sgq_slice slice;     /* the rows of the sources' bucket */
+    uint32_t bits;       /* of coefficients */
+    const float *ranges; /* what codes of these stand for */
+    uint32_t width;
+    uint32_t values;     /* columns before those that are summed */
+    uint32_t count;      /* sources of the bucket that were added as codes */
+    sgq_real *out;
+    sgq_sum *sums;
+    sgq_sum *factors;    /* of each head */
+} sgq_weighing;
+
+static void start_weighing(sgq_run *run, const uint32_t *step, sgq_weighing *all)
+{
+    const uint32_t *coefficients = WORDS + step[TABLE2];
+
+    start_scores(run, step, &all->scores);
+    all->adder = adder_of(run, all->scores.channels, 1);
+    all->bits = coefficients[MATRIX_BUCKETS + 2U * run->bucket];
+    all->ranges = NUMBERS + coefficients[MATRIX_RANGES] + 2U * run->bucket;
+    all->width = step[WIDTH];
+    /* Values come after queries and keys. */
+    all->values = all->scores.kind == SCORE_PRODUCTS ? 2U * all->width : 0U;
+    all->count = 0U;
+    all->out = run->reals + step[OUT];
+    all->sums = run->sums;
+    all->factors = run->sums + 2U * all->width;
+    zero_reals(all->out, all->width);
+}
+
+/* Makes the sums of a bucket of sources to numbers. */
+static void end_sources(sgq_weighing *all)
+{
+    const uint32_t channels = all->scores.channels;
+    const float hidden[2] = {(float)all->slice.step, (float)all->slice.offset};
     uint32_t h;
 
-    zero_reals(out, width);
-    zero_reals(total, heads);
-    scores.kind = step[IN2] >> 17;
-    scores.channels = channels;
-    scores.vectors = NUMBERS + step[EXTRA] + 1;
-    scores.number = REAL(NUMBERS[step[EXTRA]]);
-    scores.row = &row;
-    scores.first = (run->row - row.first_row) * matrix.width;
-    scores.width = matrix.width;
-    scores.heads = heads;
-    scores.own = own;
-    if (scores.kind == SCORE_PRODUCTS) {
-        values = 2U * width; /* after queries and keys */
+    for (h = 0U; all->count != 0U && h < all->scores.heads; h++) {
+        add_scaled(all->out + h * channels, all->sums + h * channels,
+                   all->sums + all->width + h * channels, channels, REAL(all->ranges[0]),
+                   REAL(all->ranges[1]), hidden, 0U, all->factors[h], all->count);
+        all->factors[h] = 0;
     }
-    for (h = 0; scores.kind == SCORE_SUMS && h < heads; h++) {
-        own[h] = score_of(&row, scores.first + h * channels, channels,
-                          scores.vectors + width + h * channels);
-    }
-    while (next_source(run, &sources)) {
-        slice = slice_at(run, &matrix, sources.bucket);
-        for (h = 0; h < heads; h++) {
-            const sgq_real score =
-                edge_score(&scores, &slice, (sources.source - slice.first_row) * matrix.width, h);
+    all->count = 0U;
+}
 
-            if (total[h] <= REAL(0) || score > top[h]) {
-                total[h] = total[h] <= REAL(0) ? REAL(1) : total[h] * SGQ_EXP(top[h] - score) + REAL(1);
-                top[h] = score;
-            } else {
-                total[h] += SGQ_EXP(score - top[h]);
-            }
+static void start_sources(sgq_run *run, sgq_weighing *all, uint32_t bucket)
+{
+    end_sources(all);
+    all->slice = slice_at(run, &all->scores.matrix, bucket);
+    if (all->slice.bits != FULL_PRECISION) {
+        all->adder.words = words_of(run, all->adder.width, all->slice.bits, 0U);
+    }
+}
+
+/* Adds what a source gives to a head. start: the number of its first code. */
+static void weigh_source(sgq_weighing *all, uint32_t start, uint32_t head)
+{
+    const sgq_scores *scores = &all->scores;
+    const sgq_real step = REAL(all->ranges[0]);
+    const sgq_real offset = REAL(all->ranges[1]);
+    const uint32_t column = head * scores->channels;
+    const sgq_real score = edge_score(scores, &all->slice, start, head);
+    sgq_real share = SGQ_EXP(score - scores->top[head]) / scores->total[head];
+    sgq_sum code = 0;
+
+    if (all->bits != FULL_PRECISION) {
+        code = (sgq_sum)code_of(share, step, offset, all->bits);
+        share = REAL(code) * step + offset;
+    }
+    start += all->values + column;
+    if (all->slice.bits == FULL_PRECISION || all->bits == FULL_PRECISION) {
+        add_values(all->out + column, &all->slice, start, scores->channels, share);
+        return;
+    }
+    all->adder.sums = all->sums + column;
+    all->adder.totals = all->sums + all->width + column;
+    add_row(&all->adder, &all->slice, start, code);
+    all->factors[head] += code;
+}
+
+/* out = sum_j Q(softmax_j score_ij) h_j, head by head. Scores are made twice, so that none are
+ * held: for the sum of the softmax, and where they weigh. */
+APART void attention(sgq_run *run, const uint32_t *step)
+{
+    const uint32_t with_itself = step[IN2] >> 16 & 1U;
+    sgq_sources sources = sources_of(run, with_itself);
+    sgq_weighing all;
+    uint32_t group = NOWHERE;
+    uint32_t h;
+
+    start_weighing(run, step, &all);
+    while (next_source(run, &sources)) {
+        all.slice = slice_at(run, &all.scores.matrix, sources.bucket);
+        for (h = 0U; h < all.scores.heads; h++) {
+            const uint32_t start = (sources.source - all.slice.first_row) * all.scores.matrix.width;
+
+            take_score(&all.scores, h, edge_score(&all.scores, &all.slice, start, h));
         }
     }
-    sources = sources_of(run, step[IN2] >> 16 & 1U);
+    sources = sources_of(run, with_itself);
     while (next_source(run, &sources)) {
         if (sources.bucket != group) {
-            if (in_group != 0U) {
-                add_heads(run, step, &ranges, matrix.ranges + 2U * group, in_group);
-            }
             group = sources.bucket;
-            in_group = 0U;
-            slice = slice_at(run, &matrix, group);
-            if (slice.bits != FULL_PRECISION) {
-                adder.words = words_of(run, channels, slice.bits, 0U);
-            }
+            start_sources(run, &all, group);
         }
-        in_group += slice.bits != FULL_PRECISION && ranges.bits != FULL_PRECISION;
-        for (h = 0; h < heads; h++) {
-            const uint32_t start = (sources.source - slice.first_row) * matrix.width;
-            const uint32_t first = start + values + h * channels;
-            const sgq_real score = edge_score(&scores, &slice, start, h);
-            sgq_real share = SGQ_EXP(score - top[h]) / total[h];
-            sgq_sum code = 0;
-
-            if (ranges.bits != FULL_PRECISION) {
-                code = (sgq_sum)code_of(share, ranges.step, ranges.offset, ranges.bits);
-                share = REAL(code) * ranges.step + ranges.offset;
-            }
-            if (slice.bits == FULL_PRECISION || ranges.bits == FULL_PRECISION) {
-                add_values(out + h * channels, &slice, first, channels, share);
-            } else {
-                adder.sums = run->sums + h * channels;
-                adder.totals = run->sums + width + h * channels;
-                add_row(&adder, &slice, first, code);
-                factors[h] += code;
-            }
+        for (h = 0U; h < all.scores.heads; h++) {
+            weigh_source(&all, (sources.source - all.slice.first_row) * all.scores.matrix.width, h);
         }
+        all.count += all.slice.bits != FULL_PRECISION && all.bits != FULL_PRECISION;
     }
-    if (in_group != 0U) {
-        add_heads(run, step, &ranges, matrix.ranges + 2U * group, in_group);
-    }
+    end_sources(&all);
 }
 #endif
 
@@ -1966,12 +2580,28 @@ static int do_step(sgq_run *run, const uint32_t *step)
 #endif
 #if SGQ_HAS_READ
     case STEP_READ:
-        read_row(run, step);
+        read_row(run, step[TABLE], run->reals + step[OUT]);
         return 0;
 #endif
 #if SGQ_HAS_READ_FEATURES
     case STEP_READ_FEATURES:
-        read_features(run, step);
+        read_feature_row(run, run->reals + step[OUT]);
+        return 0;
+#endif
+#if SGQ_HAS_REDUCE || SGQ_HAS_REDUCE_FEATURES
+    case STEP_REDUCE:
+    case STEP_REDUCE_FEATURES:
+        reduce(run, step);
+        return 0;
+#endif
+#if SGQ_HAS_TRANSFORM
+    case STEP_TRANSFORM:
+        transform(run, step);
+        return 0;
+#endif
+#if SGQ_HAS_SCALE_BY_DEGREE
+    case STEP_SCALE_BY_DEGREE:
+        scale_by_degree(run, step);
         return 0;
 #endif
 #if SGQ_HAS_WRITE
@@ -2025,16 +2655,20 @@ static void name_helpers(void)
     (void)matrix_at;
     (void)slice_at;
     (void)value_at;
-    (void)word_at;
+    (void)window_at;
     (void)adder_of;
     (void)words_of;
     (void)add_row;
+    (void)reader_at;
+    (void)next_code;
+    (void)next_value;
     (void)end_rows;
-#if SGQ_HAS_PRODUCT || SGQ_HAS_FEATURE_PRODUCT
+#if HAS_WEIGHTS
+    (void)largest_code;
     (void)has_lanes;
     (void)add_coded_term;
 #endif
-    (void)add_scaled;
+    (void)add_up;
     (void)add_values;
     (void)zero_reals;
 }
@@ -2223,6 +2857,30 @@ static int features_fault(const float *features, uint32_t nodes)
 /* A graph that is given: edges are listed by the node that they lead to, nodes put into buckets by
  * how many these are, and buffers into the arena. */
 
+#if SGQ_GIVEN_WEIGHTS
+/* Whether weights are there, finite, and such as the model can read. */
+static int weights_fault(const sgq_graph *graph)
+{
+    uint32_t k;
+
+    if (graph->num_edges != 0U && graph->weights == NULL) {
+        return SGQ_WEIGHTS_MISSING;
+    }
+    for (k = 0U; k < graph->num_edges; k++) {
+        const float weight = graph->weights[k];
+
+        if (!(weight >= -FLT_MAX && weight <= FLT_MAX)) {
+            return SGQ_WEIGHT_NOT_FINITE;
+        }
+        if ((SGQ_WEIGHTS_FROM_ZERO && weight < 0.0F) ||
+            (graph->sources[k] == graph->targets[k] && (weight < 1.0F || weight > 1.0F))) {
+            return SGQ_WEIGHT_UNFIT;
+        }
+    }
+    return SGQ_OK;
+}
+#endif
+
 static int graph_fault(const sgq_graph *graph)
 {
     uint32_t k;
@@ -2239,6 +2897,15 @@ static int graph_fault(const sgq_graph *graph)
             return SGQ_NODE_UNKNOWN;
         }
     }
+#if SGQ_GIVEN_WEIGHTS
+    {
+        const int fault = weights_fault(graph);
+
+        if (fault != SGQ_OK) {
+            return fault;
+        }
+    }
+#endif
     return features_fault(graph->features, graph->num_nodes);
 }
 
@@ -2248,8 +2915,35 @@ static uint32_t order_of(const sgq_run *run, uint32_t node)
     return run->rows == NULL ? node : run->rows[node];
 }
 
-/* Sorts the sources of a node (Shell's way, so that hubs take no square of their edges). */
-static void sort_sources(const sgq_run *run, sgq_index *sources, uint32_t count)
+/* An edge of the list. */
+typedef struct {
+    sgq_index source;
+#if SGQ_GIVEN_WEIGHTS
+    float weight;
+#endif
+} sgq_edge;
+
+static sgq_edge edge_at(const sgq_run *run, uint32_t place)
+{
+    sgq_edge edge;
+
+    edge.source = run->sources[place];
+#if SGQ_GIVEN_WEIGHTS
+    edge.weight = run->weights[place];
+#endif
+    return edge;
+}
+
+static void put_edge(sgq_run *run, uint32_t place, sgq_edge edge)
+{
+    run->sources[place] = edge.source;
+#if SGQ_GIVEN_WEIGHTS
+    run->weights[place] = edge.weight;
+#endif
+}
+
+/* Sorts the edges into a node (Shell's way, so that hubs take no square of their edges). */
+static void sort_edges(sgq_run *run, uint32_t first, uint32_t count)
 {
     uint32_t gap = 1U;
     uint32_t k;
@@ -2259,19 +2953,20 @@ static void sort_sources(const sgq_run *run, sgq_index *sources, uint32_t count)
     }
     for (; gap != 0U; gap /= 3U) {
         for (k = gap; k < count; k++) {
-            const sgq_index moved = sources[k];
+            const sgq_edge moved = edge_at(run, first + k);
             uint32_t j = k;
 
-            while (j >= gap && order_of(run, sources[j - gap]) > order_of(run, moved)) {
-                sources[j] = sources[j - gap];
+            while (j >= gap && order_of(run, run->sources[first + j - gap]) >
+                                   order_of(run, moved.source)) {
+                put_edge(run, first + j, edge_at(run, first + j - gap));
                 j -= gap;
             }
-            sources[j] = moved;
+            put_edge(run, first + j, moved);
         }
     }
 }
 
-/* Lists the sources of each node; an edge from a node to itself is none. */
+/* Lists the edges into each node; one from a node to itself is none. */
 static void list_edges(sgq_run *run, const sgq_graph *graph)
 {
     uint32_t node;
@@ -2292,11 +2987,14 @@ static void list_edges(sgq_run *run, const sgq_graph *graph)
 
             run->starts[graph->targets[k]] = (sgq_index)place;
             run->sources[place] = (sgq_index)graph->sources[k];
+#if SGQ_GIVEN_WEIGHTS
+            run->weights[place] = graph->weights[k];
+#endif
         }
     }
 }
 
-/* Leaves out edges that are listed again; 0 where a node then has more than sums may have. */
+/* Leaves out edges that are listed again, whose weights are added up; 0 where a node then has more than sums may have. */
 static int drop_repeats(sgq_run *run)
 {
     uint32_t kept = 0U;
@@ -2308,12 +3006,16 @@ static int drop_repeats(sgq_run *run)
         const uint32_t start = kept;
         uint32_t k;
 
-        sort_sources(run, run->sources + first, count);
+        sort_edges(run, first, count);
         run->starts[node] = (sgq_index)start;
         for (k = first; k < first + count; k++) {
             if (kept == start || run->sources[kept - 1U] != run->sources[k]) {
-                run->sources[kept] = run->sources[k];
+                put_edge(run, kept, edge_at(run, k));
                 kept++;
+            } else {
+#if SGQ_GIVEN_WEIGHTS
+                run->weights[kept - 1U] += run->weights[k];
+#endif
             }
         }
         if (kept - start > SGQ_MOST_NEIGHBORS) {
@@ -2345,10 +3047,130 @@ static void find_rows(sgq_run *run, sgq_index *rows)
     run->bucket_rows[SGQ_NUM_BUCKETS] = row;
     run->rows = rows;
     for (node = 0U; rows != NULL && node < run->num_nodes; node++) {
-        sort_sources(run, run->sources + run->starts[node],
-                     (uint32_t)run->starts[node + 1U] - run->starts[node]);
+        sort_edges(run, run->starts[node], (uint32_t)run->starts[node + 1U] - run->starts[node]);
     }
 }
+
+#if SGQ_GIVEN_WEIGHTS
+/* Whether sums of weights are finite. */
+static int are_sums_finite(const sgq_run *run)
+{
+    uint32_t k;
+
+    for (k = 0U; k < run->starts[run->num_nodes]; k++) {
+        if (!(run->weights[k] >= -FLT_MAX && run->weights[k] <= FLT_MAX)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+#if SGQ_WEIGHTS_SYMMETRIC
+/* The place of the edge between two nodes; NOWHERE if there is none. */
+static uint32_t find_edge(const sgq_run *run, uint32_t source, uint32_t target)
+{
+    const uint32_t end = run->starts[target + 1U];
+    uint32_t low = run->starts[target];
+    uint32_t high = end;
+
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2U;
+
+        if (order_of(run, run->sources[middle]) < order_of(run, source)) {
+            low = middle + 1U;
+        } else {
+            high = middle;
+        }
+    }
+    return low < end && run->sources[low] == source ? low : NOWHERE;
+}
+
+/* Whether each edge has one back, of the same weight. */
+static int is_symmetric(const sgq_run *run)
+{
+    uint32_t node;
+    uint32_t k;
+
+    for (node = 0U; node < run->num_nodes; node++) {
+        for (k = run->starts[node]; k < run->starts[node + 1U]; k++) {
+            const uint32_t back = find_edge(run, node, run->sources[k]);
+
+            if (back == NOWHERE || run->weights[back] < run->weights[k] ||
+                run->weights[back] > run->weights[k]) {
+                return 0;
+            }
+        }
+    }
+    return 1;
+}
+
+/* Both directions get what stands for the weight of that to the later row. */
+static void share_weights(sgq_run *run)
+{
+    uint32_t node;
+    uint32_t k;
+
+    for (node = 0U; node < run->num_nodes; node++) {
+        sgq_slice weights;
+
+        run->bucket = bucket_of(run, node);
+        weights = edge_weights(run);
+        for (k = run->starts[node]; k < run->starts[node + 1U]; k++) {
+            const uint32_t source = run->sources[k];
+
+            if (order_of(run, source) < order_of(run, node)) {
+                run->weights[find_edge(run, node, source)] =
+                    (float)weight_value(run, &weights, k);
+            }
+        }
+    }
+}
+#endif
+
+#if SGQ_WEIGHTS_FROM_ZERO
+/* 1 / sqrt(d) of each node's weighted degree, itself among it; 0 where that is not above 0. */
+static void find_roots(sgq_run *run)
+{
+    uint32_t node;
+    uint32_t k;
+
+    for (node = 0U; node < run->num_nodes; node++) {
+        sgq_real sum = REAL(1);
+        sgq_slice weights;
+
+        run->bucket = bucket_of(run, node);
+        weights = edge_weights(run);
+        for (k = run->starts[node]; k < run->starts[node + 1U]; k++) {
+            sum += weight_value(run, &weights, k);
+        }
+        run->roots[node] = sum > REAL(0) ? (float)(REAL(1) / SGQ_SQRT(sum)) : 0.0F;
+    }
+}
+#endif
+
+/* Puts the weights of edges that were kept to their place; 0 where a sum is not finite. */
+static int keep_weights(sgq_run *run, float *weights)
+{
+    uint32_t k;
+
+    for (k = 0U; k < run->starts[run->num_nodes]; k++) {
+        weights[k] = run->weights[k];
+    }
+    run->weights = weights;
+    if (!are_sums_finite(run)) {
+        return 0;
+    }
+#if SGQ_WEIGHTS_SYMMETRIC
+    if (is_symmetric(run)) {
+        share_weights(run);
+    }
+#endif
+#if SGQ_WEIGHTS_FROM_ZERO
+    find_roots(run);
+#endif
+    return 1;
+}
+#endif
 
 #if SGQ_NUM_BUFFERS
 /* What TABLE of a buffer names: where its matrix is, and in which passes it is needed. */
@@ -2492,41 +3314,88 @@ static int place_buffers(const sgq_run *run, size_t left)
 }
 #endif
 
+/* Bytes up to the next number of four. */
+static uint64_t whole_words(uint64_t bytes)
+{
+    return (bytes + 3U) & ~(uint64_t)3U;
+}
+
+/* Bytes of the arena before the edges of a graph: what is kept of each node. */
+static uint64_t node_bytes(uint32_t nodes)
+{
+    const uint64_t indices = SGQ_NUM_BUCKETS > 1U ? 2U : 1U;
+
+    return ARENA_NUMBERS + PLACE_BYTES + (uint64_t)nodes * NODE_ROOT_BYTES +
+           ((uint64_t)nodes * indices + 1U) * sizeof(sgq_index);
+}
+
+/* Bytes of the arena before buffers, with so many edges. */
+static uint64_t graph_bytes(uint32_t nodes, uint32_t edges)
+{
+    const uint64_t bytes = node_bytes(nodes) + (uint64_t)edges * sizeof(sgq_index);
+
+    return SGQ_GIVEN_WEIGHTS ? whole_words(bytes) + (uint64_t)edges * sizeof(float) : bytes;
+}
+
+/* Puts a graph into the arena, which has room for all edges that are listed. */
+static int take_graph(sgq_run *run, uint8_t *bytes, const sgq_graph *graph)
+{
+    const size_t start = ARENA_NUMBERS + PLACE_BYTES + graph->num_nodes * NODE_ROOT_BYTES;
+    sgq_index *rows = NULL;
+
+    run->num_nodes = graph->num_nodes;
+    run->given = graph->features;
+    run->places = (void *)(bytes + ARENA_NUMBERS);
+    run->starts = (void *)(bytes + start);
+    run->sources = (void *)(bytes + node_bytes(graph->num_nodes));
+    if (SGQ_NUM_BUCKETS > 1U) {
+        rows = run->starts + graph->num_nodes + 1U;
+    }
+#if SGQ_GIVEN_WEIGHTS
+    run->roots = (void *)(bytes + ARENA_NUMBERS + PLACE_BYTES);
+    run->weights = (void *)(bytes + graph_bytes(graph->num_nodes, graph->num_edges));
+    run->weights -= graph->num_edges;
+#endif
+    list_edges(run, graph);
+    if (!drop_repeats(run)) {
+        return SGQ_GRAPH_TOO_LARGE;
+    }
+    find_rows(run, rows);
+#if SGQ_GIVEN_WEIGHTS
+    {
+        const uint32_t edges = run->starts[graph->num_nodes];
+        float *weights = (void *)(bytes + graph_bytes(graph->num_nodes, edges));
+
+        if (!keep_weights(run, weights - edges)) {
+            return SGQ_WEIGHT_NOT_FINITE;
+        }
+    }
+#endif
+    return SGQ_OK;
+}
+
 int sgq_predict_graph(void *arena, size_t arena_bytes, const sgq_graph *graph, sgq_take take,
                       void *context)
 {
-    const size_t planned = ARENA_NUMBERS + PLACE_BYTES;
-    uint8_t *bytes = arena;
-    sgq_index *rows = NULL;
     sgq_run run;
     size_t used;
-    int fault = start(&run, arena, arena_bytes, planned, take, context);
+    int fault = start(&run, arena, arena_bytes, ARENA_NUMBERS + PLACE_BYTES, take, context);
 
     if (fault == SGQ_OK) {
         fault = graph_fault(graph);
     }
+    /* Repeated edges are listed too, for a moment, where buffers will be. */
+    if (fault == SGQ_OK && graph_bytes(graph->num_nodes, graph->num_edges) > arena_bytes) {
+        fault = SGQ_ARENA_TOO_SMALL;
+    }
+    if (fault == SGQ_OK) {
+        fault = take_graph(&run, arena, graph);
+    }
     if (fault != SGQ_OK) {
         return fault;
     }
-    used = planned + (((size_t)graph->num_nodes + 1U) +
-                      (SGQ_NUM_BUCKETS > 1U ? (size_t)graph->num_nodes : 0U)) * sizeof(sgq_index);
-    /* Repeated edges are listed too, for a moment, where buffers will be. */
-    if (arena_bytes < used || (arena_bytes - used) / sizeof(sgq_index) < graph->num_edges) {
-        return SGQ_ARENA_TOO_SMALL;
-    }
-    run.num_nodes = graph->num_nodes;
-    run.given = graph->features;
-    run.places = (void *)(bytes + ARENA_NUMBERS);
-    run.starts = (void *)(bytes + planned);
-    rows = run.starts + graph->num_nodes + 1U;
-    run.sources = SGQ_NUM_BUCKETS > 1U ? rows + graph->num_nodes : rows;
-    list_edges(&run, graph);
-    if (!drop_repeats(&run)) {
-        return SGQ_GRAPH_TOO_LARGE;
-    }
-    find_rows(&run, SGQ_NUM_BUCKETS > 1U ? rows : NULL);
-    used += (size_t)run.starts[graph->num_nodes] * sizeof(sgq_index);
-    run.codes = bytes + used;
+    used = (size_t)graph_bytes(graph->num_nodes, run.starts[graph->num_nodes]);
+    run.codes = (uint8_t *)arena + used;
     if (!place_buffers(&run, arena_bytes - used)) {
         return SGQ_ARENA_TOO_SMALL;
     }
@@ -2595,7 +3464,7 @@ static void want_read_rows(sgq_run *run, const uint8_t *mask, uint8_t *earlier, 
                 continue;
             }
             want_row(earlier, run->row);
-#if SGQ_HAS_GATHER || SGQ_HAS_ATTENTION
+#if HAS_SOURCES
             if (gathered != 0U) {
                 sgq_sources sources = sources_of(run, 0U);
 

@@ -28,7 +28,10 @@ enum {
     SGQ_GRAPH_MISSING = 7,    /* no graph was given, or one without nodes, or without its edges */
     SGQ_GRAPH_TOO_LARGE = 8,  /* more nodes, edges, or edges into a node than integers count */
     SGQ_FEATURES_MISSING = 9, /* no features were given */
-    SGQ_FEATURE_NOT_FINITE = 10 /* one of them is infinite, or no number */
+    SGQ_FEATURE_NOT_FINITE = 10, /* one of them is infinite, or no number */
+    SGQ_WEIGHTS_MISSING = 11,  /* no weights of edges were given, which the model reads */
+    SGQ_WEIGHT_NOT_FINITE = 12, /* one of them, or a sum of them, is infinite, or no number */
+    SGQ_WEIGHT_UNFIT = 13      /* one is not 1 from a node to itself, or below 0 where none may be */
 };
 
 /* Bytes of the arena: for all nodes, and for some of them. Of a model that is given a graph: for
@@ -51,13 +54,19 @@ typedef int (*sgq_take)(void *context, uint32_t node, const sgq_real *outputs);
  * num_nodes, num_edges: at least one node; edges may be none.
  * sources, targets: the two nodes of each edge, in any order of edges. An edge that is listed again
  *     and one from a node to itself change nothing.
- * features: SGQ_NUM_FEATURES finite numbers of each node, node by node. */
+ * features: SGQ_NUM_FEATURES finite numbers of each node, node by node.
+ * weights: of a model that reads weights of edges, a finite number of each edge. Those of an edge
+ *     that is listed again are added up, and that of an edge from a node to itself is 1. None is
+ *     below 0 where SGQ_WEIGHTS_FROM_ZERO is 1. */
 typedef struct {
     uint32_t num_nodes;
     uint32_t num_edges;
     const uint32_t *sources;
     const uint32_t *targets;
     const float *features;
+#if SGQ_GIVEN_WEIGHTS
+    const float *weights;
+#endif
 } sgq_graph;
 
 /* Predict a graph: all its nodes, each once, in the order of their degree buckets; or the whole.

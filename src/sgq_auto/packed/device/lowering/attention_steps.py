@@ -5,12 +5,19 @@ import numpy as np
 from sgq_auto.packed.allocation import Component
 from sgq_auto.packed.device.lowering.layer_builder import LayerBuilder
 from sgq_auto.packed.device.steps import Opcode, Register, Scoring
+from sgq_auto.packed.runtime.layers.attention_based.agnn import AgnnLayer
 from sgq_auto.packed.runtime.layers.attention_based.gat import GatLayer
 from sgq_auto.packed.runtime.layers.attention_based.gatv2 import GatV2Layer
 from sgq_auto.packed.runtime.layers.attention_based.multi_head import MultiHeadLayer
 from sgq_auto.packed.runtime.layers.attention_based.transformer import TransformerLayer
 from sgq_auto.packed.runtime.layers.layer import Float32
 from sgq_auto.packed.sizes.device_footprint import CodeSum
+
+
+def agnn(steps: LayerBuilder, layer: AgnnLayer) -> Register:
+    """Scores ``beta cos(x_i, x_j)`` of the layer's input, which is what is gathered too."""
+    value = _gathered(steps, layer, steps.source, Scoring.COSINES, layer.beta)
+    return steps.finish(layer, value)
 
 
 def gat(steps: LayerBuilder, layer: GatLayer) -> Register:
@@ -38,7 +45,7 @@ def transformer(steps: LayerBuilder, layer: TransformerLayer) -> Register:
 
 def _gathered(
     steps: LayerBuilder,
-    layer: MultiHeadLayer,
+    layer: AgnnLayer | MultiHeadLayer,
     made: str,
     scoring: Scoring,
     number: float,
@@ -48,6 +55,7 @@ def _gathered(
     name, spec, passes = layer.spec.name, layer.spec, steps.passes
     width, heads, terms = spec.gathered_features, spec.heads, steps.most_neighbors
     passes.start_pass()
+    passes.scorings.add(scoring)
     numbers = [np.array([number]), *(vector.ravel() for vector in vectors)]
     tables = {
         "table": passes.gathered(made),
@@ -62,7 +70,7 @@ def _gathered(
     scratch = Register(3 * heads)
     given = {"tables": tables, "extra": extra, "scratch": scratch, "buffer": made, "gathers": True}
     value = passes.add(Opcode.ATTENTION, width, **given)
-    if not layer.concat:
+    if isinstance(layer, MultiHeadLayer) and not layer.concat:
         value = passes.add(Opcode.MEAN_HEADS, width // heads, value, extra=heads)
     return value
 

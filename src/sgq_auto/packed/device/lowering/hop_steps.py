@@ -1,10 +1,12 @@
-"""The steps of layers that pass messages several times: a pass for each hop."""
+"""The steps of layers that pass messages several times, or beside an embedding that is kept."""
 
 import numpy as np
 
+from sgq_auto.packed.codes.code_matrix import PackedWeight
 from sgq_auto.packed.device.lowering.layer_builder import LayerBuilder
 from sgq_auto.packed.device.steps import Opcode, Register, Weighing
 from sgq_auto.packed.runtime.layers.multi_hop.appnp import AppnpLayer
+from sgq_auto.packed.runtime.layers.multi_hop.gcn2 import Gcn2Layer
 from sgq_auto.packed.runtime.layers.multi_hop.sgc import SgcLayer
 from sgq_auto.packed.runtime.layers.multi_hop.tag import TagLayer
 
@@ -23,15 +25,9 @@ def appnp(steps: LayerBuilder, layer: AppnpLayer) -> Register:
     held, passes, width = steps.source, steps.passes, layer.spec.in_features
     name = layer.spec.name
     for position in range(len(layer.hops) + 1):
-        value = _hop(steps, layer, held)
-        shares = [(value, 1 - layer.alpha), (_own_row(steps, width), layer.alpha)]
-        scaled = [
-            steps.with_numbers(
-                Opcode.SCALE, row, f"{name}.share{k}", np.array([share, 0.0], dtype=np.float32)
-            )
-            for k, (row, share) in enumerate(shares)
-        ]
-        value = passes.add(Opcode.ADD, width, *scaled)
+        value = _share(steps, _hop(steps, layer, held), f"{name}.share0", 1 - layer.alpha)
+        own = _share(steps, steps.row(steps.source), f"{name}.share1", layer.alpha)
+        value = passes.add(Opcode.ADD, width, value, own)
         held = _between(steps, layer, position, value)
     return value
 
@@ -47,10 +43,43 @@ def tag(steps: LayerBuilder, layer: TagLayer) -> Register:
     return steps.finish(layer, value)
 
 
-def _hop(steps: LayerBuilder, layer: SgcLayer | AppnpLayer | TagLayer, held: str) -> Register:
-    """What nodes gather of an embedding, by coefficients of their degrees."""
-    ranges = steps.passes.coefficients(f"{layer.spec.name}.attention", layer.attention)
+def gcn2(steps: LayerBuilder, layer: Gcn2Layer) -> Register:
+    """``y = u ((1 - beta) I + beta W)`` with ``u = (1 - alpha) Q(A) x + alpha x_0``.
+
+    With a weight of its own for ``x_0``, each of the two terms has its own product.
+    """
+    name, width = layer.spec.name, layer.spec.in_features
+    (start,) = steps.further or (steps.source,)
+    value = _share(steps, _hop(steps, layer, steps.source), f"{name}.share0", 1 - layer.alpha)
+    other = _share(steps, steps.row(start), f"{name}.share1", layer.alpha)
+    if layer.initial is None:
+        value = steps.passes.add(Opcode.ADD, width, value, other)
+        return _mixed(steps, layer, "weight", layer.weight, value)
+    value = _mixed(steps, layer, "weight", layer.weight, value)
+    other = _mixed(steps, layer, "initial_weight", layer.initial, other)
+    return steps.passes.add(Opcode.ADD, width, value, other)
+
+
+def _mixed(
+    steps: LayerBuilder, layer: Gcn2Layer, key: str, weight: PackedWeight, value: Register
+) -> Register:
+    """``(1 - beta) r + beta r W``."""
+    name = layer.spec.name
+    made = _share(
+        steps, steps.transform(layer, key, weight, value), f"{name}.made_share", layer.beta
+    )
+    own = _share(steps, value, f"{name}.own_share", 1 - layer.beta)
+    return steps.passes.add(Opcode.ADD, value.width, made, own)
+
+
+def _hop(
+    steps: LayerBuilder, layer: SgcLayer | AppnpLayer | TagLayer | Gcn2Layer, held: str
+) -> Register:
+    """What nodes gather of an embedding, by coefficients of their degrees if there are some."""
     width, loops = layer.spec.gathered_features, layer.spec.gathers_itself
+    if layer.attention is None:
+        return steps.gather(layer, held, width, Weighing.BY_ONE, itself=loops)
+    ranges = steps.passes.coefficients(f"{layer.spec.name}.attention", layer.attention)
     return steps.gather(layer, held, width, Weighing.BY_DEGREES, itself=loops, table2=ranges)
 
 
@@ -64,7 +93,7 @@ def _between(
     return name
 
 
-def _own_row(steps: LayerBuilder, width: int) -> Register:
-    """The row of the layer's input."""
-    read = steps.passes.row_of(steps.source)
-    return steps.passes.add(Opcode.READ, width, tables={"table": read}, buffer=steps.source)
+def _share(steps: LayerBuilder, value: Register, name: str, share: float) -> Register:
+    """A row times a number."""
+    numbers = np.array([share, 0.0], dtype=np.float32)
+    return steps.with_numbers(Opcode.SCALE, value, name, numbers)

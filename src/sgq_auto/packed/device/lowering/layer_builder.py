@@ -1,14 +1,25 @@
 """Steps that layers of several kinds have: products, sums over neighbours, biases."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from sgq_auto.packed.allocation import EDGE_WEIGHTS, FEATURES, Component
 from sgq_auto.packed.codes.code_matrix import PackedWeight
 from sgq_auto.packed.device.passes import Passes
-from sgq_auto.packed.device.steps import WEIGHTED, WITH_ITSELF, Opcode, Register, Weighing
+from sgq_auto.packed.device.steps import (
+    REDUCTION_BITS,
+    WEIGHTED,
+    WITH_ITSELF,
+    Opcode,
+    Reduced,
+    Register,
+    Weighing,
+)
 from sgq_auto.packed.runtime.layers.layer import ConvLayer, Float32, PackedLayer
+from sgq_auto.packed.runtime.neighbor_reductions import Reduction
 from sgq_auto.packed.sizes.device_footprint import CodeSum
 from sgq_auto.packed.sizes.shape_specs import GraphSpec
 
@@ -24,11 +35,13 @@ class LayerBuilder:
         passes: The passes so far.
         graph: Counts of the graph.
         source: What the layer reads: a buffer, or the node features.
+        further: The buffers that it reads besides.
     """
 
     passes: Passes
     graph: GraphSpec
     source: str
+    further: tuple[str, ...] = ()
 
     @property
     def most_neighbors(self) -> int:
@@ -41,7 +54,7 @@ class LayerBuilder:
     def product(self, layer: PackedLayer, key: str, weight: PackedWeight) -> Register:
         """``x W`` of the layer's input and a weight."""
         width, name = weight.codes.width, layer.spec.name
-        tables = {"table2": self.passes.weight(f"{name}.{key}", weight)}
+        tables = {"table2": self._weight(layer, key, weight)}
         read, site = self.passes.row_of(self.source), (name, Component.EMBEDDING)
         opcode, site = (
             (Opcode.FEATURE_PRODUCT, (FEATURES, Component.EMBEDDING))
@@ -53,6 +66,49 @@ class LayerBuilder:
         self.passes.sums(width, CodeSum(rows, site, (name, Component.WEIGHT)))
         buffer = None if read == FEATURES else self.source
         return self.passes.add(opcode, width, tables=tables, buffer=buffer)
+
+    def transform(
+        self, layer: PackedLayer, key: str, weight: PackedWeight, value: Register
+    ) -> Register:
+        """``r W`` of a row of numbers, which has no codes, and a weight."""
+        width, tables = weight.codes.width, {"table2": self._weight(layer, key, weight)}
+        self.passes.sums(width)
+        return self.passes.add(
+            Opcode.TRANSFORM, width, value, tables=tables, extra=weight.codes.bucket_rows[0]
+        )
+
+    def row(self, source: str) -> Register:
+        """The row of a buffer, or of the node features, that the node at hand has."""
+        width = self._width_of(source)
+        if source == FEATURES:
+            return self.passes.add(Opcode.READ_FEATURES, width, tables={"table": FEATURES})
+        tables = {"table": self.passes.row_of(source)}
+        return self.passes.add(Opcode.READ, width, tables=tables, buffer=source)
+
+    def reduce(self, source: str, reductions: Sequence[Reduction]) -> Register:
+        """Reductions of neighbours' rows side by side, in a pass of their own."""
+        self.passes.start_pass()
+        width, of_features = self._width_of(source), source == FEATURES
+        listed = [Reduced[reduction.name] for reduction in reductions]
+        # Variances need means, which are made before them.
+        spreads = int(not {Reduced.VAR, Reduced.STD}.isdisjoint(listed))
+        given: dict[str, Any] = {
+            "tables": {"table": source if of_features else self.passes.gathered(source)},
+            "extra": sum(which << REDUCTION_BITS * k for k, which in enumerate(listed)),
+            "scratch": Register(width * (1 + spreads)),
+            "buffer": None if of_features else source,
+            "gathers": True,
+            "made": width * len(listed),
+        }
+        opcode = Opcode.REDUCE_FEATURES if of_features else Opcode.REDUCE
+        return self.passes.add(opcode, width, **given)
+
+    def _width_of(self, source: str) -> int:
+        is_features = source == FEATURES
+        return self.graph.features.num_features if is_features else self.passes.width_of(source)
+
+    def _weight(self, layer: PackedLayer, key: str, weight: PackedWeight) -> str:
+        return self.passes.weight(f"{layer.spec.name}.{key}", weight)
 
     def embed(self, layer: ConvLayer, bias: Float32 | None = None) -> str:
         """``h = Q(x W)``, or ``Q(x W + b)``, which the next pass gathers: its name."""

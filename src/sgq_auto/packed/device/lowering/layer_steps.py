@@ -3,23 +3,28 @@
 import numpy as np
 
 from sgq_auto.packed.allocation import FEATURES
-from sgq_auto.packed.device.lowering.attention_steps import gat, gatv2, transformer
-from sgq_auto.packed.device.lowering.hop_steps import appnp, sgc, tag
+from sgq_auto.packed.device.lowering.attention_steps import agnn, gat, gatv2, transformer
+from sgq_auto.packed.device.lowering.hop_steps import appnp, gcn2, sgc, tag
 from sgq_auto.packed.device.lowering.layer_builder import LayerBuilder
+from sgq_auto.packed.device.lowering.reduction_steps import gathering, pna, sum_of_features
 from sgq_auto.packed.device.steps import Opcode, Register, Weighing
 from sgq_auto.packed.device.unsupported import UnsupportedInCError
+from sgq_auto.packed.runtime.layers.attention_based.agnn import AgnnLayer
 from sgq_auto.packed.runtime.layers.attention_based.gat import GatLayer
 from sgq_auto.packed.runtime.layers.attention_based.gatv2 import GatV2Layer
 from sgq_auto.packed.runtime.layers.attention_based.transformer import TransformerLayer
+from sgq_auto.packed.runtime.layers.gathering import GatheringLayer
 from sgq_auto.packed.runtime.layers.gcn import GcnLayer
 from sgq_auto.packed.runtime.layers.gin import GinLayer
 from sgq_auto.packed.runtime.layers.gin_sum import GinSumLayer
 from sgq_auto.packed.runtime.layers.layer import PackedLayer
 from sgq_auto.packed.runtime.layers.linear import LinearLayer
 from sgq_auto.packed.runtime.layers.multi_hop.appnp import AppnpLayer
+from sgq_auto.packed.runtime.layers.multi_hop.gcn2 import Gcn2Layer
 from sgq_auto.packed.runtime.layers.multi_hop.sgc import SgcLayer
 from sgq_auto.packed.runtime.layers.multi_hop.tag import TagLayer
 from sgq_auto.packed.runtime.layers.neighbor_sums import Aggregation, NeighborLayer
+from sgq_auto.packed.runtime.layers.pna import PnaLayer
 from sgq_auto.packed.runtime.layers.sage import SageLayer
 
 # What these layers compute is known here; a kind that computes it in its own way is another one.
@@ -29,14 +34,18 @@ _RUNS = (
     NeighborLayer.run,
     GinLayer.run,
     GinSumLayer.run,
+    AgnnLayer.run,
     GatLayer.run,
     GatV2Layer.run,
     TransformerLayer.run,
     SgcLayer.run,
     AppnpLayer.run,
     TagLayer.run,
+    Gcn2Layer.run,
+    GatheringLayer.run,
+    PnaLayer.run,
 )
-_ENDS = (PackedLayer.finish, SageLayer.finish)
+_ENDS = (PackedLayer.finish, SageLayer.finish, GatheringLayer.finish)
 
 
 def layer_steps(steps: LayerBuilder, layer: PackedLayer) -> Register:
@@ -47,11 +56,9 @@ def layer_steps(steps: LayerBuilder, layer: PackedLayer) -> Register:
         layer: The layer.
 
     Raises:
-        UnsupportedInCError: If it is of another kind, or reads weights of a graph that is given.
+        UnsupportedInCError: If it is of another kind, or reads features of edges.
     """
     name = layer.spec.name
-    if layer.spec.edge_weights and not steps.graph.holds_edges:
-        raise UnsupportedInCError(f"weights of edges that are given, which layer {name!r} reads")
     if layer.spec.edge_features:
         raise UnsupportedInCError(f"features of edges, which layer {name!r} reads")
     if type(layer).run not in _RUNS or type(layer).finish not in _ENDS:
@@ -68,6 +75,8 @@ def layer_steps(steps: LayerBuilder, layer: PackedLayer) -> Register:
             return steps.finish(layer, _sum_with_itself(steps, layer, made, layer.eps))
         case GinSumLayer():
             return _gin_sum(steps, layer)
+        case AgnnLayer():
+            return agnn(steps, layer)
         case GatLayer():
             return gat(steps, layer)
         case GatV2Layer():
@@ -80,6 +89,12 @@ def layer_steps(steps: LayerBuilder, layer: PackedLayer) -> Register:
             return appnp(steps, layer)
         case TagLayer():
             return tag(steps, layer)
+        case Gcn2Layer():
+            return gcn2(steps, layer)
+        case GatheringLayer():
+            return gathering(steps, layer)
+        case PnaLayer():
+            return pna(steps, layer)
     raise AssertionError(layer.kind)
 
 
@@ -107,9 +122,7 @@ def _neighbors(steps: LayerBuilder, layer: NeighborLayer) -> Register:
 
 def _gin_sum(steps: LayerBuilder, layer: GinSumLayer) -> Register:
     if steps.source == FEATURES:
-        raise UnsupportedInCError(
-            f"layer {layer.spec.name!r} sums node features before a weight makes them narrow"
-        )
+        return sum_of_features(steps, layer)
     return steps.finish(layer, _sum_with_itself(steps, layer, steps.source, layer.eps))
 
 

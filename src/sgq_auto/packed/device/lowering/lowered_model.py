@@ -45,7 +45,8 @@ def _stage(passes: Passes, model: PackedModel, stage: Stage) -> None:
         made = passes.add(Opcode.READ_FEATURES, num_features, tables=tables)
     else:
         source = model.program.source_of(layer.spec.name)
-        made = layer_steps(LayerBuilder(passes, model.graph.spec, source), layer)
+        steps = LayerBuilder(passes, model.graph.spec, source, stage.further)
+        made = layer_steps(steps, layer)
     values: dict[int, Register] = {0: made}
     operations = OperationSteps(passes, num_features, stage.layer or FEATURES)
     wanted = _needed(stage.operations, (output.value for output in stage.outputs))

@@ -48,7 +48,22 @@ def add_given_graph(
     constants["MOST_NEIGHBORS"] = most_terms - 1
     constants["NUM_EDGES"] = model.graph.spec.num_edges
     constants["INDEX_BYTES"] = index_bytes(model.graph.spec)
-    constants |= {"HAS_EDGES": 0, "HAS_EDGE_WEIGHTS": 0, "BUCKET_MAP_BITS": 0}
+    constants |= {"HAS_EDGES": 0, "BUCKET_MAP_BITS": 0}
+    _add_given_weights(tables, model)
+
+
+def _add_given_weights(tables: Tables, model: PackedModel) -> None:
+    """Add the ranges of weights of edges that are given, where layers read them."""
+    reading, constants = [la.spec for la in model.layers if la.spec.edge_weights], tables.constants
+    weights = model.graph.weights
+    constants["HAS_EDGE_WEIGHTS"] = constants["GIVEN_WEIGHTS"] = int(bool(reading))
+    constants["WEIGHTS_FROM_ZERO"] = int(any(spec.attention_from_degrees for spec in reading))
+    constants["WEIGHTS_SYMMETRIC"] = 0
+    if reading:
+        assert isinstance(weights, PackedEdgeWeights)
+        buckets = [(bits, 0) for bits in weights.ranges.bits]
+        constants["EDGE_WEIGHTS"] = tables.add_matrix(1, weights.ranges, Place.TABLES, buckets)
+        constants["WEIGHTS_SYMMETRIC"] = int(weights.symmetric)
 
 
 def add_features(tables: Tables, model: PackedModel, *, reorders: bool) -> tuple[int, Array | None]:
@@ -96,7 +111,7 @@ def add_graph(tables: Tables, model: PackedModel, *, uses_edges: bool) -> None:
     edges = graph.edges
     assert isinstance(edges, EliasFanoRows)
     constants["HAS_EDGES"] = int(uses_edges)
-    constants["HAS_EDGE_WEIGHTS"] = 0
+    constants["HAS_EDGE_WEIGHTS"] = constants["GIVEN_WEIGHTS"] = 0
     constants["NUM_EDGES"] = edges.layout.count
     if uses_edges:
         coded = _coded_edges(edges, graph.spec)

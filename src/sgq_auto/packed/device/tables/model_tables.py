@@ -71,7 +71,7 @@ def _add_matrices(
     """Everything that steps name, and where it is."""
     named: dict[str, int] = {}
     opcodes = {step.opcode for step in passes.all_steps}
-    reorders = Opcode.READ_FEATURES not in opcodes
+    reorders = not opcodes & {Opcode.READ_FEATURES, Opcode.REDUCE_FEATURES}
     named[FEATURES], order = add_features(tables, model, reorders=reorders)
     of_features = {
         step.tables["table2"]

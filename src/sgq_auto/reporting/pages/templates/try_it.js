@@ -3,7 +3,7 @@
   const model = JSON.parse(document.getElementById("model").textContent);
   const said = document.getElementById("said"), answers = document.getElementById("answers");
   const MOST_ROWS = 100;
-  const FAULTS = { 8: "the graph has more nodes or edges than the model was made for", 6: "an edge names a node that is not there" };
+  const FAULTS = { 8: "the graph has more nodes or edges than the model was made for", 6: "an edge names a node that is not there", 13: "a weight of an edge is below 0, or not 1 from a node to itself" };
 
   const bytes = Uint8Array.from(atob(model.module), (letter) => letter.charCodeAt(0));
   const math = { expf: Math.exp, expm1f: Math.expm1, log1pf: Math.log1p, tanhf: Math.tanh };
@@ -66,6 +66,11 @@
     });
   }
 
+  function fillWeights(weights, count) {
+    if (!Array.isArray(weights) || weights.length !== count || !weights.every(Number.isFinite)) throw new Error(`edge_weight must be ${count} numbers, one for each edge`);
+    floats(made.weights(), count).set(weights);
+  }
+
   function predictGiven(text) {
     const input = JSON.parse(text);
     if (model.given === "features") {
@@ -79,6 +84,7 @@
     if (![...from, ...to].every((node) => Number.isInteger(node) && node >= 0)) throw new Error("edge_index must be numbers of nodes, from 0 on");
     words(made.sources(), from.length).set(from);
     words(made.targets(), to.length).set(to);
+    if (made.weights) fillWeights(input.edge_weight, from.length);
     return run(model.whole ? [0] : whole(input.x.length), () => made.predict(input.x.length, from.length));
   }
 
@@ -96,6 +102,7 @@
     const rows = model.given === "features" ? model.nodes : 3;
     const example = { x: whole(rows).map(() => Array(model.features).fill(1)) };
     if (model.given === "graph") example.edge_index = [[0, 1, 1, 2], [1, 0, 2, 1]];
+    if (made.weights) example.edge_weight = [1, 1, 1, 1];
     box.value = JSON.stringify(example);
   }
   document.getElementById("ask").addEventListener("submit", (event) => {

@@ -45,6 +45,12 @@ static uint32_t sources[SGQ_NUM_EDGES + 1U], targets[SGQ_NUM_EDGES + 1U];
 CALLED(sources) uint32_t *page_sources(void) { return sources; }
 CALLED(targets) uint32_t *page_targets(void) { return targets; }
 
+#if SGQ_GIVEN_WEIGHTS
+static float weights[SGQ_NUM_EDGES + 1U];
+
+CALLED(weights) float *page_weights(void) { return weights; }
+#endif
+
 CALLED(predict) int page_predict(uint32_t num_nodes, uint32_t num_edges)
 {
     sgq_graph graph;
@@ -57,6 +63,9 @@ CALLED(predict) int page_predict(uint32_t num_nodes, uint32_t num_edges)
     graph.sources = sources;
     graph.targets = targets;
     graph.features = features;
+#if SGQ_GIVEN_WEIGHTS
+    graph.weights = weights;
+#endif
     return sgq_predict_graph(arena, sizeof arena, &graph, keep, NULL);
 }
 #elif SGQ_GIVEN_FEATURES
