@@ -153,7 +153,7 @@ def _check_random(seeds: range, folder: Path, most: int | None = None) -> None:
         tables, footprint = made.tables, made.footprint
         held = 4 * len(tables.words) + 4 * len(tables.numbers) + tables.bytes.size
         assert held == footprint.flash_bytes, seed
-        compiled = program(packed, folder, *SANITIZERS, "-DSGQ_DOUBLE", "-O0")
+        compiled = program(packed, folder, *SANITIZERS, "-DSGQ_DOUBLE")
         nodes, expected = models.nodes(packed).tolist(), packed.predict()
         assert worst(compiled.predict().logits, expected) <= _DOUBLE, seed
         assert worst(compiled.predict(nodes).logits[nodes], expected[nodes]) <= _DOUBLE, seed

@@ -197,7 +197,7 @@ def check_random(seeds: range, folder: Path) -> None:
 
 def _compare(packed: PackedModel, folder: Path, random: np.random.Generator, seed: int) -> None:
     main = "predict_given.c" if packed.graph.spec.inductive else "predict_all.c"
-    compiled = program(packed, folder, *SANITIZERS, "-DSGQ_DOUBLE", "-O0", main=main)
+    compiled = program(packed, folder, *SANITIZERS, "-DSGQ_DOUBLE", main=main)
     if not packed.graph.spec.inductive:
         assert worst(compiled.predict().logits, packed.predict()) <= _DOUBLE, seed
         return
