@@ -5,9 +5,10 @@ Each row is one ``python -m sgq_auto.search`` with the default budget, on the mo
 what the file loses against the full-precision model on test nodes; ``sites`` is how many bit-widths
 the recommended model has; ``classes`` is how many classes the file predicts.
 Searches are kept in ``outputs/architectures``: a run that was cut off goes on. ``--part K/N`` runs
-every N-th row from the K-th on.
+every N-th row from the K-th on; rows of the others that ``--json`` has stay there.
 """
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,20 @@ def main() -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join([here, os.environ.get("PYTHONPATH", "")])
     first, step = (int(number) for number in options.part.split("/"))
     cases = _CASES[:1] if options.quick else _CASES[first::step]
-    finish([_measure(case, quick=options.quick) for case in cases], options.json)
+    rows = _kept(options.json)
+    for case in cases:
+        rows[case.model] = _measure(case, quick=options.quick)
+        if options.json is not None:
+            ordered = [rows[each.model] for each in _CASES if each.model in rows]
+            options.json.write_text(json.dumps(ordered, indent=2) + "\n")
+    finish(list(rows.values()), None)
+
+
+def _kept(path: Path | None) -> dict[str, Row]:
+    """The rows of a file by model."""
+    if path is None or not path.exists():
+        return {}
+    return {row["model"]: row for row in json.loads(path.read_text())}
 
 
 def _measure(case: Case, *, quick: bool) -> Row:
@@ -70,7 +84,11 @@ def _measure(case: Case, *, quick: bool) -> Row:
         "sites": len(best["bits"]),
         "kib": best["resident_bytes"] / 1024,
         "resident_ratio": best["resident_ratio"],
+        "resident_ratio_sparse_fp32": best["resident_ratio_sparse_fp32"],
+        "average_bits": best["average_bits"],
         "recommended": summary["recommended"] is not None,
+        "full_%": 100 * summary["full_precision"]["test_accuracy"],
+        "packed_%": 100 * shipped["test_accuracy"],
         "drop": shipped["test_accuracy_drop"],
         "within": shipped["test_accuracy_drop"] <= _TOLERANCE,
     }

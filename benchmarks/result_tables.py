@@ -5,7 +5,13 @@ from collections.abc import Callable
 from kept_rows import FOLDER, Row, one_row, rows_of
 from markdown_table import table
 from readme_table import GRAPHS, all_rows, readme_rows
-from task_tables import next_values, several_labels, unseen_graph, whole_graphs
+from task_tables import (
+    architectures,
+    next_values,
+    several_labels,
+    unseen_graph,
+    whole_graphs,
+)
 
 _GRANULARITIES = ("uniform", "lwq", "cwq", "taq", "lwq_cwq", "lwq_cwq_taq")
 _MODELS = ("gcn", "agnn", "gat")
@@ -248,6 +254,7 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "weighted": weighted,
     "whole_graphs": whole_graphs,
     "several_labels": several_labels,
+    "architectures": architectures,
     "unseen_graph": unseen_graph,
     "next_values": next_values,
     "drop_estimates": drop_estimates,

@@ -73,6 +73,27 @@ def next_values() -> list[str]:
     return table((*names, "a second, together", "one by one"), rows)
 
 
+def architectures() -> list[str]:
+    """Kinds of published models, from search to a file."""
+    rows = [
+        [
+            f"`{row['model']}`",
+            row["dataset"],
+            str(row["sites"]),
+            f"{row['full_%']:.1f}",
+            f"{row['packed_%']:.1f}",
+            f"{row['drop']:+.2f}",
+            f"{row['average_bits']:.1f}",
+            f"{row['file_kib']:.0f} KiB",
+            f"{row['resident_ratio_sparse_fp32']:.1f}x",
+            f"{row['resident_ratio']:.0f}x",
+        ]
+        for row in rows_of("architectures")
+    ]
+    names = ("model", "graph", "places with bits", "fp32, %", "packed, %", "drop")
+    return table((*names, *_SIZES), rows)
+
+
 def _sizes(row: Row) -> list[str]:
     return [
         f"{row['average_bits']:.1f}",
