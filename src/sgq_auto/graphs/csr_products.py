@@ -13,6 +13,14 @@ import torch
 from torch import Tensor
 
 from sgq_auto.compute import Engine, FixedMatrix, engine_for
+from sgq_auto.graphs.csr_gradients import (
+    FixedProduct,
+    PairScores,
+    RowMax,
+    RowSoftmax,
+    Sddmm,
+    Spmm,
+)
 
 _INT32_MAX = 2**31 - 1
 
@@ -150,7 +158,7 @@ class CsrPattern:
         """
         if values.dim() == 1:
             return self.spmm(values.unsqueeze(1), dense.unsqueeze(1)).squeeze(1)
-        out: Tensor = _Spmm.apply(values, dense, self)
+        out: Tensor = Spmm.apply(values, dense, self)
         return out
 
     def sddmm(self, left: Tensor, right: Tensor) -> Tensor:
@@ -163,7 +171,7 @@ class CsrPattern:
         Returns:
             ``[entries, heads]``.
         """
-        out: Tensor = _Sddmm.apply(left, right, self)
+        out: Tensor = Sddmm.apply(left, right, self)
         return out
 
     def pair_scores(self, targets: Tensor, sources: Tensor, slope: float) -> Tensor:
@@ -177,12 +185,12 @@ class CsrPattern:
         Returns:
             ``[entries, heads]``.
         """
-        out: Tensor = _PairScores.apply(targets, sources, slope, self)
+        out: Tensor = PairScores.apply(targets, sources, slope, self)
         return out
 
     def row_softmax(self, scores: Tensor) -> Tensor:
         """Softmax of ``scores`` ``[entries, heads]`` over each row's entries, differentiable."""
-        out: Tensor = _RowSoftmax.apply(scores, self)
+        out: Tensor = RowSoftmax.apply(scores, self)
         return out
 
     def row_max(self, dense: Tensor) -> Tensor:
@@ -191,7 +199,7 @@ class CsrPattern:
         Returns:
             ``[rows, features]``; 0 for a row without entries, as in PyG.
         """
-        out: Tensor = _RowMax.apply(dense, self)
+        out: Tensor = RowMax.apply(dense, self)
         return out
 
     def row_sum(self, values: Tensor) -> Tensor:
@@ -230,95 +238,5 @@ def entries_of_rows(rowptr: Tensor, rows: Tensor) -> Tensor:
 
 def multiply_fixed(matrix: FixedMatrix, dense: Tensor) -> Tensor:
     """A fixed matrix times ``[columns, features]``, differentiable in ``dense``."""
-    out: Tensor = _FixedProduct.apply(dense, matrix)
+    out: Tensor = FixedProduct.apply(dense, matrix)
     return out
-
-
-class _FixedProduct(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, dense: Tensor, matrix: FixedMatrix) -> Tensor:
-        ctx.matrix = matrix
-        return matrix.multiply(dense)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        return ctx.matrix.multiply_transposed(grad.contiguous()), None
-
-
-class _Spmm(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, values: Tensor, dense: Tensor, pattern: CsrPattern) -> Tensor:
-        ctx.pattern = pattern
-        ctx.save_for_backward(values, dense)
-        return pattern.engine.spmm(pattern, values, dense)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        values, dense = ctx.saved_tensors
-        pattern, engine = ctx.pattern, ctx.pattern.engine
-        grad_values = engine.sddmm(pattern, grad, dense) if ctx.needs_input_grad[0] else None
-        needs_dense = ctx.needs_input_grad[1]
-        grad_dense = engine.spmm_transposed(pattern, values, grad) if needs_dense else None
-        return grad_values, grad_dense, None
-
-
-class _Sddmm(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, left: Tensor, right: Tensor, pattern: CsrPattern) -> Tensor:
-        ctx.pattern = pattern
-        ctx.save_for_backward(left, right)
-        return pattern.engine.sddmm(pattern, left, right)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        left, right = ctx.saved_tensors
-        pattern, engine = ctx.pattern, ctx.pattern.engine
-        grad_left = engine.spmm(pattern, grad, right) if ctx.needs_input_grad[0] else None
-        needs_right = ctx.needs_input_grad[1]
-        grad_right = engine.spmm_transposed(pattern, grad, left) if needs_right else None
-        return grad_left, grad_right, None
-
-
-class _PairScores(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any, targets: Tensor, sources: Tensor, slope: float, pattern: CsrPattern
-    ) -> Tensor:
-        ctx.pattern, ctx.slope = pattern, slope
-        ctx.save_for_backward(targets, sources)
-        return pattern.engine.pair_scores(pattern, targets, sources, slope)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        pattern: CsrPattern = ctx.pattern
-        targets, sources = ctx.saved_tensors
-        backward = pattern.engine.pair_scores_backward
-        return *backward(pattern, targets, sources, ctx.slope, grad), None, None
-
-
-class _RowSoftmax(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, scores: Tensor, pattern: CsrPattern) -> Tensor:
-        ctx.pattern = pattern
-        softmax = pattern.engine.row_softmax(pattern, scores)
-        ctx.save_for_backward(softmax)
-        return softmax
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        (softmax,) = ctx.saved_tensors
-        return ctx.pattern.engine.row_softmax_backward(ctx.pattern, softmax, grad), None
-
-
-class _RowMax(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, dense: Tensor, pattern: CsrPattern) -> Tensor:
-        ctx.pattern = pattern
-        out = pattern.engine.row_max(pattern, dense)
-        ctx.save_for_backward(dense, out)
-        return out
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        dense, out = ctx.saved_tensors
-        return ctx.pattern.engine.row_max_backward(ctx.pattern, dense, out, grad), None

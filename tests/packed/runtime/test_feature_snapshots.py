@@ -10,6 +10,7 @@ from cases import MODELS, Case, exact_logits, make_case, random_allocation, trai
 from safetensors import safe_open
 from torch_geometric import nn as pyg
 
+from featured_graphs import featured_net, with_edge_features
 from joined_graphs import prepared_graphs, random_graphs
 from sgq_auto.graphs import RawGraph
 from sgq_auto.graphs.many_graphs import largest_graph, part
@@ -22,11 +23,12 @@ from sgq_auto.quantize import bind, convert, trace_spec
 from weighted_graphs import WeightedNet
 
 _LADDER = [2, 4, 8, 32]
-_KINDS = ["gcn", "gat", "sage_max", "gin", "gcn2", "sparse", "weighted"]
+_KINDS = ["gcn", "gat", "sage_max", "gin", "gcn2", "sparse", "weighted", "featured"]
 
 
 def _snapshots(kind: str) -> list[RawGraph]:
     net = random_graphs(1, seed=3, nodes=(20, 21), weighted=kind == "weighted", sparse=False)[0]
+    net = with_edge_features(net, 2) if kind == "featured" else net
     sparse = kind == "sparse"
     seen = random_graphs(9, seed=5, nodes=(20, 21), sparse=sparse)
     return [replace(net, x=raw.x, y=raw.y) for raw in seen]
@@ -34,10 +36,12 @@ def _snapshots(kind: str) -> list[RawGraph]:
 
 def _case(kind: str, raws: list[RawGraph]) -> Case:
     graph = prepared_graphs(raws)
-    if kind != "weighted":
+    if kind not in ("weighted", "featured"):
         return make_case(graph, kind if kind in MODELS else "gcn", _LADDER)
     torch.manual_seed(0)
-    model = WeightedNet(pyg.GCNConv(graph.features.num_features, 8), pyg.GraphConv(8, 3))
+    width = graph.features.num_features
+    model: torch.nn.Module = WeightedNet(pyg.GCNConv(width, 8), pyg.GraphConv(8, 3))
+    model = featured_net("gatv2", width, 3, 2) if kind == "featured" else model
     allocation = random_allocation(model, graph, _LADDER, 0)
     prepared = trained(model, graph, allocation)
     return Case(graph, prepared, allocation, convert(prepared, graph))
@@ -67,7 +71,8 @@ def test_features_alone_are_predicted_on_the_graph_of_the_file(kind: str, tmp_pa
         found = model.predict(x=_x(raw))
         np.testing.assert_allclose(found / unit, expected / unit, atol=1e-4)
         # The same as with its edges, which other graphs may be given with.
-        given = {} if raw.edge_weight is None else {"edge_weight": raw.edge_weight}
+        name = "edge_attr" if kind == "featured" else "edge_weight"
+        given = {} if raw.edge_weight is None else {name: raw.edge_weight}
         whole = model.predict(x=_x(raw), edge_index=raw.edge_index, **given)
         np.testing.assert_allclose(whole / unit, expected / unit, atol=1e-4)
         np.testing.assert_allclose(
@@ -119,6 +124,8 @@ def test_the_file_holds_the_edges_and_no_features(kind: str, tmp_path: Path) -> 
         arrays.append(model.graph.degrees.stream)
     if kind == "weighted":
         arrays += [model.graph.weights.codes.stream, model.graph.weight_roots]
+    if kind == "featured":
+        arrays.append(model.graph.weights.codes.stream)
     held = sum(array.nbytes for array in arrays)
     assert footprint.resident_bytes == held + sum(inference.made.values())
 

@@ -17,7 +17,8 @@ entries:
   what the kind adds: ``parse`` of its class reads that;
 - ``skips`` and ``stages`` (version 3): see :mod:`sgq_auto.packed.artifact.stage_headers`;
 - ``edge_weights``, only where layers read weights of edges (such a layer has ``edge_weights``
-  true): ``symmetric``, ``stored`` (how many the file holds of each bucket), ``bits``;
+  true) or features of edges (``edge_features``, how many): ``symmetric``, ``stored`` (how many
+  edges' the file holds, of each bucket), ``columns`` where there are several, ``bits``;
 - ``task`` (without it ``node_classification``) and ``target_scale``, only where numbers are
   predicted and the model returns them as mean 0 and spread 1: ``mean`` and ``std``, lists;
 - ``classes``: their names, or those of labels or numbers (numbers where none are known),

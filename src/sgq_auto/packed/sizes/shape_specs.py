@@ -9,6 +9,7 @@ from sgq_auto.packed.codes.coded_rows import ROW_BLOCK
 from sgq_auto.packed.codes.elias_fano import EliasFano
 from sgq_auto.packed.sizes.data_flow import DataFlow
 from sgq_auto.packed.sizes.edge_weight_spec import EdgeWeightSpec
+from sgq_auto.packed.sizes.feature_spec import FeatureSpec as FeatureSpec
 
 _BLOCK_START_BYTES = 4
 
@@ -164,33 +165,6 @@ def embedding_sites(layer: str, num_buckets: int, *, per_graph: bool = False) ->
     """The sites of an embedding: one a degree bucket, or one where its rows are graphs."""
     for bucket in (None,) if per_graph else range(num_buckets):
         yield Site(layer, Component.EMBEDDING, bucket)
-
-
-@dataclass(frozen=True)
-class FeatureSpec:
-    """The node features as they are stored.
-
-    Attributes:
-        num_features: Columns of the feature matrix.
-        dense: Whether every entry is stored; otherwise only the nonzero ones are.
-        bucket_values: Stored values per degree bucket.
-        bucket_constant: Per bucket, whether all its stored values are equal (binary features):
-            such a bucket needs no codes at all.
-    """
-
-    num_features: int
-    dense: bool
-    bucket_values: tuple[int, ...]
-    bucket_constant: tuple[bool, ...]
-
-    def pattern(self, num_nodes: int) -> EliasFano:
-        """Places of the stored values, row by row."""
-        return EliasFano(sum(self.bucket_values), num_nodes * self.num_features)
-
-    def uses_bitmap(self, num_nodes: int) -> bool:
-        """Whether one bit an entry is the smaller index of sparse features."""
-        bitmap = packed_bytes(num_nodes * self.num_features, 1)
-        return not self.dense and bitmap < self.pattern(num_nodes).num_bytes
 
 
 @dataclass(frozen=True)

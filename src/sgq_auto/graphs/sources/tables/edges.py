@@ -14,6 +14,7 @@ from sgq_auto.graphs.raw_graph import IntArray
 from sgq_auto.graphs.sources.edge_attributes import taken_as
 from sgq_auto.graphs.sources.tables.feature_cells import numbers_of
 from sgq_auto.graphs.sources.tables.ids import TableIds, node_keys
+from sgq_auto.graphs.sources.tables.settings import EdgeValues
 from sgq_auto.graphs.sources.tables.table_file import Table
 
 DEFAULT_ENDS = ("source", "target")
@@ -31,22 +32,27 @@ class EdgeTable:
         table: The table.
         columns: Its columns that name nodes.
         ends: What they name, as text.
-        values: Its column of weights, or its columns of features; none without any.
+        given: Its column of weights, or its columns of features.
         graph: Its column of graphs, if ids count anew in each.
     """
 
     table: Table
     columns: tuple[str, str]
     ends: tuple["pd.Index[Any]", "pd.Index[Any]"]
-    values: tuple[str, ...] = ()
+    given: EdgeValues
     graph: str | None = None
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Its column of weights, or its columns of features; none without any."""
+        return self.given.columns
 
     @classmethod
     def of(
         cls,
         table: Table,
         columns: Sequence[str],
-        values: Sequence[str] = (),
+        given: EdgeValues,
         graph: str | None = None,
     ) -> "EdgeTable":
         """Find the two ends; of a table without a header, the first two columns.
@@ -59,14 +65,14 @@ class EdgeTable:
             columns = columns if there or len(table.columns) < 2 else table.columns[:2]
         source, target = columns
         ends = (node_keys(table, source, _SETTING), node_keys(table, target, _SETTING))
-        setting = _WEIGHT if len(values) == 1 else _FEATURES
-        for name in values:
+        setting = _FEATURES if given.are_features else _WEIGHT
+        for name in given.columns:
             table.column(name, setting)
             if name in (source, target):
                 raise InputError(
                     f"{table.name}: column {name!r} names nodes; set {setting} to another one"
                 )
-        return cls(table, (source, target), ends, tuple(values), graph)
+        return cls(table, (source, target), ends, given, graph)
 
     @property
     def named(self) -> "pd.Index[Any]":
@@ -89,8 +95,12 @@ class EdgeTable:
         if self.values:
             weights = numbers_of(self.table, list(self.values), "every edge needs a number")
             check_weights(edge_index, weights, name)
-            weights = weights[:, 0] if len(self.values) == 1 else weights
-        return both_ways(edge_index, weights, name) if undirected else (edge_index, weights)
+        if undirected:
+            edge_index, weights = both_ways(edge_index, weights, name)
+        if weights is None:
+            return edge_index, None
+        shape = (-1, len(self.values)) if self.given.are_features else -1
+        return edge_index, weights.reshape(shape)
 
     def edge_index(self, ids: TableIds, nodes: Table) -> IntArray:
         """Rows of the node table that each row joins, ``int64 [2, rows]``.

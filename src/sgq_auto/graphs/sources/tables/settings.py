@@ -1,6 +1,7 @@
 """Settings of a table as YAML gives them: names of columns that may be numbers, one or several."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sgq_auto.errors import InputError
@@ -24,7 +25,20 @@ def names_of(value: Sequence[Any] | Name | None) -> list[str] | None:
     return ["null" if each is None else name_of(each) for each in value]
 
 
-def edge_values_of(weight: Name | None, features: Sequence[Any] | Name | None) -> list[str]:
+@dataclass(frozen=True)
+class EdgeValues:
+    """What edges have in a table.
+
+    Attributes:
+        columns: The column of their weights, or those of their features.
+        are_features: Whether they are a matrix, even where there is one column.
+    """
+
+    columns: tuple[str, ...] = ()
+    are_features: bool = False
+
+
+def edge_values_of(weight: Name | None, features: Sequence[Any] | Name | None) -> EdgeValues:
     """The columns of an edge's weight, or of its features.
 
     Raises:
@@ -40,7 +54,9 @@ def edge_values_of(weight: Name | None, features: Sequence[Any] | Name | None) -
         raise InputError("dataset.source.edge_features=[]: name a column, or leave it out")
     if names is not None and len(set(names)) < len(names):
         raise InputError(f"dataset.source.edge_features={names}: a column is named twice")
-    return names or ([] if weight is None else [name_of(weight)])
+    if names is not None:
+        return EdgeValues(tuple(names), are_features=True)
+    return EdgeValues(() if weight is None else (name_of(weight),))
 
 
 def has_header(value: bool | str | None, table: str) -> bool | None:

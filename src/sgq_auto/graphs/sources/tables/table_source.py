@@ -119,7 +119,6 @@ class TableSource:
         self.feature_columns = names_of(feature_columns)
         self.undirected, self.one_hot_degree = undirected, one_hot_degree
         self.edge_values = edge_values_of(edge_weight, edge_features)
-        self.has_edge_features = edge_features is not None
         self.header = header
 
     def load(self, *, labelled: bool = True) -> RawGraph:
@@ -146,8 +145,6 @@ class TableSource:
         if graphs is not None:
             graphs.check_edges(rows, edges.table)
         edge_index, weights = edges.joined(rows, undirected=self.undirected)
-        if self.has_edge_features:
-            weights = weights.reshape(edge_index.shape[1], -1)
         x, of_features = self._features(nodes, edge_index, ids, taken)
         return RawGraph(
             name=self.nodes.stem,
