@@ -191,6 +191,17 @@ class _Changes(FeaturedNet):
         return super().forward(x, edge_index, 2 * edge_attr)
 
 
+class _Encodes(FeaturedNet):
+    """Has a layer of its own for them, as models of molecules have."""
+
+    def __init__(self) -> None:
+        super().__init__(*NETS["gine"](80, 4, 3))
+        self.encoder = nn.Linear(3, 80)
+
+    def forward(self, x: Tensor, edge_index: Tensor, edge_attr: Tensor) -> Tensor:
+        return super().forward(x, edge_index, self.encoder(edge_attr))
+
+
 class _Leaves(FeaturedNet):
     """Forgets to pass them on."""
 
@@ -208,6 +219,7 @@ class _Leaves(FeaturedNet):
         ),
         (featured_net("gine", 80, 4, 1), "conv1: it reads 1 feature of each edge (edge_dim), and "),
         (_Changes(*NETS["gatv2"](80, 4, 3)), "conv1: it is called with edge_attr that the model "),
+        (_Encodes(), "encoder: its input has a row for each edge; quantized layers take the feat"),
         (_Leaves(*NETS["transformer"](80, 4, 3)), "conv1: it reads 3 features of each edge and i"),
         (FeaturedNet(pyg.GCNConv(80, 8), pyg.GCNConv(8, 4)), "conv1: it reads one weight of each"),
         (

@@ -189,6 +189,12 @@ class QuantizedLayer(nn.Module):
         if may_be_graphs and rows == graph.num_graphs and (self.per_graph or not self.in_features):
             self.per_graph = True
             return
+        if rows == graph.adj_t.without_loops.num_entries:
+            raise InputError(
+                f"{self.name}: its input has a row for each edge; quantized layers take the "
+                "features of edges as they are, and edge_dim=COLUMNS gives such a layer a matrix "
+                "for them"
+            )
         graphs = f", or of the {graph.num_graphs} graphs" if may_be_graphs else ""
         raise InputError(
             f"{self.name}: its input has shape {list(x.shape)}; a quantized layer reads "

@@ -93,7 +93,8 @@ def _own_features(name: str, edge_attr: Any, width: int) -> QuantizedEdgeWeights
     if not isinstance(edge_attr, EdgeWeights):
         raise InputError(
             f"{name}: it is called with edge_attr that the model makes or changes; quantized "
-            "layers take the features of the graph's edges as they are"
+            "layers take the features of edges as they are, and edge_dim=COLUMNS gives such a "
+            "layer a matrix for them"
         )
     weights = edge_attr.weights
     if weights.columns != width:
