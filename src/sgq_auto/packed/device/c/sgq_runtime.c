@@ -31,6 +31,13 @@
 #define INLINE static
 #endif
 
+/* For what is not longer than a call. */
+#if defined(__GNUC__)
+#define SHORT static inline __attribute__((always_inline))
+#else
+#define SHORT static
+#endif
+
 /* For steps that need much stack: so that each has it only while it runs. */
 #if defined(__GNUC__)
 #define APART static __attribute__((noinline))
@@ -279,7 +286,7 @@ static uint32_t read_bits(const uint8_t *stream, uint32_t bit, uint32_t bits)
 }
 
 /* A word of bytes. */
-INLINE sgq_word load_word(const uint8_t *octets)
+SHORT sgq_word load_word(const uint8_t *octets)
 {
 #if UINTPTR_MAX > 0xFFFFFFFFU
     return (sgq_word)octets[0] | (sgq_word)octets[1] << 8 | (sgq_word)octets[2] << 16 |
@@ -292,13 +299,13 @@ INLINE sgq_word load_word(const uint8_t *octets)
 }
 
 /* WINDOW_BITS bits from any one on, and perhaps some more; the bytes of a word must be there. */
-INLINE sgq_word window_at(const uint8_t *stream, uint32_t bit)
+SHORT sgq_word window_at(const uint8_t *stream, uint32_t bit)
 {
     return load_word(stream + (bit >> 3)) >> (bit & 7U);
 }
 
 /* The same of so many bits; a byte more must be there if these are more than WINDOW_BITS. */
-INLINE sgq_word wide_window_at(const uint8_t *stream, uint32_t bit, uint32_t bits)
+SHORT sgq_word wide_window_at(const uint8_t *stream, uint32_t bit, uint32_t bits)
 {
     const uint32_t shift = bit & 7U;
     const sgq_word word = window_at(stream, bit);
@@ -780,7 +787,7 @@ typedef struct {
 #if UINTPTR_MAX > 0xFFFFFFFFU
 #define TERM_BLOCK 16U
 #else
-#define TERM_BLOCK 4U
+#define TERM_BLOCK 8U
 #endif
 
 /* Adds one word of the rows of some terms to lanes, of four parts at most: in registers. */
