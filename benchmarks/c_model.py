@@ -2,7 +2,8 @@
 
 Each side predicts all nodes of the same trained GCN with one thread, in turns: the C model
 (``gcc -O2``, its own process that predicts twice and reports the second time), the packed model
-with numba, and PyG's convolutions in fp32. Logits of the C model, whose numbers between codes are
+with numba, and PyG's convolutions in fp32. Times are those of the processor, which other programs
+on the machine change least. Logits of the C model, whose numbers between codes are
 fp32, are compared with those of the packed runtime in numpy, which are fp64.
 """
 
@@ -10,6 +11,8 @@ import os
 import statistics
 import subprocess
 import tempfile
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +23,7 @@ import torch
 from torch import nn
 
 from problem import load_problem
-from report import Row, arguments, finish, interleaved, ratio, timed
+from report import Row, arguments, finish, interleaved, ratio
 from sgq_auto.graphs import Graph
 from sgq_auto.models import GCN
 from sgq_auto.packed import PackedModel, write_c
@@ -59,8 +62,8 @@ def _measure(name: str, bits: int, folder: Path, repetitions: int) -> Row:
             {
                 "c": lambda: float(_run(program)),
                 "one": lambda: float(_run(program, "0")),
-                "kernels": lambda: timed(packed.predict),
-                "pyg": lambda: timed(lambda: plain(x, edge_index)),
+                "kernels": lambda: _timed(packed.predict),
+                "pyg": lambda: _timed(lambda: plain(x, edge_index)),
             },
             repetitions,
         )
@@ -81,6 +84,13 @@ def _measure(name: str, bits: int, folder: Path, repetitions: int) -> Row:
         "logits_beyond_1e-4": int((np.abs(found - expected) > 1e-4).sum()),
         "other_classes": int((found.argmax(axis=1) != expected.argmax(axis=1)).sum()),
     }
+
+
+def _timed(work: Callable[[], object]) -> float:
+    """Seconds of the processor that one call takes."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
 
 
 def _sides(graph: Graph, bits: int) -> tuple[nn.Module, PackedModel]:

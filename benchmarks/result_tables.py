@@ -133,6 +133,23 @@ def some_nodes() -> list[str]:
     return table(("graph", "model", "one node", "ten nodes", "a new node"), rows)
 
 
+def c_model() -> list[str]:
+    """The C model's time against the compiled kernels' and PyG's, and for one node."""
+    rows = [
+        [
+            GRAPHS[row["graph"]],
+            str(row["bits"]),
+            *(f"{row[name]:.1f}" for name in ("c_ms", "kernels_ms", "pyg_ms")),
+            f"{row['c/kernels']:.2f}",
+            f"{row['c/pyg']:.2f}",
+            f"1/{row['all/one']:.0f}",
+        ]
+        for row in rows_of("c_model")
+    ]
+    sides = ("C, ms", "kernels, ms", "PyG, ms", "C / kernels", "C / PyG", "one node / all")
+    return table(("graph", "bits", *sides), rows)
+
+
 def weighted() -> list[str]:
     """Accuracy with weights of edges at few bits, where they tell."""
     widths = (1, 2, 3, 4, 8)
@@ -251,6 +268,7 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "temperatures": temperatures,
     "throughput": throughput,
     "some_nodes": some_nodes,
+    "c_model": c_model,
     "weighted": weighted,
     "whole_graphs": whole_graphs,
     "several_labels": several_labels,

@@ -31,6 +31,13 @@
 #define INLINE static
 #endif
 
+/* For what is not longer than a call. */
+#if defined(__GNUC__)
+#define SHORT static inline __attribute__((always_inline))
+#else
+#define SHORT static
+#endif
+
 /* For steps that need much stack: so that each has it only while it runs. */
 #if defined(__GNUC__)
 #define APART static __attribute__((noinline))
@@ -62,7 +69,7 @@ typedef uint32_t sgq_word;
 #define TABLES_END (sgq_tables.bytes + sizeof sgq_tables.bytes)
 #define FULL_PRECISION 32U
 #define ROW_BLOCK 64U
-#define NUM_WORDS 4U
+#define NUM_WORDS 3U
 #define NOWHERE 0xFFFFFFFFU
 #define SMALLEST_LENGTH 1e-12F
 /* Bytes of the arena before codes, or before what it keeps of a graph that is given. */
@@ -279,7 +286,7 @@ static uint32_t read_bits(const uint8_t *stream, uint32_t bit, uint32_t bits)
 }
 
 /* A word of bytes. */
-INLINE sgq_word load_word(const uint8_t *octets)
+SHORT sgq_word load_word(const uint8_t *octets)
 {
 #if UINTPTR_MAX > 0xFFFFFFFFU
     return (sgq_word)octets[0] | (sgq_word)octets[1] << 8 | (sgq_word)octets[2] << 16 |
@@ -292,13 +299,13 @@ INLINE sgq_word load_word(const uint8_t *octets)
 }
 
 /* WINDOW_BITS bits from any one on, and perhaps some more; the bytes of a word must be there. */
-INLINE sgq_word window_at(const uint8_t *stream, uint32_t bit)
+SHORT sgq_word window_at(const uint8_t *stream, uint32_t bit)
 {
     return load_word(stream + (bit >> 3)) >> (bit & 7U);
 }
 
 /* The same of so many bits; a byte more must be there if these are more than WINDOW_BITS. */
-INLINE sgq_word wide_window_at(const uint8_t *stream, uint32_t bit, uint32_t bits)
+SHORT sgq_word wide_window_at(const uint8_t *stream, uint32_t bit, uint32_t bits)
 {
     const uint32_t shift = bit & 7U;
     const sgq_word word = window_at(stream, bit);
@@ -770,6 +777,89 @@ static void add_row(sgq_adder *adder, const sgq_slice *slice, uint32_t first, sg
     }
 }
 
+/* A row of codes, and the code that it is multiplied by. */
+typedef struct {
+    uint32_t row;
+    uint32_t code;
+} sgq_term;
+
+/* How many of them are added at once: they lie on the stack. */
+#if UINTPTR_MAX > 0xFFFFFFFFU
+#define TERM_BLOCK 16U
+#else
+#define TERM_BLOCK 8U
+#endif
+
+/* Adds one word of the rows of some terms to lanes, of four parts at most: in registers. */
+INLINE void add_word(const sgq_adder *adder, const uint8_t *rows, const sgq_term *list,
+                     uint32_t count, uint32_t number, int needs_totals)
+{
+    const sgq_words *words = adder->words;
+    const int is_last = number + 1U == words->words;
+    const uint32_t bits = words->bits;
+    const uint32_t row_bits = words->width * bits;
+    const uint32_t first = number * words->codes * bits;
+    const uint32_t word_bits = is_last ? row_bits - first : words->codes * bits;
+    const sgq_word whole = is_last ? words->tail : words->whole;
+    const sgq_word mask = words->mask;
+    sgq_word *lanes = adder->lanes + number * words->parts;
+    sgq_word *total_lanes = adder->total_lanes + number * words->parts;
+    sgq_word sums[4] = {0U, 0U, 0U, 0U};
+    sgq_word totals[4] = {0U, 0U, 0U, 0U};
+    uint32_t k;
+
+    for (k = 0U; k < count; k++) {
+        sgq_word word = wide_window_at(rows, list[k].row * row_bits + first, word_bits) & whole;
+        const uint32_t code = list[k].code;
+
+        sums[0] += code * (word & mask);
+        totals[0] += needs_totals ? word & mask : 0U;
+        word >>= bits;
+        sums[1] += code * (word & mask);
+        totals[1] += needs_totals ? word & mask : 0U;
+        word >>= bits;
+        sums[2] += code * (word & mask);
+        totals[2] += needs_totals ? word & mask : 0U;
+        word >>= bits;
+        sums[3] += code * (word & mask);
+        totals[3] += needs_totals ? word & mask : 0U;
+    }
+    for (k = 0U; k < words->parts; k++) {
+        lanes[k] += sums[k];
+        if (needs_totals) {
+            total_lanes[k] += totals[k];
+        }
+    }
+}
+
+/* Adds terms, TERM_BLOCK at most, whose largest row is the first or the last of them. */
+static void add_terms(sgq_adder *adder, const sgq_slice *slice, const sgq_term *list,
+                      uint32_t count)
+{
+    const sgq_words *words = adder->words;
+    const uint32_t last = list[count - 1U].row > list[0].row ? list[count - 1U].row : list[0].row;
+    uint32_t k;
+
+    if (words->parts == 0U || words->parts > 4U || count > words->most ||
+        !is_row_inside(words, slice, last * words->width * words->bits)) {
+        for (k = 0U; k < count; k++) {
+            add_row(adder, slice, list[k].row * words->width, (sgq_sum)list[k].code);
+        }
+        return;
+    }
+    if (adder->rows + count > words->most) {
+        end_rows(adder);
+    }
+    for (k = 0U; k < words->words; k++) {
+        if (adder->totals != NULL) {
+            add_word(adder, slice->bytes, list, count, k, 1);
+        } else {
+            add_word(adder, slice->bytes, list, count, k, 0);
+        }
+    }
+    adder->rows += count;
+}
+
 /* out += step (s sums + o totals) + offset (s factors + o count), which is the sum of the products
  * of (s factor + o) and (step code + offset). Empties the sums. ranges: step and offset of each
  * column where stride is 2, of all where it is 0. */
@@ -886,13 +976,20 @@ INLINE uint32_t lowest_bit(sgq_word word)
 }
 
 /* How many entries a row has. */
-static uint32_t count_at(const uint32_t *words, uint32_t bucket, uint32_t row_in_bucket)
+INLINE uint32_t count_at(const uint32_t *words, uint32_t bucket, uint32_t row_in_bucket)
 {
     const uint32_t *layout = words + ROWS_COUNTS + COUNTS_WORDS * bucket;
     const uint32_t bits = layout[COUNTS_BITS];
 
-    return layout[COUNTS_LEAST] +
-           read_bits(sgq_tables.bytes + layout[COUNTS_BYTE], row_in_bucket * bits, bits);
+    const uint8_t *counts = sgq_tables.bytes + layout[COUNTS_BYTE];
+
+#if UINTPTR_MAX > 0xFFFFFFFFU
+    const sgq_word window = window_at(counts, row_in_bucket * bits);
+
+    return layout[COUNTS_LEAST] + (uint32_t)(window & (((sgq_word)1U << bits) - 1U));
+#else
+    return layout[COUNTS_LEAST] + read_bits(counts, row_in_bucket * bits, bits);
+#endif
 }
 
 /* The column of the next entry, which must be there. */
@@ -1146,7 +1243,8 @@ typedef struct {
     uint32_t largest; /* code of a coefficient; 0 where these are numbers */
     sgq_sum factors;
     uint32_t count;
-    uint32_t alone;   /* the number of the first code of the only row, while there is one */
+    uint32_t listed;  /* of them, those that are not added yet */
+    sgq_term list[TERM_BLOCK];
     uint32_t kind;
     uint32_t more;    /* 1 where a node is one of its own */
     sgq_real root;    /* of the row's degree */
@@ -1157,32 +1255,40 @@ typedef struct {
 #endif
 } sgq_gathering;
 
-static void end_bucket(sgq_gathering *all)
+/* Adds the rows that are listed. */
+static void add_listed(sgq_run *run, sgq_gathering *all)
+{
+    all->adder.words = words_of(run, all->adder.width, all->slice.bits, all->largest);
+    add_terms(&all->adder, &all->slice, all->list, all->listed);
+    all->listed = 0U;
+}
+
+static void end_bucket(sgq_run *run, sgq_gathering *all)
 {
     const float ranges[2] = {(float)all->slice.step, (float)all->slice.offset};
 
     if (all->count == 1U) {
-        add_values(all->out, &all->slice, all->alone, all->adder.width,
+        /* A row that is alone is not added up. */
+        add_values(all->out, &all->slice, all->list[0].row * all->adder.width, all->adder.width,
                    REAL(all->factors) * all->s + all->o);
     } else if (all->count != 0U) {
+        add_listed(run, all);
         add_up(&all->adder, all->out, all->s, all->o, ranges, 0U, all->factors, all->count);
     }
     all->factors = 0;
     all->count = 0U;
+    all->listed = 0U;
 }
 
-/* Adds a row by its code of a coefficient; the only one of a bucket is not added up. */
-static void add_neighbor(sgq_run *run, sgq_gathering *all, uint32_t first, sgq_sum code)
+/* Lists a row and its code of a coefficient. */
+static void list_neighbor(sgq_run *run, sgq_gathering *all, uint32_t row, uint32_t code)
 {
-    if (all->count == 0U) {
-        all->alone = first;
-    } else {
-        if (all->count == 1U) {
-            all->adder.words = words_of(run, all->adder.width, all->slice.bits, all->largest);
-            add_row(&all->adder, &all->slice, all->alone, all->factors);
-        }
-        add_row(&all->adder, &all->slice, first, code);
+    if (all->listed == TERM_BLOCK) {
+        add_listed(run, all);
     }
+    all->list[all->listed].row = row;
+    all->list[all->listed].code = code;
+    all->listed++;
     all->factors += code;
     all->count++;
 }
@@ -1215,6 +1321,7 @@ static void start_gathering(sgq_run *run, const uint32_t *step, const sgq_source
     all->slice.bits = FULL_PRECISION;
     all->factors = 0;
     all->count = 0U;
+    all->listed = 0U;
     all->kind = step[EXTRA] & 15U;
     all->more = step[EXTRA] & WITH_ITSELF ? 1U : 0U;
     all->out = run->reals + step[OUT];
@@ -1303,7 +1410,7 @@ APART void gather(sgq_run *run, const uint32_t *step)
 
         if (sources.bucket != group || was_itself) {
             group = sources.bucket;
-            end_bucket(&all);
+            end_bucket(run, &all);
             all.slice = slice_at(run, &matrix, group);
             all.s = was_itself ? REAL(1) : all.s;
         }
@@ -1312,10 +1419,10 @@ APART void gather(sgq_run *run, const uint32_t *step)
         if (all.slice.bits == FULL_PRECISION || all.largest == 0U) {
             add_values(all.out, &all.slice, first, width, coefficient);
         } else {
-            add_neighbor(run, &all, first, code);
+            list_neighbor(run, &all, sources.source - all.slice.first_row, (uint32_t)code);
         }
     }
-    end_bucket(&all);
+    end_bucket(run, &all);
     for (k = 0; all.kind == BY_SHARE && count > 1U && k < width; k++) {
         all.out[k] /= REAL(count);
     }
@@ -1407,131 +1514,37 @@ static sgq_real end_product(sgq_product *product, sgq_real s, sgq_real o)
 #endif
 
 #if SGQ_HAS_PRODUCT || (SGQ_HAS_FEATURE_PRODUCT && !SGQ_GIVEN_FEATURES)
-/* The terms of a row: its codes, and the rows of the weight that they go with. */
+/* The terms of a row that are still to come: its codes, and the rows of the weight that they go
+ * with. Some at a time are read, and then added: so each loop has few variables. */
 typedef struct {
     sgq_entries *entries; /* which rows; NULL where these are all, in order */
     sgq_reader codes;     /* of no bits where each is 1 */
     uint32_t column;      /* the next row, where these are all */
 } sgq_terms;
 
-/* The row of the next term. */
-INLINE uint32_t next_row(sgq_terms *terms)
+/* Reads so many terms. Returns the sum of their codes. */
+static uint32_t read_terms(sgq_terms *terms, sgq_term *list, uint32_t count)
 {
-#if SGQ_HAS_FEATURE_PRODUCT && SGQ_FEATURES_SPARSE
-    if (terms->entries != NULL) {
-        return next_column(terms->entries);
-    }
-#endif
-    return terms->column++;
-}
-
-/* Sums of a word of at most four parts, of its codes and of these times a factor. */
-typedef struct {
-    sgq_word sums[4];
-    sgq_word totals[4];
-} sgq_parts;
-
-INLINE void add_parts(sgq_parts *parts, sgq_word word, sgq_word mask, uint32_t bits,
-                      uint32_t factor, int needs_totals)
-{
-    parts->sums[0] += factor * (word & mask);
-    parts->totals[0] += needs_totals ? word & mask : 0U;
-    word >>= bits;
-    parts->sums[1] += factor * (word & mask);
-    parts->totals[1] += needs_totals ? word & mask : 0U;
-    word >>= bits;
-    parts->sums[2] += factor * (word & mask);
-    parts->totals[2] += needs_totals ? word & mask : 0U;
-    word >>= bits;
-    parts->sums[3] += factor * (word & mask);
-    parts->totals[3] += needs_totals ? word & mask : 0U;
-}
-
-static void store_parts(const sgq_product *product, const sgq_parts *parts, uint32_t first)
-{
-    const uint32_t count = product->adder.words->parts;
+    uint32_t factors = 0U;
     uint32_t k;
 
-    for (k = 0U; k < count; k++) {
-        product->adder.lanes[first + k] = parts->sums[k];
-        if (product->adder.totals != NULL) {
-            product->adder.total_lanes[first + k] = parts->totals[k];
-        }
-    }
-}
-
-/* Terms of as many codes as lanes may take, where a row of the weight is one word, or two, of at
- * most four parts: sums stay in registers. Returns the sum of the codes. */
-INLINE uint32_t add_short_terms(sgq_product *product, sgq_terms *terms, uint32_t count,
-                                int is_sparse, int needs_totals, int has_two)
-{
-    const sgq_words *words = product->adder.words;
-    const uint32_t bits = words->bits;
-    const uint32_t row_bits = words->width * bits;
-    const uint32_t word_bits = words->codes * bits;
-    const sgq_word mask = words->mask;
-    const sgq_word whole = words->whole;
-    const sgq_word tail = words->tail;
-    const uint8_t *rows = product->weight.bytes;
-    sgq_parts one = {{0U, 0U, 0U, 0U}, {0U, 0U, 0U, 0U}};
-    sgq_parts two = {{0U, 0U, 0U, 0U}, {0U, 0U, 0U, 0U}};
-    sgq_entries entries;
-    sgq_terms own = *terms;
-    uint32_t factors = 0U;
-
-    if (is_sparse) {
-        entries = *terms->entries;
-        own.entries = &entries;
-    } else {
-        own.entries = NULL;
-    }
-    for (; count != 0U; count--) {
-        const uint32_t start = next_row(&own) * row_bits;
-        const uint32_t code = own.codes.bits == 0U ? 1U : next_code(&own.codes);
-
-        if (has_two) {
-            add_parts(&one, wide_window_at(rows, start, word_bits) & whole, mask, bits, code,
-                      needs_totals);
-            add_parts(&two, wide_window_at(rows, start + word_bits, row_bits - word_bits) & tail,
-                      mask, bits, code, needs_totals);
-        } else {
-            add_parts(&one, wide_window_at(rows, start, row_bits) & tail, mask, bits, code,
-                      needs_totals);
-        }
-        factors += code;
-    }
-    store_parts(product, &one, 0U);
-    if (has_two) {
-        store_parts(product, &two, words->parts);
-    }
-    if (is_sparse) {
-        *terms->entries = entries;
-    }
-    own.entries = terms->entries;
-    *terms = own;
-    return factors;
-}
-
-/* The same, by what is known of all terms: so that no loop asks it for each. */
-static uint32_t add_known_terms(sgq_product *product, sgq_terms *terms, uint32_t count)
-{
-    const int needs_totals = product->adder.totals != NULL;
-    const int has_two = product->adder.words->words == 2U;
-
+#if SGQ_HAS_FEATURE_PRODUCT && SGQ_FEATURES_SPARSE
     if (terms->entries != NULL) {
-        if (has_two) {
-            return needs_totals ? add_short_terms(product, terms, count, 1, 1, 1)
-                                : add_short_terms(product, terms, count, 1, 0, 1);
+        sgq_entries *restrict entries = terms->entries;
+
+        for (k = 0U; k < count; k++) {
+            list[k].row = next_column(entries);
         }
-        return needs_totals ? add_short_terms(product, terms, count, 1, 1, 0)
-                            : add_short_terms(product, terms, count, 1, 0, 0);
     }
-    if (has_two) {
-        return needs_totals ? add_short_terms(product, terms, count, 0, 1, 1)
-                            : add_short_terms(product, terms, count, 0, 0, 1);
+#endif
+    for (k = 0U; k < count; k++) {
+        if (terms->entries == NULL) {
+            list[k].row = terms->column++;
+        }
+        list[k].code = terms->codes.bits == 0U ? 1U : next_code(&terms->codes);
+        factors += list[k].code;
     }
-    return needs_totals ? add_short_terms(product, terms, count, 0, 1, 0)
-                        : add_short_terms(product, terms, count, 0, 0, 0);
+    return factors;
 }
 
 /* The terms of a row of codes from number first on, which lanes add up. entries: which rows of the
@@ -1539,33 +1552,22 @@ static uint32_t add_known_terms(sgq_product *product, sgq_terms *terms, uint32_t
 static void add_coded_terms(sgq_product *product, sgq_entries *entries, const sgq_slice *slice,
                             uint32_t first, uint32_t count)
 {
-    const sgq_words *words = product->adder.words;
-    const uint32_t row_bits = product->adder.width * product->weight.bits;
+    const uint32_t most = product->adder.words->most;
+    const uint32_t block = most < TERM_BLOCK ? most : TERM_BLOCK;
     uint32_t factors = 0U;
+    sgq_term list[TERM_BLOCK];
     sgq_terms terms;
 
     terms.entries = entries;
     terms.codes = reader_at(slice, first, count);
     terms.column = 0U;
     product->count = count;
-    while (count != 0U && words->words <= 2U && words->parts <= 4U) {
-        const uint32_t some = count < words->most ? count : words->most;
+    while (count != 0U) {
+        const uint32_t some = count < block ? count : block;
 
-        end_rows(&product->adder);
-        factors += add_known_terms(product, &terms, some);
-        product->adder.rows = some;
+        factors += read_terms(&terms, list, some);
+        add_terms(&product->adder, &product->weight, list, some);
         count -= some;
-    }
-    for (; count != 0U; count--) {
-        const uint32_t start = next_row(&terms) * row_bits;
-        const uint32_t code = terms.codes.bits == 0U ? 1U : next_code(&terms.codes);
-
-        if (product->adder.totals == NULL) {
-            add_lanes(&product->adder, &product->weight, start, code, 0);
-        } else {
-            add_lanes(&product->adder, &product->weight, start, code, 1);
-        }
-        factors += code;
     }
     product->factors = (sgq_sum)factors;
 }
@@ -1631,8 +1633,10 @@ static void normalize_features(sgq_real *out, uint32_t width, sgq_real sum)
     uint32_t k;
 
     if (SGQ_FEATURES_NORMALIZED && sum > REAL(1)) {
+        const sgq_real share = REAL(1) / sum;
+
         for (k = 0; k < width; k++) {
-            out[k] /= sum;
+            out[k] *= share;
         }
     }
 }
@@ -2485,14 +2489,17 @@ static void each_number(sgq_run *run, const uint32_t *step)
     const sgq_real *in2 = run->reals + step[IN2];
     const float *numbers = NUMBERS + step[TABLE];
     const uint32_t width = step[WIDTH];
+    const uint32_t op = step[OP];
+    /* 0 where one column stands for all. */
+    const uint32_t stride = (step[EXTRA] & 1U) != 0U && op <= STEP_MAXIMUM ? 0U : 1U;
+    const uint32_t stride2 = (step[EXTRA] & 2U) != 0U || op > STEP_MAXIMUM ? 0U : 1U;
     uint32_t k;
 
     for (k = 0; k < width; k++) {
-        /* One column stands for all. */
-        const sgq_real x = in[(step[EXTRA] & 1U) != 0U && step[OP] <= STEP_MAXIMUM ? 0U : k];
-        const sgq_real y = in2[(step[EXTRA] & 2U) != 0U || step[OP] > STEP_MAXIMUM ? 0U : k];
+        const sgq_real x = in[stride * k];
+        const sgq_real y = in2[stride2 * k];
 
-        switch (step[OP]) {
+        switch (op) {
 #if SGQ_HAS_BIAS
         case STEP_BIAS:
             out[k] = x + REAL(numbers[k]);
@@ -2658,7 +2665,7 @@ static void name_helpers(void)
     (void)window_at;
     (void)adder_of;
     (void)words_of;
-    (void)add_row;
+    (void)add_terms;
     (void)reader_at;
     (void)next_code;
     (void)next_value;
