@@ -35,6 +35,11 @@ def config() -> dict[str, Any]:
     return OmegaConf.to_container(checked(_composed()))  # type: ignore[return-value]
 
 
+def test_a_study_may_lack_a_section_that_was_added_later(config: dict[str, Any]) -> None:
+    earlier = {name: value for name, value in config.items() if name != "footprint"}
+    assert OmegaConf.to_container(checked(OmegaConf.create(earlier))) == config
+
+
 def test_every_setting_of_a_class_is_in_the_files_with_a_comment() -> None:
     tree = ConfTree(conf_dir())
     read = tree.settings(tree.chosen({}))

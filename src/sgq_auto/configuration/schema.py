@@ -1,7 +1,7 @@
 """Types of the configuration, made of the settings classes; OmegaConf refuses what does not fit."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, Field, field, fields, make_dataclass
+from dataclasses import MISSING, Field, field, fields, is_dataclass, make_dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -89,8 +89,15 @@ def _plain_default(of: "Field[Any]") -> Any:
 
 def _schema(section: str, *more: tuple[str, Any]) -> type:
     own = [(name, _plain_type(kind), _plain_default(of)) for name, kind, of in _settings(section)]
-    others = [(name, kind, _REQUIRED) for name, kind in more]
+    others = [(name, kind, _default_section(kind)) for name, kind in more]
     return make_dataclass(section.capitalize() or "Schema", [*own, *others])
+
+
+def _default_section(kind: Any) -> Any:
+    """A section as its settings' defaults make it: studies lack those that were added later."""
+    return (
+        field(default_factory=kind) if isinstance(kind, type) and is_dataclass(kind) else _REQUIRED
+    )
 
 
 # Values of settings that are closed choices: told to people before anything large is imported.
