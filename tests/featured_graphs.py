@@ -26,13 +26,6 @@ def with_edge_features(raw: RawGraph, columns: int = 3, *, symmetric: bool = Tru
     return replace(raw, edge_index=edges, edge_weight=drawn[source, target].astype(np.float32))
 
 
-def directed(raw: RawGraph) -> RawGraph:
-    """One direction of each edge alone."""
-    first = raw.edge_index[0] < raw.edge_index[1]
-    assert raw.edge_weight is not None
-    return replace(raw, edge_index=raw.edge_index[:, first], edge_weight=raw.edge_weight[first])
-
-
 class FeaturedNet(nn.Module):
     """Two convolutions that are given the features of edges."""
 

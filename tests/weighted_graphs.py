@@ -3,11 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 from torch_geometric import nn as pyg
 
 from sgq_auto.graphs import BucketSettings, PreparedData, RawGraph, prepare_graph
 from sgq_auto.graphs.splits import PerClassSplit
+from sgq_auto.quantize.forward.plain_run import run_plain
 
 
 def with_weights(raw: RawGraph, *, symmetric: bool = True, low: float = 0.1) -> RawGraph:
@@ -29,6 +31,25 @@ def prepared(raw: RawGraph, buckets: BucketSettings | None = None) -> PreparedDa
     """The graph laid out for training."""
     split = PerClassSplit(10, num_val=80, num_test=120).split(raw)
     return prepare_graph(raw, split, buckets or BucketSettings(), normalize_rows=True)
+
+
+def directed(raw: RawGraph) -> RawGraph:
+    """One direction of each edge alone."""
+    first = raw.edge_index[0] < raw.edge_index[1]
+    assert raw.edge_weight is not None
+    return replace(raw, edge_index=raw.edge_index[:, first], edge_weight=raw.edge_weight[first])
+
+
+def by_pyg(model: nn.Module, data: PreparedData) -> Tensor:
+    """What plain PyG computes with weights or features of edges, rows as in the prepared graph."""
+    graph = data.graph
+    x = torch.empty(graph.num_nodes, graph.features.num_features)
+    x[graph.node_order] = graph.features.dense()
+    assert data.edge_index is not None
+    assert data.edge_weight is not None
+    edges, values = torch.from_numpy(data.edge_index), torch.from_numpy(data.edge_weight)
+    out: Tensor = run_plain(model.eval(), x, edges, values)
+    return out[graph.node_order]
 
 
 class WeightedNet(nn.Module):

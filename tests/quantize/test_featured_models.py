@@ -10,7 +10,7 @@ from torch_geometric import nn as pyg
 from torch_geometric.data import Data
 
 import sgq_auto
-from featured_graphs import NETS, FeaturedNet, directed, featured_net, with_edge_features
+from featured_graphs import NETS, FeaturedNet, featured_net, with_edge_features
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import PreparedData, RawGraph
 from sgq_auto.models import GAT, GCN
@@ -18,27 +18,14 @@ from sgq_auto.packed import FootprintModel
 from sgq_auto.packed.allocation import EDGE_WEIGHTS, BitAllocation, Component, Site
 from sgq_auto.quantize import RangeMode, in_order_of, prepare, trace_spec
 from sgq_auto.quantize.forward.model_input import ModelInput
-from sgq_auto.quantize.forward.plain_run import run_plain
 from sgq_auto.training import FitSettings, fit, predict
-from weighted_graphs import prepared
+from weighted_graphs import by_pyg, directed, prepared
 
 
 @pytest.fixture(scope="module")
 def data(synthetic_raw: RawGraph) -> PreparedData:
     """Three features an edge, the same in both directions."""
     return prepared(with_edge_features(synthetic_raw))
-
-
-def by_pyg(model: nn.Module, data: PreparedData) -> Tensor:
-    """What plain PyG computes, rows in the order of the prepared graph."""
-    graph = data.graph
-    x = torch.empty(graph.num_nodes, graph.features.num_features)
-    x[graph.node_order] = graph.features.dense()
-    assert data.edge_index is not None
-    assert data.edge_weight is not None
-    edges, features = torch.from_numpy(data.edge_index), torch.from_numpy(data.edge_weight)
-    out: Tensor = run_plain(model.eval(), x, edges, features)
-    return out[graph.node_order]
 
 
 @pytest.mark.parametrize("name", NETS)

@@ -20,9 +20,8 @@ from sgq_auto.packed.allocation import EDGE_WEIGHTS, BitAllocation, Component, S
 from sgq_auto.quantize import RangeMode, in_order_of, prepare, trace_spec
 from sgq_auto.quantize.forward.forward_signature import Role, Signature
 from sgq_auto.quantize.forward.model_input import ModelInput
-from sgq_auto.quantize.forward.plain_run import run_plain
 from sgq_auto.training import predict
-from weighted_graphs import WeightedNet, prepared, weighted_net, with_weights
+from weighted_graphs import WeightedNet, by_pyg, prepared, weighted_net, with_weights
 
 _QUIET = pytest.mark.filterwarnings("ignore::sgq_auto.quantize.GenericLayerWarning")
 
@@ -31,18 +30,6 @@ _QUIET = pytest.mark.filterwarnings("ignore::sgq_auto.quantize.GenericLayerWarni
 def data(synthetic_raw: RawGraph) -> PreparedData:
     """Symmetric weights."""
     return prepared(with_weights(synthetic_raw))
-
-
-def by_pyg(model: nn.Module, data: PreparedData) -> Tensor:
-    """What plain PyG computes, rows in the order of the prepared graph."""
-    graph = data.graph
-    x = torch.empty(graph.num_nodes, graph.features.num_features)
-    x[graph.node_order] = graph.features.dense()
-    assert data.edge_index is not None
-    assert data.edge_weight is not None
-    edges, weights = torch.from_numpy(data.edge_index), torch.from_numpy(data.edge_weight)
-    out: Tensor = run_plain(model.eval(), x, edges, weights)
-    return out[graph.node_order]
 
 
 def uniform(model: nn.Module, graph: Graph, bits: int) -> BitAllocation:

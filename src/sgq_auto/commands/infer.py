@@ -32,8 +32,8 @@ safetensors only; with numba it is many times faster.
   artifact=PATH      the packed model, or the folder of a run (outputs/runs/...) with one
   graph=FILE         another graph than the one in the file: .npz (x, edge_index, and where needed
                      edge_weight or edge_attr), .pt of torch.save(data), or a folder of nodes.csv
-                     and edges.csv (the last two need torch and PyG). A model for many graphs needs
-                     one
+                     and edges.csv (the last two need torch and PyG); a model for many graphs has
+                     no graph in its file, and needs one here
   nodes=0,5,7        the nodes, by their ids in the search, or without ids by the numbers of their
                      rows, counted from 0; none: all
   out=preds.csv      where they go: .csv (names of nodes and classes; a probability for each of

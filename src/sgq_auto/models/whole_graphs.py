@@ -30,7 +30,7 @@ _POOLINGS: dict[Pooling, Callable[..., Tensor]] = {
 
 
 class WholeGraphs(nn.Module):
-    """What both networks share: convolutions, pooling, and ``Linear, ReLU, dropout, Linear``.
+    """What these networks share: convolutions, pooling, and ``Linear, ReLU, dropout, Linear``.
 
     Args:
         convolution: Makes a convolution from its numbers of inputs and outputs.

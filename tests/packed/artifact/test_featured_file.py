@@ -1,20 +1,17 @@
 """Artifacts with features of edges: what lies is one line, and engines agree on the rest."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from cases import random_allocation
-from signed_copies import Damage, rewritten
+from signed_copies import Damage, check_engines_agree_on_any_values, rewritten
 
 from featured_graphs import featured_net, with_edge_features
 from sgq_auto.errors import ArtifactError
 from sgq_auto.graphs import RawGraph
 from sgq_auto.packed import load, save
-from sgq_auto.packed.backends import NumpyEngine
-from sgq_auto.packed.backends.compiled_engine import CompiledEngine
 from sgq_auto.quantize import convert, prepare
 from weighted_graphs import prepared
 
@@ -75,18 +72,5 @@ def test_features_that_lie_are_one_line(name: str, whole: Path, tmp_path: Path) 
 def test_both_engines_agree_on_any_features(
     net: str, synthetic_raw: RawGraph, tmp_path: Path
 ) -> None:
-    rng, path = np.random.default_rng(0), _written(net, synthetic_raw, tmp_path / "m.safetensors")
-
-    def other(_: dict[str, Any], tensors: dict[str, np.ndarray]) -> None:
-        codes = tensors["edge_weight.values"]
-        codes[:] = rng.integers(0, 256, codes.size) & 0x3F
-        scales = tensors["edge_weight.scales"]
-        scales[:, 0] = 10.0 ** rng.uniform(-3, 1, scales.shape[0])
-        scales[:, 1] = rng.normal(size=scales.shape[0]) * scales[:, 0]
-
-    for turn in range(3):
-        model = load(rewritten(path, tmp_path / f"{turn}.safetensors", other))
-        found = [replace(model, engine=e).predict() for e in (NumpyEngine(), CompiledEngine())]
-        assert np.isfinite(found[0]).all()
-        unit = max(1.0, float(np.abs(found[0]).max()))
-        assert np.abs(found[0] - found[1]).max() / unit < 1e-4
+    path = _written(net, synthetic_raw, tmp_path / "m.safetensors")
+    check_engines_agree_on_any_values(path, tmp_path, turns=3, largest=1)

@@ -6,14 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import random_allocation, trained
-from signed_copies import Damage, rewritten
+from signed_copies import Damage, check_engines_agree_on_any_values, rewritten
 
 from sgq_auto.errors import ArtifactError
 from sgq_auto.graphs import PreparedData, RawGraph
 from sgq_auto.packed import load, save
 from sgq_auto.packed.artifact.artifact_file import header
-from sgq_auto.packed.backends import NumpyEngine
-from sgq_auto.packed.backends.compiled_engine import CompiledEngine
 from sgq_auto.quantize import convert
 from weighted_graphs import prepared, weighted_net, with_weights
 
@@ -71,21 +69,4 @@ def test_weights_that_lie_are_one_line(name: str, whole: Path, tmp_path: Path) -
 
 
 def test_both_engines_agree_on_any_weights(whole: Path, tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-
-    def other(_: dict[str, Any], tensors: dict[str, np.ndarray]) -> None:
-        codes = tensors["edge_weight.values"]
-        codes[:] = rng.integers(0, 256, codes.size) & 0x3F
-        scales = tensors["edge_weight.scales"]
-        scales[:, 0] = 10.0 ** rng.uniform(-3, 3, scales.shape[0])
-        scales[:, 1] = rng.normal(size=scales.shape[0]) * scales[:, 0]
-
-    for turn in range(10):
-        model = load(rewritten(whole, tmp_path / f"{turn}.safetensors", other))
-        found = []
-        for engine in (NumpyEngine(), CompiledEngine()):
-            object.__setattr__(model, "engine", engine)
-            found.append(model.predict())
-        assert np.isfinite(found[0]).all()
-        unit = max(1.0, float(np.abs(found[0]).max()))
-        assert np.abs(found[0] - found[1]).max() / unit < 1e-4
+    check_engines_agree_on_any_values(whole, tmp_path, turns=10, largest=3)

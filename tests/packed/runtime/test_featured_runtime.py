@@ -1,40 +1,27 @@
 """The packed runtime on edges with features: what fake quantization computes, in the bytes said."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from agreement import always_neighborhoods
-from cases import exact_logits, held_bytes, random_allocation, trained
+from edge_values import (
+    ENGINES,
+    LADDERS,
+    check_bytes_and_logits,
+    check_graph_given_anew,
+    packed_through_file,
+)
 
-from featured_graphs import NETS, directed, featured_net, with_edge_features
+from featured_graphs import NETS, featured_net, with_edge_features
 from sgq_auto.graphs import BucketSettings, Graph, PreparedData, RawGraph
-from sgq_auto.packed import PackedModel, load, save, write_c
-from sgq_auto.packed.artifact.tensor_shapes import tensors_of
-from sgq_auto.packed.backends import NumpyEngine, fastest_engine
+from sgq_auto.packed import PackedModel, write_c
 from sgq_auto.packed.device.unsupported import UnsupportedInCError
-from sgq_auto.packed.runtime.forward_pass import Inference
-from sgq_auto.packed.runtime.program_execution import run_program
 from sgq_auto.quantize import convert, prepare
-from weighted_graphs import prepared
+from weighted_graphs import directed, prepared
 
-_ENGINES = [NumpyEngine(), fastest_engine()]
-_LADDERS = [[1, 2, 3, 4, 6, 8], [2, 5, 7, 11, 16, 32]]
-
-
-def packed(graph: Graph, net: str, ladder: list[int], path: Path) -> tuple[PackedModel, np.ndarray]:
-    """A trained model, through its file, and its fake-quantized logits in fp64."""
-    torch.manual_seed(1)
-    plain = featured_net(net, graph.features.num_features, graph.num_classes)
-    allocation = random_allocation(plain, graph, ladder, seed=0)
-    made = trained(plain, graph, allocation)
-    save(convert(made, graph), path)
-    loaded = load(path)
-    assert loaded.allocation == allocation
-    assert loaded.footprint() == loaded.footprints.packed(allocation)
-    return loaded, exact_logits(made, graph).numpy()
+packed = partial(packed_through_file, featured_net)
 
 
 @pytest.fixture(scope="module", params=["symmetric", "directed", "one bucket", "of directions"])
@@ -48,20 +35,11 @@ def data(request: pytest.FixtureRequest, synthetic_raw: RawGraph) -> PreparedDat
 
 @pytest.mark.sampled
 @pytest.mark.parametrize("net", NETS)
-@pytest.mark.parametrize("ladder", _LADDERS)
+@pytest.mark.parametrize("ladder", LADDERS)
 def test_bytes_and_logits_are_those_of_training(
     net: str, ladder: list[int], data: PreparedData, tmp_path: Path
 ) -> None:
-    model, expected = packed(data.graph, net, ladder, tmp_path / "model.safetensors")
-    footprint = model.footprint()
-    assert footprint.stored_bytes == sum(t.nbytes for t in tensors_of(model).values())
-    held = held_bytes(model)
-    for engine in _ENGINES:
-        inference = Inference(model.graph, model.features, engine)
-        logits = run_program(model.parts, inference)
-        assert footprint.resident_bytes == held + sum(inference.made.values())
-        assert np.abs(logits - expected).max() < 1e-4
-        np.testing.assert_array_equal(logits.argmax(1), expected.argmax(1))
+    check_bytes_and_logits(*packed(data.graph, net, ladder, tmp_path / "model.safetensors"))
 
 
 @pytest.mark.sampled
@@ -69,20 +47,8 @@ def test_bytes_and_logits_are_those_of_training(
 def test_the_same_graph_given_anew_has_the_same_logits(
     net: str, data: PreparedData, tmp_path: Path
 ) -> None:
-    model, _ = packed(data.graph, net, _LADDERS[0], tmp_path / "model.safetensors")
-    graph = data.graph
-    x = np.empty(graph.features.shape, np.float32)
-    x[graph.node_order.numpy()] = replace(graph.features, normalize_rows=False).dense().numpy()
-    nodes = np.array([5, 0, 17])
-    for engine in _ENGINES:
-        own = replace(model, engine=engine)
-        expected = own.predict()
-        given = {"x": x, "edge_index": data.edge_index, "edge_attr": data.edge_weight}
-        np.testing.assert_allclose(own.predict(**given), expected, atol=1e-6)
-        np.testing.assert_allclose(own.predict(threads=2), expected, atol=1e-6)
-        with always_neighborhoods():
-            np.testing.assert_allclose(own.predict(nodes), expected[nodes], atol=1e-6)
-            np.testing.assert_allclose(own.predict(nodes, **given), expected[nodes], atol=1e-6)
+    model, _ = packed(data.graph, net, LADDERS[0], tmp_path / "model.safetensors")
+    check_graph_given_anew(model, data, "edge_attr")
 
 
 @pytest.fixture(scope="module")
@@ -95,13 +61,13 @@ def graph(synthetic_raw: RawGraph) -> Graph:
 def test_small_chunks_and_parts_of_rows_give_the_same(
     net: str, graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model, _ = packed(graph, net, _LADDERS[0], tmp_path / "model.safetensors")
-    expected = [replace(model, engine=engine).predict() for engine in _ENGINES]
+    model, _ = packed(graph, net, LADDERS[0], tmp_path / "model.safetensors")
+    expected = [replace(model, engine=engine).predict() for engine in ENGINES]
     # Rows with more entries than this are made in parts.
     monkeypatch.setattr("sgq_auto.packed.runtime.forward_pass._CHUNK_SUMS", 8)
     monkeypatch.setattr("sgq_auto.packed.runtime.edge_features._RUN", 3)
     monkeypatch.setattr("sgq_auto.packed.backends.numpy_values._MAX_VALUES", 40)
-    for engine, logits in zip(_ENGINES, expected, strict=True):
+    for engine, logits in zip(ENGINES, expected, strict=True):
         found = replace(model, engine=engine).predict()
         np.testing.assert_allclose(found, logits, atol=1e-5)
 
@@ -109,7 +75,7 @@ def test_small_chunks_and_parts_of_rows_give_the_same(
 @pytest.fixture(scope="module")
 def model(graph: Graph, tmp_path_factory: pytest.TempPathFactory) -> PackedModel:
     """GAT on symmetric features."""
-    return packed(graph, "gat", _LADDERS[0], tmp_path_factory.mktemp("f") / "m.safetensors")[0]
+    return packed(graph, "gat", LADDERS[0], tmp_path_factory.mktemp("f") / "m.safetensors")[0]
 
 
 @pytest.mark.parametrize(
