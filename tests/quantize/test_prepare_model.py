@@ -222,6 +222,26 @@ def test_models_without_layers_are_refused(synthetic: PreparedData) -> None:
         prepare(OneLayer(nn.Identity()), synthetic.graph)
 
 
+class Categories(nn.Module):
+    """A model of graphs whose nodes have one category each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.emb = nn.Embedding(5, 8)
+        self.conv = GCNConv(8, 4)
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        hidden: Tensor = self.conv(self.emb(x[:, 0]), edge_index)
+        return hidden
+
+
+def test_a_model_that_looks_up_categories_learns_what_to_do_instead(
+    synthetic: PreparedData,
+) -> None:
+    with pytest.raises(InputError, match=r"one-hot columns, and make it a Linear\(categories"):
+        prepare(Categories(), synthetic.graph)
+
+
 def test_a_layer_with_the_name_of_the_features_is_refused(synthetic: PreparedData) -> None:
     model = nn.Sequential()
     model.add_module("features", nn.Linear(3, 2))

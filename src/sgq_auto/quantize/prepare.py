@@ -1,6 +1,7 @@
 """From a plain PyG model to a quantization-aware one: each layer swapped for its quantized twin."""
 
 import copy
+import traceback
 import warnings
 
 import torch
@@ -69,8 +70,7 @@ def prepare(
         raise
     except Exception as error:
         raise InputError(
-            f"{type(model).__name__} fails on the graph ({described(error)}); "
-            "its forward pass must take (x, edge_index)"
+            f"{type(model).__name__} fails on the graph ({described(error)}); {_advice(error)}"
         ) from error
     if not any(layer.in_features for layer in layers):
         raise InputError(f"{type(model).__name__}: its forward pass runs none of its layers")
@@ -116,6 +116,16 @@ def unused_weights(prepared: nn.Module) -> str | None:
         f"{type(prepared).__name__} takes no weights of edges, so those of the graph are not used; "
         "a forward pass takes them as edge_weight"
     )
+
+
+def _advice(error: Exception) -> str:
+    """What may help a model whose forward pass fails."""
+    if traceback.extract_tb(error.__traceback__)[-1].name == "embedding":
+        return (
+            "an Embedding looks up whole numbers, and features are fp32: give the graph one-hot "
+            "columns, and make it a Linear(categories, width, bias=False), which is the same layer"
+        )
+    return "its forward pass must take (x, edge_index)"
 
 
 def _check(model: nn.Module, graph: Graph) -> None:
