@@ -67,7 +67,8 @@ def _commands() -> list[list[str]]:
 
 @pytest.mark.slow
 def test_the_page_runs_as_it_stands(tmp_path: Path) -> None:
-    model, program = _blocks()
+    model, categories, program = _blocks()
+    exec(categories, {})
     (tmp_path / "my_net.py").write_text(model)
     (tmp_path / "program.py").write_text(program)
     done = subprocess.run(
