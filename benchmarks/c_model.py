@@ -11,8 +11,6 @@ import os
 import statistics
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,16 +21,13 @@ import torch
 from torch import nn
 
 from problem import load_problem
-from report import Row, arguments, finish, interleaved, ratio
+from report import Row, arguments, finish, interleaved, processor_time, ratio
 from sgq_auto.graphs import Graph
 from sgq_auto.models import GCN
 from sgq_auto.packed import PackedModel, write_c
-from sgq_auto.packed.allocation import BitAllocation
 from sgq_auto.packed.backends import NumpyEngine
-from sgq_auto.quantize import convert, prepare, trace_spec
-from sgq_auto.training import FitSettings, fit
+from uniform_model import uniform_model
 
-_FIT = FitSettings(epochs=50, learning_rate=0.01, weight_decay=5e-4)
 _MAIN = Path(__file__).parent / "timed_c_model.c"
 
 
@@ -62,8 +57,8 @@ def _measure(name: str, bits: int, folder: Path, repetitions: int) -> Row:
             {
                 "c": lambda: float(_run(program)),
                 "one": lambda: float(_run(program, "0")),
-                "kernels": lambda: _timed(packed.predict),
-                "pyg": lambda: _timed(lambda: plain(x, edge_index)),
+                "kernels": lambda: processor_time(packed.predict),
+                "pyg": lambda: processor_time(lambda: plain(x, edge_index)),
             },
             repetitions,
         )
@@ -86,20 +81,10 @@ def _measure(name: str, bits: int, folder: Path, repetitions: int) -> Row:
     }
 
 
-def _timed(work: Callable[[], object]) -> float:
-    """Seconds of the processor that one call takes."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
-
-
 def _sides(graph: Graph, bits: int) -> tuple[nn.Module, PackedModel]:
     torch.manual_seed(0)
     plain = GCN(graph.features.num_features, graph.num_classes)
-    sites = trace_spec(prepare(plain, graph), graph).sites(len(graph.bucket_nodes))
-    prepared = prepare(plain, graph, BitAllocation.uniform(sites, bits))
-    fit(prepared, graph, _FIT, seed=0)
-    packed = convert(prepared, graph)
+    packed = uniform_model(plain, graph, bits, epochs=50)
     packed.predict()  # The kernels are compiled before they are timed.
     return plain.eval(), packed
 

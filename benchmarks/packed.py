@@ -29,13 +29,8 @@ from sgq_auto.graphs.sources import SyntheticSource
 from sgq_auto.graphs.splits import PerClassSplit
 from sgq_auto.models import GCN
 from sgq_auto.packed import PackedModel, load, save
-from sgq_auto.packed.allocation import BitAllocation
-from sgq_auto.quantize import convert, prepare, trace_spec
-from sgq_auto.training import FitSettings, fit
 from some_nodes import rows_of
 
-_BITS = 4
-_FIT = FitSettings(epochs=3, learning_rate=0.01, weight_decay=5e-4)
 _REPETITIONS = 9
 
 # Not ru_maxrss: that of a new process starts at what its parent held.
@@ -64,6 +59,7 @@ if sys.argv[2] == "numpy":
 from sgq_auto.packed import load
 load(sys.argv[1]).predict()
 """
+from uniform_model import uniform_model
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,16 +140,13 @@ def _synthetic() -> Graph:
 
 def _sides(graph: Graph, hidden: int) -> Sides:
     plain = GCN(graph.features.num_features, graph.num_classes, hidden=hidden)
-    sites = trace_spec(prepare(plain, graph), graph).sites(len(graph.bucket_nodes))
-    prepared = prepare(plain, graph, BitAllocation.uniform(sites, _BITS))
-    fit(prepared, graph, _FIT, seed=0)
     degrees = graph.adj_t.rowptr.diff().float().rsqrt()
     rows, columns = graph.adj_t.row.long(), graph.adj_t.col.long()
     adjacency = torch.sparse_csr_tensor(
         graph.adj_t.rowptr.long(), columns, degrees[rows] * degrees[columns], graph.adj_t.shape
     )
     dense = graph.features.dense()
-    return Sides(plain.eval(), dense, graph.edge_index(), adjacency, convert(prepared, graph))
+    return Sides(plain.eval(), dense, graph.edge_index(), adjacency, uniform_model(plain, graph))
 
 
 def _csr_forward(sides: Sides) -> Tensor:

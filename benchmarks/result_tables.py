@@ -120,6 +120,21 @@ def throughput() -> list[str]:
     return table(("", "trials a second"), rows)
 
 
+def packed_programs() -> list[str]:
+    """The time of packed models of several architectures, against PyG."""
+    names = {"residual_gcn": "GCN, 3 layers, batch norms, a residual", "sage": "GraphSAGE"}
+    rows = [
+        [
+            GRAPHS[row["graph"]],
+            names.get(row["model"], row["model"].upper()),
+            *(f"{row[side]:,.1f}" for side in ("pyg_ms", "packed_ms")),
+            f"{row['packed/pyg']:.2f}",
+        ]
+        for row in rows_of("packed_programs")
+    ]
+    return table(("graph", "model", "PyG, ms", "packed, ms", "packed / PyG"), rows)
+
+
 def some_nodes() -> list[str]:
     """The time for some nodes as a share of that for all nodes."""
     rows = [
@@ -267,6 +282,7 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "successors": successors,
     "temperatures": temperatures,
     "throughput": throughput,
+    "packed_programs": packed_programs,
     "some_nodes": some_nodes,
     "c_model": c_model,
     "weighted": weighted,

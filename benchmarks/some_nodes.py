@@ -21,12 +21,8 @@ from report import Row, arguments, finish, interleaved, ratio, timed
 from sgq_auto.graphs import Graph
 from sgq_auto.models import GAT, GCN
 from sgq_auto.packed import PackedModel, load, save
-from sgq_auto.packed.allocation import BitAllocation
-from sgq_auto.quantize import convert, prepare, trace_spec
-from sgq_auto.training import FitSettings, fit
+from uniform_model import uniform_model
 
-_BITS = 4
-_FIT = FitSettings(epochs=3, learning_rate=0.01, weight_decay=5e-4)
 _REPETITIONS = 41
 _MODELS: dict[str, type[nn.Module]] = {"gcn": GCN, "gat": GAT}
 
@@ -70,12 +66,9 @@ def _measure(graph: Graph, kind: type[nn.Module]) -> Row:
 
 def _packed(graph: Graph, kind: type[nn.Module]) -> PackedModel:
     plain = kind(graph.features.num_features, graph.num_classes)
-    sites = trace_spec(prepare(plain, graph), graph).sites(len(graph.bucket_nodes))
-    prepared = prepare(plain, graph, BitAllocation.uniform(sites, _BITS))
-    fit(prepared, graph, _FIT, seed=0)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
-        save(convert(prepared, graph), path)
+        save(uniform_model(plain, graph), path)
         return load(path)
 
 
