@@ -35,6 +35,7 @@ from sgq_auto.settings import (
     TuneSettings,
 )
 from sgq_auto.settings.setting_fields import choice, field_values, settings_from
+from sgq_auto.settings.standardize import Standardize
 from sgq_auto.task import Metric, Task
 
 _T = TypeVar("_T")
@@ -129,8 +130,18 @@ def prepare_raw(raw: RawGraph, cfg: Any) -> PreparedData:
     )
     raw.check()
     split = _instantiate(cfg.dataset["split"], "dataset.split").split(raw)
-    data = prepare_graph(raw, split, buckets, normalize_rows=cfg.dataset["normalize_rows"])
+    normalize = cfg.dataset["normalize_rows"]
+    data = prepare_graph(
+        raw, split, buckets, normalize_rows=normalize, standardize=_standardize(cfg)
+    )
     return divided(data)
+
+
+def _standardize(cfg: Any) -> Standardize:
+    """Whether features are scaled. A model that is trained already knows them as they are."""
+    wanted = choice(Standardize, cfg.dataset.get("standardize", False), "dataset.standardize")
+    is_trained = "model" not in cfg or cfg.model.get("checkpoint") is not None
+    return Standardize.OFF if wanted is Standardize.AUTO and is_trained else wanted
 
 
 def _load_graph(node: Any) -> RawGraph:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from sgq_auto.graphs.csr_products import CsrPattern
+from sgq_auto.packed.runtime.graphs.feature_scaling import FeatureScaling
 
 
 class FeatureMatrix(Protocol):
@@ -50,6 +51,10 @@ class Features(Protocol):
     @property
     def normalize_rows(self) -> bool:
         """Whether :meth:`matrix` divides each row by its sum, as GCN's and GAT's authors do."""
+
+    @property
+    def scaling(self) -> FeatureScaling | None:
+        """What columns were scaled by to become :attr:`values`, if they were."""
 
     @property
     def num_features(self) -> int:
@@ -125,12 +130,14 @@ class SparseFeatures:
         values: ``[entries]`` fp32, before normalisation.
         bucket_values: Entries per degree bucket.
         normalize_rows: Whether rows are divided by their sums.
+        scaling: What columns were scaled by to become ``values``; ``None`` where they were not.
     """
 
     pattern: CsrPattern
     values: Tensor
     bucket_values: tuple[int, ...]
     normalize_rows: bool
+    scaling: FeatureScaling | None = None
 
     @property
     def num_features(self) -> int:
@@ -169,11 +176,13 @@ class DenseFeatures:
         values: ``[N, F]`` fp32, before normalisation.
         bucket_values: Nodes per degree bucket.
         normalize_rows: Whether rows are divided by their sums.
+        scaling: What columns were scaled by to become ``values``; ``None`` where they were not.
     """
 
     values: Tensor
     bucket_values: tuple[int, ...]
     normalize_rows: bool
+    scaling: FeatureScaling | None = None
 
     @property
     def num_features(self) -> int:

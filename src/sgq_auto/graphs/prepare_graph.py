@@ -24,8 +24,11 @@ from sgq_auto.graphs.original_order import in_original_order, labels_in_original
 from sgq_auto.graphs.prepared_graph import Graph
 from sgq_auto.graphs.raw_graph import IntArray, RawGraph, Split
 from sgq_auto.graphs.splits.split_checks import check_split
+from sgq_auto.graphs.standardized_features import standardized
 from sgq_auto.node_files.node_ids import NodeIds
+from sgq_auto.packed.runtime.graphs.feature_scaling import FeatureScaling
 from sgq_auto.settings.bucket_settings import BucketSettings
+from sgq_auto.settings.standardize import Standardize
 
 # Above this share of nonzero entries, dense products are no slower and dense codes no larger.
 _SPARSE_BELOW = 0.5
@@ -84,7 +87,12 @@ class PreparedData:
 
 
 def prepare_graph(
-    raw: RawGraph, split: Split, buckets: BucketSettings, *, normalize_rows: bool
+    raw: RawGraph,
+    split: Split,
+    buckets: BucketSettings,
+    *,
+    normalize_rows: bool,
+    standardize: Standardize = Standardize.OFF,
 ) -> PreparedData:
     """Check a raw graph and lay it out for training.
 
@@ -93,6 +101,7 @@ def prepare_graph(
         split: Its training, validation and test nodes.
         buckets: How to cut degree buckets.
         normalize_rows: Divide each node's features by their sum.
+        standardize: Whether columns of features become mean 0 and deviation 1.
 
     Returns:
         The prepared graph, its nodes sorted by degree bucket, and the held-out labels.
@@ -103,7 +112,8 @@ def prepare_graph(
     raw = raw.for_task()
     raw.check()
     check_split(raw, split)
-    graph = _laid_out(raw, split, buckets, normalize_rows=normalize_rows)
+    raw, scaling = standardized(raw, split, standardize, normalize_rows=normalize_rows)
+    graph = _laid_out(raw, split, buckets, scaling, normalize_rows=normalize_rows)
     held_out = _labelled(raw, graph.node_order.numpy(), split.test)
     said = (
         _counts(graph, held_out),
@@ -118,7 +128,12 @@ def prepare_graph(
 
 
 def _laid_out(
-    raw: RawGraph, split: Split, buckets: BucketSettings, *, normalize_rows: bool
+    raw: RawGraph,
+    split: Split,
+    buckets: BucketSettings,
+    scaling: FeatureScaling | None,
+    *,
+    normalize_rows: bool,
 ) -> Graph:
     """A checked graph with its nodes sorted by degree bucket."""
     assert raw.task is not None
@@ -136,7 +151,7 @@ def _laid_out(
     train = _labelled(raw, order, split.train)
     return Graph(
         name=raw.name,
-        features=_features(raw, order, bucket_nodes, normalize_rows=normalize_rows),
+        features=_features(raw, order, bucket_nodes, scaling, normalize_rows=normalize_rows),
         adj_t=CsrPattern.from_arrays(rowptr, col, (raw.num_nodes, raw.num_nodes), weights),
         bucket_nodes=bucket_nodes,
         split_points=split_points,
@@ -238,7 +253,12 @@ def _counts(graph: Graph, held_out: LabelledNodes) -> str:
 
 
 def _features(
-    raw: RawGraph, order: IntArray, bucket_nodes: Sequence[int], *, normalize_rows: bool
+    raw: RawGraph,
+    order: IntArray,
+    bucket_nodes: Sequence[int],
+    scaling: FeatureScaling | None,
+    *,
+    normalize_rows: bool,
 ) -> Features:
     x: Any = raw.x[order]
     sparse = scipy.sparse.issparse(x)
@@ -246,7 +266,7 @@ def _features(
     if nonzero > _SPARSE_BELOW * x.shape[0] * x.shape[1]:
         dense = x.toarray() if sparse else x
         values = torch.from_numpy(np.ascontiguousarray(dense, dtype=np.float32))
-        return DenseFeatures(values, tuple(bucket_nodes), normalize_rows)
+        return DenseFeatures(values, tuple(bucket_nodes), normalize_rows, scaling)
     csr = scipy.sparse.csr_matrix(x, dtype=np.float32)
     csr.eliminate_zeros()
     csr.sort_indices()
@@ -258,6 +278,7 @@ def _features(
         values=torch.from_numpy(csr.data),
         bucket_values=tuple(int(n) for n in np.diff(csr.indptr[ends])),
         normalize_rows=normalize_rows,
+        scaling=scaling,
     )
 
 

@@ -225,13 +225,14 @@ class Graph:
         if isinstance(self.features, SparseFeatures):
             tensors += [self.features.pattern.rowptr, self.features.pattern.col]
         features = (self.features.num_features, self.features.normalize_rows)
+        scaling = () if self.features.scaling is None else (self.features.scaling,)
         labels = (self.num_classes, self.train.fingerprint, self.val.fingerprint)
         if self.graph_of_node is not None:
             tensors.append(self.graph_of_node)
         # Not in the hash of what there was before other tasks, so that it stays the same.
         plain = (self.task, self.metric) == (Task.NODE_CLASSIFICATION, Metric.ACCURACY)
         task = () if plain else (self.task.value, self.metric.value, self.target_scale)
-        return tensor_hash(tensors, str((self.bucket_nodes, features, labels, *task)))
+        return tensor_hash(tensors, str((self.bucket_nodes, features, labels, *task, *scaling)))
 
     @cached_property
     def _is_symmetric(self) -> bool:
@@ -289,4 +290,5 @@ class Graph:
             bucket_constant=tuple(
                 part.numel() == 0 or (sparse and bool(part.min() == part.max())) for part in slices
             ),
+            scaled=features.scaling is not None,
         )

@@ -10,6 +10,7 @@ from joined_graphs import prepared_graphs, random_graphs
 from sgq_auto.graphs import RawGraph
 from sgq_auto.packed import PackedModel
 from sgq_auto.packed.runtime.graphs.edge_weights import PackedEdgeWeights, no_edge_weights
+from sgq_auto.packed.runtime.graphs.feature_scaling import FeatureScaling
 from sgq_auto.packed.runtime.graphs.other_graphs import no_features, no_graph
 from sgq_auto.quantize import convert
 from weighted_graphs import weighted_net, with_weights
@@ -43,6 +44,18 @@ def _with_no_features(model: PackedModel) -> PackedModel:
     held = model.features
     ranges, normalize = held.values.ranges, held.normalize_rows
     return replace(model, features=no_features(held.spec, ranges, normalize=normalize))
+
+
+def scaled(model: PackedModel, random: np.random.Generator) -> PackedModel:
+    """The same model with some columns of features scaled."""
+    graph, held = model.graph, model.features
+    spec = replace(held.spec, scaled=True)
+    is_scaled = random.random(spec.num_features) < 0.5
+    mean = np.where(is_scaled, random.normal(size=is_scaled.size), 0)
+    factor = np.where(is_scaled, random.uniform(0.2, 5, is_scaled.size), 1)
+    features = replace(held, spec=spec, scaling=FeatureScaling.of_arrays(mean, factor))
+    graph = replace(graph, spec=replace(graph.spec, features=spec))
+    return replace(model, graph=graph, features=features)
 
 
 def random_features(model: PackedModel, nodes: int, random: np.random.Generator) -> np.ndarray:

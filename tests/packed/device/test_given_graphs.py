@@ -13,6 +13,7 @@ from given_models import (
     random_edges,
     random_features,
     random_weights,
+    scaled,
     weighted_case,
     without_features,
     without_graph,
@@ -108,11 +109,16 @@ def test_nodes_of_other_graphs_get_the_logits_of_the_packed_runtime(
     assert made.predict_given(x, raw.edge_index) == 2
 
 
-def test_a_fixed_graph_is_predicted_from_features_that_are_given(tmp_path: Path) -> None:
+@pytest.mark.parametrize("has_scaling", [False, True])
+def test_a_fixed_graph_is_predicted_from_features_that_are_given(
+    *, has_scaling: bool, tmp_path: Path
+) -> None:
     net = random_graphs(1, seed=3, nodes=(20, 21), sparse=False)[0]
     raws = [replace(net, x=raw.x) for raw in random_graphs(4, seed=5, nodes=(20, 21), sparse=False)]
     packed = make_case(prepared_graphs(raws), "gcn", _LADDER).packed
     assert packed.graph.spec.fixed
+    if has_scaling:
+        packed = scaled(packed, np.random.default_rng(0))
     made = program(packed, tmp_path, *SANITIZERS, main="predict_given.c")
     for raw in raws:
         found = _given(made, raw.x, raw.edge_index)
@@ -184,6 +190,8 @@ def check_random(seeds: range, folder: Path) -> None:
             packed = weighted(packed, random)
         change = (without_graph, without_features, lambda model: model)[seed % 3]
         packed = change(packed)
+        if seed % 5 < 2:
+            packed = scaled(packed, random)
         made = c_model(packed)
         if made is None:
             continue

@@ -28,6 +28,7 @@ from sgq_auto.graphs.store.stored_graph_checks import (
     check_permutation,
     check_values,
     check_weights,
+    checked_scaling,
 )
 from sgq_auto.graphs.store.stored_label_checks import check_disjoint, check_labels
 from sgq_auto.graphs.store.unsound import UnsoundError
@@ -68,6 +69,7 @@ def save_graph(graph: Graph, path: Path) -> None:
         "bucket_values": graph.features.bucket_values,
         "num_features": graph.features.num_features,
         "normalize_rows": graph.features.normalize_rows,
+        "scaling": None if graph.features.scaling is None else asdict(graph.features.scaling),
         "sparse": isinstance(graph.features, SparseFeatures),
         **_task_entries(graph),
     }
@@ -231,11 +233,12 @@ def _features(
     values = tensors["features.values"]
     counts, nodes = tuple(header["bucket_values"]), tuple(header["bucket_nodes"])
     normalize, shape = header["normalize_rows"], (num_nodes, header["num_features"])
+    scaling = checked_scaling(header)
     if not header["sparse"]:
         check_values(values, shape)
         check_bucket_values(counts, nodes)
-        return DenseFeatures(values, counts, normalize)
+        return DenseFeatures(values, counts, normalize, scaling)
     pattern = _pattern(tensors, "features", shape)
     check_values(values, (pattern.num_entries,))
     check_bucket_values(counts, nodes, pattern.rowptr, bucket_rows)
-    return SparseFeatures(pattern, values, counts, normalize)
+    return SparseFeatures(pattern, values, counts, normalize, scaling)

@@ -22,11 +22,14 @@ from sgq_auto.graphs.store.stored_label_checks import (
     check_task,
 )
 from sgq_auto.graphs.store.unsound import demand
+from sgq_auto.packed.artifact.output_header import is_fp32
+from sgq_auto.packed.runtime.graphs.feature_scaling import FeatureScaling
 
 _INT32_MAX = 2**31 - 1
 # Entries that are looked at together: what the checks hold beside the graph stays small.
 _CHUNK = 1 << 22
 _NO_LOOP = "adj_t: every node must have one self-loop"
+_NO_SCALING = "scaling must have a mean and a factor above 0 for each feature"
 # Columns of a sparse matrix that has fewer entries; weights are made for every one.
 _MOST_FEATURES = 1 << 24
 
@@ -54,6 +57,24 @@ def check_header(header: Any) -> None:
     demand(sum(header["bucket_nodes"]) > 0, "it has no node")
     check_class_names(header)
     check_task(header)
+
+
+def checked_scaling(header: dict[str, Any]) -> FeatureScaling | None:
+    """What a checked header says that features were scaled by.
+
+    Raises:
+        UnsoundError: If it is no scaling of these features.
+    """
+    # Files from before features were scaled do not have the entry.
+    held = header.get("scaling")
+    if held is None:
+        return None
+    demand(isinstance(held, dict) and set(held) == {"mean", "factor"}, _NO_SCALING)
+    for values in held.values():
+        good = isinstance(values, list) and len(values) == header["num_features"]
+        demand(good and all(map(is_fp32, values)), _NO_SCALING)
+    demand(min(held["factor"]) > 0, _NO_SCALING)
+    return FeatureScaling(tuple(held["mean"]), tuple(held["factor"]))
 
 
 def check_pattern(rowptr: Tensor, col: Tensor, shape: tuple[int, int], name: str) -> None:

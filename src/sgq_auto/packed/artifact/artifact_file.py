@@ -2,10 +2,11 @@
 
 Tensors: ``edges.high`` and ``edges.low`` (one triangle where the graph is symmetric),
 ``bucket_map``, ``features.bitmap`` or ``features.high`` and ``features.low``, ``features.values``,
-and for each layer ``NAME.weight`` and others that its kind has, like ``NAME.root_weight`` (codes
-``[in, out]``), ``NAME.bias`` and other fp32 tensors of its kind, like ``NAME.source_vectors`` or
-``NAME.eps``, and ``NAME.scales`` (fp32 step and offset of every scale group: inputs, transformed
-embeddings, attention, weight channels). The metadata holds the header as text and the SHA-256 of
+``features.mean`` and ``features.factor`` (fp32) where columns are scaled, and for each layer
+``NAME.weight`` and others that its kind has, like ``NAME.root_weight`` (codes ``[in, out]``),
+``NAME.bias`` and other fp32 tensors of its kind, like ``NAME.source_vectors`` or ``NAME.eps``, and
+``NAME.scales`` (fp32 step and offset of every scale group: inputs, transformed embeddings,
+attention, weight channels). The metadata holds the header as text and the SHA-256 of
 the header and all tensors.
 """
 

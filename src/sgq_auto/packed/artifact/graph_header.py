@@ -37,6 +37,7 @@ def parse_graph(node: Mapping[str, Any], features: Mapping[str, Any]) -> GraphSp
             dense=flag(features, "dense"),
             bucket_values=counts(features, "bucket_values", len(nodes)),
             bucket_constant=flags(features, "bucket_constant", len(nodes)),
+            scaled="scaled" in features and flag(features, "scaled"),
         ),
     )
     _check_counts(spec)

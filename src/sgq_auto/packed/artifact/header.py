@@ -9,7 +9,7 @@ entries:
   made for, and the file holds no ``edges``, ``bucket_map``, ``features`` or values of edge weights;
   or, where ``fixed`` is there too, of these no ``features`` alone;
 - ``features``: ``num_features``, ``dense``, ``bucket_values``, ``bucket_constant``,
-  ``normalize_rows``, ``bits`` (a list);
+  ``normalize_rows``, ``bits`` (a list), and ``scaled`` (true) only where columns are scaled;
 - ``layers``, in order: ``kind`` (as in :mod:`sgq_auto.packed.runtime.layers.layer_kinds`),
   ``name``, ``in``, ``out``, ``activation`` (version 2), ``bits`` (``embedding``
   and ``attention`` a list, ``weight`` a number; a layer that reads the features has those of its
@@ -102,6 +102,8 @@ def describe(model: PackedModel) -> str:
     """The header of a model."""
     graph, program = asdict(model.graph.spec), model.program
     features = graph.pop("features")
+    if not features["scaled"]:
+        del features["scaled"]  # As earlier versions wrote it.
     del graph["weights"]
     for name in ("inductive", "fixed"):
         if not graph[name]:

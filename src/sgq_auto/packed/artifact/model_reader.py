@@ -11,7 +11,7 @@ from sgq_auto.packed.artifact.edge_weight_header import weights_from_tensors
 from sgq_auto.packed.artifact.header import Header
 from sgq_auto.packed.artifact.layer_headers import LayerHeader
 from sgq_auto.packed.artifact.program_reader import feature_ranges, program_of, skip_ranges
-from sgq_auto.packed.artifact.scale_tensors import checked_ranges
+from sgq_auto.packed.artifact.scale_tensors import checked_ranges, scaling_from
 from sgq_auto.packed.artifact.tensor_shapes import feature_layout, group_bits, scale_groups, vectors
 from sgq_auto.packed.codes.bit_packing import Array, PackedIntegers, index_bits, unpack_codes
 from sgq_auto.packed.codes.code_matrix import CodeMatrix, PackedWeight
@@ -41,6 +41,7 @@ def model_from_tensors(header: Header, tensors: Tensors) -> PackedModel:
     graph = _graph(header, tensors)
     layers = tuple(_layer(layer, header.graph, tensors) for layer in header.layers)
     features = _features(header, tensors, feature_ranges(header, layers, tensors))
+    features = replace(features, scaling=scaling_from(header.graph.features, tensors))
     program, skips = program_of(header, tensors), skip_ranges(header, tensors)
     return PackedModel(
         graph,

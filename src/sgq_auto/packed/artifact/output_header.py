@@ -45,13 +45,13 @@ def parse_task(root: Mapping[str, Any], outputs: int) -> tuple[Task, TargetUnits
 
 def _numbers(values: Any, name: str, outputs: int) -> tuple[float, ...]:
     good = isinstance(values, list) and len(values) == outputs
-    if not good or not all(_is_number(value) for value in values):
+    if not good or not all(is_fp32(value) for value in values):
         raise ArtifactError(f"{_SCALE}: {name} must be {outputs} finite numbers")
     return tuple(float(value) for value in values)
 
 
-def _is_number(value: Any) -> bool:
-    # As fp32 holds them.
+def is_fp32(value: Any) -> bool:
+    """Whether a value of JSON is a number that fp32 can hold."""
     return type(value) in (int, float) and math.isfinite(value) and abs(value) < 3e38
 
 

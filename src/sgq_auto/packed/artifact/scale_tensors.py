@@ -1,4 +1,4 @@
-"""The scales that an artifact holds: which groups have one, written, and read as ranges."""
+"""The scales that an artifact holds: those of codes, and what columns of features are scaled by."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -8,6 +8,10 @@ from sgq_auto.errors import ArtifactError
 from sgq_auto.packed.allocation import FULL_PRECISION
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.ranges import Ranges
+from sgq_auto.packed.runtime.graphs.feature_scaling import FeatureScaling
+from sgq_auto.packed.sizes.shape_specs import FeatureSpec
+
+_MEAN, _FACTOR = "features.mean", "features.factor"
 
 
 def scaled_groups(bits: tuple[int, ...], counts: tuple[int, ...]) -> tuple[int, ...]:
@@ -56,6 +60,35 @@ def checked_ranges(
             raise ArtifactError(f"tensor {name}.scales holds a range that ends beyond fp32")
         yield ranges
         start += len(groups)
+
+
+def scaling_tensors(scaling: FeatureScaling | None) -> dict[str, Array]:
+    """The tensors; none without scaling."""
+    if scaling is None:
+        return {}
+    return {
+        _MEAN: np.array(scaling.mean, np.float32),
+        _FACTOR: np.array(scaling.factor, np.float32),
+    }
+
+
+def scaling_shapes(spec: FeatureSpec) -> dict[str, tuple[int, ...]]:
+    """Their shapes, which a header with these features claims."""
+    shape = (spec.num_features,)
+    return {_MEAN: shape, _FACTOR: shape} if spec.scaled else {}
+
+
+def scaling_from(spec: FeatureSpec, tensors: Mapping[str, Array]) -> FeatureScaling | None:
+    """The scaling of finite tensors of these shapes.
+
+    Raises:
+        ArtifactError: If a factor is not above 0.
+    """
+    if not spec.scaled:
+        return None
+    if not (tensors[_FACTOR] > 0).all():
+        raise ArtifactError(f"tensor {_FACTOR} holds numbers that are not above 0")
+    return FeatureScaling.of_arrays(tensors[_MEAN], tensors[_FACTOR])
 
 
 def _ranges(bits: tuple[int, ...], groups: tuple[int, ...], scales: Array) -> Ranges:

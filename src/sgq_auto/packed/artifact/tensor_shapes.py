@@ -11,7 +11,12 @@ from sgq_auto.packed.artifact.edge_weight_header import (
 )
 from sgq_auto.packed.artifact.header import Header
 from sgq_auto.packed.artifact.layer_headers import LayerHeader
-from sgq_auto.packed.artifact.scale_tensors import scaled_groups, scales_of
+from sgq_auto.packed.artifact.scale_tensors import (
+    scaled_groups,
+    scales_of,
+    scaling_shapes,
+    scaling_tensors,
+)
 from sgq_auto.packed.artifact.stage_headers import OPERATION_PREFIX
 from sgq_auto.packed.codes.bit_packing import Array
 from sgq_auto.packed.codes.code_matrix import stream_bytes
@@ -28,6 +33,7 @@ def tensors_of(model: PackedModel) -> dict[str, Array]:
     """The tensors of an artifact; those without an element are left out."""
     tensors = _edge_tensors(model) if model.holds_graph else {}
     tensors |= _feature_tensors(model) if model.holds_features else {}
+    tensors |= scaling_tensors(model.features.scaling)
     for layer in model.layers:
         tensors |= _layer_tensors(layer, model.graph.spec)
     tensors |= _program_tensors(model) | weight_tensors(model.graph)
@@ -60,7 +66,7 @@ def expected_tensors(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
     graph = header.graph
     sizes = _edge_sizes(graph) if graph.holds_edges else {}
     sizes |= {} if graph.inductive else _feature_sizes(header)
-    floats: dict[str, tuple[int, ...]] = {}
+    floats = scaling_shapes(graph.features)
     for layer in header.layers:
         name = layer.spec.name
         for key, (rows, columns) in layer.kind.weight_shapes(layer.spec).items():

@@ -143,6 +143,7 @@ def _feature_buffers(
     reads = [_input_last(model, k) for k, made in enumerate(flow.inputs) if made is None]
     last = max([*reads, _last_step(model, (flow.feature_reads or 0) - 1)])
     yield _stored("features", Part.FEATURES, storage.features(), last)
+    yield _stored("features.scaling", Part.SCALES, storage.feature_scaling(), last)
     if not reads:
         # No layer has their ranges among its own.
         scales = storage.embedding_scales(FEATURES)

@@ -16,12 +16,19 @@ class FeatureSpec:
         bucket_values: Stored values per degree bucket.
         bucket_constant: Per bucket, whether all its stored values are equal (binary features):
             such a bucket needs no codes at all.
+        scaled: Whether columns are scaled, by two fp32 numbers each that the model holds.
     """
 
     num_features: int
     dense: bool
     bucket_values: tuple[int, ...]
     bucket_constant: tuple[bool, ...]
+    scaled: bool = False
+
+    @property
+    def scaling_bytes(self) -> int:
+        """Bytes of what columns are scaled by."""
+        return 8 * self.num_features if self.scaled else 0
 
     def pattern(self, num_nodes: int) -> EliasFano:
         """Places of the stored values, row by row."""

@@ -20,6 +20,10 @@ class PygStorage:
         """``N * F`` fp32."""
         return self.spec.num_nodes * self.spec.features.num_features * _FP32
 
+    def feature_scaling(self) -> int:
+        """Features are held as they are."""
+        return 0
+
     def graph(self) -> int:
         """``edge_index``: two int64 an edge."""
         return 2 * self.spec.num_edges * _INT64

@@ -30,6 +30,9 @@ class TensorStorage(Protocol):
     def features(self) -> int:
         """The node features."""
 
+    def feature_scaling(self) -> int:
+        """What their columns are scaled by."""
+
     def graph(self) -> int:
         """The adjacency."""
 
@@ -100,6 +103,10 @@ class PackedStorage:
         if features.uses_bitmap(nodes):
             return values + packed_bytes(nodes * features.num_features, 1)
         return values + features.pattern(nodes).num_bytes
+
+    def feature_scaling(self) -> int:
+        """Two numbers for each column, where columns are scaled."""
+        return self.spec.features.scaling_bytes
 
     def feature_values(self) -> int:
         """Their codes alone; none where all of a bucket are equal."""

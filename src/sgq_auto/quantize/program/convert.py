@@ -105,7 +105,8 @@ def _held(
         weights = no_edge_weights(of_weights, symmetric=symmetric, columns=columns)
         packed = replace(packed, weights=weights)
     normalize = graph.features.normalize_rows
-    return packed, no_features(spec.features, ranges, normalize=normalize)
+    features = no_features(spec.features, ranges, normalize=normalize)
+    return packed, replace(features, scaling=graph.features.scaling)
 
 
 def unpackable_reason(trace: Trace) -> str | None:
@@ -150,7 +151,8 @@ def _features(graph: Graph, ranges: Ranges) -> PackedFeatures:
     normalize = features.normalize_rows
     if not isinstance(features, SparseFeatures):
         rows = graph.bucket_nodes
-        return pack_values(values, spec, None, rows, ranges, normalize=normalize)
+        packed = pack_values(values, spec, None, rows, ranges, normalize=normalize)
+        return replace(packed, scaling=features.scaling)
     rowptr, col = (
         array(t).astype(np.int64) for t in (features.pattern.rowptr, features.pattern.col)
     )
@@ -158,4 +160,5 @@ def _features(graph: Graph, ranges: Ranges) -> PackedFeatures:
     positions = np.repeat(np.arange(counts.size), counts) * spec.num_features + col
     coded = code_pattern(positions, counts, spec, graph.bucket_nodes)
     rows = features.bucket_values
-    return pack_values(values[:, None], spec, coded, rows, ranges, normalize=normalize)
+    packed = pack_values(values[:, None], spec, coded, rows, ranges, normalize=normalize)
+    return replace(packed, scaling=features.scaling)

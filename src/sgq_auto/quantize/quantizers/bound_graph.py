@@ -73,6 +73,7 @@ class BoundGraph:
             "split points": (list(own.split_points), list(graph.split_points)),
             "sparse features": (_is_sparse(own), _is_sparse(graph)),
             "normalized rows": (own.features.normalize_rows, graph.features.normalize_rows),
+            "scaled features": (own.features.scaling, graph.features.scaling),
             "weights of edges": (_is_weighted(own), _is_weighted(graph)),
             "device": (str(own.device), str(graph.device)),
         }

@@ -1612,6 +1612,18 @@ static const float *given_row(sgq_run *run)
 {
     return run->given + (size_t)node_of(run) * SGQ_NUM_FEATURES;
 }
+
+/* A feature of a row, as the model knows it: columns may have been scaled. */
+static float given_feature(const float *row, uint32_t column)
+{
+#if SGQ_FEATURES_SCALED
+    const float *mean = NUMBERS + SGQ_FEATURE_SCALING;
+
+    return (row[column] - mean[column]) * mean[SGQ_NUM_FEATURES + column];
+#else
+    return row[column];
+#endif
+}
 #endif
 
 #if SGQ_FEATURES_SPARSE && (SGQ_HAS_FEATURE_PRODUCT || READS_FEATURES)
@@ -1654,13 +1666,15 @@ APART void feature_product(sgq_run *run, const uint32_t *step)
     uint32_t j;
 
     for (j = 0U; j < SGQ_NUM_FEATURES; j++) {
-        if (SGQ_SKIPS_ZEROS && !(row[j] < 0.0F) && !(row[j] > 0.0F)) {
+        const float feature = given_feature(row, j);
+
+        if (SGQ_SKIPS_ZEROS && !(feature < 0.0F) && !(feature > 0.0F)) {
             continue;
         }
         if (slice.bits == FULL_PRECISION) {
-            add_term(&product, j, REAL(row[j]));
+            add_term(&product, j, REAL(feature));
         } else {
-            const uint32_t code = code_of(REAL(row[j]), slice.step, slice.offset, slice.bits);
+            const uint32_t code = code_of(REAL(feature), slice.step, slice.offset, slice.bits);
 
             if (product.weight.bits == FULL_PRECISION) {
                 add_term(&product, j, REAL(code) * slice.step + slice.offset);
@@ -1742,12 +1756,14 @@ static void read_feature_row(sgq_run *run, sgq_real *out)
     const float *row = given_row(run);
 
     for (k = 0U; k < SGQ_NUM_FEATURES; k++) {
-        if (SGQ_SKIPS_ZEROS && !(row[k] < 0.0F) && !(row[k] > 0.0F)) {
+        const float feature = given_feature(row, k);
+
+        if (SGQ_SKIPS_ZEROS && !(feature < 0.0F) && !(feature > 0.0F)) {
             out[k] = REAL(0);
         } else if (slice.bits == FULL_PRECISION) {
-            out[k] = REAL(row[k]);
+            out[k] = REAL(feature);
         } else {
-            out[k] = REAL(code_of(REAL(row[k]), slice.step, slice.offset, slice.bits)) * slice.step +
+            out[k] = REAL(code_of(REAL(feature), slice.step, slice.offset, slice.bits)) * slice.step +
                      slice.offset;
         }
     }

@@ -84,7 +84,11 @@ def add_features(tables: Tables, model: PackedModel, *, reorders: bool) -> tuple
     constants["GIVEN_FEATURES"] = int(not model.holds_features)
     constants["FEATURES_SPARSE"] = int(is_sparse)
     constants["SKIPS_ZEROS"] = int(not features.spec.dense)
+    constants["FEATURES_SCALED"] = int(features.scaling is not None and not model.holds_features)
     if not model.holds_features:
+        if features.scaling is not None:
+            scaling = np.array([features.scaling.mean, features.scaling.factor])
+            constants["FEATURE_SCALING"] = tables.add_numbers(scaling)
         rows = [(bits, 0) for bits in values.ranges.bits]
         width = features.spec.num_features
         matrix = tables.add_matrix(width, values.ranges, Place.TABLES, rows)

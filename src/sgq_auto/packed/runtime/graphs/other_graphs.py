@@ -84,15 +84,7 @@ def coded_features(x: Array, graph: PackedGraph, like: PackedFeatures) -> Packed
             without codes where they are so in all graphs that the model was made for.
     """
     spec, nodes = like.spec, graph.spec.bucket_nodes
-    made = pack_features(
-        x,
-        graph.node_order(),
-        spec,
-        nodes,
-        like.values.ranges,
-        normalize=like.normalize_rows,
-        free=spec.bucket_constant,
-    )
+    made = pack_features(x, graph.node_order(), nodes, like, free=spec.bucket_constant)
     if made.pattern is None:
         return made
     assert isinstance(made.pattern, ListedRows)

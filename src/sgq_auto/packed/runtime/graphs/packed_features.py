@@ -17,6 +17,7 @@ from sgq_auto.packed.codes.coded_rows import (
     listed_rows,
 )
 from sgq_auto.packed.codes.ranges import Floats, Ranges
+from sgq_auto.packed.runtime.graphs.feature_scaling import FeatureScaling
 from sgq_auto.packed.runtime.graphs.packed_graph import bucket_sums
 from sgq_auto.packed.sizes.shape_specs import FeatureSpec
 
@@ -31,6 +32,7 @@ class PackedFeatures:
         values: The stored values: ``[values, 1]``, or ``[nodes, features]`` where all are stored.
         normalize_rows: Whether rows are divided by their sums.
         rows: ``int32``, which row of dense values each row is; ``None`` where it is the same.
+        scaling: What features that are given are scaled by first; ``None`` where they are not.
     """
 
     spec: FeatureSpec
@@ -38,6 +40,7 @@ class PackedFeatures:
     values: CodeMatrix
     normalize_rows: bool
     rows: Array | None = None
+    scaling: FeatureScaling | None = None
 
     def product_costs(self, blocks: Blocks, width: int) -> Array:
         """``[blocks + 1]``, running total of values that products of ``width`` columns need."""
@@ -156,24 +159,22 @@ class PackedFeatures:
 def pack_features(
     x: Array,
     order: Array,
-    spec: FeatureSpec,
     bucket_nodes: tuple[int, ...],
-    ranges: Ranges,
-    *,
-    normalize: bool,
+    like: PackedFeatures,
     free: Sequence[bool] | None = None,
 ) -> PackedFeatures:
-    """Quantize features of a graph that is predicted once, by given ranges, and pack them.
+    """Quantize features of a graph that is predicted once, as others are, and pack them.
 
     Args:
-        x: ``[nodes, F]`` values.
+        x: ``[nodes, F]`` values, in the user's units.
         order: The node of each row.
-        spec: Whether every entry is stored, and how many features there are.
         bucket_nodes: Rows of each bucket.
-        ranges: Ranges of each bucket.
-        normalize: Whether rows are divided by their sums.
+        like: The features whose scaling and ranges they get.
         free: Buckets whose values need no codes where they are equal; by default all.
     """
+    spec, ranges, normalize = like.spec, like.values.ranges, like.normalize_rows
+    if like.scaling is not None:
+        x = like.scaling.of(x)
     if spec.dense:
         counts = tuple(bucket_nodes)
         return pack_values(x[order], spec, None, counts, ranges, normalize=normalize)

@@ -144,9 +144,7 @@ class NewInput:
         if part is not None:
             graph, x = part.graph, x[order[part.rows]]
             order = np.arange(part.rows.size)
-        nodes, ranges = graph.spec.bucket_nodes, self.like.values.ranges
-        normalize = self.like.normalize_rows
-        return pack_features(x, order, self.like.spec, nodes, ranges, normalize=normalize)
+        return pack_features(x, order, graph.spec.bucket_nodes, self.like)
 
 
 def check_nodes(nodes: Array, num_nodes: int) -> Array:

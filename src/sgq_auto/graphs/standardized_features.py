@@ -1,0 +1,90 @@
+"""Columns of node features brought to one size: measurements have units of their own.
+
+Training moves all weights alike, and few bits are one range for all columns. So a column of large
+numbers would hide the others from both.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from sgq_auto.errors import InputError
+from sgq_auto.graphs.raw_graph import RawGraph, Split
+from sgq_auto.packed.runtime.graphs.feature_scaling import FeatureScaling
+from sgq_auto.settings.standardize import Standardize
+
+# A largest column so many times the usual size, or so large itself, is scaled.
+_UNEVEN = 10.0
+# Columns with fewer values that are not 0 are counts: shifted, their zeros would have to be stored.
+_FEWEST_NONZERO = 0.5
+
+Array = np.ndarray[Any, Any]
+
+
+def standardized(
+    raw: RawGraph, split: Split, wanted: Standardize, *, normalize_rows: bool
+) -> tuple[RawGraph, FeatureScaling | None]:
+    """A checked graph with its measured columns at mean 0 and standard deviation 1, if need be.
+
+    Columns of 0 and 1 stay as they are. Means and deviations are those of all nodes of one graph,
+    whose features are known; of many graphs, those of the ones that train.
+
+    Args:
+        raw: The graph.
+        split: Says which graphs train.
+        wanted: Whether to scale. ``AUTO`` does where the sizes of columns differ much, features
+            are no sparse matrix and rows are not normalised.
+        normalize_rows: Whether rows will be divided by their sums.
+
+    Returns:
+        The graph, with a note where its features are scaled, and what they are scaled by.
+
+    Raises:
+        InputError: If features shall be scaled that are a sparse matrix or whose rows are divided.
+    """
+    is_open = wanted is Standardize.AUTO
+    if wanted is Standardize.OFF or (is_open and normalize_rows):
+        return raw, None
+    if normalize_rows:
+        raise InputError("dataset.standardize=true: rows are divided by their sums; choose one")
+    if not isinstance(raw.x, np.ndarray):
+        if is_open:
+            return raw, None
+        raise InputError(
+            f"{raw.name}: dataset.standardize=true: the features are a sparse matrix, whose zeros "
+            "would no longer be 0"
+        )
+    measured = ~((raw.x == 0) | (raw.x == 1)).all(axis=0)
+    x = raw.x[_trained(raw, split)].astype(np.float64)
+    mean, std = x.mean(axis=0), x.std(axis=0)
+    if is_open and not _are_uneven(x, mean, std, measured):
+        return raw, None
+    std[std == 0] = 1.0  # A column that never changes becomes 0.
+    scaling = FeatureScaling.of_arrays(np.where(measured, mean, 0), np.where(measured, 1 / std, 1))
+    columns = f"{int(measured.sum()):,} of {measured.size:,} columns"
+    note = (
+        f"{raw.name}: {columns} of features are scaled to mean 0 and deviation 1, those of new "
+        "nodes too (dataset.standardize=false leaves them as they are)"
+    )
+    return replace(raw, x=scaling.of(raw.x), notes=(*raw.notes, note)), scaling
+
+
+def _trained(raw: RawGraph, split: Split) -> Any:
+    """The rows of ``x`` that means and deviations are taken from."""
+    if raw.graph_of_node is None:
+        return slice(None)
+    graphs = split.train if raw.predicts_graphs else raw.graph_of_node[split.train]
+    return np.isin(raw.graph_of_node, graphs)
+
+
+def _are_uneven(x: Array, mean: Array, std: Array, measured: Array) -> bool:
+    """Whether some measured column is far larger than usual, binary columns counted as 1."""
+    found = measured & (std > 0)
+    if not found.any() or np.count_nonzero(x[:, found]) < _FEWEST_NONZERO * x[:, found].size:
+        return False
+    sizes = np.sqrt(mean[found] ** 2 + std[found] ** 2)
+    if not measured.all():
+        sizes = np.append(sizes, 1.0)
+    usual = min(1.0, float(np.exp(np.log(sizes).mean())))
+    return bool(sizes.max() > _UNEVEN * usual)
