@@ -5,10 +5,12 @@ from collections.abc import Callable
 from kept_rows import FOLDER, Row, one_row, rows_of
 from markdown_table import table
 from readme_table import GRAPHS, all_rows, readme_rows
+from speed_tables import c_model, packed_programs, some_nodes, throughput
 from task_tables import (
     architectures,
     next_values,
     several_labels,
+    units,
     unseen_graph,
     whole_graphs,
 )
@@ -107,62 +109,6 @@ def temperatures() -> list[str]:
         rows.append([bits, *(f"{row[t]:+.1f} ± {row[f'{t}_std']:.1f}" for row, t in found)])
     kinds = ("GCN, plain", "GCN, sharpened", "GAT, plain", "GAT, sharpened")
     return table(("bits of everything", *kinds), rows)
-
-
-def throughput() -> list[str]:
-    """Trials a second of workers on one database."""
-    sides = {
-        "optuna": "Optuna's storage alone: `study.optimize`, random sampler",
-        "here": "the workers of a search",
-    }
-    found = [(one_row("throughput", side=side), name) for side, name in sides.items()]
-    rows = [[name, f"{row['trials_per_second']:.1f}"] for row, name in found]
-    return table(("", "trials a second"), rows)
-
-
-def packed_programs() -> list[str]:
-    """The time of packed models of several architectures, against PyG."""
-    names = {"residual_gcn": "GCN, 3 layers, batch norms, a residual", "sage": "GraphSAGE"}
-    rows = [
-        [
-            GRAPHS[row["graph"]],
-            names.get(row["model"], row["model"].upper()),
-            *(f"{row[side]:,.1f}" for side in ("pyg_ms", "packed_ms")),
-            f"{row['packed/pyg']:.2f}",
-        ]
-        for row in rows_of("packed_programs")
-    ]
-    return table(("graph", "model", "PyG, ms", "packed, ms", "packed / PyG"), rows)
-
-
-def some_nodes() -> list[str]:
-    """The time for some nodes as a share of that for all nodes."""
-    rows = [
-        [
-            GRAPHS[row["graph"]],
-            row["model"].upper(),
-            *(f"{row[share]:.2f}" for share in ("one/all", "ten/all", "new/all")),
-        ]
-        for row in rows_of("some_nodes")
-    ]
-    return table(("graph", "model", "one node", "ten nodes", "a new node"), rows)
-
-
-def c_model() -> list[str]:
-    """The C model's time against the compiled kernels' and PyG's, and for one node."""
-    rows = [
-        [
-            GRAPHS[row["graph"]],
-            str(row["bits"]),
-            *(f"{row[name]:.1f}" for name in ("c_ms", "kernels_ms", "pyg_ms")),
-            f"{row['c/kernels']:.2f}",
-            f"{row['c/pyg']:.2f}",
-            f"1/{row['all/one']:.0f}",
-        ]
-        for row in rows_of("c_model")
-    ]
-    sides = ("C, ms", "kernels, ms", "PyG, ms", "C / kernels", "C / PyG", "one node / all")
-    return table(("graph", "bits", *sides), rows)
 
 
 def weighted() -> list[str]:
@@ -285,6 +231,7 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "packed_programs": packed_programs,
     "some_nodes": some_nodes,
     "c_model": c_model,
+    "units": units,
     "weighted": weighted,
     "whole_graphs": whole_graphs,
     "several_labels": several_labels,

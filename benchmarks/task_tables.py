@@ -26,6 +26,19 @@ def whole_graphs() -> list[str]:
     return table((*names, "memory", "minutes a fold"), rows)
 
 
+def units() -> list[str]:
+    """The average precision of features in any units, left as they are and scaled."""
+    rows = [
+        [
+            row["units"],
+            "scaled if needed" if row["standardize"] == "auto" else "left",
+            *(f"{row[side]:.1f} ± {row[f'{side}_std']:.1f}" for side in ("full", "4_bits")),
+        ]
+        for row in rows_of("units")
+    ]
+    return table(("units", "columns", "full precision, %", "4 bits, %"), rows)
+
+
 def several_labels() -> list[str]:
     """Macro average precision of several labels a node, and its drop."""
     return _shares("several_labels")

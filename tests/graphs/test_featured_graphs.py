@@ -44,6 +44,16 @@ def of_graph(graph: Graph) -> Listed:
     return listed(edges, pattern.weights)
 
 
+@pytest.mark.parametrize(("largest", "is_said"), [(2, False), (500, True)])
+def test_columns_of_other_sizes_are_named(
+    *, largest: int, is_said: bool, mixed_raw: RawGraph
+) -> None:
+    drawn = np.random.default_rng(0).random((mixed_raw.edge_index.shape[1], 3))
+    raw = replace(mixed_raw, edge_weight=(drawn * [1, 1, largest]).astype(np.float32))
+    (line,) = (note for note in prepared(raw).notes if "features each" in note)
+    assert line.endswith("scale the columns alike first, or small ones are lost") == is_said
+
+
 def test_features_are_where_pyg_has_them(mixed_raw: RawGraph) -> None:
     drawn = np.random.default_rng(0).normal(size=(mixed_raw.edge_index.shape[1], 3))
     raw = replace(mixed_raw, edge_weight=drawn.astype(np.float32))

@@ -24,7 +24,7 @@ from sgq_auto.graphs.original_order import in_original_order, labels_in_original
 from sgq_auto.graphs.prepared_graph import Graph
 from sgq_auto.graphs.raw_graph import IntArray, RawGraph, Split
 from sgq_auto.graphs.splits.split_checks import check_split
-from sgq_auto.graphs.standardized_features import standardized
+from sgq_auto.graphs.standardized_features import sizes_differ, standardized
 from sgq_auto.node_files.node_ids import NodeIds
 from sgq_auto.packed.runtime.graphs.feature_scaling import FeatureScaling
 from sgq_auto.settings.bucket_settings import BucketSettings
@@ -208,7 +208,9 @@ def _said_of_weights(raw: RawGraph, graph: Graph) -> Iterator[str]:
     low, high = float(weights.min()), float(weights.max())
     if graph.adj_t.num_weights > 1:
         columns = graph.adj_t.num_weights
-        yield f"{raw.name}: edges have {columns} features each, from {low:.4g} to {high:.4g}"
+        line = f"{raw.name}: edges have {columns} features each, from {low:.4g} to {high:.4g}"
+        uneven = "; their sizes differ much: scale the columns alike first, or small ones are lost"
+        yield line + uneven * sizes_differ(weights.numpy())
         return
     line = f"{raw.name}: edges have weights from {low:.4g} to {high:.4g}"
     zeros = int((weights == 0).sum())

@@ -55,11 +55,11 @@ def standardized(
             f"{raw.name}: dataset.standardize=true: the features are a sparse matrix, whose zeros "
             "would no longer be 0"
         )
-    measured = ~((raw.x == 0) | (raw.x == 1)).all(axis=0)
-    x = raw.x[_trained(raw, split)].astype(np.float64)
-    mean, std = x.mean(axis=0), x.std(axis=0)
-    if is_open and not _are_uneven(x, mean, std, measured):
+    x = raw.x[_trained(raw, split)]
+    if is_open and not sizes_differ(x):
         return raw, None
+    measured, x = _measured(raw.x), x.astype(np.float64)
+    mean, std = x.mean(axis=0), x.std(axis=0)
     std[std == 0] = 1.0  # A column that never changes becomes 0.
     scaling = FeatureScaling.of_arrays(np.where(measured, mean, 0), np.where(measured, 1 / std, 1))
     columns = f"{int(measured.sum()):,} of {measured.size:,} columns"
@@ -78,13 +78,22 @@ def _trained(raw: RawGraph, split: Split) -> Any:
     return np.isin(raw.graph_of_node, graphs)
 
 
-def _are_uneven(x: Array, mean: Array, std: Array, measured: Array) -> bool:
-    """Whether some measured column is far larger than usual, binary columns counted as 1."""
-    found = measured & (std > 0)
-    if not found.any() or np.count_nonzero(x[:, found]) < _FEWEST_NONZERO * x[:, found].size:
+def sizes_differ(x: Array) -> bool:
+    """Whether a measured column of ``[n, F]`` numbers is far larger than usual, or than 1.
+
+    Binary columns count as one of size 1. Columns that are mostly 0 are counts, and left alone.
+    """
+    measured = _measured(x)
+    found = x[:, measured & (x != x[:1]).any(axis=0)].astype(np.float64)
+    if np.count_nonzero(found) <= _FEWEST_NONZERO * found.size:
         return False
-    sizes = np.sqrt(mean[found] ** 2 + std[found] ** 2)
+    sizes = np.sqrt(np.square(found).mean(axis=0))
     if not measured.all():
         sizes = np.append(sizes, 1.0)
     usual = min(1.0, float(np.exp(np.log(sizes).mean())))
     return bool(sizes.max() > _UNEVEN * usual)
+
+
+def _measured(x: Array) -> Any:
+    """``bool [F]``: columns with something else than 0 and 1."""
+    return ~((x == 0) | (x == 1)).all(axis=0)
