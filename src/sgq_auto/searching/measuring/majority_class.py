@@ -184,8 +184,8 @@ _WORDS = {
     "on {own} of {nodes}, and always answering class {name} is right on {guess}. What is "
     "compressed has learned little; look at {look_at} first.",
     Standing.NOT_CLEARLY_BETTER: "Warning: full precision is not clearly better than guessing: it "
-    "is right on {own} of {nodes}, and always answering class {name} is right on {guess}. So few "
-    "nodes know that accuracy only roughly: with 95 % confidence it is at least {least}. Give more "
+    "is right on {own} of {nodes}, and always answering class {name} is right on {guess}. With so "
+    "few nodes this accuracy is uncertain: with 95 % confidence it is at least {least}. Give more "
     "validation nodes, or look at {look_at}.",
     Standing.NO_BETTER: "Warning: full precision is no better than guessing: it is right on {own} "
     "of {nodes}, and always answering class {name} is right on {guess}. What is compressed has "
