@@ -164,6 +164,7 @@ def trust() -> list[str]:
     """How often recommended artifacts keep their promise, graph by graph."""
     names = (
         "graph",
+        "constants",
         "searches",
         "lose more",
         "intervals right",
@@ -173,6 +174,7 @@ def trust() -> list[str]:
     rows = [
         [
             GRAPHS.get(row["graph"], row["graph"]),
+            {"others": "other graphs'"}.get(row["constants"], row["constants"]),
             str(row["studies"]),
             f"{row['exceed_%']:.0f} % of {row['recommended']}",
             f"{row['coverage_%']:.0f} % of {row['intervals']}",

@@ -8,7 +8,9 @@ price in bytes (geometric mean of the recommended artifact over the smallest con
 truly holds), and studies that have a safe point and recommend none.
 
 The drops of each graph are estimated with constants (see ``drop_estimate.BIASES``) that were chosen
-on the studies of the other graphs alone; a last table has what each graph, and all, would choose.
+on the studies of the other graphs alone, where there are studies of two others; and with the
+tool's own, a row for the studies that took no part in choosing these among them. A last table has
+what the studies of each graph, and all, would choose.
 Studies are kept in ``outputs/trust``: a run that was cut off goes on. ``--part K/N`` runs every
 N-th cell from the K-th on, so that several processes share the work; without it, the rows are of
 the studies that are there.
@@ -18,14 +20,14 @@ import argparse
 import itertools
 import math
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cells import GRAPHS, MODELS, random_split
 from problem import finished_search, newest_summary
-from report import Row, argument_parser, finish
+from report import Row, argument_parser, finish, std
 from sgq_auto.searching.confirming.confirm_rows import DISTILLED, ConfirmRow
 from sgq_auto.searching.confirming.confirmed_allocation import Shipped, shipped_of
 from sgq_auto.searching.confirming.drop_estimate import BIASES, Bias, Biases
@@ -34,8 +36,16 @@ from sgq_auto.searching.settings.promise_settings import Promise
 _FOLDER = Path("outputs/trust")
 _PROMISE = Promise(drop=0.4, confidence=0.9)
 _LARGEST_DROP = 4.0
-# Fewer studies choose no constants.
-_FEWEST = 3
+# Fewer studies, or graphs, choose no constants.
+_FEWEST, _FEWEST_GRAPHS = 3, 2
+# The studies on which the tool's own constants were chosen.
+_CHOSE = {
+    *itertools.product(("cora", "citeseer"), ("gcn",), (0, 1)),
+    *itertools.product(("cora", "citeseer"), ("agnn", "gat"), (0,)),
+    ("cora", "agnn", 1),
+    ("pubmed", "gcn", 0),
+}
+Cell = tuple[str, str, int]
 QUICK = ("n_trials=8", "confirm.seeds=2", "pretrain.tune=off")
 
 
@@ -71,14 +81,43 @@ def main() -> None:
         folder = _FOLDER / f"{graph}-{model}-{split}"
         finished_search(folder, *random_split(graph, split), f"model={model}", *asked)
     studies = {cell: _Study.read(cell) for cell in cells if _summary(cell) is not None}
-    graphs = list(dict.fromkeys(graph for graph, _, _ in studies))
-    others = {g: [each for cell, each in studies.items() if cell[0] != g] for g in graphs}
-    answers = {cell: study.points(_chosen(others[cell[0]])) for cell, study in studies.items()}
-    rows = [_row(g, [points for cell, points in answers.items() if cell[0] == g]) for g in graphs]
-    finish([*rows, _row("all", list(answers.values()))], options.json)
-    groups = {g: [each for cell, each in studies.items() if cell[0] == g] for g in graphs}
-    groups["all"] = list(studies.values())
-    finish([_bias_row(name, own) for name, own in groups.items()], None)
+    finish([*_rows_of_others(studies), *_rows_of_own(studies)], options.json)
+    finish([_bias_row(name, cells, studies) for name, cells in _groups(studies).items()], None)
+
+
+def _rows_of_others(studies: "Mapping[Cell, _Study]") -> list[Row]:
+    """Rows with constants that the studies of the other graphs choose; none where these are few."""
+    found = {}
+    for cell, study in studies.items():
+        chosen = _chosen({c: each for c, each in studies.items() if c[0] != cell[0]})
+        if chosen is not None:
+            found[cell] = study.points(chosen)
+    return _rows("others", found, _groups(found))
+
+
+def _rows_of_own(studies: "Mapping[Cell, _Study]") -> list[Row]:
+    """Rows with the tool's own constants."""
+    found = {cell: study.points(BIASES) for cell, study in studies.items()}
+    groups = _groups(found)
+    groups["took no part"] = [cell for cell in found if cell not in _CHOSE]
+    return _rows("the tool's", found, groups)
+
+
+def _groups(cells: Iterable[Cell]) -> dict[str, list[Cell]]:
+    """The cells of each graph, and all."""
+    listed = list(cells)
+    graphs = dict.fromkeys(graph for graph, _, _ in listed)
+    return {**{g: [cell for cell in listed if cell[0] == g] for g in graphs}, "all": listed}
+
+
+def _rows(
+    constants: str, points: "Mapping[Cell, list[_Point]]", groups: Mapping[str, list[Cell]]
+) -> list[Row]:
+    return [
+        {"graph": name, "constants": constants, **_figures([points[cell] for cell in cells])}
+        for name, cells in groups.items()
+        if cells
+    ]
 
 
 def _arguments() -> argparse.Namespace:
@@ -93,7 +132,7 @@ def _arguments() -> argparse.Namespace:
     return options
 
 
-def _summary(cell: tuple[str, str, int]) -> dict[str, Any] | None:
+def _summary(cell: Cell) -> dict[str, Any] | None:
     """What a study found; ``None`` where it is not there, or was cut off."""
     summary = newest_summary(_FOLDER / "-".join(map(str, cell)))
     return summary if summary and summary["confirmed"] else None
@@ -107,7 +146,7 @@ class _Study:
     rows: dict[int | None, list[ConfirmRow]]
 
     @classmethod
-    def read(cls, cell: tuple[str, str, int]) -> "_Study":
+    def read(cls, cell: Cell) -> "_Study":
         summary = _summary(cell)
         assert summary is not None
         folder = _FOLDER / "-".join(map(str, cell)) / "outputs" / "studies" / summary["study"]
@@ -153,29 +192,43 @@ class _Study:
         return statistics.fmean(first), statistics.fmean(second)
 
 
-def _chosen(studies: list[_Study]) -> Biases:
-    """The constants that some studies choose: each study counts once, its models are alike."""
-    shares = [found for study in studies if (found := study.shares()) is not None]
-    if len(shares) < _FEWEST:
-        return BIASES
+def _chosen(studies: Mapping[Cell, _Study]) -> Biases | None:
+    """The constants that some studies choose, for a graph that is none of theirs."""
+    shares = {cell: found for cell, study in studies.items() if (found := study.shares())}
+    groups = _groups(shares)
+    del groups["all"]
+    if len(shares) < _FEWEST or len(groups) < _FEWEST_GRAPHS:
+        return None
+    steps = range(2)
+    return Biases(*(_bias([[shares[c][k] for c in own] for own in groups.values()]) for k in steps))
+
+
+def _bias(groups: list[list[float]]) -> Bias:
+    """Mean and spread of the shares of a study on another graph, from those of each graph.
+
+    Studies of a graph have something in common: a random effect (DerSimonian and Laird 1986, with
+    graphs that count alike).
+    """
+    means = [statistics.fmean(own) for own in groups]
+    count = sum(map(len, groups))
+    squares = sum((x - m) ** 2 for own, m in zip(groups, means, strict=True) for x in own)
+    within = squares / max(1, count - len(groups))
+    by_chance = within * statistics.fmean(1 / len(own) for own in groups)
+    between = max(0.0, statistics.variance(means) - by_chance)
     # What is usual is uncertain too.
-    factor = math.sqrt(1 + 1 / len(shares))
-    columns = zip(*shares, strict=True)
-    return Biases(*(Bias(statistics.fmean(c), factor * statistics.stdev(c)) for c in columns))
+    variance = within * (1 + 1 / count) + between * (1 + 1 / len(groups))
+    return Bias(statistics.fmean(means), math.sqrt(variance))
 
 
-def _bias_row(name: str, studies: list[_Study]) -> Row:
-    chosen = _chosen(studies)
-    return {
-        "chosen on": name,
-        "taught_usual": chosen.taught.usual,
-        "taught_spread": chosen.taught.spread,
-        "bits_usual": chosen.bits.usual,
-        "bits_spread": chosen.bits.spread,
-    }
+def _bias_row(name: str, cells: list[Cell], studies: Mapping[Cell, _Study]) -> Row:
+    shares = [found for cell in cells if (found := studies[cell].shares())]
+    row: Row = {"studies of": name}
+    for step, found in zip(("taught", "bits"), zip(*shares, strict=True), strict=False):
+        row |= {f"{step}_mean": statistics.fmean(found), f"{step}_std": std(found)}
+    return row
 
 
-def _row(name: str, studies: list[list[_Point]]) -> Row:
+def _figures(studies: list[list[_Point]]) -> Row:
     best = [_smallest(p for p in points if p.is_promised) for points in studies]
     safe = [_smallest(p for p in points if p.is_kept) for points in studies]
     recommended = [point for point in best if point is not None]
@@ -184,7 +237,6 @@ def _row(name: str, studies: list[list[_Point]]) -> Row:
     inside = [each.drop_low <= each.test_accuracy_drop <= each.drop_high for each in near]
     prices = [b.num_bytes / s.num_bytes for b, s in zip(best, safe, strict=True) if b and s]
     return {
-        "graph": name,
         "studies": len(studies),
         "recommended": len(recommended),
         "exceed_%": 100 * _share([not point.is_kept for point in recommended]),
