@@ -129,6 +129,8 @@ def test_it_is_packed_as_torch_computes_it(name: str, synthetic: PreparedData) -
         (lambda x: x.cumsum(dim=1), "cumsum after lin1: the packed runtime has no such operation"),
         (lambda x: x.mean(dim=0, keepdim=True) + x, "mean after lin1: it reduces something else"),
         (lambda x: x / (1 + x.relu()), "div after lin1: it divides by an embedding"),
+        (lambda x: x / 0, "div after lin1: it combines an embedding with a number that is not"),
+        (lambda x: x + torch.tensor([torch.inf] * 6), "add after lin1: it combines an embedding"),
         (lambda x: x[torch.arange(x.size(0))], "index after lin1"),
         (lambda x: torch.cat([x[:2], x[2:]]), "slice after lin1: it takes some of the nodes"),
         (nn.Softplus(beta=3), "Softplus between (softplus) after lin1: its beta is not 1"),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from sgq_auto.packed.runtime.operations.elementwise import (
@@ -30,9 +31,11 @@ def _with_constant(
     builder: Builder, x: Tensor, other: Any, *, multiply: bool, factor: float = 1.0
 ) -> Row:
     """An embedding times, or plus ``factor`` times, a number or a parameter."""
-    row = builder.row(x)
-    if not isinstance(other, Tensor) or other.numel() == 1:
-        number = float(other) * factor
+    row, values = builder.row(x), torch.as_tensor(other).detach()
+    if not bool(values.isfinite().all()):
+        raise UnpackableError("it combines an embedding with a number that is not finite")
+    if values.numel() == 1:
+        number = float(values) * factor
         return scaled(builder, row, *((number, 0.0) if multiply else (1.0, number)))
     vector = constant(other, row.width, x) * np.float32(factor)
     ones, zeros = np.ones_like(vector), np.zeros_like(vector)
@@ -91,7 +94,8 @@ def _div(builder: Builder, args: Arguments, _keywords: Any, _output: Any) -> Val
     mean = mean_of_sum(builder, builder.row(first), second)
     if mean is not None:
         return mean
-    return _with_constant(builder, first, 1.0 / second, multiply=True)
+    inverse = torch.as_tensor(second, dtype=torch.float64).detach().reciprocal()
+    return _with_constant(builder, first, inverse, multiply=True)
 
 
 def _neg(builder: Builder, args: Arguments, _keywords: Any, _output: Any) -> Value:
