@@ -8,7 +8,7 @@ import pytest
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import RawGraph
-from sgq_auto.graphs.first_lines import first_lines
+from sgq_auto.graphs.first_lines import label_lines
 from sgq_auto.graphs.sources import TableSource
 from sgq_auto.graphs.splits import OwnOrPerClassSplit, PerClassSplit
 
@@ -107,7 +107,7 @@ def test_what_is_unlabelled_is_set_and_what_may_be_is_said(tmp_path: Path) -> No
     assert table(tmp_path, numbers, unlabelled=-1).y.tolist() == [0, -1, 1, 0, -1, 1]
     raw = table(tmp_path, {**columns, "split": ["train"] * 4 + ["val", "test"]})
     assert raw.split is not None
-    lines = first_lines(raw, raw.split)
+    lines = label_lines(raw, raw.split)
     (line,) = (line for line in lines if "may mean" in line)
     assert "'NA', 'na', 'unknown'" in line
     assert "dataset.source.unlabelled=[NA,na,unknown]" in line

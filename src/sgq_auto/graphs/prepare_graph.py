@@ -1,6 +1,6 @@
 """From a raw graph to the prepared one: buckets, node order, CSR, sparse features, split."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,14 +17,14 @@ from sgq_auto.graphs.degree_buckets import (
 )
 from sgq_auto.graphs.edge_weights import weights_of_edges, weights_of_entries
 from sgq_auto.graphs.feature_matrix import DenseFeatures, Features, SparseFeatures
-from sgq_auto.graphs.first_lines import first_lines, outputs_counted
+from sgq_auto.graphs.first_lines import first_lines
 from sgq_auto.graphs.labels.labelled_nodes import LabelledNodes
 from sgq_auto.graphs.labels.target_scale import TargetScale
 from sgq_auto.graphs.original_order import in_original_order, labels_in_original_order
 from sgq_auto.graphs.prepared_graph import Graph
 from sgq_auto.graphs.raw_graph import IntArray, RawGraph, Split
 from sgq_auto.graphs.splits.split_checks import check_split
-from sgq_auto.graphs.standardized_features import sizes_differ, standardized
+from sgq_auto.graphs.standardized_features import standardized
 from sgq_auto.node_files.node_ids import NodeIds
 from sgq_auto.packed.runtime.graphs.feature_scaling import FeatureScaling
 from sgq_auto.settings.bucket_settings import BucketSettings
@@ -115,15 +115,9 @@ def prepare_graph(
     raw, scaling = standardized(raw, split, standardize, normalize_rows=normalize_rows)
     graph = _laid_out(raw, split, buckets, scaling, normalize_rows=normalize_rows)
     held_out = _labelled(raw, graph.node_order.numpy(), split.test)
-    said = (
-        _counts(graph, held_out),
-        *_left_out_edges(raw, graph),
-        *_said_of_weights(raw, graph),
-        *first_lines(raw, split),
-    )
     edges = _simple_edges(raw, graph)
     listed = None if edges is None else _listed_weights(raw, graph, edges)
-    notes = (*said, *raw.notes)
+    notes = (*first_lines(raw, split, graph, held_out), *raw.notes)
     return PreparedData(graph, held_out, notes, edges, raw.node_ids, edge_weight=listed)
 
 
@@ -171,20 +165,6 @@ def _unweighted(graph: Graph) -> Graph:
     return replace(graph, adj_t=replace(graph.adj_t, weights=None))
 
 
-def _left_out_edges(raw: RawGraph, graph: Graph) -> Iterator[str]:
-    """A line on the edges that a prepared graph does not have."""
-    spare = raw.edge_index.shape[1] - (graph.adj_t.num_entries - graph.num_nodes)
-    loops = int((raw.edge_index[0] == raw.edge_index[1]).sum())
-    if spare and not raw.spare_edges_noted:
-        repeats = f"{spare - loops:,} repeated edges"
-        what = "weights" if graph.adj_t.num_weights == 1 else "features"
-        weighted = f" (the {what} of repeats are summed)" if graph.adj_t.num_weights else ""
-        yield (
-            f"{raw.name}: {repeats} and {loops:,} self-loops are left out{weighted}; "
-            "GCN, GAT and AGNN layers add one self-loop to each node"
-        )
-
-
 def _weights(raw: RawGraph, rowptr: IntArray, col: IntArray, order: IntArray) -> Any:
     """Weights of the entries of a prepared graph; ``None`` where all are 1, as without any."""
     if raw.edge_weight is None:
@@ -192,29 +172,6 @@ def _weights(raw: RawGraph, rowptr: IntArray, col: IntArray, order: IntArray) ->
     weights = weights_of_entries(raw.edge_index, raw.edge_weight, rowptr, col, order)
     is_one = weights.ndim == 1 and (weights == 1).all()
     return None if is_one else weights.reshape(-1, *raw.edge_weight.shape[1:])
-
-
-def _said_of_weights(raw: RawGraph, graph: Graph) -> Iterator[str]:
-    """A line on the weights of edges, where the source gives some."""
-    if raw.edge_weight is None:
-        return
-    if graph.adj_t.weights is None:
-        yield f"{raw.name}: every weight of an edge is 1, which is the same as no weights"
-        return
-    weights = graph.adj_t.without_loops.weights
-    assert weights is not None
-    if not weights.numel():
-        return
-    low, high = float(weights.min()), float(weights.max())
-    if graph.adj_t.num_weights > 1:
-        columns = graph.adj_t.num_weights
-        line = f"{raw.name}: edges have {columns} features each, from {low:.4g} to {high:.4g}"
-        uneven = "; their sizes differ much: scale the columns alike first, or small ones are lost"
-        yield line + uneven * sizes_differ(weights.numpy())
-        return
-    line = f"{raw.name}: edges have weights from {low:.4g} to {high:.4g}"
-    zeros = int((weights == 0).sum())
-    yield f"{line}; {zeros:,} are 0: these edges count as neighbours" if zeros else line
 
 
 def _listed_weights(raw: RawGraph, graph: Graph, edges: IntArray) -> Any:
@@ -236,22 +193,6 @@ def _simple_edges(raw: RawGraph, graph: Graph) -> IntArray | None:
     edges = edges[:, edges[0] != edges[1]]
     _, first = np.unique(edges[0] * raw.num_nodes + edges[1], return_index=True)
     return edges[:, np.sort(first)]
-
-
-def _counts(graph: Graph, held_out: LabelledNodes) -> str:
-    """What the graph is, in a line: directed edges that should not be are seen here."""
-    edges = graph.adj_t.num_entries - graph.num_nodes
-    kind = f"{edges // 2:,} undirected" if graph.spec.symmetric else f"{edges:,} directed"
-    lonely = (graph.adj_t.rowptr.diff() == 1) & (graph.adj_t.column_counts == 1)
-    outputs = outputs_counted(graph.task, graph.num_classes)
-    graphs = "" if graph.graph_of_node is None else f"{graph.num_graphs:,} graphs with "
-    line = (
-        f"{graph.name}: {graphs}{graph.num_nodes:,} nodes, {kind} edges, "
-        f"{graph.features.num_features:,} features, {outputs}; "
-        f"{graph.train.nodes.numel():,} training, {graph.val.nodes.numel():,} validation and "
-        f"{held_out.nodes.numel():,} test {graph.task.unit}s"
-    )
-    return f"{line}; nodes without an edge: {int(lonely.sum()):,}" if lonely.any() else line
 
 
 def _features(
