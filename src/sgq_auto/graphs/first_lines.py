@@ -87,6 +87,7 @@ def _said_of_weights(raw: RawGraph, graph: Graph) -> Iterator[str]:
 
 
 def label_lines(raw: RawGraph, split: Split) -> tuple[str, ...]:
+    """Lines that say what was taken for the labels, and where the split is from."""
     if not raw.has_classes:
         labels = _numbers(raw) if raw.task is not Task.NODE_MULTILABEL else _label_counts(raw)
         lines: tuple[str, ...] = (f"{raw.name}: {labels}{_missing(raw)}",)
