@@ -13,7 +13,9 @@ from sgq_auto.errors import InputError
 class TakesLogits:
     """A forward hook: of several tensors, the model returns the one with a column a class.
 
-    Where more than one has, nothing is taken: which of them are the logits would be a guess.
+    A vector of one number for each node or graph becomes a column, where one is predicted. Where
+    more than one tensor has a column a class, nothing is taken: which of them are the logits would
+    be a guess.
 
     Attributes:
         num_classes: Columns of logits.
@@ -40,6 +42,8 @@ class TakesLogits:
 
     def __call__(self, _module: nn.Module, _inputs: Any, output: Any) -> Any:
         """The logits; ``None``, which changes nothing, where there is no choice or no logits."""
+        if isinstance(output, Tensor) and output.dim() == 1 and self.num_classes == 1:
+            return output.unsqueeze(1)
         fitting = _fitting(output, self.num_classes)
         if len(fitting) != 1:
             return None
@@ -98,7 +102,8 @@ def check_logits(output: Any, num_nodes: int, num_classes: int) -> None:
     if output.shape != (num_nodes, num_classes):
         raise InputError(
             f"it returns a tensor of shape {list(output.shape)}; it must be {shape}, "
-            "a row of logits for each node, one for each class"
+            "a row for each node (or graph) that is predicted, and in it a number for each class, "
+            "label or target"
         )
     sums = output.sum(dim=1)
     alike = torch.allclose(sums, torch.ones_like(sums))

@@ -115,12 +115,14 @@ def _slice(builder: Builder, args: Arguments, _keywords: Any, output: Tensor) ->
 
 
 def _same(builder: Builder, args: Arguments, _keywords: Any, output: Tensor) -> Value:
-    """An operator that changes no value: a copy, or a view of the same shape."""
+    """An operator that changes no value: a copy, a view of the same shape, or of one column."""
     value = builder.get(args[0])
     assert value is not None
     if isinstance(value, Lengths):
         return value
-    if output.shape != args[0].shape or output.dtype != args[0].dtype:
+    shapes = {tuple(output.shape), tuple(args[0].shape)}
+    one_column = shapes <= {(len(output),), (len(output), 1)}
+    if output.dtype != args[0].dtype or (len(shapes) > 1 and not one_column):
         raise UnpackableError("it changes the shape or the type of an embedding")
     return value
 
@@ -149,6 +151,8 @@ ARRANGING: Mapping[str, Lowered] = {
     "view": _same,
     "_unsafe_view": _same,
     "reshape": _same,
+    "squeeze": _same,
+    "unsqueeze": _same,
     "expand": _same,
     "lift_fresh": _same,
 }

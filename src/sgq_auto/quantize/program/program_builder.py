@@ -134,6 +134,8 @@ class Builder:
             raise UnpackableError(value.reason)
         if not isinstance(value, Row):
             raise UnpackableError("it is used on something that is no embedding")
+        if tensor.dim() == 1:
+            raise UnpackableError("it is used on an embedding whose column was squeezed away")
         return self.here(value)
 
     def here(self, row: Row) -> Row:
