@@ -86,6 +86,16 @@ def test_nodes_of_many_graphs_may_have_classes_of_their_own() -> None:
     assert not tested & set(raw.graph_of_node[split.train])
 
 
+def test_numbers_of_a_graph_in_a_vector_are_not_taken_for_those_of_other_graphs() -> None:
+    graphs = [path_graph(3 + k % 3, [0.5, float(k)]) for k in range(8)]
+    with pytest.raises(InputError, match=r"y of a graph has shape \[2\].* a row, y \[1, 2\]$"):
+        graph_of_data(graphs, "paths")
+    rows = [path_graph(3 + k % 3, [[0.5, float(k)]]) for k in range(8)]
+    assert graph_of_data(rows, "paths").y.shape == (8, 2)
+    alike = [path_graph(3, [0, 1, 0]) for _ in range(8)]
+    assert not graph_of_data(alike, "paths").predicts_graphs
+
+
 def test_nodes_without_features_have_their_degrees() -> None:
     graphs = [Data(edge_index=d.edge_index, num_nodes=d.num_nodes, y=d.y) for d in small_set()]
     raw = graph_of_data(graphs, "paths")

@@ -79,7 +79,7 @@ def test_the_page_says_why_and_which_drop_is_which(progress: StudyProgress, tmp_
     assert chart < why < lost < note < front
     assert "Bits cost compares with distilled full precision (71.6 %)" in page
     assert "Teaching alone gains 0.60 points." in page
-    assert "uncertainty: there are only 500 validation nodes" in page
+    assert "uncertainty: there are only 500 validation labels" in page
     old = of_earlier_version(found)
     save_report(progress, old, tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()

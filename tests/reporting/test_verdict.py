@@ -82,7 +82,7 @@ def test_what_can_be_promised_names_the_validation_nodes(progress: StudyProgress
     text = promised(found) or ""
     trial = found["confirmed"][0]["trial"]
     assert f"with 90 % confidence trial {trial} loses at most 1.10 points" in text
-    assert "More validation labels would help: with 500 validation nodes" in text
+    assert "More validation labels would help: with 500 of them" in text
     assert "its drop is uncertain by ± 1.30 points" in text
 
 

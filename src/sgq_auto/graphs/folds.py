@@ -45,9 +45,10 @@ class FoldSplit:
             return raw.split
         graphs = raw.num_graphs
         if graphs < self.folds:
+            counted = "there is 1 graph" if graphs == 1 else f"there are {graphs} graphs"
             raise InputError(
-                f"{raw.name}: dataset.split.folds={self.folds}: there are {graphs} graphs; give at "
-                f"most as many folds, or a split of your own"
+                f"{raw.name}: dataset.split.folds={self.folds}: {counted}; give at most as many "
+                "folds, or a split of your own"
             )
         fold_of_graph = self._drawn(raw)
         validating = (self.fold - 1) % self.folds

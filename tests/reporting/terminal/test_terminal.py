@@ -127,7 +127,7 @@ def test_without_a_recommendation_it_says_what_can_be_promised(
     found |= {"recommended": None, "recommended_reason": "none", "guessing": {"val_nodes": 95}}
     text = printed(capsys, found | {"nearest_miss": found["confirmed"][1]})
     assert "with 90 % confidence trial 7 loses at most 1.10 points" in text
-    assert "with 95 validation nodes, its drop is uncertain by ± 1.25 points" in text
+    assert "with 95 of them, its drop is uncertain by ± 1.25 points" in text
 
 
 def test_without_a_recommendation_it_says_why(capsys: pytest.CaptureFixture[str]) -> None:

@@ -96,7 +96,7 @@ def notes(summary: Summary) -> tuple[str, ...]:
         return ()
     nodes = (summary.get("guessing") or {}).get("val_nodes")
     metric = metric_of(summary)
-    few = "few validation nodes" if nodes is None else f"only {nodes:,} validation nodes"
+    few = "few validation labels" if nodes is None else f"only {nodes:,} validation labels"
     return (
         f"{_what_drops_are(metric)}; a negative drop is a gain. {_which_drop(summary)}",
         f"The estimate, its interval and the bound ({sure} confidence) are of the one model of a "

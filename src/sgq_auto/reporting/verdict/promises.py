@@ -121,7 +121,7 @@ def promised(summary: Summary) -> str | None:
     if point.estimate > allowed:
         return f"{text} Its estimate, {point.estimate:+.2f}, is itself above {allowed:g}."
     nodes = (summary.get("guessing") or {}).get("val_nodes")
-    few = "so few validation nodes" if nodes is None else f"{nodes:,} validation nodes"
+    few = "so few of them" if nodes is None else f"{nodes:,} of them"
     half = (point.interval[1] - point.interval[0]) / 2
     return (
         f"{text} More validation labels would help: with {few}, its drop is uncertain by "

@@ -70,7 +70,7 @@ class Guessing:
         if not (graph.task.is_classification and graph.metric is Metric.ACCURACY):
             return cls._of_metric(val_accuracy, graph, allowed_drop, look_at)
         counts = torch.bincount(graph.val.labels, minlength=graph.num_classes)
-        nodes, most = int(counts.sum()), int(counts.argmax())
+        nodes, most, unit = int(counts.sum()), int(counts.argmax()), graph.task.unit
         share = float(counts[most]) / nodes
         least = wilson_bound(val_accuracy, nodes)
         standing = _standing(val_accuracy, least, share, allowed_drop)
@@ -78,7 +78,8 @@ class Guessing:
         warning = _WORDS[standing].format(
             own=f"{100 * val_accuracy:.1f} %",
             least=f"{100 * least:.1f} %",
-            nodes=f"{nodes:,} validation node{'' if nodes == 1 else 's'}",
+            nodes=f"{nodes:,} validation {unit}{'' if nodes == 1 else 's'}",
+            unit=unit,
             guess=f"{100 * share:.1f} %",
             name=f"{name!r}",
             gained=f"{100 * (val_accuracy - share):.1f}",
@@ -90,14 +91,15 @@ class Guessing:
     @classmethod
     def _of_metric(cls, own: float, graph: Graph, allowed_drop: float, look_at: str) -> "Guessing":
         """The same for another figure than the accuracy of classes."""
-        metric, nodes = graph.metric, graph.val.nodes.numel()
+        metric, nodes, unit = graph.metric, graph.val.nodes.numel(), graph.task.unit
         chance = chance_score(graph)
         standing = _standing_of(metric, own, chance, allowed_drop)
         warning = _METRIC_WORDS[standing].format(
             name=metric.words,
             own=metric.text(own),
             guess=metric.text(chance),
-            nodes=f"{nodes:,} validation node{'' if nodes == 1 else 's'}",
+            nodes=f"{nodes:,} validation {unit}{'' if nodes == 1 else 's'}",
+            unit=unit,
             allowed=f"{allowed_drop:g} {metric.unit}",
             look_at=look_at,
         )
@@ -130,7 +132,8 @@ def untaught(accuracies: Sequence[float], graph: Graph, allowed_drop: float) -> 
         return None
     own = ", ".join(graph.metric.text(g.val_accuracy) for g in found)
     guess, called = graph.metric.text(poor[0].majority_accuracy), poor[0].majority_class
-    one = "one answer for all nodes" if called is None else f"always answering class {called!r}"
+    one = f"one answer for all {graph.task.unit}s"
+    one = one if called is None else f"always answering class {called!r}"
     figures = "accuracies are" if called is not None else f"figures ({graph.metric.words}) are"
     return (
         f"Warning: {len(poor)} of {len(found)} full-precision models that teach are not clearly "
@@ -169,9 +172,9 @@ _METRIC_WORDS = {
     Standing.MAY_BE_LOST: "Warning: full precision has {name} {own} on {nodes}, and one answer for "
     "all of them {guess}. A drop of {allowed} is allowed, so what is recommended may be no better.",
     Standing.BARELY_BETTER: "Warning: full precision is barely better than one answer for all "
-    "nodes: it has {name} {own} on {nodes}, and that answer {guess}. What is compressed has "
+    "{unit}s: it has {name} {own} on {nodes}, and that answer {guess}. What is compressed has "
     "learned little; look at {look_at} first.",
-    Standing.NO_BETTER: "Warning: full precision is no better than one answer for all nodes: it "
+    Standing.NO_BETTER: "Warning: full precision is no better than one answer for all {unit}s: it "
     "has {name} {own} on {nodes}, and that answer {guess}. What is compressed has learned nothing "
     "that counts; look at {look_at} first.",
 }
@@ -185,11 +188,11 @@ _WORDS = {
     "compressed has learned little; look at {look_at} first.",
     Standing.NOT_CLEARLY_BETTER: "Warning: full precision is not clearly better than guessing: it "
     "is right on {own} of {nodes}, and always answering class {name} is right on {guess}. With so "
-    "few nodes this accuracy is uncertain: with 95 % confidence it is at least {least}. Give more "
-    "validation nodes, or look at {look_at}.",
+    "few {unit}s this accuracy is uncertain: with 95 % confidence it is at least {least}. Give "
+    "more validation {unit}s, or look at {look_at}.",
     Standing.NO_BETTER: "Warning: full precision is no better than guessing: it is right on {own} "
     "of {nodes}, and always answering class {name} is right on {guess}. What is compressed has "
     "learned nothing that counts; look at {look_at} first.",
     Standing.ONE_CLASS: "Warning: all of the {nodes} are of class {name}, so accuracy on them says "
-    "nothing about a model; choose a split that has every class among its validation nodes.",
+    "nothing about a model; choose a split that has every class among its validation {unit}s.",
 }

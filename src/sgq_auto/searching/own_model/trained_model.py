@@ -49,7 +49,7 @@ def trained_note(name: str, path: Path, said: Sequence[str], model: nn.Module, g
     taken = f" ({'; '.join(said)})" if said else ""
     return (
         f"{name}: its weights are those of {printable(path)}{taken}, "
-        f"{_worth(logits, graph)} on validation nodes{_order(logits, graph)}"
+        f"{_worth(logits, graph)} on validation {graph.task.unit}s{_order(logits, graph)}"
         "; it is the reference and the only teacher, and nothing else is trained at full precision"
     )
 

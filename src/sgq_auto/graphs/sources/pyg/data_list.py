@@ -63,6 +63,7 @@ def joined_fields(graphs: Sequence[object], name: str) -> dict[str, Any]:
                 "the same fields"
             )
         _check(own, number, first, name)
+    _check_labels(fields, name)
     joined: Batch = Batch.from_data_list([Data(**own) for own in fields])
     return {key: joined[key] for key in (*first, GRAPH_OF_NODE)}
 
@@ -110,8 +111,7 @@ def _check(own: Mapping[str, Any], number: int, first: Mapping[str, Any], name: 
                 f"{name}: {key} of graph {number} has shape {list(value.shape)}, that of graph 0 "
                 f"{list(first[key].shape)}; a row must be as wide in all graphs"
             )
-    edges, nodes = own.get("edge_index"), own.get("num_nodes")
-    nodes = nodes if nodes is not None else (own["x"].size(0) if "x" in own else None)
+    edges, nodes = own.get("edge_index"), _num_nodes(own)
     if edges is not None and nodes is not None and edges.numel():
         least, largest = int(edges.min()), int(edges.max())
         if least < 0 or largest >= nodes:
@@ -119,3 +119,23 @@ def _check(own: Mapping[str, Any], number: int, first: Mapping[str, Any], name: 
                 f"{name}: edge_index of graph {number} holds nodes {least} to {largest}; its "
                 f"{nodes} nodes are 0 to {nodes - 1}"
             )
+
+
+def _check_labels(fields: Sequence[Mapping[str, Any]], name: str) -> None:
+    """Numbers of a graph that lie in a vector would be taken for those of as many graphs."""
+    labels = [own["y"] for own in fields if "y" in own]
+    counts = {len(y) for y in labels}
+    if len(counts) != 1 or labels[0].dim() != 1 or counts == {1}:
+        return
+    (count,) = counts
+    if any(_num_nodes(own) != count for own in fields):
+        raise InputError(
+            f"{name}: y of a graph has shape [{count}]; labels of nodes are one for each of its "
+            f"nodes, and {count} numbers of a graph are a row, y [1, {count}]"
+        )
+
+
+def _num_nodes(own: Mapping[str, Any]) -> int | None:
+    if own.get("num_nodes") is not None:
+        return int(own["num_nodes"])
+    return own["x"].size(0) if "x" in own else None
