@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch_geometric.nn import norm
+from torch_geometric.nn import GraphConv, norm
 
 from packed.cases import exact_logits, random_allocation
 from sgq_auto.errors import InputError
@@ -146,6 +146,43 @@ def test_what_no_operation_does_is_named(
     assert said in trace_model(prepared, graph).unpackable
     with pytest.raises(InputError, match="cannot pack "):
         convert(prepared, graph)
+
+
+class OfGraph(nn.Module):
+    """A layer, something that depends on the graph, and another layer."""
+
+    def __init__(self, between: Callable[..., Tensor], classes: int, features: int) -> None:
+        super().__init__()
+        self.conv = GraphConv(features, _WIDTH)
+        self.lin = nn.Linear(_WIDTH, classes)
+        self.between = between
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        out: Tensor = self.lin(self.between(self.conv(x, edge_index), x, edge_index))
+        return out
+
+
+_OF_GRAPH: dict[str, Callable[..., Tensor]] = {
+    "nodes": lambda h, x, _: h * (100 / x.size(0)),
+    "edges": lambda h, _, e: h * (e.size(1) / h.size(0)),
+    "largest": lambda h, *_: h / h.detach().abs().max().item(),
+    "largest feature": lambda h, x, _: h / float(x.abs().max()),
+    "a branch of values": lambda h, x, _: h.relu() if x.max() > 0.17 else h.tanh(),
+    "a branch of sizes": lambda h, x, _: h.relu() if x.size(0) > 200 else h.tanh(),
+}
+
+
+@pytest.mark.parametrize("between", _OF_GRAPH.values(), ids=list(_OF_GRAPH))
+def test_a_number_that_is_read_off_the_graph_is_not_kept(
+    between: Callable[..., Tensor], synthetic: PreparedData
+) -> None:
+    graph = synthetic.graph
+    prepared = prepare(OfGraph(between, graph.num_classes, graph.features.num_features), graph)
+    before = prepared(graph.features, graph.adj_t)
+    with pytest.raises(InputError, match=r"cannot pack .* does something else, because it"):
+        convert(prepared, graph)
+    # It still runs on its own graph.
+    torch.testing.assert_close(prepared(graph.features, graph.adj_t), before)
 
 
 def test_what_nothing_needs_is_left_out(synthetic: PreparedData) -> None:

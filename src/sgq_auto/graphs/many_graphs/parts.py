@@ -1,4 +1,4 @@
-"""Some of the graphs of a block-diagonal one, as a graph of their own."""
+"""Some of the graphs of a block-diagonal one, or some nodes of one, as a graph of their own."""
 
 from dataclasses import replace
 
@@ -9,6 +9,9 @@ from sgq_auto.graphs.csr_products import CsrPattern, entries_of_rows
 from sgq_auto.graphs.feature_matrix import DenseFeatures, Features, SparseFeatures
 from sgq_auto.graphs.labels.labelled_nodes import LabelledNodes
 from sgq_auto.graphs.prepared_graph import Graph
+
+# Nodes of a bucket, or graphs, are enough to see whether a model does the same on another graph.
+_MOST_SAMPLED = 64
 
 
 def part(graph: Graph, numbers: Tensor) -> Graph:
@@ -39,6 +42,61 @@ def part(graph: Graph, numbers: Tensor) -> Graph:
         val=labelled_in(graph.val, kept),
         node_order=order.argsort().argsort().to(graph.node_order.device),
         graph_of_node=torch.searchsorted(numbers, graph.graph_of_node[rows]),
+        whole_label_scale=graph.label_scale if graph.task.is_regression else None,
+    )
+
+
+def another(graph: Graph) -> Graph | None:
+    """A smaller graph for the same models, with other features; ``None`` of the smallest graphs.
+
+    It has some of the graphs, or up to 64 nodes of each degree bucket with the edges between them,
+    and smaller features. A model whose forward pass depends on the graph by more than its
+    features and edges does something else on it.
+    """
+    if graph.graph_of_node is not None:
+        if graph.num_graphs == 1:
+            return None
+        numbers = torch.arange(max(1, min(_MOST_SAMPLED, graph.num_graphs // 2)))
+        made = part(graph, numbers.to(graph.device))
+    else:
+        counts = [min(_MOST_SAMPLED, (n + 1) // 2) for n in graph.bucket_nodes]
+        if sum(counts) == graph.num_nodes:
+            return None
+        made = _induced(graph, counts)
+    values = made.features.values
+    place = torch.arange(values.numel(), device=values.device).reshape(values.shape)
+    changed = values * (0.25 + place % 7 / 16)
+    return replace(made, features=replace(made.features, values=changed))  # type: ignore[type-var]
+
+
+def _induced(graph: Graph, counts: list[int]) -> Graph:
+    """The first nodes of each degree bucket, the edges between them, and no labels."""
+    starts = torch.tensor([0, *graph.bucket_nodes]).cumsum(0)
+    rows = torch.cat(
+        [torch.arange(k) + first for k, first in zip(counts, starts.tolist(), strict=False)]
+    ).to(graph.device)
+    pattern, inside = graph.adj_t, torch.zeros(graph.num_nodes, dtype=torch.bool)
+    inside = inside.to(graph.device)
+    inside[rows] = True
+    kept = inside[pattern.row.long()] & inside[pattern.col.long()]
+    place = inside.long().cumsum(0) - 1
+    ends = torch.bincount(place[pattern.row[kept].long()], minlength=rows.numel()).cumsum(0)
+    adj_t = CsrPattern(
+        torch.cat([ends.new_zeros(1), ends]).to(pattern.rowptr.dtype),
+        place[pattern.col[kept].long()].to(pattern.col.dtype),
+        (rows.numel(), rows.numel()),
+        pattern.engine,
+        None if pattern.weights is None else pattern.weights[kept],
+    )
+    bucket_ends = torch.tensor(counts, device=graph.device).cumsum(0)
+    return replace(
+        graph,
+        features=_features(graph.features, rows, bucket_ends),
+        adj_t=adj_t,
+        bucket_nodes=tuple(counts),
+        train=labelled_in(graph.train, rows),
+        val=labelled_in(graph.val, rows),
+        node_order=torch.arange(rows.numel()),
         whole_label_scale=graph.label_scale if graph.task.is_regression else None,
     )
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
+import numpy as np
+
 from sgq_auto.errors import ArtifactError
 from sgq_auto.packed.allocation import FEATURES
 from sgq_auto.packed.runtime.operations.graph_rows import (
@@ -64,6 +66,19 @@ class Stage:
         """Its operations, as a header says them."""
         return [Described(type(op), op.inputs, op.described()) for op in self.operations]
 
+    def is_same(self, other: "Stage") -> bool:
+        """Whether another stage does the same, with the same numbers."""
+        held, others = (
+            [each for op in stage.operations for each in op.held().items()]
+            for stage in (self, other)
+        )
+        return (
+            (self.layer, self.outputs, self.further, self.described)
+            == (other.layer, other.outputs, other.further, other.described)
+            and [name for name, _ in held] == [name for name, _ in others]
+            and all(np.array_equal(a, b) for (_, a), (_, b) in zip(held, others, strict=True))
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Program:
@@ -76,6 +91,12 @@ class Program:
 
     stages: tuple[Stage, ...]
     skips: Mapping[str, int] = field(default_factory=dict)
+
+    def is_same(self, other: "Program") -> bool:
+        """Whether another program does the same, with the same numbers."""
+        return len(self.stages) == len(other.stages) and all(
+            own.is_same(others) for own, others in zip(self.stages, other.stages, strict=True)
+        )
 
     @classmethod
     def chain(cls, layers: Sequence[str], between: Sequence[Sequence[Operation]] = ()) -> Self:
