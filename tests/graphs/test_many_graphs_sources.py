@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch_geometric.data import Batch, Data
+from torch_geometric.data import Batch, Data, InMemoryDataset
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs.folds import FoldSplit
@@ -64,6 +64,14 @@ def test_what_a_dataset_of_pyg_saves_is_read(tmp_path: Path) -> None:
     plain = graph_of_data(small_set(), "paths")
     assert np.array_equal(plain.x, raw.x)
     assert np.array_equal(plain.edge_index, raw.edge_index)
+
+
+def test_one_graph_that_a_dataset_of_pyg_saves_is_read(tmp_path: Path) -> None:
+    one = path_graph(9, [0, 1, 2] * 3)
+    InMemoryDataset.save([one], str(tmp_path / "one.pt"))
+    raw = PygFileSource(str(tmp_path / "one.pt")).load()
+    assert raw.graph_of_node is None
+    np.testing.assert_array_equal(raw.x, one.x)
 
 
 def test_a_list_may_bring_its_split() -> None:

@@ -57,3 +57,12 @@ def test_bad_arrays_are_refused_by_name(array: str, value: Any) -> None:
 def test_edges_out_of_range_are_told_with_the_range() -> None:
     with pytest.raises(InputError, match=r"nodes 0 to 7; the 3 nodes are 0 to 2$"):
         replace(_GOOD, edge_index=np.array([[0], [7]])).check()
+
+
+@pytest.mark.parametrize("is_sparse", [False, True])
+def test_a_value_that_is_not_finite_is_named_by_its_place(*, is_sparse: bool) -> None:
+    x = _X.copy()
+    x[1, 1], x[2, 0] = np.inf, np.nan
+    raw = replace(_GOOD, x=scipy.sparse.csr_matrix(x) if is_sparse else x)
+    with pytest.raises(InputError, match="the first in row 1, column 1"):
+        raw.check()

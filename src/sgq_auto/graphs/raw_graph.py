@@ -189,7 +189,8 @@ class RawGraph:
         values = self.x.data if scipy.sparse.issparse(self.x) else self.x
         if not np.isfinite(values).all():
             raise InputError(
-                f"{self.name}: x holds NaN or infinite values; every one must be finite"
+                f"{self.name}: x holds NaN or infinite values{_first_fault(self.x)}; every one "
+                "must be finite"
             )
         if self.edge_index.ndim != 2 or self.edge_index.shape[0] != 2:
             raise InputError(
@@ -248,3 +249,14 @@ class RawGraph:
         fault = class_names_fault(self.class_names, self.num_classes)
         if fault is not None:
             raise InputError(f"{self.name}: class_names {fault}")
+
+
+def _first_fault(x: Any) -> str:
+    """Where the first value is that is not finite: its row and column, from 0 on."""
+    if scipy.sparse.issparse(x):
+        x = x.tocoo()
+        place = int(np.flatnonzero(~np.isfinite(x.data))[0])
+        row, column = x.row[place], x.col[place]
+    else:
+        row, column = np.argwhere(~np.isfinite(x))[0]
+    return f", the first in row {row}, column {column} (both from 0)"

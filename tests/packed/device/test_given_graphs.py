@@ -25,6 +25,7 @@ from weighted_models import weighted
 
 from joined_graphs import prepared_graphs, random_graphs
 from many_graphs import POOLS, EveryLayer, OfData, OwnReadouts, PooledNet, drawn
+from sgq_auto.graphs import PreparedData
 from sgq_auto.packed import PackedModel
 from sgq_auto.packed.backends import NumpyEngine
 from sgq_auto.packed.device.c_model import CModel
@@ -163,6 +164,24 @@ def test_the_example_of_a_model_for_other_graphs_is_compiled_and_runs(tmp_path: 
     done = subprocess.run([str(made.path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout in {f"0,{name}\n" for name in packed.classes}
+
+
+def test_the_example_takes_numbers_of_nodes_and_nothing_else(
+    tmp_path: Path, synthetic: PreparedData
+) -> None:
+    packed = make_case(synthetic.graph, "gcn", _LADDER).packed
+    made = program(packed, tmp_path, *SANITIZERS, main=str(tmp_path / "example.c"))
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([made.path, *words], capture_output=True, text=True, check=False)
+
+    names = [packed.classes[k] for k in packed.predict([7, 0]).argmax(axis=1)]
+    done = run("7", "0")
+    assert sorted(done.stdout.splitlines()) == [f"0,{names[1]}", f"7,{names[0]}"]
+    for word in ("x", "0.5", "5abc", "-1", "", "4294967296"):
+        assert run(word).returncode != 0
+        assert not run(word).stdout
+    assert run(*["1"] * 65).stderr == "this example takes at most 64 nodes\n"
 
 
 def test_numbers_come_in_the_units_of_the_user(tmp_path: Path) -> None:

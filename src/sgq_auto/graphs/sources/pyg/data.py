@@ -72,6 +72,8 @@ def _fields(data: object, name: str) -> tuple[dict[str, Any], Tensor | None]:
             f"{name}: a HeteroData; nodes and edges of one kind are supported: "
             "data.to_homogeneous() joins kinds whose features are alike"
         )
+    if isinstance(data, tuple) and len(data) > 1 and data[1] is None:
+        data = data[0]  # What InMemoryDataset.save writes of one graph.
     several = listed_graphs(data)
     if several is not None:
         graphs, shared = several

@@ -75,6 +75,16 @@ static int predict(int count, char **names)
     return sgq_predict(arena, sizeof arena, show, NULL);
 }
 #else
+/* The number of a node; one that no graph has for a word that is no number. */
+static uint32_t node_of(const char *word)
+{
+    char *end;
+    const unsigned long node = strtoul(word, &end, 10);
+    const int is_number = word[0] >= '0' && word[0] <= '9' && *end == '\0';
+
+    return is_number && node < UINT32_MAX ? (uint32_t)node : UINT32_MAX;
+}
+
 static int predict(int count, char **names)
 {
     uint32_t nodes[MOST_NODES];
@@ -83,8 +93,12 @@ static int predict(int count, char **names)
     if (count == 0) {
         return sgq_predict(arena, sizeof arena, show, NULL);
     }
-    for (k = 0; k < count && k < MOST_NODES; k++) {
-        nodes[k] = (uint32_t)strtoul(names[k], NULL, 10);
+    if (count > MOST_NODES) {
+        fprintf(stderr, "this example takes at most %d nodes\n", MOST_NODES);
+        exit(EXIT_FAILURE);
+    }
+    for (k = 0; k < count; k++) {
+        nodes[k] = node_of(names[k]);
     }
     return sgq_predict_nodes(arena, sizeof arena, nodes, (uint32_t)k, show, NULL);
 }
