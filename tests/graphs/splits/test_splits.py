@@ -7,6 +7,7 @@ import pytest
 
 from sgq_auto.errors import InputError
 from sgq_auto.graphs import RawGraph, Split
+from sgq_auto.graphs.raw_graph import UNLABELLED
 from sgq_auto.graphs.splits import OwnOrPerClassSplit, PerClassSplit, PublicSplit
 from sgq_auto.graphs.splits.split_checks import check_split
 
@@ -47,6 +48,16 @@ def test_own_split_comes_first(mixed_raw: RawGraph) -> None:
     assert splitter.split(mixed_raw) is mixed_raw.split
     drawn = splitter.split(replace(mixed_raw, split=None))
     assert (drawn.train.size, drawn.val.size, drawn.test.size) == (3, 3, 6)
+
+
+def test_a_drawn_split_that_leaves_no_test_node_names_what_takes_them(cora_raw: RawGraph) -> None:
+    first = np.concatenate([np.flatnonzero(cora_raw.y == c)[:50] for c in range(7)])
+    y = np.full_like(cora_raw.y, UNLABELLED)
+    y[first] = cora_raw.y[first]
+    with pytest.raises(InputError, match=r"no test node: .*val_per_class=30 take all 350 labelled"):
+        PerClassSplit(20, val_per_class=30).split(replace(cora_raw, y=y))
+    with pytest.raises(InputError, match=r"no test node: .*num_val=330 take all 350 labelled"):
+        PerClassSplit(20, num_val=330).split(replace(cora_raw, y=y))
 
 
 def test_public_split_is_refused_where_there_is_none(cora_raw: RawGraph) -> None:
@@ -94,7 +105,7 @@ def test_classes_far_beyond_the_nodes_are_refused(mixed_raw: RawGraph) -> None:
         replace(mixed_raw, y=y).check()
 
 
-def test_too_many_validation_nodes_leave_an_empty_test_split(mixed_raw: RawGraph) -> None:
-    split = PerClassSplit(2, num_val=100).split(mixed_raw)
+def test_an_empty_test_split_is_refused(mixed_raw: RawGraph) -> None:
+    split = PublicSplit().split(mixed_raw)
     with pytest.raises(InputError, match="the test split is empty"):
-        check_split(mixed_raw, split)
+        check_split(mixed_raw, replace(split, test=split.test[:0]))

@@ -80,6 +80,11 @@ class PerClassSplit:
         else:
             val = rest[: self.num_val]
         test = rest[~np.isin(rest, val)][: self.num_test]
+        if not test.size:
+            raise InputError(
+                f"{raw.name}: the split that is drawn leaves no test node: {self._sizes} take "
+                f"all {order.size:,} labelled nodes: set fewer, or bring a split of your own"
+            )
         parts = [np.sort(nodes).astype(np.int64) for nodes in (train, val, test)]
         return Split(parts[0], parts[1], parts[2], self._origin())
 
@@ -91,18 +96,23 @@ class PerClassSplit:
         )
         return f"drawn: {self.train_per_class} training nodes and {val} (seed {self.seed})"
 
+    @property
+    def _sizes(self) -> str:
+        """The settings that say how many nodes train and validate."""
+        train = f"dataset.split.train_per_class={self.train_per_class}"
+        if self.val_per_class is not None:
+            return f"{train} and dataset.split.val_per_class={self.val_per_class}"
+        return f"{train} and dataset.split.num_val={self.num_val}"
+
     def _check_sizes(self, raw: RawGraph) -> None:
         counts = np.bincount(raw.y[raw.y != UNLABELLED], minlength=raw.num_classes)
         rarest = int(counts.argmin())
         per_class = self.train_per_class + (self.val_per_class or 0)
         if counts[rarest] < per_class:
-            sizes = f"dataset.split.train_per_class={self.train_per_class}"
-            if self.val_per_class is not None:
-                sizes += f" and dataset.split.val_per_class={self.val_per_class}"
             raise InputError(
                 f"{raw.name}: class {raw.class_name(rarest)} has {counts[rarest]} labelled nodes; "
-                f"{sizes} take {per_class} of each class: set fewer, or bring a split of your own"
-                f"{raw.missing_hint(rarest)}"
+                f"{self._sizes} take {per_class} of each class: set fewer, or bring a split of "
+                f"your own{raw.missing_hint(rarest)}"
             )
 
 
