@@ -118,7 +118,7 @@ def _hetero() -> HeteroData:
         (graph(**masks() | {"val_mask": torch.ones(3)}), ["val_mask", "bool (3,)"]),
         (graph(class_names="cats"), ["class_names", "'cats'", "list"]),
         (graph(x=[[1.0]]), ["x is a list, no tensor"]),
-        ((graph().to_dict(), None), ["graph 1 is a NoneType"]),
+        ([graph().to_dict(), None], ["graph 1 is a NoneType"]),
         (_X, ["Tensor", "dataset[0]"]),
     ],
 )
