@@ -50,6 +50,14 @@ def prepared(raw: RawGraph, wanted: Standardize = Standardize.AUTO) -> PreparedD
     )
 
 
+def configured(setting: object, model: dict[str, Any]) -> Any:
+    """The configuration of an archive with a setting of ``dataset.standardize``."""
+    dataset = OmegaConf.load(conf_dir() / "dataset" / "npz.yaml")
+    dataset.standardize = setting
+    buckets = OmegaConf.load(conf_dir() / "config.yaml").buckets
+    return OmegaConf.create({"buckets": buckets, "dataset": dataset, "model": model})
+
+
 def _in_order(data: PreparedData) -> np.ndarray:
     x = np.empty(data.graph.features.shape, np.float32)
     x[data.graph.node_order.numpy()] = data.graph.features.dense().numpy()
@@ -159,23 +167,15 @@ def test_graphs_that_do_not_train_have_no_part_in_means(*, of_graphs: bool) -> N
 def test_a_trained_model_gets_features_as_it_knows_them(
     setting: object, model: dict[str, Any], *, scaled: bool
 ) -> None:
-    cfg = OmegaConf.load(conf_dir() / "dataset" / "npz.yaml")
-    cfg.standardize = setting
-    buckets = OmegaConf.load(conf_dir() / "config.yaml").buckets
-    whole = OmegaConf.create({"buckets": buckets, "dataset": cfg, "model": model})
-    data = prepare_raw(people(), whole)
+    data = prepare_raw(people(), configured(setting, model))
     assert (data.graph.features.scaling is not None) == scaled
 
 
 def test_another_word_is_refused_with_what_there_is() -> None:
-    cfg = OmegaConf.load(conf_dir() / "dataset" / "npz.yaml")
-    cfg.standardize = "columns"
-    buckets = OmegaConf.load(conf_dir() / "config.yaml").buckets
-    whole = OmegaConf.create({"buckets": buckets, "dataset": cfg, "model": {}})
     with pytest.raises(
         InputError, match=r"dataset\.standardize=columns: choose one of false, true"
     ):
-        prepare_raw(people(), whole)
+        prepare_raw(people(), configured("columns", {}))
 
 
 def test_a_prepared_model_keeps_the_units_that_it_was_trained_on() -> None:

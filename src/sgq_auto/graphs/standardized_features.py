@@ -4,8 +4,8 @@ Training moves all weights alike, and few bits are one range for all columns. So
 numbers would hide the others from both.
 """
 
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from sgq_auto.settings.standardize import Standardize
 _UNEVEN = 10.0
 # Columns with fewer values that are not 0 are counts: shifted, their zeros would have to be stored.
 _FEWEST_NONZERO = 0.5
+# Rows that are looked at together.
+_ROWS = 1 << 14
 
 Array = np.ndarray[Any, Any]
 
@@ -55,16 +57,19 @@ def standardized(
             f"{raw.name}: dataset.standardize=true: the features are a sparse matrix, whose zeros "
             "would no longer be 0"
         )
-    x = raw.x[_trained(raw, split)]
-    if is_open and not sizes_differ(x):
+    trained = raw.x[_trained(raw, split)]
+    columns = _Columns.of(trained)
+    if is_open and not columns.differ:
         return raw, None
-    measured, x = _measured(raw.x), x.astype(np.float64)
-    mean, std = x.mean(axis=0), x.std(axis=0)
-    std[std == 0] = 1.0  # A column that never changes becomes 0.
-    scaling = FeatureScaling.of_arrays(np.where(measured, mean, 0), np.where(measured, 1 / std, 1))
-    columns = f"{int(measured.sum()):,} of {measured.size:,} columns"
+    measured = columns.measured if len(trained) == len(raw.x) else _Columns.of(raw.x).measured
+    # A column that never changes becomes 0.
+    factor = 1 / np.where(columns.std > 0, columns.std, 1)
+    scaling = FeatureScaling.of_arrays(
+        np.where(measured, columns.mean, 0), np.where(measured, factor, 1)
+    )
+    counted = f"{int(measured.sum()):,} of {measured.size:,} columns"
     note = (
-        f"{raw.name}: {columns} of features are scaled to mean 0 and deviation 1, those of new "
+        f"{raw.name}: {counted} of features are scaled to mean 0 and deviation 1, those of new "
         "nodes too (dataset.standardize=false leaves them as they are)"
     )
     return replace(raw, x=scaling.of(raw.x), notes=(*raw.notes, note)), scaling
@@ -83,17 +88,51 @@ def sizes_differ(x: Array) -> bool:
 
     Binary columns count as one of size 1. Columns that are mostly 0 are counts, and left alone.
     """
-    measured = _measured(x)
-    found = x[:, measured & (x != x[:1]).any(axis=0)].astype(np.float64)
-    if np.count_nonzero(found) <= _FEWEST_NONZERO * found.size:
-        return False
-    sizes = np.sqrt(np.square(found).mean(axis=0))
-    if not measured.all():
-        sizes = np.append(sizes, 1.0)
-    usual = min(1.0, float(np.exp(np.log(sizes).mean())))
-    return bool(sizes.max() > _UNEVEN * usual)
+    return _Columns.of(x).differ
 
 
-def _measured(x: Array) -> Any:
-    """``bool [F]``: columns with something else than 0 and 1."""
-    return ~((x == 0) | (x == 1)).all(axis=0)
+@dataclass(frozen=True, eq=False)
+class _Columns:
+    """What is known of each column of ``[n, F]`` numbers, from one pass over them.
+
+    Attributes:
+        measured: ``bool [F]``, whether it has something else than 0 and 1.
+        mean: ``float64 [F]``.
+        std: ``float64 [F]``, 0 where it never changes.
+        nonzero: ``[F]``, the share of values that are not 0.
+    """
+
+    measured: Array
+    mean: Array
+    std: Array
+    nonzero: Array
+
+    @classmethod
+    def of(cls, x: Array) -> Self:
+        """Look at some rows at a time: features may be large."""
+        first = x[0].astype(np.float64)
+        sums, squares, nonzero = (np.zeros(x.shape[1]) for _ in range(3))
+        measured = np.zeros(x.shape[1], np.bool_)
+        for start in range(0, len(x), _ROWS):
+            part = x[start : start + _ROWS]
+            measured |= ((part != 0) & (part != 1)).any(axis=0)
+            nonzero += np.count_nonzero(part, axis=0)
+            # From the first row, so that a large mean costs no digits.
+            moved = part - first
+            sums += moved.sum(axis=0)
+            squares += np.square(moved).sum(axis=0)
+        mean = sums / len(x)
+        variance = np.maximum(squares / len(x) - mean**2, 0)
+        return cls(measured, first + mean, np.sqrt(variance), nonzero / len(x))
+
+    @property
+    def differ(self) -> bool:
+        """See :func:`sizes_differ`."""
+        found = self.measured & (self.std > 0)
+        if not found.any() or self.nonzero[found].mean() <= _FEWEST_NONZERO:
+            return False
+        sizes = np.hypot(self.mean, self.std)[found]
+        if not self.measured.all():
+            sizes = np.append(sizes, 1.0)
+        usual = min(1.0, float(np.exp(np.log(sizes).mean())))
+        return bool(sizes.max() > _UNEVEN * usual)

@@ -29,21 +29,9 @@ def part(graph: Graph, numbers: Tensor) -> Graph:
     assert graph.graph_of_node is not None
     assert graph.bucket_rows is None
     rows = rows_of_graphs(graph, numbers)
-    bucket_ends = torch.tensor(graph.bucket_nodes, device=rows.device).cumsum(0)
-    ends = torch.searchsorted(rows, bucket_ends)
-    order = graph.node_order.to(rows.device)[rows]
     kept = numbers if graph.task.predicts_graphs else rows
-    return replace(
-        graph,
-        features=_features(graph.features, rows, ends),
-        adj_t=_adjacency(graph.adj_t, rows),
-        bucket_nodes=_counts(ends),
-        train=labelled_in(graph.train, kept),
-        val=labelled_in(graph.val, kept),
-        node_order=order.argsort().argsort().to(graph.node_order.device),
-        graph_of_node=torch.searchsorted(numbers, graph.graph_of_node[rows]),
-        whole_label_scale=graph.label_scale if graph.task.is_regression else None,
-    )
+    made = _of_rows(graph, rows, _adjacency(graph.adj_t, rows), kept)
+    return replace(made, graph_of_node=torch.searchsorted(numbers, graph.graph_of_node[rows]))
 
 
 def another(graph: Graph) -> Graph | None:
@@ -62,41 +50,29 @@ def another(graph: Graph) -> Graph | None:
         counts = [min(_MOST_SAMPLED, (n + 1) // 2) for n in graph.bucket_nodes]
         if sum(counts) == graph.num_nodes:
             return None
-        made = _induced(graph, counts)
+        starts = torch.tensor([0, *graph.bucket_nodes]).cumsum(0).tolist()
+        sampled = [torch.arange(k) + first for k, first in zip(counts, starts, strict=False)]
+        rows = torch.cat(sampled).to(graph.device)
+        made = _of_rows(graph, rows, _between(graph.adj_t, rows), rows)
     values = made.features.values
     place = torch.arange(values.numel(), device=values.device).reshape(values.shape)
     changed = values * (0.25 + place % 7 / 16)
     return replace(made, features=replace(made.features, values=changed))  # type: ignore[type-var]
 
 
-def _induced(graph: Graph, counts: list[int]) -> Graph:
-    """The first nodes of each degree bucket, the edges between them, and no labels."""
-    starts = torch.tensor([0, *graph.bucket_nodes]).cumsum(0)
-    rows = torch.cat(
-        [torch.arange(k) + first for k, first in zip(counts, starts.tolist(), strict=False)]
-    ).to(graph.device)
-    pattern, inside = graph.adj_t, torch.zeros(graph.num_nodes, dtype=torch.bool)
-    inside = inside.to(graph.device)
-    inside[rows] = True
-    kept = inside[pattern.row.long()] & inside[pattern.col.long()]
-    place = inside.long().cumsum(0) - 1
-    ends = torch.bincount(place[pattern.row[kept].long()], minlength=rows.numel()).cumsum(0)
-    adj_t = CsrPattern(
-        torch.cat([ends.new_zeros(1), ends]).to(pattern.rowptr.dtype),
-        place[pattern.col[kept].long()].to(pattern.col.dtype),
-        (rows.numel(), rows.numel()),
-        pattern.engine,
-        None if pattern.weights is None else pattern.weights[kept],
-    )
-    bucket_ends = torch.tensor(counts, device=graph.device).cumsum(0)
+def _of_rows(graph: Graph, rows: Tensor, adj_t: CsrPattern, kept: Tensor) -> Graph:
+    """The graph of some rows, rising, with the edges ``adj_t``; labels are those of ``kept``."""
+    bucket_ends = torch.tensor(graph.bucket_nodes, device=rows.device).cumsum(0)
+    ends = torch.searchsorted(rows, bucket_ends)
+    order = graph.node_order.to(rows.device)[rows]
     return replace(
         graph,
-        features=_features(graph.features, rows, bucket_ends),
+        features=_features(graph.features, rows, ends),
         adj_t=adj_t,
-        bucket_nodes=tuple(counts),
-        train=labelled_in(graph.train, rows),
-        val=labelled_in(graph.val, rows),
-        node_order=torch.arange(rows.numel()),
+        bucket_nodes=_counts(ends),
+        train=labelled_in(graph.train, kept),
+        val=labelled_in(graph.val, kept),
+        node_order=order.argsort().argsort().to(graph.node_order.device),
         whole_label_scale=graph.label_scale if graph.task.is_regression else None,
     )
 
@@ -152,6 +128,19 @@ def _adjacency(pattern: CsrPattern, rows: Tensor) -> CsrPattern:
     weights = None if pattern.weights is None else pattern.weights[entries]
     col = place[pattern.col[entries].long()]
     return CsrPattern(rowptr, col, (rows.numel(), rows.numel()), pattern.engine, weights)
+
+
+def _between(pattern: CsrPattern, rows: Tensor) -> CsrPattern:
+    """The entries of some rows whose columns are among these rows too."""
+    rowptr, entries = _rows_of(pattern, rows)
+    place = pattern.col.new_full((pattern.shape[0],), -1)
+    place[rows] = torch.arange(rows.numel(), dtype=place.dtype, device=rows.device)
+    col = place[pattern.col[entries].long()]
+    inside = col >= 0
+    ends = torch.cat([rowptr.new_zeros(1), inside.cumsum(0).to(rowptr.dtype)])[rowptr.long()]
+    weights = None if pattern.weights is None else pattern.weights[entries][inside]
+    shape = rows.numel(), rows.numel()
+    return CsrPattern(ends, col[inside], shape, pattern.engine, weights)
 
 
 def _features(features: Features, rows: Tensor, ends: Tensor) -> Features:

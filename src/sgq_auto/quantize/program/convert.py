@@ -65,10 +65,11 @@ def convert(
     skips = {s.name: packed_ranges(s.quantizer, 1 if s.per_graph else buckets) for s in skipped}
     if sized is None or not graph.is_inductive:
         sized = largest_graph(trace.spec, graph).footprints.graph
-    held = _held(graph, prepared, tuple(layers), sized, feature_ranges)
+    held, features = _held(graph, prepared, tuple(layers), sized, feature_ranges)
     scale = graph.target_scale
     return PackedModel(
-        *held,
+        held,
+        replace(features, scaling=graph.features.scaling),
         tuple(layers),
         trace.program,
         graph.classes,
@@ -105,8 +106,7 @@ def _held(
         weights = no_edge_weights(of_weights, symmetric=symmetric, columns=columns)
         packed = replace(packed, weights=weights)
     normalize = graph.features.normalize_rows
-    features = no_features(spec.features, ranges, normalize=normalize)
-    return packed, replace(features, scaling=graph.features.scaling)
+    return packed, no_features(spec.features, ranges, normalize=normalize)
 
 
 def unpackable_reason(trace: Trace) -> str | None:
@@ -151,8 +151,7 @@ def _features(graph: Graph, ranges: Ranges) -> PackedFeatures:
     normalize = features.normalize_rows
     if not isinstance(features, SparseFeatures):
         rows = graph.bucket_nodes
-        packed = pack_values(values, spec, None, rows, ranges, normalize=normalize)
-        return replace(packed, scaling=features.scaling)
+        return pack_values(values, spec, None, rows, ranges, normalize=normalize)
     rowptr, col = (
         array(t).astype(np.int64) for t in (features.pattern.rowptr, features.pattern.col)
     )
@@ -160,5 +159,4 @@ def _features(graph: Graph, ranges: Ranges) -> PackedFeatures:
     positions = np.repeat(np.arange(counts.size), counts) * spec.num_features + col
     coded = code_pattern(positions, counts, spec, graph.bucket_nodes)
     rows = features.bucket_values
-    packed = pack_values(values[:, None], spec, coded, rows, ranges, normalize=normalize)
-    return replace(packed, scaling=features.scaling)
+    return pack_values(values[:, None], spec, coded, rows, ranges, normalize=normalize)

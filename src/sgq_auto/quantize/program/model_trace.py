@@ -48,11 +48,11 @@ def trace_model(prepared: nn.Module, graph: Graph) -> Trace:
     """Run a prepared model on its graph, in evaluation mode, and look at it."""
     recording = record(prepared, graph)
     lowered = lower(recording, graph.features.num_features)
+    if lowered.program is not None and not _is_same_elsewhere(prepared, graph, lowered.program):
+        lowered = Lowered(None, f"{type(prepared).__name__}: {_FROZEN}")
     flow = recording.flow
     if lowered.program is not None:
         flow = _packed_flow(recording, lowered.program)
-        if not _is_same_elsewhere(prepared, graph, lowered.program):
-            lowered = Lowered(None, f"{type(prepared).__name__}: {_FROZEN}")
     return Trace(recording.calls, recording.output, flow, lowered.program, lowered.reason)
 
 

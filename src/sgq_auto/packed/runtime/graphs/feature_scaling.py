@@ -29,11 +29,6 @@ class FeatureScaling:
         """From ``[F]`` numbers, which are rounded to fp32."""
         return cls(*(tuple(each.astype(np.float32).tolist()) for each in (mean, factor)))
 
-    @property
-    def num_features(self) -> int:
-        """Columns."""
-        return len(self.mean)
-
     def of(self, x: npt.NDArray[Any]) -> Float32:
         """Features ``[n, F]`` in the user's units, scaled."""
         scaled = x.astype(np.float32)
